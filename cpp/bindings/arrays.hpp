@@ -1,0 +1,93 @@
+// The only include of pybind11: conversions between Python and the core, with the checks that belong to them.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "../layers/attributes.hpp"
+#include "../network/source.hpp"
+
+namespace nncore {
+
+namespace py = pybind11;
+
+// Contiguous float32; anything else is converted to a copy.
+using Floats = py::array_t<float, py::array::c_style | py::array::forcecast>;
+
+inline Shape shape_of(const py::array& a, py::ssize_t first_axis = 0) {
+  Shape shape;
+  for (py::ssize_t i = first_axis; i < a.ndim(); ++i) shape.push_back(static_cast<std::size_t>(a.shape(i)));
+  return shape;
+}
+
+inline Floats make_floats(const Shape& shape) {
+  return Floats(std::vector<py::ssize_t>(shape.begin(), shape.end()));
+}
+
+inline Shape with_rows(std::size_t rows, const Shape& row) {
+  Shape shape{rows};
+  shape.insert(shape.end(), row.begin(), row.end());
+  return shape;
+}
+
+inline Shape shape_from(const py::handle& h) {
+  Shape shape;
+  for (const py::handle item : py::reinterpret_borrow<py::sequence>(h)) {
+    const auto d = item.cast<std::int64_t>();
+    if (d < 1) throw std::invalid_argument("the sizes of a shape must be at least 1, got " + std::to_string(d));
+    shape.push_back(static_cast<std::size_t>(d));
+  }
+  size_of(shape);
+  return shape;
+}
+
+// The array must outlive the result.
+inline Source source_of(const py::array& a) {
+  std::vector<std::size_t> shape;
+  std::vector<std::ptrdiff_t> strides;
+  for (py::ssize_t i = 0; i < a.ndim(); ++i) {
+    shape.push_back(static_cast<std::size_t>(a.shape(i)));
+    strides.push_back(a.strides(i));
+  }
+  const char order = a.dtype().byteorder();
+  constexpr char kForeign = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? '>' : '<';
+  return Source(a.data(), a.dtype().kind(), static_cast<std::size_t>(a.itemsize()), order == kForeign, shape, strides);
+}
+
+inline Attribute attribute_from(const py::handle& h) {
+  if (py::isinstance<py::bool_>(h)) return h.cast<bool>();
+  if (py::isinstance<py::int_>(h)) return h.cast<std::int64_t>();
+  if (py::isinstance<py::float_>(h)) return h.cast<double>();
+  if (py::isinstance<py::str>(h)) return h.cast<std::string>();
+  if (py::isinstance<py::tuple>(h) || py::isinstance<py::list>(h)) return h.cast<std::vector<std::int64_t>>();
+  throw py::type_error("attributes are bool, int, float, str or a tuple of int, got " +
+                       py::repr(py::type::handle_of(h)).cast<std::string>());
+}
+
+inline Spec spec_from(const py::handle& h) {
+  const auto pair = py::reinterpret_borrow<py::object>(h).cast<std::pair<std::string, py::dict>>();
+  Spec spec{pair.first, {}};
+  for (const auto& [name, value] : pair.second) spec.attributes[name.cast<std::string>()] = attribute_from(value);
+  return spec;
+}
+
+inline std::optional<Spec> optional_spec_from(const py::object& o) {
+  return o.is_none() ? std::nullopt : std::optional<Spec>(spec_from(o));
+}
+
+inline std::vector<Spec> specs_from(const py::iterable& items) {
+  std::vector<Spec> specs;
+  for (const py::handle item : items) specs.push_back(spec_from(item));
+  return specs;
+}
+
+void bind_runtime(py::module_& m);
+void bind_ops(py::module_& m);
+void bind_network(py::module_& m);
+
+}  // namespace nncore

@@ -1,0 +1,190 @@
+#include "../network/network.hpp"
+
+#include "arrays.hpp"
+
+namespace nncore {
+namespace {
+
+using Order = py::array_t<std::int64_t, py::array::c_style>;
+using Weights = py::array_t<float, py::array::c_style>;
+
+// Runs f with the GIL released, then the network locked: never the other way round, so that no thread waits for the
+// network with the GIL in its hands.
+template <class F>
+auto exclusively(const Network& network, F f) {
+  const py::gil_scoped_release unlocked;
+  const std::lock_guard lock(network.mutex);
+  return f();
+}
+
+// What a call works on. Holds the arrays for as long as their memory is read.
+struct Arrays {
+  py::array x_array, y_array;
+  std::optional<Weights> weights;
+  std::optional<Order> order;
+  Source x;
+  std::optional<Source> y;
+
+  Arrays(const Network& network, const py::array& x_in, const std::optional<py::array>& y_in,
+         const std::optional<Weights>& w, const std::optional<Order>& o)
+      : x_array(x_in), y_array(y_in ? *y_in : py::array()), weights(w), order(o), x(source_of(x_array)) {
+    if (x.row_shape() != network.input())
+      throw std::invalid_argument("expected samples of shape " + to_string(network.input()) + ", got " +
+                                  to_string(x.row_shape()));
+    if (y_in) y = source_of(y_array);
+    if (weights && shape_of(*weights) != Shape{x.rows()})
+      throw std::invalid_argument("expected one sample weight for each of the " + std::to_string(x.rows()) +
+                                  " samples, got an array of shape " + to_string(shape_of(*weights)));
+    if (order && order->ndim() != 1) throw std::invalid_argument("order must have one axis");
+  }
+
+  Samples samples(std::size_t start, std::size_t stop, std::size_t batch_size) const {
+    const std::size_t positions = order ? static_cast<std::size_t>(order->size()) : x.rows();
+    if (start > stop || stop > positions)
+      throw std::invalid_argument("start and stop must lie in 0 to " + std::to_string(positions) + ", in order");
+    if (batch_size < 1) throw std::invalid_argument("batch_size must be at least 1");
+    return {&x,    y ? &*y : nullptr, weights ? weights->data() : nullptr, order ? order->data() : nullptr,
+            start, stop,              batch_size};
+  }
+};
+
+}  // namespace
+
+void bind_network(py::module_& m) {
+  py::class_<Network>(m, "Network")
+      .def(py::init([](const py::tuple& input_shape, const py::sequence& layers, bool fuse) {
+             return std::make_unique<Network>(shape_from(input_shape), specs_from(layers), fuse);
+           }),
+           py::arg("input_shape"), py::arg("layers"), py::arg("fuse") = true)
+      .def_property_readonly("output_shape", [](const Network& n) { return py::tuple(py::cast(n.output())); })
+      .def_property_readonly("layout",
+                             [](const Network& n) {
+                               const std::lock_guard lock(n.mutex);
+                               std::vector<std::tuple<std::size_t, std::string, std::size_t, py::tuple>> layout;
+                               for (const Place& p : n.places())
+                                 layout.emplace_back(p.layer, p.name, p.offset, py::tuple(py::cast(p.shape)));
+                               return layout;
+                             })
+      .def_property_readonly(
+          "steps", [](const Network& n) { return exclusively(n, [&] { return n.step_labels(); }); })
+      .def_property_readonly(
+          "buffers", [](const Network& n) { return exclusively(n, [&] { return n.buffer_names(); }); })
+      .def(
+          "read",
+          [](const Network& n, const std::string& name) {
+            Floats values = make_floats({n.buffer_size()});
+            float* to = values.mutable_data();
+            exclusively(n, [&] {
+              const Buffer& from = n.buffer(name);
+              if (from.size() < n.buffer_size()) throw std::runtime_error("no " + name + " have been computed yet");
+              std::copy_n(from.data(), n.buffer_size(), to);
+            });
+            return values;
+          },
+          py::arg("buffer"))
+      .def(
+          "write",
+          [](Network& n, const std::string& name, const Floats& values) {
+            if (shape_of(values) != Shape{n.buffer_size()})
+              throw std::invalid_argument("expected " + std::to_string(n.buffer_size()) + " values, got " +
+                                          to_string(shape_of(values)));
+            const float* from = values.data();
+            exclusively(n, [&] { n.write(name, from); });
+          },
+          py::arg("buffer"), py::arg("values"))
+      .def(
+          "compile",
+          [](Network& n, const py::object& loss, const std::vector<std::string>& metrics,
+             const std::vector<std::string>& weighted_metrics, const py::object& optimizer,
+             const std::vector<bool>& trainable) {
+            const auto l = optional_spec_from(loss), o = optional_spec_from(optimizer);
+            exclusively(n, [&] { n.compile(l, metrics, weighted_metrics, o, trainable); });
+          },
+          py::arg("loss"), py::arg("metrics"), py::arg("weighted_metrics"), py::arg("optimizer"),
+          py::arg("trainable"))
+      .def_property(
+          "seed", [](const Network& n) { return exclusively(n, [&] { return n.seed; }); },
+          [](Network& n, std::uint64_t v) { exclusively(n, [&] { n.seed = v; }); })
+      .def_property(
+          "iterations", [](const Network& n) { return exclusively(n, [&] { return n.iterations; }); },
+          [](Network& n, std::uint64_t v) { exclusively(n, [&] { n.iterations = v; }); })
+      .def_property(
+          "learning_rate", [](const Network& n) { return exclusively(n, [&] { return n.learning_rate(); }); },
+          [](Network& n, float v) { exclusively(n, [&] { n.set_learning_rate(v); }); })
+      .def(
+          "check",
+          [](const Network& n, const py::array& x, const std::optional<py::array>& y) {
+            const Arrays a(n, x, y, std::nullopt, std::nullopt);
+            exclusively(n, [&] { n.check(a.x, a.y ? &*a.y : nullptr); });
+          },
+          py::arg("x"), py::arg("y").none(true))
+      .def(
+          "train",
+          [](Network& n, const py::array& x, const py::array& y, const std::optional<Weights>& sample_weight,
+             const std::optional<Order>& order, std::size_t start, std::size_t stop, std::size_t batch_size,
+             double seconds) {
+            const Arrays a(n, x, y, sample_weight, order);
+            const Samples samples = a.samples(start, stop, batch_size);
+            return exclusively(n, [&] {
+              n.check_targets(*a.y, a.x.rows());
+              return n.train(samples, seconds);
+            });
+          },
+          py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true), py::arg("order").none(true),
+          py::arg("start"), py::arg("stop"), py::arg("batch_size"), py::arg("seconds"))
+      .def(
+          "test",
+          [](Network& n, const py::array& x, const py::array& y, const std::optional<Weights>& sample_weight,
+             std::size_t start, std::size_t stop, std::size_t batch_size, double seconds) {
+            const Arrays a(n, x, y, sample_weight, std::nullopt);
+            const Samples samples = a.samples(start, stop, batch_size);
+            return exclusively(n, [&] {
+              n.check_targets(*a.y, a.x.rows());
+              return n.test(samples, seconds);
+            });
+          },
+          py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true), py::arg("start"), py::arg("stop"),
+          py::arg("batch_size"), py::arg("seconds"))
+      .def(
+          "predict",
+          [](Network& n, const py::array& x, Floats& out, std::size_t start, std::size_t stop, double seconds) {
+            const Arrays a(n, x, std::nullopt, std::nullopt, std::nullopt);
+            constexpr std::size_t kBatch = 1024;
+            const Samples samples = a.samples(start, stop, kBatch);
+            if (shape_of(out) != with_rows(a.x.rows(), n.output()))
+              throw std::invalid_argument("expected an out of shape " +
+                                          to_string(with_rows(a.x.rows(), n.output())) + ", got " +
+                                          to_string(shape_of(out)));
+            float* to = out.mutable_data();
+            return exclusively(n, [&] { return n.predict(to, samples, seconds); });
+          },
+          py::arg("x"), py::arg("out").noconvert(), py::arg("start"), py::arg("stop"), py::arg("seconds"))
+      .def(
+          "gradients",
+          [](Network& n, const py::array& x, const py::array& y, const std::optional<Weights>& sample_weight) {
+            const Arrays a(n, x, y, sample_weight, std::nullopt);
+            if (a.x.rows() == 0) throw std::invalid_argument("expected at least one sample");
+            const Samples samples = a.samples(0, a.x.rows(), a.x.rows());
+            return exclusively(n, [&] {
+              n.check_targets(*a.y, a.x.rows());
+              return n.gradients(samples);
+            });
+          },
+          py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true))
+      .def(
+          "forward",
+          [](Network& n, const py::array& x, bool training) {
+            const Arrays a(n, x, std::nullopt, std::nullopt, std::nullopt);
+            const Samples samples = a.samples(0, a.x.rows(), std::max<std::size_t>(1, a.x.rows()));
+            Floats out = make_floats(with_rows(a.x.rows(), n.output()));
+            float* to = out.mutable_data();
+            exclusively(n, [&] { n.forward(to, samples, training); });
+            return out;
+          },
+          py::arg("x"), py::arg("training"))
+      .def("reset_metrics", [](Network& n) { exclusively(n, [&] { n.reset_metrics(); }); })
+      .def_property_readonly("metrics",
+                             [](const Network& n) { return exclusively(n, [&] { return n.metrics(); }); });
+}
+
+}  // namespace nncore

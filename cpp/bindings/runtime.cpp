@@ -1,0 +1,37 @@
+#include "../kernels/dispatch.hpp"
+#include "../layers/layer.hpp"
+#include "../runtime/parallel.hpp"
+#include "arrays.hpp"
+
+namespace nncore {
+
+void bind_runtime(py::module_& m) {
+  // An impossible NNCORE_ISA or NNCORE_NUM_THREADS is reported at import.
+  active_kernels();
+  get_num_threads();
+
+  m.def("isa", [] { return std::string(active_kernels().isa); });
+  m.def("available_isas", [] {
+    std::vector<std::string> names;
+    for (const Kernels* table : available_kernels()) names.emplace_back(table->isa);
+    return names;
+  });
+  m.def("select_isa", &select_kernels, py::arg("name"));
+  m.def("get_num_threads", &get_num_threads);
+  m.def("set_num_threads", &set_num_threads, py::arg("n"));
+  m.def("build_info", [] {
+    return std::map<std::string, std::string>{{"compiler", __VERSION__}, {"threads", parallel_backend()}};
+  });
+  m.def("layer_kinds", &layer_kinds);
+  m.def(
+      "infer",
+      [](const py::tuple& spec, const py::tuple& input_shape) {
+        const auto layer = make_layer(spec_from(spec), shape_from(input_shape));
+        std::vector<std::pair<std::string, py::tuple>> parameters;
+        for (const Parameter& p : layer->parameters()) parameters.emplace_back(p.name, py::tuple(py::cast(p.shape)));
+        return std::pair(py::tuple(py::cast(layer->output())), parameters);
+      },
+      py::arg("spec"), py::arg("input_shape"));
+}
+
+}  // namespace nncore

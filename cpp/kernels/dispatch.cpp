@@ -1,0 +1,91 @@
+#include "dispatch.hpp"
+
+#include <atomic>
+#include <cstdlib>
+#include <stdexcept>
+
+namespace nncore {
+
+#if defined(NNCORE_HAVE_AVX512)
+namespace avx512 {
+extern const Kernels kernels;
+}
+#endif
+#if defined(NNCORE_HAVE_AVX2)
+namespace avx2 {
+extern const Kernels kernels;
+}
+#endif
+#if defined(NNCORE_HAVE_NEON)
+namespace neon {
+extern const Kernels kernels;
+}
+#endif
+#if defined(NNCORE_HAVE_BASELINE)
+namespace baseline {
+extern const Kernels kernels;
+}
+#endif
+
+namespace {
+
+// The tests name the features of the compiler flags in CMakeLists.txt, no more and no fewer.
+std::vector<const Kernels*> detect() {
+  std::vector<const Kernels*> tables;
+#if defined(NNCORE_HAVE_AVX512)
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("fma"))
+    tables.push_back(&avx512::kernels);
+#endif
+#if defined(NNCORE_HAVE_AVX2)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) tables.push_back(&avx2::kernels);
+#endif
+#if defined(NNCORE_HAVE_NEON)
+  tables.push_back(&neon::kernels);
+#endif
+#if defined(NNCORE_HAVE_BASELINE)
+  tables.push_back(&baseline::kernels);
+#endif
+  return tables;
+}
+
+const Kernels* find(const std::string& isa) {
+  for (const Kernels* table : available_kernels())
+    if (isa == table->isa) return table;
+  return nullptr;
+}
+
+std::string unavailable(const std::string& isa) {
+  std::string text = "'" + isa + "' is not available on this machine; available:";
+  for (const Kernels* table : available_kernels()) text += std::string(" ") + table->isa;
+  return text;
+}
+
+const Kernels* initial() {
+  const char* name = std::getenv("NNCORE_ISA");
+  if (!name || !*name) return available_kernels().front();
+  if (const Kernels* table = find(name)) return table;
+  throw std::runtime_error("NNCORE_ISA: the instruction set " + unavailable(name));
+}
+
+std::atomic<const Kernels*>& active() {
+  static std::atomic<const Kernels*> table{initial()};
+  return table;
+}
+
+}  // namespace
+
+const std::vector<const Kernels*>& available_kernels() {
+  static const std::vector<const Kernels*> tables = detect();
+  return tables;
+}
+
+const Kernels& active_kernels() { return *active(); }
+
+void select_kernels(const std::string& isa) {
+  const Kernels* table = find(isa);
+  if (!table) throw std::invalid_argument("the instruction set " + unavailable(isa));
+  active() = table;
+}
+
+}  // namespace nncore

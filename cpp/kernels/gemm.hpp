@@ -1,0 +1,120 @@
+// Matrix products: one register tile, used by dense and convolution layers in all three directions.
+#pragma once
+
+#include "kernels.hpp"
+#include "simd.hpp"
+
+namespace nncore::NNCORE_ISA {
+namespace {
+
+// The register tile is kTileRows x (kTileVectors * kLanes): as many accumulators as the registers hold beside the
+// vectors of B and one broadcast of A, and no more row pointers than there are general registers.
+#if defined(__AVX512F__)
+constexpr std::size_t kTileRows = 8, kTileVectors = 3;
+#elif defined(__aarch64__)
+constexpr std::size_t kTileRows = 6, kTileVectors = 4;
+#else
+constexpr std::size_t kTileRows = 6, kTileVectors = 2;
+#endif
+constexpr std::size_t kPanel = kTileVectors * kLanes;
+// Products are added in blocks of about this many, so that a block of a panel of B stays in the first-level cache.
+constexpr std::size_t kBlock = 256;
+
+inline void pack(float* dst, std::size_t dst_panel, const float* b, std::size_t k, std::size_t n,
+                 std::ptrdiff_t row_stride, std::ptrdiff_t column_stride) {
+  for (std::size_t j0 = 0; j0 < n; j0 += kPanel, dst += dst_panel, b += static_cast<std::ptrdiff_t>(kPanel) * column_stride) {
+    const std::size_t columns = n - j0 < kPanel ? n - j0 : kPanel;
+    for (std::size_t r = 0; r < k; ++r) {
+      float* to = dst + r * kPanel;
+      const float* from = b + static_cast<std::ptrdiff_t>(r) * row_stride;
+      for (std::size_t j = 0; j < columns; ++j) to[j] = from[static_cast<std::ptrdiff_t>(j) * column_stride];
+      for (std::size_t j = columns; j < kPanel; ++j) to[j] = 0.0f;
+    }
+  }
+}
+
+// The part of a product that one call of `tile` adds: segments [first, last), elements [k_first, k_last) of each.
+struct Block {
+  std::size_t first, last, k_first, k_last;
+  bool initial;  // start from the bias or zero (or from c, if g.accumulate), not from c
+};
+
+// Rows [row, row + Rows) and `columns` columns from `column`, which lie in Vectors vectors.
+template <std::size_t Rows, std::size_t Vectors>
+inline void tile(const Gemm& g, const Block& block, std::size_t row, std::size_t column, std::size_t columns) {
+  const float* a[Rows];
+  for (std::size_t i = 0; i < Rows; ++i)
+    a[i] = g.a + (g.row_offsets ? g.row_offsets[row + i] : static_cast<std::ptrdiff_t>(row + i) * g.a_row);
+  float* c = g.c + row * g.ldc + column;
+  const std::size_t tail = columns - (Vectors - 1) * kLanes;
+
+  vec acc[Rows][Vectors];
+  const bool from_c = !block.initial || g.accumulate;
+  for (std::size_t j = 0; j < Vectors; ++j) {
+    const std::size_t lanes = j + 1 < Vectors ? kLanes : tail;
+    const vec start = !from_c && g.bias ? load(g.bias + column + j * kLanes, lanes) : vec{};
+    for (std::size_t i = 0; i < Rows; ++i)
+      acc[i][j] = from_c ? load(c + i * g.ldc + j * kLanes, lanes) : start;
+  }
+
+  const float* b = g.b + column / kPanel * g.b_panel;
+  for (std::size_t s = block.first; s < block.last; ++s) {
+    const std::ptrdiff_t segment = g.segments ? g.segments[s] : 0;
+    const float* a_s[Rows];
+    for (std::size_t i = 0; i < Rows; ++i) a_s[i] = a[i] + segment;
+    const float* b_k = b + (s * g.k + block.k_first) * g.b_k;
+    std::ptrdiff_t at = static_cast<std::ptrdiff_t>(block.k_first) * g.a_k;
+    for (std::size_t k = block.k_first; k < block.k_last; ++k, at += g.a_k, b_k += g.b_k) {
+      vec b_j[Vectors];
+      for (std::size_t j = 0; j < Vectors; ++j) b_j[j] = load(b_k + j * kLanes);
+      for (std::size_t i = 0; i < Rows; ++i) {
+        const vec a_i = broadcast(a_s[i][at]);
+        for (std::size_t j = 0; j < Vectors; ++j) acc[i][j] = fma(a_i, b_j[j], acc[i][j]);
+      }
+    }
+  }
+
+  for (std::size_t i = 0; i < Rows; ++i) {
+    for (std::size_t j = 0; j + 1 < Vectors; ++j) store(c + i * g.ldc + j * kLanes, acc[i][j]);
+    store(c + i * g.ldc + (Vectors - 1) * kLanes, acc[i][Vectors - 1], tail);
+  }
+}
+
+// The last rows of a panel, fewer than a full tile.
+template <std::size_t Rows, std::size_t Vectors>
+inline void last_rows(const Gemm& g, const Block& block, std::size_t row, std::size_t column, std::size_t columns) {
+  if constexpr (Rows > 0) {
+    if (g.m - row == Rows) return tile<Rows, Vectors>(g, block, row, column, columns);
+    last_rows<Rows - 1, Vectors>(g, block, row, column, columns);
+  }
+}
+
+template <std::size_t Vectors>
+inline void panel(const Gemm& g, const Block& block, std::size_t column, std::size_t columns) {
+  if constexpr (Vectors > 1)
+    if (columns <= (Vectors - 1) * kLanes) return panel<Vectors - 1>(g, block, column, columns);
+  std::size_t row = 0;
+  for (; row + kTileRows <= g.m; row += kTileRows) tile<kTileRows, Vectors>(g, block, row, column, columns);
+  last_rows<kTileRows - 1, Vectors>(g, block, row, column, columns);
+}
+
+inline void gemm(const Gemm& g) {
+  const auto add_block = [&](const Block& block) {
+    for (std::size_t column = 0; column < g.n; column += kPanel)
+      panel<kTileVectors>(g, block, column, g.n - column < kPanel ? g.n - column : kPanel);
+  };
+  const std::size_t segments = g.segments ? g.segment_count : 1;
+  if (segments == 0 || g.k == 0) return add_block({0, 0, 0, 0, true});
+  if (g.k >= kBlock) {
+    for (std::size_t s = 0; s < segments; ++s)
+      for (std::size_t k = 0; k < g.k; k += kBlock)
+        add_block({s, s + 1, k, g.k - k < kBlock ? g.k : k + kBlock, s == 0 && k == 0});
+  } else {
+    const std::size_t count = kBlock / g.k;
+    for (std::size_t s = 0; s < segments; s += count)
+      add_block({s, segments - s < count ? segments : s + count, 0, g.k, s == 0});
+  }
+}
+
+}  // namespace
+}  // namespace nncore::NNCORE_ISA

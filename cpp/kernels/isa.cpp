@@ -1,0 +1,51 @@
+// One table of kernels; compiled once per instruction set, with NNCORE_ISA as its name. The table is the only symbol
+// that leaves this file: everything else has internal linkage, so that no code compiled for a newer machine can be
+// picked by the linker for everybody.
+#include "activation.hpp"
+#include "conv_pool.hpp"
+#include "gemm.hpp"
+#include "kernels.hpp"
+#include "loss.hpp"
+#include "metric.hpp"
+#include "pool2d.hpp"
+#include "random.hpp"
+#include "softmax.hpp"
+#include "update.hpp"
+
+#define NNCORE_STRING_(x) #x
+#define NNCORE_STRING(x) NNCORE_STRING_(x)
+
+namespace nncore::NNCORE_ISA {
+
+extern const Kernels kernels;
+const Kernels kernels = {
+    .isa = NNCORE_STRING(NNCORE_ISA),
+    .lanes = kLanes,
+    .panel = kPanel,
+    .pack = pack,
+    .gemm = gemm,
+    .column_sums = column_sums,
+    .add = add,
+    .rescale = rescale,
+    .activation = activation,
+    .activation_backward = activation_backward,
+    .softmax = softmax,
+    .softmax_backward = softmax_backward,
+    .loss = {mean_squared_error, mean_absolute_error, binary_crossentropy, binary_crossentropy_logits,
+             categorical_crossentropy, categorical_crossentropy_logits, sparse_categorical_crossentropy,
+             sparse_categorical_crossentropy_logits},
+    .metric = {binary_accuracy, categorical_accuracy, sparse_categorical_accuracy, mean_squared_error_metric,
+               mean_absolute_error_metric},
+    .max_pool2d = max_pool2d,
+    .max_pool2d_backward = max_pool2d_backward,
+    .average_pool2d = average_pool2d,
+    .average_pool2d_backward = average_pool2d_backward,
+    .conv_pool = conv_pool,
+    .conv_pool_gradient = conv_pool_gradient,
+    .dropout = dropout,
+    .adam = adam,
+    .sgd = sgd,
+    .sgd_momentum = sgd_momentum,
+};
+
+}  // namespace nncore::NNCORE_ISA

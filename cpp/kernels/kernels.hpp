@@ -1,0 +1,169 @@
+// The table of kernels: plain functions over pointers and sizes, one table for each instruction set.
+//
+// Sizes count elements; arrays are row-major float32. Outputs come first. A kernel does not allocate, throw or
+// start threads, and its result for one row does not depend on how many other rows are in the call.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace nncore {
+
+// Floats that may be read (never written) past the end of every buffer handed to a kernel.
+constexpr std::size_t kSlack = 64;
+
+// c (m, n) = [c +] sum over segments s and k of A(i, s, k) * B(s * k_count + k, j) [+ bias (n)]
+//   A(i, s, k) = a[rows(i) + segments[s] + k * a_k], with rows(i) = row_offsets ? row_offsets[i] : i * a_row
+//   B(r, j)    = b[(j / panel) * b_panel + r * b_k + j % panel]
+// A dense product has one segment. A convolution names its positions by row offsets and its taps by segments, and
+// its weight gradient swaps the two, so no im2col copy is made. Products are added in order of s, then k.
+struct Gemm {
+  float* c;
+  std::size_t ldc;
+  const float* a;
+  const std::ptrdiff_t* row_offsets;  // (m), or null
+  std::ptrdiff_t a_row;
+  std::ptrdiff_t a_k;
+  const std::ptrdiff_t* segments;  // (segment_count), or null for a single segment at 0
+  std::size_t segment_count;
+  const float* b;
+  std::size_t b_k;
+  std::size_t b_panel;
+  const float* bias;  // (n), or null
+  std::size_t m, n, k;
+  bool accumulate;  // start from c instead of zero
+};
+
+enum class Activation : std::int32_t {
+  linear,
+  relu,
+  leaky_relu,  // alpha = negative slope
+  elu,         // alpha = value at minus infinity, negated
+  sigmoid,
+  tanh,
+  softplus,
+  silu,
+  gelu,       // x * Phi(x)
+  gelu_tanh,  // the tanh approximation of gelu
+  softmax,    // over rows: not an elementwise activation, see Kernels::softmax
+};
+
+// True where the derivative is written in terms of the input; the others need only the output.
+constexpr bool derivative_needs_input(Activation kind) {
+  return kind == Activation::silu || kind == Activation::gelu || kind == Activation::gelu_tanh;
+}
+
+enum class Loss : std::int32_t {
+  mean_squared_error,
+  mean_absolute_error,
+  binary_crossentropy,
+  binary_crossentropy_logits,
+  categorical_crossentropy,
+  categorical_crossentropy_logits,
+  sparse_categorical_crossentropy,
+  sparse_categorical_crossentropy_logits,
+  count,
+};
+
+enum class Metric : std::int32_t {
+  binary_accuracy,
+  categorical_accuracy,
+  sparse_categorical_accuracy,
+  mean_squared_error,
+  mean_absolute_error,
+  count,
+};
+
+// Pooling of one sample x (in_h, in_w, channels) -> y (out_h, out_w, channels). Windows start at
+// (oy * stride_h - pad_top, ox * stride_w - pad_left) and are clipped to the image.
+struct Pool2D {
+  std::size_t in_h, in_w, channels, out_h, out_w;
+  std::size_t pool_h, pool_w, stride_h, stride_w;
+  std::size_t pad_top, pad_left;
+};
+
+// A convolution with bias, optional ReLU and non-overlapping max pooling of one sample:
+// x (in_h, in_w, channels) -> y (out_h, out_w, filters). Kernel stride and dilation are 1, padding is valid.
+struct ConvPool {
+  std::size_t in_h, in_w, channels, filters, out_h, out_w;
+  std::size_t kernel_h, kernel_w, pool_h, pool_w;
+  bool relu;
+};
+
+struct Adam {
+  float rate;  // learning rate times sqrt(1 - beta_2^t) / (1 - beta_1^t)
+  float beta_1, beta_2, epsilon;
+};
+
+struct Sgd {
+  float rate, momentum;
+  bool nesterov;
+};
+
+struct Kernels {
+  const char* isa;    // "baseline", "avx2", "avx512" or "neon"
+  std::size_t lanes;  // floats in a vector
+  std::size_t panel;  // columns in a packed panel of B
+
+  // ---- gemm.hpp
+  // Panels of B for Gemm: dst[(j / panel) * dst_panel + r * panel + j % panel] = b[r * row_stride + j * column_stride] for
+  // r < k; columns from n to the end of the last panel are zero.
+  void (*pack)(float* dst, std::size_t dst_panel, const float* b, std::size_t k, std::size_t n,
+               std::ptrdiff_t row_stride, std::ptrdiff_t column_stride);
+  void (*gemm)(const Gemm& g);
+  // y[j] [+]= sum over i, in order, of x[i * ld + j]
+  void (*column_sums)(float* y, const float* x, std::size_t rows, std::size_t columns, std::size_t ld,
+                      bool accumulate);
+  // y[i] += x[i]
+  void (*add)(float* y, const float* x, std::size_t n);
+  // y[i] = x[i] * scale + offset
+  void (*rescale)(float* y, const float* x, float scale, float offset, std::size_t n);
+
+  // ---- activation.hpp; y may be x, dx may be dy
+  void (*activation)(float* y, const float* x, Activation kind, float alpha, std::size_t n);
+  // dx = dy * f'(.), where xy is the input if derivative_needs_input(kind), else the output.
+  void (*activation_backward)(float* dx, const float* dy, const float* xy, Activation kind, float alpha,
+                              std::size_t n);
+
+  // ---- softmax.hpp; over each row of x (rows, columns); y may be x, dx may be dy
+  void (*softmax)(float* y, const float* x, std::size_t rows, std::size_t columns);
+  void (*softmax_backward)(float* dx, const float* dy, const float* y, std::size_t rows, std::size_t columns);
+
+  // ---- loss.hpp; indexed by Loss. value (rows), target and x (rows, columns), dx[r, :] = scale[r] * d value[r] / d x[r, :].
+  // A sparse target is (rows): class numbers as floats. dx may be null, and may be x.
+  void (*loss[static_cast<int>(Loss::count)])(float* value, float* dx, const float* target, const float* x,
+                                              const float* scale, float label_smoothing, std::size_t rows,
+                                              std::size_t columns);
+
+  // ---- metric.hpp; indexed by Metric. value (rows); shapes as for losses.
+  void (*metric[static_cast<int>(Metric::count)])(float* value, const float* target, const float* y,
+                                                  std::size_t rows, std::size_t columns);
+
+  // ---- pool2d.hpp; one sample
+  void (*max_pool2d)(float* y, const float* x, const Pool2D& p);
+  // dx = 0, then each dy is added to the first position of its window, in row-major order, where x equals y (a NaN
+  // equals a NaN).
+  void (*max_pool2d_backward)(float* dx, const float* dy, const float* x, const float* y, const Pool2D& p);
+  // The mean over the part of the window that lies inside the image.
+  void (*average_pool2d)(float* y, const float* x, const Pool2D& p);
+  void (*average_pool2d_backward)(float* dx, const float* dy, const Pool2D& p);
+
+  // ---- conv_pool.hpp; one sample. argmax (out_h, out_w, filters): row-major position in the pooling window.
+  // w (kernel_h, kernel_w, channels, filters).
+  void (*conv_pool)(float* y, std::uint8_t* argmax, const float* x, const float* w, const float* bias,
+                    const ConvPool& c);
+  // dw, filters [first, last) only, += the gradient of one sample; dz (out_h, out_w, filters) is the gradient before ReLU.
+  void (*conv_pool_gradient)(float* dw, const float* dz, const std::uint8_t* argmax, const float* x,
+                             const ConvPool& c, std::size_t first, std::size_t last);
+
+  // ---- random.hpp; keeps element i with probability 1 - rate and scales it by 1 / (1 - rate). The choice depends on
+  // (key, first + i) alone. y may be x.
+  void (*dropout)(float* y, const float* x, std::uint64_t key, std::uint64_t first, float rate, std::size_t n);
+
+  // ---- update.hpp; over runs of n parameters. Formulas as in Keras.
+  void (*adam)(float* w, float* m, float* v, const float* g, const Adam& a, std::size_t n);
+  void (*sgd)(float* w, const float* g, const Sgd& s, std::size_t n);
+  void (*sgd_momentum)(float* w, float* velocity, const float* g, const Sgd& s, std::size_t n);
+};
+
+}  // namespace nncore

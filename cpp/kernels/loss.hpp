@@ -1,0 +1,202 @@
+// Losses of rows and their gradients, each in one visit to a row.
+#pragma once
+
+#include "kernels.hpp"
+#include "math.hpp"
+#include "simd.hpp"
+#include "softmax.hpp"
+
+namespace nncore::NNCORE_ISA {
+namespace {
+
+// Probabilities are kept in [kLeast, kMost] under a logarithm; outside, the gradient is zero.
+constexpr float kLeast = 1e-7f, kMost = 1.0f - 1e-7f;
+
+inline vec clip(vec p) { return clamp(p, kLeast, kMost); }
+// `slope` where p is not clipped, else zero.
+inline vec unless_clipped(vec p, vec slope) { return (p < kLeast) | (p > kMost) ? vec{} : slope; }
+
+// ---- losses that are a mean over columns
+
+// The loss of one element and its derivative with respect to x.
+struct Point {
+  vec value, slope;
+};
+
+inline Point squared_error(vec t, vec x) {
+  const vec d = x - t;
+  return {d * d, d + d};
+}
+inline Point absolute_error(vec t, vec x) {
+  const vec d = x - t;
+  return {abs(d), d == 0.0f ? vec{} : d != d ? d : copy_sign(broadcast(1.0f), d)};
+}
+inline Point binary_error(vec t, vec x) {
+  const vec p = clip(x), q = 1.0f - p;
+  return {-fma(t, log(p), (1.0f - t) * log(q)), unless_clipped(x, (p - t) / (p * q))};
+}
+// -t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x))
+inline Point binary_error_logits(vec t, vec x) { return {softplus(x) - x * t, sigmoid(x) - t}; }
+
+// point(target, x) gives a Point.
+template <class F>
+inline void mean_over_columns(float* value, float* dx, const float* target, const float* x, const float* scale,
+                              std::size_t rows, std::size_t columns, F point) {
+  const float count = static_cast<float>(columns);
+  for (std::size_t r = 0; r < rows; ++r, target += columns, x += columns) {
+    const vec factor = broadcast(dx ? scale[r] / count : 0.0f);
+    Sum sum{};
+    for_each_part(columns, [&](std::size_t i, std::size_t lanes, std::size_t p) {
+      const Point at = point(load(target + i, lanes), load(x + i, lanes));
+      sum.part[p] += with_rest(at.value, lanes, vec{});
+      if (dx) store(dx + i, at.slope * factor, lanes);
+    });
+    value[r] = total(sum)[0] / count;
+    if (dx) dx += columns;
+  }
+}
+
+inline void mean_squared_error(float* value, float* dx, const float* target, const float* x, const float* scale,
+                               float, std::size_t rows, std::size_t columns) {
+  mean_over_columns(value, dx, target, x, scale, rows, columns, [](vec t, vec v) { return squared_error(t, v); });
+}
+
+inline void mean_absolute_error(float* value, float* dx, const float* target, const float* x, const float* scale,
+                                float, std::size_t rows, std::size_t columns) {
+  mean_over_columns(value, dx, target, x, scale, rows, columns, [](vec t, vec v) { return absolute_error(t, v); });
+}
+
+// Targets moved towards 1 / classes by label smoothing.
+struct Smoothing {
+  vec keep, add;
+  Smoothing(float s, float classes) : keep(broadcast(1.0f - s)), add(broadcast(s / classes)) {}
+  vec operator()(vec t) const { return fma(t, keep, add); }
+};
+
+inline void binary_crossentropy(float* value, float* dx, const float* target, const float* x, const float* scale,
+                                float label_smoothing, std::size_t rows, std::size_t columns) {
+  const Smoothing smooth(label_smoothing, 2.0f);
+  mean_over_columns(value, dx, target, x, scale, rows, columns,
+                    [=](vec t, vec v) { return binary_error(smooth(t), v); });
+}
+
+inline void binary_crossentropy_logits(float* value, float* dx, const float* target, const float* x,
+                                       const float* scale, float label_smoothing, std::size_t rows,
+                                       std::size_t columns) {
+  const Smoothing smooth(label_smoothing, 2.0f);
+  mean_over_columns(value, dx, target, x, scale, rows, columns,
+                    [=](vec t, vec v) { return binary_error_logits(smooth(t), v); });
+}
+
+// ---- losses of a distribution over the columns
+
+// -sum t log(clip(q)) with q = x / sum(x).
+inline void categorical_crossentropy(float* value, float* dx, const float* target, const float* x,
+                                     const float* scale, float label_smoothing, std::size_t rows,
+                                     std::size_t columns) {
+  const Smoothing smooth(label_smoothing, static_cast<float>(columns));
+  for (std::size_t r = 0; r < rows; ++r, target += columns, x += columns) {
+    Sum x_sum{};
+    for_each_part(columns, [&](std::size_t i, std::size_t lanes, std::size_t p) { x_sum.part[p] += load(x + i, lanes); });
+    const vec norm = total(x_sum);
+
+    Sum loss{}, pull{};  // pull = sum of the targets whose probability is not clipped
+    for_each_part(columns, [&](std::size_t i, std::size_t lanes, std::size_t p) {
+      const vec t = smooth(load(target + i, lanes));
+      const vec q = load(x + i, lanes) / norm;
+      loss.part[p] -= with_rest(t * log(clip(q)), lanes, vec{});
+      pull.part[p] += with_rest(unless_clipped(q, t), lanes, vec{});
+    });
+    value[r] = total(loss)[0];
+    if (!dx) continue;
+
+    const vec all = total(pull), factor = scale[r] / norm;
+    for_each_vector(columns, [&](std::size_t i, std::size_t lanes) {
+      const vec t = smooth(load(target + i, lanes));
+      const vec q = load(x + i, lanes) / norm;
+      store(dx + i, factor * (all - unless_clipped(q, t / q)), lanes);
+    });
+    dx += columns;
+  }
+}
+
+// sum t (log(sum(e^x)) - x); its gradient is softmax(x) sum(t) - t.
+inline void categorical_crossentropy_logits(float* value, float* dx, const float* target, const float* x,
+                                            const float* scale, float label_smoothing, std::size_t rows,
+                                            std::size_t columns) {
+  const Smoothing smooth(label_smoothing, static_cast<float>(columns));
+  for (std::size_t r = 0; r < rows; ++r, target += columns, x += columns) {
+    Sum targets{}, products{};
+    const vec sum = exponentials(dx, x, columns, [&](std::size_t i, std::size_t lanes, std::size_t p, vec d) {
+      const vec t = with_rest(smooth(load(target + i, lanes)), lanes, vec{});
+      targets.part[p] += t;
+      products.part[p] = fma(t, with_rest(d, lanes, vec{}), products.part[p]);
+    });
+    const vec all = total(targets);
+    value[r] = (all * log(sum) - total(products))[0];
+    if (!dx) continue;
+
+    const vec factor = broadcast(scale[r]), weight = all / sum;
+    for_each_vector(columns, [&](std::size_t i, std::size_t lanes) {
+      const vec t = smooth(load(target + i, lanes));
+      store(dx + i, factor * (load(dx + i, lanes) * weight - t), lanes);
+    });
+    dx += columns;
+  }
+}
+
+// The class that a float names. One that is not in [0, columns) makes the row's loss and gradient NaN.
+struct Class {
+  bool valid;
+  std::size_t index;
+  Class(float t, std::size_t columns)
+      : valid(t >= 0.0f && t < static_cast<float>(columns)), index(valid ? static_cast<std::size_t>(t) : 0) {}
+};
+
+// log(sum(q)) - log(q[class]) with q = clip(x): the softmax cross-entropy of log(q).
+inline void sparse_categorical_crossentropy(float* value, float* dx, const float* target, const float* x,
+                                            const float* scale, float, std::size_t rows, std::size_t columns) {
+  for (std::size_t r = 0; r < rows; ++r, x += columns) {
+    const Class c(target[r], columns);
+    Sum q_sum{};
+    for_each_part(columns, [&](std::size_t i, std::size_t lanes, std::size_t p) {
+      q_sum.part[p] += with_rest(clip(load(x + i, lanes)), lanes, vec{});
+    });
+    const vec sum = total(q_sum), x_c = broadcast(x[c.index]), q_c = clip(x_c);
+    value[r] = c.valid ? (log(sum) - log(q_c))[0] : __builtin_nanf("");
+    if (!dx) continue;
+
+    const vec factor = broadcast(c.valid ? scale[r] : __builtin_nanf(""));
+    for_each_vector(columns, [&](std::size_t i, std::size_t lanes) {
+      store(dx + i, factor * unless_clipped(load(x + i, lanes), 1.0f / sum), lanes);
+    });
+    if (c.valid) dx[c.index] = (factor * unless_clipped(x_c, (q_c - sum) / (q_c * sum)))[0];
+    dx += columns;
+  }
+}
+
+// log(sum(e^x)) - x[class]
+inline void sparse_categorical_crossentropy_logits(float* value, float* dx, const float* target, const float* x,
+                                                   const float* scale, float, std::size_t rows,
+                                                   std::size_t columns) {
+  for (std::size_t r = 0; r < rows; ++r, x += columns) {
+    const Class c(target[r], columns);
+    const float x_c = x[c.index];
+    const vec d_c = broadcast(x_c) - row_max(x, columns);
+    const vec sum = exponentials(dx, x, columns, [](std::size_t, std::size_t, std::size_t, vec) {});
+    value[r] = c.valid ? (log(sum) - d_c)[0] : __builtin_nanf("");
+    if (!dx) continue;
+
+    const float s = c.valid ? scale[r] : __builtin_nanf("");
+    const float p_c = dx[c.index] / sum[0];
+    const vec factor = s / sum;
+    for_each_vector(columns, [&](std::size_t i, std::size_t lanes) {
+      store(dx + i, load(dx + i, lanes) * factor, lanes);
+    });
+    dx[c.index] = s * (p_c - 1.0f);
+    dx += columns;
+  }
+}
+
+}  // namespace
+}  // namespace nncore::NNCORE_ISA

@@ -1,0 +1,122 @@
+// Elementary functions over vectors. A NaN gives a NaN. Bounds are the largest errors against double precision over
+// all floats of the range, with fused multiply-add; they are tested at samples.
+//
+// The polynomials were fitted to the least largest relative error over their interval.
+#pragma once
+
+#include "simd.hpp"
+
+namespace nncore::NNCORE_ISA {
+namespace {
+
+constexpr float kInfinity = __builtin_inff();
+// ln 2 = kLn2High + kLn2Low; n * kLn2High is exact for |n| < 2^14.
+constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
+constexpr float kLog2E = 1.44269504f;
+
+// c0 + c1 x + c2 x^2 + ...
+inline vec polynomial(vec, float c0) { return broadcast(c0); }
+template <class... Rest>
+inline vec polynomial(vec x, float c0, Rest... rest) {
+  return fma(polynomial(x, rest...), x, broadcast(c0));
+}
+
+inline vec clamp(vec x, float low, float high) { return min(broadcast(high), max(broadcast(low), x)); }
+inline vec copy_sign(vec magnitude, vec sign) {
+  return from_bits((bits(magnitude) & 0x7fffffff) | (bits(sign) & ~0x7fffffff));
+}
+
+// e^x = 2^n (1 + q) with n whole and q = e^r - 1, |r| <= ln(2) / 2, for |x| < 2^13.
+struct Exponential {
+  vec n, q;
+  ivec whole;
+};
+inline Exponential split_exponential(vec x) {
+  const vec shift = broadcast(12582912.0f);  // 1.5 * 2^23: adding it rounds to a whole number
+  const vec shifted = fma(x, broadcast(kLog2E), shift);
+  const vec n = shifted - shift;
+  const vec r = fma(n, broadcast(-kLn2Low), fma(n, broadcast(-kLn2High), x));
+  const vec p = polynomial(r, 0.5f, 0.166666657f, 0.0416664928f, 0.00833354611f, 0.00139323273f, 0.000197616348f);
+  return {n, fma(r * r, p, r), bits(shifted) - bits(shift)};
+}
+// 2^n, -126 <= n <= 127.
+inline vec power_of_two(ivec n) { return from_bits((n + 127) << 23); }
+
+// Gradual underflow below -87.3, infinite above 88.72.
+inline vec exp(vec x) {
+  const Exponential e = split_exponential(clamp(x, -104.0f, 89.0f));
+#if defined(__AVX512F__)
+  return _mm512_maskz_scalef_ps(0xffff, 1.0f + e.q, e.n);
+#else
+  const ivec half = e.whole >> 1;  // 2^n itself may be no float
+  return (1.0f + e.q) * power_of_two(half) * power_of_two(e.whole - half);
+#endif
+}
+
+// e^x - 1 for x <= 0.
+inline vec expm1(vec x) {
+  const Exponential e = split_exponential(max(broadcast(-20.0f), x));
+  const vec scale = power_of_two(e.whole);
+  return fma(scale, e.q, scale - 1.0f);
+}
+
+inline vec log(vec x) {
+  const ivec tiny = x < 1.17549435e-38f;  // subnormal
+  const ivec b = bits(tiny ? x * 8388608.0f : x) - 0x3f3504f3;
+  const vec k = __builtin_convertvector((b >> 23) - (tiny & 23), vec);
+  const vec f = from_bits((b & 0x7fffff) + 0x3f3504f3) - 1.0f;  // 1 + f is in [sqrt(1/2), sqrt(2))
+  const vec f2 = f * f;
+  const vec p = polynomial(f, 0.333333313f, -0.250008196f, 0.200012416f, -0.166234091f, 0.142015815f, -0.131596133f,
+                           0.127621993f, -0.0763639957f);
+  const vec low = fma(broadcast(-0.5f), f2, fma(k, broadcast(kLn2Low), f2 * f * p));
+  const vec y = fma(k, broadcast(kLn2High), f + low);
+  const vec at_end = x == 0.0f ? broadcast(-kInfinity) : x == kInfinity ? x : broadcast(__builtin_nanf(""));
+  return (x > 0.0f) & (x < kInfinity) ? y : at_end;
+}
+
+// log(1 + u) for 0 <= u <= 1.
+inline vec log1p(vec u) {
+  const vec s = u / (2.0f + u);  // log(1 + u) = 2 artanh(s)
+  const vec s2 = s * s;
+  return fma(s * s2, polynomial(s2, 0.666666746f, 0.399989486f, 0.286152184f, 0.214437202f, 0.242463261f), s + s);
+}
+
+inline vec tanh(vec x) {
+  const vec e = expm1(-2.0f * abs(x));
+  return copy_sign(e / (2.0f + e), x);
+}
+
+// 1 / (1 + e^-x) and its derivative; gradual underflow below -87.3.
+struct Sigmoid {
+  vec value, slope;
+};
+inline Sigmoid sigmoid_and_slope(vec x) {
+  const vec e = exp(-abs(x));
+  const vec value = (x >= 0.0f ? broadcast(1.0f) : e) / (1.0f + e);
+  return {value, e / ((1.0f + e) * (1.0f + e))};
+}
+inline vec sigmoid(vec x) { return sigmoid_and_slope(x).value; }
+
+// log(1 + e^x).
+inline vec softplus(vec x) { return max(vec{}, x) + log1p(exp(-abs(x))); }
+
+// The standard normal distribution: Phi(x) = (1 + erf(x / sqrt(2))) / 2 and its density.
+struct Normal {
+  vec cdf, pdf;
+};
+inline Normal normal(vec x) {
+  const vec a = clamp(abs(x), 0.0f, 14.5f);
+  const vec a2 = a * a;
+  const vec lost = fma(a, a, -a2);  // what rounding took from a * a
+  const vec e = exp(-0.5f * a2);
+  const vec kernel = fma(e, -0.5f * lost, e);
+  const vec t = 1.0f / fma(a, broadcast(0.25f), broadcast(1.0f));
+  // Phi(-a) e^(a^2 / 2), smooth in t.
+  const vec ratio = polynomial(t, -1.98547532e-05f, 0.100195348f, 0.0950989351f, 0.120266341f, -0.0166031644f,
+                               0.297395468f, -0.324869454f, 0.388489008f, -0.193378225f, 0.0334255919f);
+  const vec tail = kernel * ratio;
+  return {x < 0.0f ? tail : 1.0f - tail, kernel * 0.398942280f};
+}
+
+}  // namespace
+}  // namespace nncore::NNCORE_ISA

@@ -1,0 +1,182 @@
+// The vector type of this instruction set, as GNU vectors: operators come from the compiler, and only what they cannot
+// say (fused multiply-add, bit casts, fixed-order sums) is a function here.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#if defined(__AVX2__) || defined(__AVX512F__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#elif defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace nncore::NNCORE_ISA {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr std::size_t kLanes = 16;
+#elif defined(__AVX2__)
+constexpr std::size_t kLanes = 8;
+#else
+constexpr std::size_t kLanes = 4;
+#endif
+
+// Sums across elements use this many partial sums on every instruction set, so that all of them agree to the bit.
+constexpr std::size_t kSumLanes = 16;
+
+using vec = float __attribute__((vector_size(kLanes * sizeof(float))));
+using ivec = std::int32_t __attribute__((vector_size(kLanes * sizeof(float))));
+using uvec = std::uint32_t __attribute__((vector_size(kLanes * sizeof(float))));
+// The same, at any address and over any element type.
+using vec_any = float __attribute__((vector_size(kLanes * sizeof(float)), aligned(4), may_alias));
+
+inline vec load(const float* p) { return *reinterpret_cast<const vec_any*>(p); }
+inline void store(float* p, vec x) { *reinterpret_cast<vec_any*>(p) = x; }
+// The first `count` lanes (1 to kLanes), the rest zero. Nothing is read or written past them.
+#if defined(__AVX512F__)
+inline __mmask16 first_lanes(std::size_t count) { return static_cast<__mmask16>(0xffffu >> (kLanes - count)); }
+inline vec load(const float* p, std::size_t count) { return _mm512_maskz_loadu_ps(first_lanes(count), p); }
+inline void store(float* p, vec x, std::size_t count) { _mm512_mask_storeu_ps(p, first_lanes(count), x); }
+#elif defined(__AVX2__)
+inline __m256i first_lanes(std::size_t count) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+inline vec load(const float* p, std::size_t count) {
+  return count == kLanes ? load(p) : _mm256_maskload_ps(p, first_lanes(count));
+}
+inline void store(float* p, vec x, std::size_t count) {
+  if (count == kLanes) return store(p, x);
+  _mm256_maskstore_ps(p, first_lanes(count), x);
+}
+#else
+inline vec load(const float* p, std::size_t count) {
+  if (count == kLanes) return load(p);
+  vec x{p[0]};
+  if (count > 1) x[1] = p[1];
+  if (count > 2) x[2] = p[2];
+  return x;
+}
+inline void store(float* p, vec x, std::size_t count) {
+  if (count == kLanes) return store(p, x);
+  p[0] = x[0];
+  if (count > 1) p[1] = x[1];
+  if (count > 2) p[2] = x[2];
+}
+#endif
+
+// One broadcast instruction: `s - vec{}` keeps the sign of zero and folds away, `s + vec{}` does not.
+inline vec broadcast(float s) { return s - vec{}; }
+
+inline ivec bits(vec x) { return reinterpret_cast<ivec>(x); }
+inline vec from_bits(ivec x) { return reinterpret_cast<vec>(x); }
+
+// a * b + c, rounded once (twice on a baseline machine without fused multiply-add).
+inline vec fma(vec a, vec b, vec c) {
+#if defined(__AVX512F__)
+  return _mm512_fmadd_ps(a, b, c);
+#elif defined(__AVX2__)
+  return _mm256_fmadd_ps(a, b, c);
+#elif defined(__aarch64__)
+  return vfmaq_f32(c, a, b);
+#else
+  return a * b + c;
+#endif
+}
+inline float fma(float a, float b, float c) {
+#if defined(__FMA__) || defined(__aarch64__)
+  return __builtin_fmaf(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
+inline vec sqrt(vec x) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_sqrt_ps(0xffff, x);  // as GCC 12 warns of the unmasked form
+#elif defined(__AVX2__)
+  return _mm256_sqrt_ps(x);
+#elif defined(__aarch64__)
+  return vsqrtq_f32(x);
+#elif defined(__SSE2__)
+  return _mm_sqrt_ps(x);
+#else
+  for (std::size_t i = 0; i < kLanes; ++i) x[i] = __builtin_sqrtf(x[i]);
+  return x;
+#endif
+}
+
+inline vec select(ivec mask, vec a, vec b) { return mask ? a : b; }
+// Of a NaN and a number, in either order, both give b.
+inline vec max(vec a, vec b) { return a > b ? a : b; }
+inline vec min(vec a, vec b) { return a < b ? a : b; }
+inline vec abs(vec x) { return from_bits(bits(x) & 0x7fffffff); }
+
+// 0, 1, ..., kLanes - 1.
+inline ivec lane_numbers() {
+  ivec lanes;
+  for (std::size_t i = 0; i < kLanes; ++i) lanes[i] = static_cast<std::int32_t>(i);
+  return lanes;
+}
+
+// The first `count` lanes of x (1 to kLanes), then those of `rest`.
+inline vec with_rest(vec x, std::size_t count, vec rest) {
+#if defined(__AVX512F__)
+  return _mm512_mask_mov_ps(rest, first_lanes(count), x);
+#else
+  return count == kLanes ? x : lane_numbers() < static_cast<std::int32_t>(count) ? x : rest;
+#endif
+}
+
+// kSumLanes partial results in as many vectors as that takes.
+struct Sum {
+  static constexpr std::size_t kParts = kSumLanes / kLanes;
+  vec part[kParts];
+};
+
+// Each lane combined with the lane Half before or after it, then with the one Half / 2 away, and so on.
+template <std::size_t Half, class Combine>
+inline vec combine_lanes(vec x, Combine combine) {
+  if constexpr (Half == 0) {
+    return x;
+  } else {
+    const ivec other = lane_numbers() ^ static_cast<std::int32_t>(Half);
+    return combine_lanes<Half / 2>(combine(x, __builtin_shuffle(x, other)), combine);
+  }
+}
+
+// Lane i is combined with lane i + 8, then + 4, + 2, + 1; `combine` is commutative. The result is in every lane.
+template <class Combine>
+inline vec reduce(Sum s, Combine combine) {
+  for (std::size_t parts = Sum::kParts; parts > 1; parts /= 2)
+    for (std::size_t p = 0; p < parts / 2; ++p) s.part[p] = combine(s.part[p], s.part[p + parts / 2]);
+  return combine_lanes<kLanes / 2>(s.part[0], combine);
+}
+inline vec total(const Sum& s) {
+  return reduce(s, [](vec a, vec b) { return a + b; });
+}
+
+// Calls body(i, lanes_in_use) over [0, n): full vectors, then one tail.
+template <class Body>
+inline void for_each_vector(std::size_t n, Body body) {
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) body(i, kLanes);
+  if (i < n) body(i, n - i);
+}
+
+// The same, and tells the part of a Sum that the vector belongs to: body(i, lanes_in_use, part).
+template <class Body>
+inline void for_each_part(std::size_t n, Body body) {
+  std::size_t i = 0;
+  for (; i + kSumLanes <= n; i += kSumLanes)
+    for (std::size_t p = 0; p < Sum::kParts; ++p) body(i + p * kLanes, kLanes, p);
+  for (std::size_t p = 0; p < Sum::kParts; ++p, i += kLanes) {
+    if (i >= n) return;
+    body(i, n - i < kLanes ? n - i : kLanes, p);
+  }
+}
+
+}  // namespace
+}  // namespace nncore::NNCORE_ISA

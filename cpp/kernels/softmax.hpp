@@ -1,0 +1,58 @@
+// Softmax over rows, and the pieces its cross-entropies share.
+#pragma once
+
+#include "math.hpp"
+#include "simd.hpp"
+
+namespace nncore::NNCORE_ISA {
+namespace {
+
+// The largest of x (n) in every lane; unspecified if there is a NaN.
+inline vec row_max(const float* x, std::size_t n) {
+  const vec lowest = broadcast(-kInfinity);
+  Sum best;
+  for (vec& part : best.part) part = lowest;
+  for_each_part(n, [&](std::size_t i, std::size_t lanes, std::size_t p) {
+    best.part[p] = max(best.part[p], with_rest(load(x + i, lanes), lanes, lowest));
+  });
+  return reduce(best, [](vec a, vec b) { return max(a, b); });
+}
+
+// e (n) = exp(x - max(x)); returns the sum of e in every lane. e may be x. `visit(i, lanes, part, d)` sees d = x - max(x).
+template <class Visit>
+inline vec exponentials(float* e, const float* x, std::size_t n, Visit visit) {
+  const vec highest = row_max(x, n);
+  Sum sum{};
+  for_each_part(n, [&](std::size_t i, std::size_t lanes, std::size_t p) {
+    const vec d = load(x + i, lanes) - highest;
+    visit(i, lanes, p, d);
+    const vec e_i = exp(d);
+    sum.part[p] += with_rest(e_i, lanes, vec{});
+    if (e) store(e + i, e_i, lanes);
+  });
+  return total(sum);
+}
+
+inline void softmax(float* y, const float* x, std::size_t rows, std::size_t columns) {
+  for (std::size_t r = 0; r < rows; ++r, x += columns, y += columns) {
+    const vec sum = exponentials(y, x, columns, [](std::size_t, std::size_t, std::size_t, vec) {});
+    for_each_vector(columns, [&](std::size_t i, std::size_t lanes) { store(y + i, load(y + i, lanes) / sum, lanes); });
+  }
+}
+
+// dx = y (dy - sum(dy y))
+inline void softmax_backward(float* dx, const float* dy, const float* y, std::size_t rows, std::size_t columns) {
+  for (std::size_t r = 0; r < rows; ++r, dx += columns, dy += columns, y += columns) {
+    Sum sum{};
+    for_each_part(columns, [&](std::size_t i, std::size_t lanes, std::size_t p) {
+      sum.part[p] = fma(load(dy + i, lanes), load(y + i, lanes), sum.part[p]);
+    });
+    const vec mean = total(sum);
+    for_each_vector(columns, [&](std::size_t i, std::size_t lanes) {
+      store(dx + i, load(y + i, lanes) * (load(dy + i, lanes) - mean), lanes);
+    });
+  }
+}
+
+}  // namespace
+}  // namespace nncore::NNCORE_ISA

@@ -1,0 +1,76 @@
+// The settings of one layer, loss or optimizer as they arrive from outside: checked where they are read.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace nncore {
+
+using Shape = std::vector<std::size_t>;  // of one sample: no batch axis
+
+inline std::size_t size_of(const Shape& shape) {
+  std::size_t n = 1;
+  for (std::size_t d : shape)
+    if (__builtin_mul_overflow(n, d, &n)) throw std::invalid_argument("the shape has too many elements");
+  return n;
+}
+
+inline std::string to_string(const Shape& shape) {
+  std::string text = "(";
+  for (std::size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
+  return text + (shape.size() == 1 ? ",)" : ")");
+}
+
+using Attribute = std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>>;
+
+struct Spec {
+  std::string kind;
+  std::map<std::string, Attribute> attributes;
+
+  [[noreturn]] void fail(const std::string& text) const { throw std::invalid_argument("[" + kind + "] " + text); }
+
+  bool flag(const std::string& name) const { return get<bool>(name, "True or False"); }
+  const std::string& text(const std::string& name) const { return get<std::string>(name, "a string"); }
+
+  float number(const std::string& name) const {
+    if (const auto* i = std::get_if<std::int64_t>(&at(name))) return static_cast<float>(*i);
+    return static_cast<float>(get<double>(name, "a number"));
+  }
+  std::size_t positive(const std::string& name) const {
+    return positive(name, get<std::int64_t>(name, "an integer"));
+  }
+  std::pair<std::size_t, std::size_t> positive_pair(const std::string& name) const {
+    const auto& values = integers(name);
+    if (values.size() != 2) fail(name + " must be a pair of integers");
+    return {positive(name, values[0]), positive(name, values[1])};
+  }
+  const std::vector<std::int64_t>& integers(const std::string& name) const {
+    return get<std::vector<std::int64_t>>(name, "a sequence of integers");
+  }
+
+ private:
+  const Attribute& at(const std::string& name) const {
+    const auto found = attributes.find(name);
+    if (found == attributes.end()) fail("the attribute " + name + " is missing");
+    return found->second;
+  }
+  template <class T>
+  const T& get(const std::string& name, const char* expected) const {
+    if (const T* value = std::get_if<T>(&at(name))) return *value;
+    fail(name + " must be " + expected);
+  }
+  // Sizes beyond this are mistakes; below it, products of three of them fit into 64 bits.
+  std::size_t positive(const std::string& name, std::int64_t value) const {
+    constexpr std::int64_t kLimit = 1 << 20;
+    if (value < 1 || value > kLimit)
+      fail(name + " must be between 1 and " + std::to_string(kLimit) + ", got " + std::to_string(value));
+    return static_cast<std::size_t>(value);
+  }
+};
+
+}  // namespace nncore

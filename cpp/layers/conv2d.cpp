@@ -1,0 +1,203 @@
+#include <algorithm>
+
+#include "activation.hpp"
+#include "families.hpp"
+#include "window.hpp"
+
+namespace nncore {
+namespace {
+
+// y = f(bias + sum over taps of x[window] * kernel), channels last. kernel (kh, kw, in / groups, filters), bias (filters).
+//
+// All three products are Gemm calls on the (padded) image itself: output positions and taps are two lists of offsets
+// into it. Forward, positions are the rows and taps the segments; the weight gradient swaps them. The input gradient
+// multiplies one row of output positions with the transposed kernel (the replica) and adds the result onto the windows.
+class Conv2D final : public Layer {
+ public:
+  Conv2D(const Spec& spec, const Shape& input, Shape output, const WindowAxis& h, const WindowAxis& w)
+      : Layer(input, std::move(output)),
+        h_(h),
+        w_(w),
+        channels_(input[2]),
+        filters_(this->output()[2]),
+        groups_(spec.positive("groups")),
+        use_bias_(spec.flag("use_bias")),
+        activation_(activation_of(spec)) {
+    std::tie(kernel_h_, kernel_w_) = spec.positive_pair("kernel_size");
+    const auto [dilation_h, dilation_w] = spec.positive_pair("dilation_rate");
+    const std::size_t row = w_.padded() * channels_;
+    // Taps that lie side by side in memory make one longer segment.
+    const bool whole_rows = groups_ == 1 && dilation_w == 1;
+    segment_ = whole_rows ? kernel_w_ * channels_ : channels_ / groups_;
+    for (std::size_t kh = 0; kh < kernel_h_; ++kh)
+      for (std::size_t kw = 0; kw < kernel_w_; kw += whole_rows ? kernel_w_ : 1)
+        segments_.push_back(offset(kh * dilation_h * row + kw * dilation_w * channels_));
+    for (std::ptrdiff_t segment : segments_)
+      for (std::size_t k = 0; k < segment_; ++k) taps_.push_back(segment + offset(k));
+    for (std::size_t oy = 0; oy < h_.out; ++oy) {
+      rows_.push_back(offset(oy * h_.stride * row));
+      for (std::size_t ox = 0; ox < w_.out; ++ox)
+        positions_.push_back(rows_.back() + offset(ox * w_.stride * channels_));
+    }
+  }
+
+  std::vector<Parameter> parameters() const override {
+    std::vector<Parameter> p{{"kernel", {kernel_h_, kernel_w_, channels_ / groups_, filters_}}};
+    if (use_bias_) p.push_back({"bias", {filters_}});
+    return p;
+  }
+  // The padded image, then what the activation's derivative needs.
+  std::size_t kept() const override { return padded_size() + (activation_.needs_input() ? output_size() : 0); }
+  // The padded image, or its gradient and one row of products.
+  std::size_t scratch() const override { return padded_size() + w_.out * taps_.size(); }
+  std::size_t work() const override { return positions_.size() * taps_.size() * filters_; }
+
+  void forward(const Chunk& c) const override {
+    for (std::size_t s = 0; s < c.samples; ++s) {
+      float* y = c.y + s * output_size();
+      float* kept = c.kept ? c.kept + s * kept_size() : c.scratch;
+      float* z = activation_.needs_input() && c.kept ? kept + padded_size() : y;
+      const float* x = c.x + s * input_size();
+      if (is_padded()) pad(kept, x), x = kept;
+      for (std::size_t g = 0; g < groups_; ++g)
+        c.kernels.gemm({.c = z + g * group_filters(), .ldc = filters_, .a = x + g * group_channels(),
+                        .row_offsets = positions_.data(), .a_row = 0, .a_k = 1, .segments = segments_.data(),
+                        .segment_count = segments_.size(), .b = c.parameters + g * group_filters(), .b_k = filters_,
+                        .b_panel = c.kernels.panel,
+                        .bias = use_bias_ ? c.parameters + kernel_size() + g * group_filters() : nullptr,
+                        .m = positions_.size(), .n = group_filters(), .k = segment_, .accumulate = false});
+      if (!activation_.is_linear()) activation_.forward(c.kernels, y, z, positions_.size(), filters_);
+    }
+  }
+
+  void backward(const Chunk& c) const override {
+    if (!activation_.is_linear()) {
+      for (std::size_t s = 0; s < c.samples; ++s) {
+        float* dy = c.dy + s * output_size();
+        const float* xy = activation_.needs_input() ? c.kept + s * kept_size() + padded_size() : c.y + s * output_size();
+        activation_.backward(c.kernels, dy, dy, xy, positions_.size(), filters_);
+      }
+    }
+    if (!c.dx) return;
+    for (std::size_t s = 0; s < c.samples; ++s) {
+      float* dx = c.dx + s * input_size();
+      float* padded = is_padded() ? c.scratch : dx;
+      input_gradient(c, padded, c.dy + s * output_size(), c.scratch + padded_size());
+      if (is_padded()) crop(dx, padded);
+    }
+  }
+
+  Shape tile_shape(std::size_t parameter) const override {
+    constexpr std::size_t kRows = 144, kColumns = 64;
+    return {parameter == 1 ? 1 : kRows, std::min(filters_, kColumns)};
+  }
+
+  void gradient(const Batch& b, const Tile& t) const override {
+    if (t.parameter == 1)
+      return b.kernels.column_sums(b.gradient + kernel_size() + t.column, b.dy + t.column,
+                                   b.samples * positions_.size(), t.columns, filters_, false);
+    for (std::size_t first = t.column; first < t.column + t.columns;) {
+      const std::size_t group = first / group_filters();
+      const std::size_t last = std::min(t.column + t.columns, (group + 1) * group_filters());
+      for (std::size_t s = 0; s < b.samples; ++s)
+        b.kernels.gemm({.c = b.gradient + t.row * filters_ + first, .ldc = filters_,
+                        .a = image(b, s) + group * group_channels(), .row_offsets = taps_.data() + t.row, .a_row = 0,
+                        .a_k = offset(w_.stride * channels_), .segments = rows_.data(), .segment_count = rows_.size(),
+                        .b = b.dy + s * output_size() + first, .b_k = filters_, .b_panel = b.kernels.panel,
+                        .bias = nullptr, .m = t.rows, .n = last - first, .k = w_.out, .accumulate = s > 0});
+      first = last;
+    }
+  }
+
+  // For each group, the transposed kernel (filters, taps) in panels of taps.
+  std::size_t replica(const Kernels& k) const override { return filters_ * replica_columns(k); }
+  void replicate(const Kernels& k, float* replica, const float* parameters, const Tile& t) const override {
+    if (t.parameter == 1) return;
+    for (std::size_t first = t.column; first < t.column + t.columns;) {
+      const std::size_t group = first / group_filters();
+      const std::size_t last = std::min(t.column + t.columns, (group + 1) * group_filters());
+      float* dst = replica + group * group_filters() * replica_columns(k) + t.row * group_filters() +
+                   (first - group * group_filters()) * k.panel;
+      k.pack(dst, group_filters() * k.panel, parameters + t.row * filters_ + first, last - first, t.rows, 1,
+             offset(filters_));
+      first = last;
+    }
+  }
+
+ private:
+  std::size_t group_channels() const { return channels_ / groups_; }
+  std::size_t group_filters() const { return filters_ / groups_; }
+  std::size_t kernel_size() const { return taps_.size() * filters_; }
+  std::size_t replica_columns(const Kernels& k) const { return (taps_.size() + k.panel - 1) / k.panel * k.panel; }
+  std::size_t kept_size() const { return kept(); }
+
+  bool is_padded() const { return h_.padded() * w_.padded() != h_.in * w_.in; }
+  std::size_t padded_size() const { return is_padded() ? h_.padded() * w_.padded() * channels_ : 0; }
+  const float* image(const Batch& b, std::size_t s) const {
+    return is_padded() ? b.kept + s * kept_size() : b.x + s * input_size();
+  }
+
+  void pad(float* padded, const float* x) const {
+    std::fill_n(padded, padded_size(), 0.0f);
+    for (std::size_t y = 0; y < h_.in; ++y)
+      std::copy_n(x + y * w_.in * channels_, w_.in * channels_, inside(padded, y));
+  }
+  void crop(float* x, const float* padded) const {
+    for (std::size_t y = 0; y < h_.in; ++y)
+      std::copy_n(inside(padded, y), w_.in * channels_, x + y * w_.in * channels_);
+  }
+  template <class Pointer>
+  Pointer inside(Pointer padded, std::size_t y) const {
+    return padded + ((h_.before + y) * w_.padded() + w_.before) * channels_;
+  }
+
+  // dx (padded) of one sample; products: w_.out * taps floats.
+  void input_gradient(const Chunk& c, float* dx, const float* dy, float* products) const {
+    std::fill_n(dx, h_.padded() * w_.padded() * channels_, 0.0f);
+    for (std::size_t oy = 0; oy < h_.out; ++oy) {
+      for (std::size_t g = 0; g < groups_; ++g) {
+        c.kernels.gemm({.c = products, .ldc = taps_.size(), .a = dy + oy * w_.out * filters_ + g * group_filters(),
+                        .row_offsets = nullptr, .a_row = offset(filters_), .a_k = 1, .segments = nullptr,
+                        .segment_count = 1, .b = c.replica + g * group_filters() * replica_columns(c.kernels),
+                        .b_k = c.kernels.panel, .b_panel = group_filters() * c.kernels.panel, .bias = nullptr,
+                        .m = w_.out, .n = taps_.size(), .k = group_filters(), .accumulate = false});
+        for (std::size_t ox = 0; ox < w_.out; ++ox) {
+          float* window = dx + positions_[oy * w_.out + ox] + offset(g * group_channels());
+          const float* product = products + ox * taps_.size();
+          for (std::ptrdiff_t segment : segments_) {
+            c.kernels.add(window + segment, product, segment_);
+            product += segment_;
+          }
+        }
+      }
+    }
+  }
+
+  WindowAxis h_, w_;
+  std::size_t kernel_h_ = 0, kernel_w_ = 0, channels_, filters_, groups_;
+  bool use_bias_;
+  ActivationFunction activation_;
+  std::size_t segment_;                    // elements of a segment
+  std::vector<std::ptrdiff_t> segments_;   // runs of taps that are contiguous in the image
+  std::vector<std::ptrdiff_t> taps_;       // (kh, kw, channels of a group)
+  std::vector<std::ptrdiff_t> rows_;       // first position of each output row
+  std::vector<std::ptrdiff_t> positions_;  // (out_h, out_w)
+};
+
+}  // namespace
+
+std::unique_ptr<Layer> make_conv2d(const Spec& spec, const Shape& input) {
+  expect_image(spec, input);
+  const std::size_t filters = spec.positive("filters"), groups = spec.positive("groups");
+  if (input[2] % groups || filters % groups)
+    spec.fail("groups=" + std::to_string(groups) + " must divide the " + std::to_string(input[2]) +
+              " input channels and the " + std::to_string(filters) + " filters");
+  const auto [kernel_h, kernel_w] = spec.positive_pair("kernel_size");
+  const auto [stride_h, stride_w] = spec.positive_pair("strides");
+  const auto [dilation_h, dilation_w] = spec.positive_pair("dilation_rate");
+  const WindowAxis h = window_axis(spec, "height", input[0], (kernel_h - 1) * dilation_h + 1, stride_h);
+  const WindowAxis w = window_axis(spec, "width", input[1], (kernel_w - 1) * dilation_w + 1, stride_w);
+  return std::make_unique<Conv2D>(spec, input, Shape{h.out, w.out, filters}, h, w);
+}
+
+}  // namespace nncore

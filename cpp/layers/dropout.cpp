@@ -1,0 +1,38 @@
+#include <algorithm>
+
+#include "families.hpp"
+
+namespace nncore {
+namespace {
+
+// In training, zero with probability `rate`, else scaled by 1 / (1 - rate). Both directions draw the same mask from
+// the layer's key, so none is stored.
+class Dropout final : public Layer {
+ public:
+  Dropout(const Shape& input, float rate) : Layer(input, input), rate_(rate) {}
+
+  bool is_view() const override { return rate_ == 0.0f; }
+  bool is_view_at_inference() const override { return true; }
+
+  void forward(const Chunk& c) const override { apply(c, c.y, c.x); }
+  void backward(const Chunk& c) const override {
+    if (c.dx) apply(c, c.dx, c.dy);
+  }
+
+ private:
+  void apply(const Chunk& c, float* to, const float* from) const {
+    c.kernels.dropout(to, from, c.key, c.first * input_size(), rate_, c.samples * input_size());
+  }
+
+  float rate_;
+};
+
+}  // namespace
+
+std::unique_ptr<Layer> make_dropout(const Spec& spec, const Shape& input) {
+  const float rate = spec.number("rate");
+  if (!(rate >= 0.0f && rate < 1.0f)) spec.fail("rate must be in [0, 1), got " + std::to_string(rate));
+  return std::make_unique<Dropout>(input, rate);
+}
+
+}  // namespace nncore

@@ -1,0 +1,94 @@
+// What a layer is: settings, shapes and a few answers. It owns no batch memory and knows no other layer.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../kernels/kernels.hpp"
+#include "attributes.hpp"
+
+namespace nncore {
+
+// A size as a distance between elements.
+constexpr std::ptrdiff_t offset(std::size_t n) { return static_cast<std::ptrdiff_t>(n); }
+
+struct Parameter {
+  std::string name;
+  Shape shape;
+};
+
+// A block of one parameter, seen as a matrix (all leading axes, last axis).
+struct Tile {
+  std::size_t parameter, row, rows, column, columns;
+};
+
+// A run of samples on its way through one layer. Arrays hold `samples` samples, one after the other.
+struct Chunk {
+  const Kernels& kernels;
+  std::size_t samples;
+  std::size_t first;        // number of the first sample in the batch
+  std::uint64_t key;        // of random numbers, for this layer and step
+  const float* parameters;  // the layer's parameters, one after the other
+  const float* replica;     // as written by Layer::replicate
+  float* scratch;           // Layer::scratch() floats of this worker
+  float* kept;              // Layer::kept() floats a sample, written forward and read backward; null outside training
+  const float* x;
+  float* y;
+  float* dy = nullptr;  // backward may overwrite it; afterwards it holds what `gradient` needs
+  float* dx = nullptr;  // null when nobody needs it
+};
+
+// A whole batch, after backward: what the gradient of a parameter is made of.
+struct Batch {
+  const Kernels& kernels;
+  std::size_t samples;
+  const float* kept;
+  const float* x;
+  const float* dy;
+  float* gradient;  // of the layer's parameters, laid out like them
+};
+
+class Layer {
+ public:
+  Layer(Shape input, Shape output) : input_(std::move(input)), output_(std::move(output)) {}
+  virtual ~Layer() = default;
+
+  const Shape& input() const { return input_; }
+  const Shape& output() const { return output_; }
+
+  virtual std::vector<Parameter> parameters() const { return {}; }
+  // Output equals input, so the plan need not run the layer.
+  virtual bool is_view() const { return false; }
+  // The same, outside training.
+  virtual bool is_view_at_inference() const { return is_view(); }
+  virtual std::size_t kept() const { return 0; }     // floats for each sample
+  virtual std::size_t scratch() const { return 0; }  // floats for each worker
+  virtual std::size_t work() const { return size_of(output_); }  // multiply-adds for each sample, about
+
+  virtual void forward(const Chunk& c) const = 0;
+  virtual void backward(const Chunk& c) const = 0;
+
+  // Rows and columns of the tiles into which the gradient and update of a parameter are cut.
+  virtual Shape tile_shape(std::size_t) const { return {}; }
+  // Writes the gradient of one tile over the whole batch.
+  virtual void gradient(const Batch&, const Tile&) const {}
+
+  // Floats of a second copy of the parameters in the order in which the kernels read them.
+  virtual std::size_t replica(const Kernels&) const { return 0; }
+  virtual void replicate(const Kernels&, float* /*replica*/, const float* /*parameters*/, const Tile&) const {}
+
+ protected:
+  std::size_t input_size() const { return size_of(input_); }
+  std::size_t output_size() const { return size_of(output_); }
+
+ private:
+  Shape input_, output_;
+};
+
+// A layer of registered kind for inputs of a given shape. Throws std::invalid_argument that starts with "[kind]".
+std::unique_ptr<Layer> make_layer(const Spec& spec, const Shape& input);
+const std::vector<std::string>& layer_kinds();
+
+}  // namespace nncore

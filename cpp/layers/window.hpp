@@ -1,0 +1,40 @@
+// Where the windows of a convolution or pooling lie on an image: sizes of the output and of the padding.
+#pragma once
+
+#include <algorithm>
+
+#include "layer.hpp"
+
+namespace nncore {
+
+// One axis. `extent` is what the window spans, dilation included.
+struct WindowAxis {
+  std::size_t in, out, extent, stride, before, after;  // before, after: padding
+
+  std::size_t padded() const { return before + in + after; }
+};
+
+// "valid": no padding. "same": out = ceil(in / stride), with the odd element of padding at the end, as in TensorFlow.
+inline WindowAxis window_axis(const Spec& spec, const char* axis, std::size_t in, std::size_t extent,
+                              std::size_t stride) {
+  const std::string& padding = spec.text("padding");
+  if (padding == "same") {
+    const std::size_t out = (in + stride - 1) / stride, span = (out - 1) * stride + extent;
+    const std::size_t total = span > in ? span - in : 0;
+    return {in, out, extent, stride, total / 2, total - total / 2};
+  }
+  if (padding != "valid") spec.fail("padding must be 'valid' or 'same', got '" + padding + "'");
+  if (extent > in)
+    spec.fail("the window of " + std::to_string(extent) + " does not fit into the " + axis + " of " +
+              std::to_string(in) + "; use padding='same' or a smaller window");
+  return {in, (in - extent) / stride + 1, extent, stride, 0, 0};
+}
+
+inline void expect_image(const Spec& spec, const Shape& input) {
+  if (input.size() != 3)
+    spec.fail("expected images of shape (height, width, channels), got samples of shape " + to_string(input));
+  for (std::size_t d : input)
+    if (d == 0) spec.fail("an axis of the input is empty: " + to_string(input));
+}
+
+}  // namespace nncore

@@ -1,0 +1,177 @@
+#include "network.hpp"
+
+#include <algorithm>
+
+#include "../kernels/dispatch.hpp"
+
+namespace nncore {
+
+Network::Network(Shape input, std::vector<Spec> specs, bool fuse)
+    : kernels_(active_kernels()), input_(std::move(input)), specs_(std::move(specs)), fuse_(fuse) {
+  trainable_.assign(specs_.size(), true);
+  auto plan = std::make_unique<Plan>(input_, specs_, fuse_, false);
+  output_ = plan->output();
+  parameters_.grow(plan->parameter_floats());
+  adopt(std::move(plan), std::make_unique<Objective>(std::nullopt, std::vector<std::string>{}, output_,
+                                                     last_activation(specs_)));
+}
+
+void Network::compile(const std::optional<Spec>& loss, const std::vector<std::string>& metrics,
+                      const std::vector<std::string>& weighted_metrics, const std::optional<Spec>& optimizer,
+                      const std::vector<bool>& trainable) {
+  if (trainable.size() != specs_.size()) throw std::invalid_argument("trainable must hold one flag for each layer");
+  std::vector<std::string> all = metrics;
+  all.insert(all.end(), weighted_metrics.begin(), weighted_metrics.end());
+  auto objective = std::make_unique<Objective>(loss, all, output_, last_activation(specs_));
+  auto plan = std::make_unique<Plan>(input_, specs_, fuse_, !objective->activation().is_linear());
+  auto new_optimizer = optimizer ? make_optimizer(*optimizer) : nullptr;
+  std::vector<Buffer> moments;
+  if (new_optimizer)
+    for (std::size_t i = 0; i < new_optimizer->moments().size(); ++i) moments.emplace_back(plan->parameter_floats());
+
+  optimizer_ = std::move(new_optimizer);
+  moments_ = std::move(moments);
+  weighted_from_ = metrics.size();
+  trainable_ = trainable;
+  iterations = 0;
+  adopt(std::move(plan), std::move(objective));
+}
+
+void Network::adopt(std::unique_ptr<Plan> plan, std::unique_ptr<Objective> objective) {
+  plan_ = std::move(plan);
+  objective_ = std::move(objective);
+  find_boundaries();
+  cut_tiles();
+  replicate_all();
+  reset_metrics();
+}
+
+void Network::find_boundaries() {
+  const auto& steps = plan_->steps();
+  memory_.assign(steps.size(), {});
+  boundaries_.assign(1, {.size = size_of(input_)});
+  arena_batch_ = results_batch_ = 0;
+  sample_work_ = layer_scratch_ = widest_ = 0;
+  std::size_t replica = 0;
+  bool needs_gradient = false;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const Layer& layer = *steps[i].layer;
+    StepMemory& m = memory_[i];
+    m.trained = trainable_[steps[i].spec] && !layer.parameters().empty();
+    needs_gradient = needs_gradient || m.trained;
+    m.kept_size = layer.kept();
+    m.replica = replica;
+    replica += aligned(layer.replica(kernels_));
+    m.in = boundaries_.size() - 1;
+    if (!layer.is_view()) boundaries_.push_back({.size = size_of(layer.output()), .needs_gradient = needs_gradient});
+    m.out = boundaries_.size() - 1;
+    sample_work_ += layer.work();
+    layer_scratch_ = std::max(layer_scratch_, layer.scratch());
+  }
+  sample_floats_ = 0;
+  for (const Boundary& b : boundaries_) {
+    sample_floats_ += b.size * (b.needs_gradient ? 2 : 1);
+    widest_ = std::max(widest_, b.size);
+  }
+  for (const StepMemory& m : memory_) sample_floats_ += m.kept_size;
+  replica_.grow(replica);
+}
+
+void Network::cut_tiles() {
+  tiles_.clear();
+  for (std::size_t i = 0; i < plan_->steps().size(); ++i) {
+    const Layer& layer = *plan_->steps()[i].layer;
+    const auto parameters = layer.parameters();
+    std::size_t start = plan_->steps()[i].parameters;
+    for (std::size_t p = 0; p < parameters.size(); ++p) {
+      const std::size_t columns = parameters[p].shape.back(), rows = size_of(parameters[p].shape) / columns;
+      const Shape tile = layer.tile_shape(p);
+      for (std::size_t r = 0; r < rows; r += tile[0])
+        for (std::size_t c = 0; c < columns; c += tile[1])
+          tiles_.push_back({i, {p, r, std::min(tile[0], rows - r), c, std::min(tile[1], columns - c)}, start, columns});
+      start += size_of(parameters[p].shape);
+    }
+  }
+}
+
+void Network::replicate_all() {
+  for (const TileTask& t : tiles_) {
+    const Step& step = plan_->steps()[t.step];
+    step.layer->replicate(kernels_, replica_.data() + memory_[t.step].replica, parameters_.data() + step.parameters,
+                          t.tile);
+  }
+}
+
+std::vector<std::string> Network::step_labels() const {
+  std::vector<std::string> labels;
+  for (const Step& step : plan_->steps())
+    if (!step.layer->is_view()) labels.push_back(step.label);
+  if (!objective_->activation().is_linear())
+    labels.push_back(std::string(name_of(objective_->activation().kind)) + "+loss");
+  return labels;
+}
+
+std::vector<std::string> Network::buffer_names() const {
+  std::vector<std::string> names{"parameters", "gradients"};
+  if (optimizer_) names.insert(names.end(), optimizer_->moments().begin(), optimizer_->moments().end());
+  return names;
+}
+
+const Buffer& Network::buffer(const std::string& name) const {
+  if (name == "parameters") return parameters_;
+  if (name == "gradients") return gradients_;
+  if (optimizer_)
+    for (std::size_t i = 0; i < moments_.size(); ++i)
+      if (optimizer_->moments()[i] == name) return moments_[i];
+  throw std::invalid_argument("there is no buffer '" + name + "'");
+}
+
+void Network::write(const std::string& name, const float* values) {
+  auto& to = const_cast<Buffer&>(buffer(name));
+  to.grow(buffer_size());
+  std::copy_n(values, buffer_size(), to.data());
+  if (name == "parameters") replicate_all();
+}
+
+void Network::check(const Source& x, const Source* y) const {
+  if (x.row_shape() != input_)
+    throw std::invalid_argument("expected samples of shape " + to_string(input_) + ", got " +
+                                to_string(x.row_shape()));
+  if (!y) return;
+  objective_->check_shape(*y, x.rows());
+  if (!objective_->has_labels()) return;
+  std::vector<float> labels(y->row_size());
+  for (std::size_t row = 0; row < y->rows(); ++row) {
+    y->read(labels.data(), row);
+    objective_->check_labels(labels.data(), row);
+  }
+}
+
+float Network::learning_rate() const {
+  require(optimizer_ != nullptr, "an optimizer");
+  return optimizer_->learning_rate;
+}
+
+void Network::set_learning_rate(float rate) {
+  require(optimizer_ != nullptr, "an optimizer");
+  if (!(rate >= 0.0f && rate <= 3.4e38f))
+    throw std::invalid_argument("learning_rate must be a finite number >= 0, got " + std::to_string(rate));
+  optimizer_->learning_rate = rate;
+}
+
+void Network::require(bool present, const char* what) const {
+  if (!present) throw std::runtime_error("the network is not compiled with " + std::string(what));
+}
+
+void Network::reset_metrics() {
+  sums_.assign(1 + objective_->metric_count(), 0.0);
+  counts_.assign(sums_.size(), 0.0);
+}
+
+std::vector<double> Network::metrics() const {
+  std::vector<double> means;
+  for (std::size_t i = 0; i < sums_.size(); ++i) means.push_back(counts_[i] != 0.0 ? sums_[i] / counts_[i] : 0.0);
+  return means;
+}
+
+}  // namespace nncore

@@ -1,0 +1,150 @@
+// A compiled model: parameters, plan and arena, and the passes over them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "../runtime/memory.hpp"
+#include "objective.hpp"
+#include "optimizer.hpp"
+#include "plan.hpp"
+#include "source.hpp"
+
+namespace nncore {
+
+// Rows order[start:stop] of x, y and weights, in batches. order null: 0, 1, 2, ...
+struct Samples {
+  const Source* x = nullptr;
+  const Source* y = nullptr;
+  const float* weight = nullptr;
+  const std::int64_t* order = nullptr;
+  std::size_t start = 0, stop = 0;
+  std::size_t batch_size = 0;
+
+  std::size_t row(std::size_t position) const {
+    return order ? static_cast<std::size_t>(order[position]) : position;
+  }
+};
+
+// Not safe for calls at the same time: the owner holds `mutex` around each call.
+class Network {
+ public:
+  Network(Shape input, std::vector<Spec> specs, bool fuse);
+
+  mutable std::mutex mutex;
+
+  const Shape& input() const { return input_; }
+  const Shape& output() const { return output_; }
+  const std::vector<Place>& places() const { return plan_->places(); }
+  std::vector<std::string> step_labels() const;
+  std::size_t layer_count() const { return specs_.size(); }
+
+  // Flat buffers: "parameters", "gradients", then the optimizer's moments. Throws std::invalid_argument for others.
+  std::vector<std::string> buffer_names() const;
+  const Buffer& buffer(const std::string& name) const;
+  std::size_t buffer_size() const { return plan_->parameter_floats(); }
+  void write(const std::string& name, const float* values);
+
+  // On an exception the network is as it was.
+  void compile(const std::optional<Spec>& loss, const std::vector<std::string>& metrics,
+               const std::vector<std::string>& weighted_metrics, const std::optional<Spec>& optimizer,
+               const std::vector<bool>& trainable);
+  // Throw std::invalid_argument for arrays that this network cannot take; check reads all class numbers as well.
+  void check(const Source& x, const Source* y) const;
+  void check_targets(const Source& y, std::size_t samples) const { objective_->check_shape(y, samples); }
+
+  // Work through samples until `seconds` have passed, at least one batch; return the position reached.
+  std::size_t train(const Samples& samples, double seconds);
+  std::size_t test(const Samples& samples, double seconds);
+  // out: (samples.stop, output size)
+  std::size_t predict(float* out, const Samples& samples, double seconds);
+  // One batch, samples.start to samples.stop, forward and backward without an update: the loss.
+  double gradients(const Samples& samples);
+  void forward(float* out, const Samples& samples, bool training);
+  // dx of one batch for a given dy, in training mode; gradients stay in their buffer. For networks without a loss.
+  void backward(float* dx, const float* dy, const Samples& samples);
+
+  void reset_metrics();
+  std::vector<double> metrics() const;
+
+  std::uint64_t seed = 0, iterations = 0;
+  float learning_rate() const;
+  void set_learning_rate(float rate);
+
+ private:
+  // Where the values and gradients of one boundary between steps lie in the arena. Views share a boundary.
+  struct Boundary {
+    std::size_t size = 0;  // floats a sample
+    std::size_t value = 0, gradient = 0;
+    bool needs_gradient = false;
+  };
+  struct StepMemory {
+    std::size_t in = 0, out = 0;  // boundaries in training
+    std::size_t kept = 0, kept_size = 0, replica = 0;
+    bool trained = false;  // has parameters that train
+  };
+  struct TileTask {
+    std::size_t step;
+    Tile tile;
+    std::size_t parameter;  // where the tile's parameter starts in the flat buffers
+    std::size_t columns;    // of that parameter
+  };
+
+  void adopt(std::unique_ptr<Plan> plan, std::unique_ptr<Objective> objective);
+  void find_boundaries();
+  void cut_tiles();
+  void replicate_all();
+  void lay_out_arena(std::size_t batch);
+  void lay_out_results(std::size_t batch);
+  void lay_out_scratch(int workers, std::size_t floats);
+
+  void check_order(const Samples& s, std::size_t start, std::size_t stop) const;
+  void require(bool present, const char* what) const;
+  int threads_for(std::size_t multiply_adds) const;
+  Objective::Result result_at(std::size_t first);
+
+  Chunk chunk(std::size_t step, std::size_t first, std::size_t count, float* scratch);
+  void forward_chunk(std::size_t first, std::size_t count, float* scratch);
+  void backward_chunk(std::size_t first, std::size_t count, float* scratch);
+  const float* infer_chunk(const Samples& s, std::size_t position, std::size_t count, float* scratch);
+  void read_targets(const Samples& s, std::size_t start, std::size_t count);
+  void sample_pass(const Samples& s, std::size_t start, std::size_t count, bool with_loss, const float* dy);
+  void parameter_pass(std::size_t count, bool update);
+  void update_tile(const TileTask& t);
+  void test_pass(const Samples& s, std::size_t start, std::size_t count);
+  double batch_loss(std::size_t count) const;
+  void add_metrics(const Samples& s, std::size_t count);
+
+  const Kernels& kernels_;
+  Shape input_, output_;
+  std::vector<Spec> specs_;
+  bool fuse_;
+  std::unique_ptr<Plan> plan_;
+  std::unique_ptr<Objective> objective_;
+  std::unique_ptr<Optimizer> optimizer_;
+  std::size_t weighted_from_ = 0;  // metrics from this number on are weighted
+  std::vector<bool> trainable_;
+
+  std::vector<StepMemory> memory_;
+  std::vector<Boundary> boundaries_;
+  std::vector<TileTask> tiles_;
+  Buffer parameters_, gradients_, replica_;
+  std::vector<Buffer> moments_;
+
+  std::size_t sample_floats_ = 0;     // of values and gradients in the arena, for one sample
+  std::size_t sample_work_ = 0;       // multiply-adds forward, for one sample
+  std::size_t widest_ = 0;            // floats of the widest boundary
+  std::size_t layer_scratch_ = 0;     // floats that the neediest layer wants
+  std::size_t arena_batch_ = 0, results_batch_ = 0;
+  Buffer arena_, results_, scratch_;
+  std::size_t scratch_size_ = 0;  // floats of one worker
+  std::size_t target_ = 0, weight_ = 0, value_ = 0, scale_ = 0, activation_ = 0, loss_ = 0, metric_ = 0;  // in results_
+
+  std::vector<double> sums_, counts_;  // loss, then metrics
+};
+
+}  // namespace nncore

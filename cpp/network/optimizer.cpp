@@ -1,0 +1,82 @@
+#include "optimizer.hpp"
+
+#include <cmath>
+
+namespace nncore {
+namespace {
+
+float in_range(const Spec& spec, const char* name, float low, float high) {
+  const float value = spec.number(name);
+  if (!(value >= low && value < high))
+    spec.fail(std::string(name) + " must be in [" + std::to_string(low) + ", " + std::to_string(high) + "), got " +
+              std::to_string(value));
+  return value;
+}
+
+float learning_rate_of(const Spec& spec) {
+  const float rate = spec.number("learning_rate");
+  if (!(rate >= 0.0f && std::isfinite(rate)))
+    spec.fail("learning_rate must be a finite number >= 0, got " + std::to_string(rate));
+  return rate;
+}
+
+class AdamOptimizer final : public Optimizer {
+ public:
+  explicit AdamOptimizer(const Spec& spec) {
+    learning_rate = learning_rate_of(spec);
+    adam_.beta_1 = in_range(spec, "beta_1", 0.0f, 1.0f);
+    adam_.beta_2 = in_range(spec, "beta_2", 0.0f, 1.0f);
+    adam_.epsilon = spec.number("epsilon");
+    if (!(adam_.epsilon >= 0.0f)) spec.fail("epsilon must be >= 0, got " + std::to_string(adam_.epsilon));
+  }
+  const std::vector<std::string>& moments() const override {
+    static const std::vector<std::string> names{"momentum", "velocity"};
+    return names;
+  }
+  void begin(std::uint64_t step) override {
+    const double t = static_cast<double>(step);
+    adam_.rate = static_cast<float>(learning_rate * std::sqrt(1.0 - std::pow(double{adam_.beta_2}, t)) /
+                                    (1.0 - std::pow(double{adam_.beta_1}, t)));
+  }
+  void update(const Kernels& k, float* w, float* const* moment, const float* gradient,
+              std::size_t n) const override {
+    k.adam(w, moment[0], moment[1], gradient, adam_, n);
+  }
+
+ private:
+  Adam adam_{};
+};
+
+class SgdOptimizer final : public Optimizer {
+ public:
+  explicit SgdOptimizer(const Spec& spec) {
+    learning_rate = learning_rate_of(spec);
+    sgd_.momentum = in_range(spec, "momentum", 0.0f, 1.0f);
+    sgd_.nesterov = spec.flag("nesterov");
+  }
+  const std::vector<std::string>& moments() const override {
+    static const std::vector<std::string> none, names{"momentum"};
+    return sgd_.momentum > 0.0f ? names : none;
+  }
+  void begin(std::uint64_t) override { sgd_.rate = learning_rate; }
+  void update(const Kernels& k, float* w, float* const* moment, const float* gradient,
+              std::size_t n) const override {
+    if (sgd_.momentum > 0.0f)
+      k.sgd_momentum(w, moment[0], gradient, sgd_, n);
+    else
+      k.sgd(w, gradient, sgd_, n);
+  }
+
+ private:
+  Sgd sgd_{};
+};
+
+}  // namespace
+
+std::unique_ptr<Optimizer> make_optimizer(const Spec& spec) {
+  if (spec.kind == "adam") return std::make_unique<AdamOptimizer>(spec);
+  if (spec.kind == "sgd") return std::make_unique<SgdOptimizer>(spec);
+  spec.fail("there is no optimizer of this kind");
+}
+
+}  // namespace nncore

@@ -1,0 +1,344 @@
+// The two passes of a training step, and the one pass of evaluation and prediction.
+//
+// Pass 1 cuts the batch into chunks of samples, and carries each forward through all steps, through the loss and back.
+// Pass 2 cuts the parameters into tiles, and makes the gradient of each over the whole batch and the update at once. How
+// both are cut depends on shapes alone, and no sum crosses a cut, so results do not depend on the number of threads.
+#include <algorithm>
+#include <chrono>
+
+#include "../runtime/parallel.hpp"
+#include "../runtime/random.hpp"
+#include "network.hpp"
+
+namespace nncore {
+namespace {
+
+class Deadline {
+ public:
+  explicit Deadline(double seconds) : end_(Clock::now() + std::chrono::duration<double>(seconds)) {}
+  bool passed() const { return Clock::now() >= end_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::chrono::time_point<Clock, std::chrono::duration<double>> end_;
+};
+
+// Calls step(position, count) for one batch after another.
+template <class Step>
+std::size_t for_batches(const Samples& s, double seconds, Step step) {
+  const Deadline deadline(seconds);
+  std::size_t position = s.start;
+  while (position < s.stop) {
+    const std::size_t count = std::min(s.batch_size, s.stop - position);
+    step(position, count);
+    position += count;
+    if (deadline.passed()) break;
+  }
+  return position;
+}
+
+// Samples in a chunk: as many as keep its values and gradients in the second-level cache.
+std::size_t chunk_size(std::size_t floats_per_sample, std::size_t batch) {
+  constexpr std::size_t kCacheFloats = 192 * 1024, kMost = 32;
+  const std::size_t size = std::clamp<std::size_t>(kCacheFloats / std::max<std::size_t>(1, floats_per_sample), 1, kMost);
+  const std::size_t chunks = (batch + size - 1) / size;
+  return (batch + chunks - 1) / chunks;
+}
+
+}  // namespace
+
+// Fewer multiply-adds than this take less time than waking a second thread.
+int Network::threads_for(std::size_t multiply_adds) const {
+  constexpr std::size_t kThreshold = 400'000;
+  return multiply_adds < kThreshold ? 1 : get_num_threads();
+}
+
+void Network::lay_out_arena(std::size_t batch) {
+  if (batch <= arena_batch_) return;
+  std::size_t at = 0;
+  const auto place = [&](std::size_t floats) {
+    const std::size_t start = at;
+    at += aligned(batch * floats);
+    return start;
+  };
+  for (Boundary& b : boundaries_) {
+    b.value = place(b.size);
+    if (b.needs_gradient) b.gradient = place(b.size);
+  }
+  for (StepMemory& m : memory_) m.kept = place(m.kept_size);
+  arena_batch_ = 0;
+  arena_.grow(at);
+  arena_batch_ = batch;
+}
+
+void Network::lay_out_results(std::size_t batch) {
+  if (batch <= results_batch_) return;
+  std::size_t at = 0;
+  const auto place = [&](std::size_t floats) {
+    const std::size_t start = at;
+    at += aligned(batch * floats);
+    return start;
+  };
+  target_ = place(objective_->target_size());
+  weight_ = place(1);
+  value_ = place(objective_->rows());
+  scale_ = place(objective_->rows());
+  activation_ = place(objective_->activation().is_linear() ? 0 : size_of(output_));
+  loss_ = place(1);
+  metric_ = place(objective_->metric_count());
+  results_batch_ = 0;
+  results_.grow(at);
+  results_batch_ = batch;
+}
+
+void Network::lay_out_scratch(int workers, std::size_t floats) {
+  scratch_size_ = aligned(floats) + kSlack;
+  scratch_.grow(static_cast<std::size_t>(workers) * scratch_size_);
+}
+
+Objective::Result Network::result_at(std::size_t first) {
+  float* r = results_.data();
+  const std::size_t rows = objective_->rows();
+  const std::size_t outputs = objective_->activation().is_linear() ? 0 : size_of(output_);
+  return {r + value_ + first * rows, r + scale_ + first * rows, r + activation_ + first * outputs,
+          r + loss_ + first, r + metric_ + first, results_batch_};
+}
+
+void Network::check_order(const Samples& s, std::size_t start, std::size_t stop) const {
+  for (std::size_t position = start; position < stop; ++position)
+    if (s.row(position) >= s.x->rows())
+      throw std::invalid_argument("order holds " + std::to_string(s.order[position]) + ", but there are " +
+                                  std::to_string(s.x->rows()) + " samples");
+}
+
+Chunk Network::chunk(std::size_t step, std::size_t first, std::size_t count, float* scratch) {
+  const StepMemory& m = memory_[step];
+  const Boundary &in = boundaries_[m.in], &out = boundaries_[m.out];
+  const Step& s = plan_->steps()[step];
+  float* a = arena_.data();
+  return {.kernels = kernels_,
+          .samples = count,
+          .first = first,
+          .key = random_key(seed, iterations, s.spec),
+          .parameters = parameters_.data() + s.parameters,
+          .replica = replica_.data() + m.replica,
+          .scratch = scratch,
+          .kept = a + m.kept + first * m.kept_size,
+          .x = a + in.value + first * in.size,
+          .y = a + out.value + first * out.size,
+          .dy = out.needs_gradient ? a + out.gradient + first * out.size : nullptr,
+          .dx = in.needs_gradient ? a + in.gradient + first * in.size : nullptr};
+}
+
+void Network::forward_chunk(std::size_t first, std::size_t count, float* scratch) {
+  for (std::size_t i = 0; i < memory_.size(); ++i)
+    if (memory_[i].in != memory_[i].out) plan_->steps()[i].layer->forward(chunk(i, first, count, scratch));
+}
+
+void Network::backward_chunk(std::size_t first, std::size_t count, float* scratch) {
+  for (std::size_t i = memory_.size(); i-- > 0;) {
+    if (memory_[i].in == memory_[i].out) continue;
+    const Chunk c = chunk(i, first, count, scratch);
+    if (c.dy) plan_->steps()[i].layer->backward(c);
+  }
+}
+
+// Targets and weights of one batch. A class number that does not exist is found here, before any work.
+void Network::read_targets(const Samples& s, std::size_t start, std::size_t count) {
+  lay_out_results(count);
+  const std::size_t size = objective_->target_size();
+  float* r = results_.data();
+  for (std::size_t i = 0; i < count; ++i) {
+    float* target = r + target_ + i * size;
+    s.y->read(target, s.row(start + i));
+    if (objective_->has_labels()) objective_->check_labels(target, s.row(start + i));
+    if (s.weight) r[weight_ + i] = s.weight[s.row(start + i)];
+  }
+}
+
+// Pass 1. dy (count, output): the gradient to start from, where there is no loss.
+void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count, bool with_loss, const float* dy) {
+  const std::size_t size = chunk_size(sample_floats_, count), chunks = (count + size - 1) / size;
+  const int threads = threads_for(count * sample_work_ * 2);
+  if (with_loss) read_targets(s, start, count);
+  lay_out_arena(count);
+  lay_out_scratch(threads, layer_scratch_);
+  const Boundary &in = boundaries_.front(), &out = boundaries_.back();
+  float* a = arena_.data();
+  parallel_for(chunks, threads, [&](std::size_t task, int worker) {
+    const std::size_t first = task * size, n = std::min(size, count - first);
+    float* scratch = scratch_.data() + static_cast<std::size_t>(worker) * scratch_size_;
+    for (std::size_t i = first; i < first + n; ++i) s.x->read(a + in.value + i * in.size, s.row(start + i));
+    forward_chunk(first, n, scratch);
+    float* gradient = out.needs_gradient ? a + out.gradient + first * out.size : nullptr;
+    if (with_loss) {
+      objective_->evaluate(kernels_, result_at(first), gradient, a + out.value + first * out.size,
+                           results_.data() + target_ + first * objective_->target_size(),
+                           s.weight ? results_.data() + weight_ + first : nullptr, 1.0f / static_cast<float>(count), n);
+    } else if (dy && gradient) {
+      std::copy_n(dy + first * out.size, n * out.size, gradient);
+    }
+    if (gradient && (with_loss || dy)) backward_chunk(first, n, scratch);
+  });
+}
+
+void Network::update_tile(const TileTask& t) {
+  // Whole rows are one run.
+  const bool whole = t.tile.columns == t.columns;
+  const std::size_t runs = whole ? 1 : t.tile.rows, run = whole ? t.tile.rows * t.columns : t.tile.columns;
+  for (std::size_t r = 0; r < runs; ++r) {
+    const std::size_t at = t.parameter + (t.tile.row + r) * t.columns + t.tile.column;
+    float* moment[kMostMoments] = {};
+    for (std::size_t i = 0; i < moments_.size(); ++i) moment[i] = moments_[i].data() + at;
+    optimizer_->update(kernels_, parameters_.data() + at, moment, gradients_.data() + at, run);
+  }
+}
+
+// Pass 2.
+void Network::parameter_pass(std::size_t count, bool update) {
+  gradients_.grow(buffer_size());
+  if (update) optimizer_->begin(iterations + 1);
+  const float* a = arena_.data();
+  parallel_for(tiles_.size(), threads_for(count * sample_work_), [&](std::size_t task, int) {
+    const TileTask& t = tiles_[task];
+    const StepMemory& m = memory_[t.step];
+    if (!m.trained) return;
+    const Step& step = plan_->steps()[t.step];
+    step.layer->gradient({.kernels = kernels_,
+                          .samples = count,
+                          .kept = a + m.kept,
+                          .x = a + boundaries_[m.in].value,
+                          .dy = a + boundaries_[m.out].gradient,
+                          .gradient = gradients_.data() + step.parameters},
+                         t.tile);
+    if (!update) return;
+    update_tile(t);
+    step.layer->replicate(kernels_, replica_.data() + m.replica, parameters_.data() + step.parameters, t.tile);
+  });
+}
+
+double Network::batch_loss(std::size_t count) const {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < count; ++i) sum += results_.data()[loss_ + i];
+  return sum / static_cast<double>(count);
+}
+
+void Network::add_metrics(const Samples& s, std::size_t count) {
+  const float* r = results_.data();
+  sums_[0] += batch_loss(count) * static_cast<double>(count);
+  counts_[0] += static_cast<double>(count);
+  for (std::size_t m = 0; m + 1 < sums_.size(); ++m) {
+    const bool weighted = m >= weighted_from_ && s.weight;
+    for (std::size_t i = 0; i < count; ++i) {
+      const double weight = weighted ? r[weight_ + i] : 1.0;
+      sums_[m + 1] += weight * r[metric_ + m * results_batch_ + i];
+      counts_[m + 1] += weight;
+    }
+  }
+}
+
+std::size_t Network::train(const Samples& samples, double seconds) {
+  require(optimizer_ != nullptr, "an optimizer");
+  require(objective_->has_loss(), "a loss");
+  check_order(samples, samples.start, samples.stop);
+  return for_batches(samples, seconds, [&](std::size_t position, std::size_t count) {
+    sample_pass(samples, position, count, true, nullptr);
+    parameter_pass(count, true);
+    ++iterations;
+    add_metrics(samples, count);
+  });
+}
+
+double Network::gradients(const Samples& samples) {
+  require(objective_->has_loss(), "a loss");
+  const std::size_t count = samples.stop - samples.start;
+  sample_pass(samples, samples.start, count, true, nullptr);
+  parameter_pass(count, false);
+  return batch_loss(count);
+}
+
+void Network::backward(float* dx, const float* dy, const Samples& samples) {
+  const std::size_t count = samples.stop - samples.start;
+  for (Boundary& b : boundaries_) b.needs_gradient = true;
+  arena_batch_ = 0;
+  sample_pass(samples, samples.start, count, false, dy);
+  parameter_pass(count, false);
+  std::copy_n(arena_.data() + boundaries_.front().gradient, count * size_of(input_), dx);
+}
+
+// Forward through two buffers in turn; the last activation included. The result stays in scratch.
+const float* Network::infer_chunk(const Samples& s, std::size_t position, std::size_t count, float* scratch) {
+  const std::size_t size = aligned(widest_ * count);
+  float *x = scratch, *y = scratch + size, *layer_scratch = scratch + 2 * size;
+  for (std::size_t i = 0; i < count; ++i) s.x->read(x + i * size_of(input_), s.row(position + i));
+  for (std::size_t i = 0; i < memory_.size(); ++i) {
+    const Step& step = plan_->steps()[i];
+    if (step.layer->is_view_at_inference()) continue;
+    step.layer->forward({.kernels = kernels_, .samples = count, .first = 0, .key = 0,
+                         .parameters = parameters_.data() + step.parameters,
+                         .replica = replica_.data() + memory_[i].replica, .scratch = layer_scratch, .kept = nullptr,
+                         .x = x, .y = y});
+    std::swap(x, y);
+  }
+  return x;
+}
+
+void Network::test_pass(const Samples& s, std::size_t start, std::size_t count) {
+  const std::size_t size = chunk_size(2 * widest_, count), chunks = (count + size - 1) / size;
+  const int threads = threads_for(count * sample_work_);
+  read_targets(s, start, count);
+  lay_out_scratch(threads, 2 * aligned(widest_ * size) + layer_scratch_);
+  parallel_for(chunks, threads, [&](std::size_t task, int worker) {
+    const std::size_t first = task * size, n = std::min(size, count - first);
+    const float* y =
+        infer_chunk(s, start + first, n, scratch_.data() + static_cast<std::size_t>(worker) * scratch_size_);
+    objective_->evaluate(kernels_, result_at(first), nullptr, y,
+                         results_.data() + target_ + first * objective_->target_size(),
+                         s.weight ? results_.data() + weight_ + first : nullptr, 1.0f, n);
+  });
+}
+
+std::size_t Network::test(const Samples& samples, double seconds) {
+  require(objective_->has_loss() || objective_->metric_count() > 0, "a loss");
+  check_order(samples, samples.start, samples.stop);
+  return for_batches(samples, seconds, [&](std::size_t position, std::size_t count) {
+    test_pass(samples, position, count);
+    add_metrics(samples, count);
+  });
+}
+
+std::size_t Network::predict(float* out, const Samples& samples, double seconds) {
+  const std::size_t outputs = size_of(output_);
+  return for_batches(samples, seconds, [&](std::size_t position, std::size_t count) {
+    const std::size_t size = chunk_size(2 * widest_, count), chunks = (count + size - 1) / size;
+    const int threads = threads_for(count * sample_work_);
+    lay_out_scratch(threads, 2 * aligned(widest_ * size) + layer_scratch_);
+    parallel_for(chunks, threads, [&](std::size_t task, int worker) {
+      const std::size_t first = task * size, n = std::min(size, count - first);
+      const float* y =
+          infer_chunk(samples, position + first, n, scratch_.data() + static_cast<std::size_t>(worker) * scratch_size_);
+      float* to = out + (position + first) * outputs;
+      const ActivationFunction& last = objective_->activation();
+      if (last.is_linear())
+        std::copy_n(y, n * outputs, to);
+      else
+        last.forward(kernels_, to, y, n * objective_->rows(), outputs / objective_->rows());
+    });
+  });
+}
+
+void Network::forward(float* out, const Samples& samples, bool training) {
+  if (!training || samples.start == samples.stop) {
+    predict(out, samples, 1e9);
+    return;
+  }
+  const std::size_t count = samples.stop - samples.start, outputs = size_of(output_);
+  sample_pass(samples, samples.start, count, false, nullptr);
+  const float* y = arena_.data() + boundaries_.back().value;
+  if (const ActivationFunction& last = objective_->activation(); last.is_linear())
+    std::copy_n(y, count * outputs, out);
+  else
+    last.forward(kernels_, out, y, count * objective_->rows(), outputs / objective_->rows());
+}
+
+}  // namespace nncore

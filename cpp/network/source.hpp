@@ -1,0 +1,38 @@
+// Rows of an array as it lies in the user's memory: any real type, strides and byte order, converted row by row.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "../layers/attributes.hpp"
+
+namespace nncore {
+
+class Source {
+ public:
+  // kind: 'b' (bool), 'i', 'u' or 'f', with `item` bytes; swapped: not this machine's byte order. shape and strides
+  // (in bytes) include the axis of rows. Throws std::invalid_argument for a type that cannot be read.
+  Source(const void* data, char kind, std::size_t item, bool swapped, const std::vector<std::size_t>& shape,
+         const std::vector<std::ptrdiff_t>& strides);
+
+  std::size_t rows() const { return rows_; }
+  const Shape& row_shape() const { return row_shape_; }
+  std::size_t row_size() const { return row_size_; }
+  void read(float* to, std::size_t row) const;
+
+ private:
+  using Convert = void (*)(float* to, const std::byte* from, std::ptrdiff_t stride, std::size_t n);
+
+  float* read_axis(float* to, const std::byte* from, std::size_t axis) const;
+
+  const std::byte* data_;
+  Convert convert_;
+  std::size_t rows_, row_size_;
+  std::ptrdiff_t row_stride_;
+  Shape row_shape_;
+  Shape extents_;                        // of a row, axes that run on in memory joined
+  std::vector<std::ptrdiff_t> strides_;  // in bytes
+};
+
+}  // namespace nncore

@@ -1,0 +1,50 @@
+// Zeroed, 64-byte aligned float memory that grows and never shrinks.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <new>
+
+#include "../kernels/kernels.hpp"
+
+namespace nncore {
+
+constexpr std::size_t kAlignment = 64;
+
+// Elements rounded up so that the next array of floats starts on a cache line.
+constexpr std::size_t aligned(std::size_t floats) {
+  constexpr std::size_t line = kAlignment / sizeof(float);
+  return (floats + line - 1) / line * line;
+}
+
+class Buffer {
+ public:
+  Buffer() = default;
+  explicit Buffer(std::size_t size) { grow(size); }
+
+  float* data() { return data_.get(); }
+  const float* data() const { return data_.get(); }
+  std::size_t size() const { return size_; }
+
+  // At least `size` floats and kSlack readable ones past them. Growing discards the contents.
+  void grow(std::size_t size) {
+    if (data_ && size <= size_) return;
+    data_.reset();
+    size_ = 0;
+    const std::size_t floats = size + kSlack;
+    data_.reset(static_cast<float*>(::operator new(floats * sizeof(float), std::align_val_t{kAlignment})));
+    std::fill_n(data_.get(), floats, 0.0f);
+    size_ = size;
+  }
+  void zero() { std::fill_n(data_.get(), size_, 0.0f); }
+
+ private:
+  struct Free {
+    void operator()(float* p) const { ::operator delete(p, std::align_val_t{kAlignment}); }
+  };
+  std::unique_ptr<float[], Free> data_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace nncore
