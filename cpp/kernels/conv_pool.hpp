@@ -10,30 +10,56 @@
 namespace nncore::NNCORE_ISA {
 namespace {
 
-inline void load_argmax(ivec& index, const std::uint8_t* p, std::size_t count) {
-  for (std::size_t i = 0; i < kLanes; ++i) index[i] = i < count ? p[i] : 0;
+using bytes = std::uint8_t __attribute__((vector_size(kLanes)));
+
+// A full vector, whatever lies in the lanes beyond the last filter: their gradient is zero.
+inline ivec load_argmax(const std::uint8_t* p) {
+  bytes index;
+  __builtin_memcpy(&index, p, sizeof index);
+  return __builtin_convertvector(index, ivec);
 }
 inline void store_argmax(std::uint8_t* p, ivec index, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) p[i] = static_cast<std::uint8_t>(index[i]);
+  const bytes narrow = __builtin_convertvector(index, bytes);
+  if (count == kLanes)
+    __builtin_memcpy(p, &narrow, sizeof narrow);
+  else
+    for (std::size_t i = 0; i < count; ++i) p[i] = narrow[i];
 }
 
-// Convolution outputs of Positions neighbours in a row of the image (x, x + channels, ...) for Vectors vectors of
-// filters that start at w and bias.
+// Positions of a pooling window whose convolutions are summed side by side: with the vectors of filters below, enough
+// independent sums to hide the latency of fused multiply-add.
+constexpr std::size_t kPositions = 4;
+#if defined(__AVX512F__)
+constexpr std::size_t kFilterVectors = 4;
+#else
+constexpr std::size_t kFilterVectors = 2;
+#endif
+constexpr std::size_t kMostPositions = 256;  // of a window: what one byte of argmax can name
+
+// Offsets of the window's positions from its corner, in row-major order.
+inline void window_offsets(std::size_t* offsets, const ConvPool& c) {
+  for (std::size_t py = 0; py < c.pool_h; ++py)
+    for (std::size_t px = 0; px < c.pool_w; ++px) *offsets++ = (py * c.in_w + px) * c.channels;
+}
+
+// Convolution outputs at x + offsets[0], x + offsets[1], ... for the filters that start at w and bias.
 template <std::size_t Positions, std::size_t Vectors>
-inline void conv_tile(vec (&acc)[Positions][Vectors], const float* x, const float* w, const float* bias,
-                      std::size_t tail, const ConvPool& c) {
+inline void conv_tile(vec (&acc)[Positions][Vectors], const float* x, const std::size_t* offsets, const float* w,
+                      const float* bias, std::size_t tail, const ConvPool& c) {
   for (std::size_t j = 0; j < Vectors; ++j) {
     const vec start = bias ? load(bias + j * kLanes, j + 1 < Vectors ? kLanes : tail) : vec{};
     for (std::size_t q = 0; q < Positions; ++q) acc[q][j] = start;
   }
   const std::size_t row = c.kernel_w * c.channels;
   for (std::size_t kh = 0; kh < c.kernel_h; ++kh, x += c.in_w * c.channels) {
+    const float* x_q[Positions];
+    for (std::size_t q = 0; q < Positions; ++q) x_q[q] = x + offsets[q];
     for (std::size_t k = 0; k < row; ++k, w += c.filters) {
       vec w_j[Vectors];
       for (std::size_t j = 0; j < Vectors; ++j) w_j[j] = load(w + j * kLanes);
       for (std::size_t q = 0; q < Positions; ++q) {
-        const vec x_q = broadcast(x[q * c.channels + k]);
-        for (std::size_t j = 0; j < Vectors; ++j) acc[q][j] = fma(x_q, w_j[j], acc[q][j]);
+        const vec value = broadcast(x_q[q][k]);
+        for (std::size_t j = 0; j < Vectors; ++j) acc[q][j] = fma(value, w_j[j], acc[q][j]);
       }
     }
   }
@@ -56,27 +82,25 @@ inline void take_maximum(vec (&best)[Vectors], ivec (&index)[Vectors], const vec
 template <std::size_t Vectors>
 inline void conv_pool_filters(float* y, std::uint8_t* argmax, const float* x, const float* w, const float* bias,
                               const ConvPool& c, std::size_t tail) {
-  const std::size_t stride = c.in_w * c.channels;
+  std::size_t offsets[kMostPositions];
+  window_offsets(offsets, c);
+  const std::size_t positions = c.pool_h * c.pool_w;
   for (std::size_t oy = 0; oy < c.out_h; ++oy) {
     for (std::size_t ox = 0; ox < c.out_w; ++ox, y += c.filters, argmax += argmax ? c.filters : 0) {
-      const float* corner = x + oy * c.pool_h * stride + ox * c.pool_w * c.channels;
+      const float* corner = x + (oy * c.pool_h * c.in_w + ox * c.pool_w) * c.channels;
       vec best[Vectors];
       ivec index[Vectors];
       for (std::size_t j = 0; j < Vectors; ++j) best[j] = vec{} - __builtin_inff(), index[j] = ivec{};
-      std::int32_t q = 0;
-      for (std::size_t py = 0; py < c.pool_h; ++py) {
-        const float* at = corner + py * stride;
-        std::size_t px = 0;
-        for (; px + 2 <= c.pool_w; px += 2, q += 2) {
-          vec acc[2][Vectors];
-          conv_tile(acc, at + px * c.channels, w, bias, tail, c);
-          take_maximum(best, index, acc, q);
-        }
-        if (px < c.pool_w) {
-          vec acc[1][Vectors];
-          conv_tile(acc, at + px * c.channels, w, bias, tail, c);
-          take_maximum(best, index, acc, q++);
-        }
+      std::size_t q = 0;
+      for (; q + kPositions <= positions; q += kPositions) {
+        vec acc[kPositions][Vectors];
+        conv_tile(acc, corner, offsets + q, w, bias, tail, c);
+        take_maximum(best, index, acc, static_cast<std::int32_t>(q));
+      }
+      for (; q < positions; ++q) {
+        vec acc[1][Vectors];
+        conv_tile(acc, corner, offsets + q, w, bias, tail, c);
+        take_maximum(best, index, acc, static_cast<std::int32_t>(q));
       }
       for (std::size_t j = 0; j < Vectors; ++j) {
         const std::size_t lanes = j + 1 < Vectors ? kLanes : tail;
@@ -88,60 +112,118 @@ inline void conv_pool_filters(float* y, std::uint8_t* argmax, const float* x, co
   }
 }
 
-inline void conv_pool(float* y, std::uint8_t* argmax, const float* x, const float* w, const float* bias,
-                      const ConvPool& c) {
-  constexpr std::size_t kVectors = 2;
-  for (std::size_t f = 0; f < c.filters; f += kVectors * kLanes) {
-    const std::size_t columns = c.filters - f < kVectors * kLanes ? c.filters - f : kVectors * kLanes;
-    const float* b = bias ? bias + f : nullptr;
-    std::uint8_t* a = argmax ? argmax + f : nullptr;
-    if (columns > kLanes)
-      conv_pool_filters<2>(y + f, a, x, w + f, b, c, columns - kLanes);
-    else
-      conv_pool_filters<1>(y + f, a, x, w + f, b, c, columns);
+// The widest group of filters that is left, then the rest.
+template <std::size_t Vectors>
+inline void conv_pool_from(std::size_t f, float* y, std::uint8_t* argmax, const float* x, const float* w,
+                           const float* bias, const ConvPool& c) {
+  for (; c.filters - f > (Vectors - 1) * kLanes; f += Vectors * kLanes) {
+    const std::size_t columns = c.filters - f < Vectors * kLanes ? c.filters - f : Vectors * kLanes;
+    conv_pool_filters<Vectors>(y + f, argmax ? argmax + f : nullptr, x, w + f, bias ? bias + f : nullptr, c,
+                               columns - (Vectors - 1) * kLanes);
+    if (c.filters - f <= Vectors * kLanes) return;
   }
+  if constexpr (Vectors > 1) conv_pool_from<Vectors / 2>(f, y, argmax, x, w, bias, c);
 }
 
-// One vector of filters and Rows consecutive taps of a kernel row (tap = kw * channels + channel): one of the pooled
-// window's convolution outputs has a gradient, in each lane another one.
+inline void conv_pool(float* y, std::uint8_t* argmax, const float* x, const float* w, const float* bias,
+                      const ConvPool& c) {
+  conv_pool_from<kFilterVectors>(0, y, argmax, x, w, bias, c);
+}
+
+// One vector of filters and Rows consecutive taps of a kernel row (tap = kw * channels + channel), for any window: the
+// gradient is spread over the window's positions, zero in all lanes but those whose maximum stood there.
 template <std::size_t Rows>
-inline void gradient_rows(float* dw, const float* dz, const std::uint8_t* argmax, const float* x, const ConvPool& c,
-                          std::size_t lanes) {
-  const std::size_t stride = c.in_w * c.channels;
+inline void gradient_rows(float* dw, const float* dz, const std::uint8_t* argmax, const float* x,
+                          const std::size_t* offsets, const ConvPool& c, std::size_t lanes) {
   vec acc[Rows];
   for (std::size_t r = 0; r < Rows; ++r) acc[r] = load(dw + r * c.filters, lanes);
   for (std::size_t oy = 0; oy < c.out_h; ++oy) {
     for (std::size_t ox = 0; ox < c.out_w; ++ox, dz += c.filters, argmax += c.filters) {
-      const float* corner = x + oy * c.pool_h * stride + ox * c.pool_w * c.channels;
+      const float* corner = x + (oy * c.pool_h * c.in_w + ox * c.pool_w) * c.channels;
       const vec d = load(dz, lanes);
-      ivec index;
-      load_argmax(index, argmax, lanes);
-      std::int32_t q = 0;
-      for (std::size_t py = 0; py < c.pool_h; ++py) {
-        for (std::size_t px = 0; px < c.pool_w; ++px, ++q) {
-          const vec d_q = index == q ? d : vec{};
-          const float* at = corner + py * stride + px * c.channels;
-          for (std::size_t r = 0; r < Rows; ++r) acc[r] = fma(broadcast(at[r]), d_q, acc[r]);
-        }
+      const ivec index = load_argmax(argmax);
+      for (std::size_t q = 0; q < c.pool_h * c.pool_w; ++q) {
+        const vec d_q = index == static_cast<std::int32_t>(q) ? d : vec{};
+        const float* at = corner + offsets[q];
+        for (std::size_t r = 0; r < Rows; ++r) acc[r] = fma(broadcast(at[r]), d_q, acc[r]);
       }
     }
   }
   for (std::size_t r = 0; r < Rows; ++r) store(dw + r * c.filters, acc[r], lanes);
 }
 
+inline void any_gradient(float* dw, const float* dz, const std::uint8_t* argmax, const float* x, const ConvPool& c,
+                         std::size_t lanes) {
+  std::size_t offsets[kMostPositions];
+  window_offsets(offsets, c);
+  const std::size_t taps = c.kernel_w * c.channels;
+  for (std::size_t kh = 0; kh < c.kernel_h; ++kh, x += c.in_w * c.channels) {
+    std::size_t t = 0;
+    for (; t + 8 <= taps; t += 8, dw += 8 * c.filters) gradient_rows<8>(dw, dz, argmax, x + t, offsets, c, lanes);
+    for (; t + 3 <= taps; t += 3, dw += 3 * c.filters) gradient_rows<3>(dw, dz, argmax, x + t, offsets, c, lanes);
+    for (; t < taps; ++t, dw += c.filters) gradient_rows<1>(dw, dz, argmax, x + t, offsets, c, lanes);
+  }
+}
+
+#if defined(__AVX2__)
+// Two runs of four floats as a table of eight in the first lanes.
+inline vec table_of(const float* low, const float* high) {
+  const __m256 table = _mm256_loadu2_m128(high, low);
+#if defined(__AVX512F__)
+  return __builtin_shufflevector(table, table, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7);
+#else
+  return table;
+#endif
+}
+
+// A 2x2 window over one channel, kernel rows of at most three taps. A tap meets the inputs of two rows and two columns;
+// each lane takes the one where its maximum stood, so there is one multiply-add for a tap, not four.
+constexpr std::size_t kTableTaps = 3;
+inline void table_gradient(float* dw, const float* dz, const std::uint8_t* argmax, const float* x, const ConvPool& c,
+                           std::size_t lanes) {
+  constexpr std::size_t kRows = 3;
+  for (std::size_t first = 0; first < c.kernel_h; first += kRows) {
+    const std::size_t rows = c.kernel_h - first < kRows ? c.kernel_h - first : kRows;
+    vec acc[kRows][kTableTaps] = {};
+    // Sums of rows and taps beyond the kernel are made from what lies there, and dropped.
+    const std::size_t row_offset[kRows] = {first * c.in_w, (first + (rows > 1 ? 1 : 0)) * c.in_w,
+                                           (first + rows - 1) * c.in_w};
+    const float* d = dz;
+    const std::uint8_t* a = argmax;
+    for (std::size_t oy = 0; oy < c.out_h; ++oy) {
+      for (std::size_t ox = 0; ox < c.out_w; ++ox, d += c.filters, a += c.filters) {
+        const float* corner = x + oy * 2 * c.in_w + ox * 2;
+        const vec value = load(d, lanes);
+        const ivec at = load_argmax(a);
+        const ivec index = (at & 1) + ((at & 2) << 1);
+        for (std::size_t r = 0; r < kRows; ++r) {
+          const float* row = corner + row_offset[r];
+          const vec table = table_of(row, row + c.in_w);
+          for (std::size_t t = 0; t < kTableTaps; ++t)
+            acc[r][t] = fma(__builtin_shuffle(table, index + static_cast<std::int32_t>(t)), value, acc[r][t]);
+        }
+      }
+    }
+    for (std::size_t r = 0; r < rows; ++r)
+      for (std::size_t t = 0; t < c.kernel_w; ++t) {
+        float* to = dw + ((first + r) * c.kernel_w + t) * c.filters;
+        store(to, load(to, lanes) + acc[r][t], lanes);
+      }
+  }
+}
+#endif
+
 inline void conv_pool_gradient(float* dw, const float* dz, const std::uint8_t* argmax, const float* x,
                                const ConvPool& c, std::size_t first, std::size_t last) {
-  const std::size_t taps = c.kernel_w * c.channels;
   for (std::size_t f = first; f < last; f += kLanes) {
     const std::size_t lanes = last - f < kLanes ? last - f : kLanes;
-    for (std::size_t kh = 0; kh < c.kernel_h; ++kh) {
-      const float* x_row = x + kh * c.in_w * c.channels;
-      float* dw_row = dw + kh * taps * c.filters + f;
-      std::size_t t = 0;
-      for (; t + 8 <= taps; t += 8) gradient_rows<8>(dw_row + t * c.filters, dz + f, argmax + f, x_row + t, c, lanes);
-      for (; t + 3 <= taps; t += 3) gradient_rows<3>(dw_row + t * c.filters, dz + f, argmax + f, x_row + t, c, lanes);
-      for (; t < taps; ++t) gradient_rows<1>(dw_row + t * c.filters, dz + f, argmax + f, x_row + t, c, lanes);
+#if defined(__AVX2__)
+    if (c.channels == 1 && c.kernel_w <= kTableTaps && c.pool_h == 2 && c.pool_w == 2) {
+      table_gradient(dw + f, dz + f, argmax + f, x, c, lanes);
+      continue;
     }
+#endif
+    any_gradient(dw + f, dz + f, argmax + f, x, c, lanes);
   }
 }
 

@@ -110,10 +110,10 @@ inline Normal normal(vec x) {
   const vec lost = fma(a, a, -a2);  // what rounding took from a * a
   const vec e = exp(-0.5f * a2);
   const vec kernel = fma(e, -0.5f * lost, e);
-  const vec t = 1.0f / fma(a, broadcast(0.25f), broadcast(1.0f));
+  const vec t = 1.0f / fma(a, broadcast(0.35f), broadcast(1.0f));
   // Phi(-a) e^(a^2 / 2), smooth in t.
-  const vec ratio = polynomial(t, -1.98547532e-05f, 0.100195348f, 0.0950989351f, 0.120266341f, -0.0166031644f,
-                               0.297395468f, -0.324869454f, 0.388489008f, -0.193378225f, 0.0334255919f);
+  const vec ratio = polynomial(t, -1.4541514e-06f, 0.139653578f, 0.139561757f, 0.121384159f, 0.100598782f,
+                               -0.01321558f, 0.146431014f, -0.24556604f, 0.139422193f, -0.0282684229f);
   const vec tail = kernel * ratio;
   return {x < 0.0f ? tail : 1.0f - tail, kernel * 0.398942280f};
 }

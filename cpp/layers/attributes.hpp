@@ -22,7 +22,10 @@ inline std::size_t size_of(const Shape& shape) {
 
 inline std::string to_string(const Shape& shape) {
   std::string text = "(";
-  for (std::size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (i) text += ", ";
+    text += std::to_string(shape[i]);
+  }
   return text + (shape.size() == 1 ? ",)" : ")");
 }
 
