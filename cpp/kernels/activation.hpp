@@ -59,7 +59,9 @@ inline void activation(float* y, const float* x, Activation kind, float alpha, s
 
 inline void activation_backward(float* dx, const float* dy, const float* xy, Activation kind, float alpha,
                                 std::size_t n) {
-  const auto from_output = [=](auto slope) { map(dx, dy, xy, n, [=](vec d, vec y) { return d * slope(y); }); };
+  const auto from_output = [=](auto slope) {
+    map(dx, dy, xy, n, [=](vec d, vec y) { return d * slope(y); });
+  };
   const auto from_input = [=](auto slope) {
     map(dx, dy, xy, n, [=](vec d, vec x) { return d * slope(clamp(x, -kFlat, kFlat)); });
   };

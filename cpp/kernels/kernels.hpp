@@ -92,7 +92,8 @@ struct ConvPool {
 
 struct Adam {
   float rate;  // learning rate times sqrt(1 - beta_2^t) / (1 - beta_1^t)
-  float beta_1, beta_2, epsilon;
+  float gain_1, gain_2;  // 1 - beta_1, 1 - beta_2
+  float epsilon;
 };
 
 struct Sgd {

@@ -1,4 +1,4 @@
-// Losses of rows and their gradients, each in one visit to a row.
+// Losses of rows and their gradients.
 #pragma once
 
 #include "kernels.hpp"
@@ -40,8 +40,8 @@ inline Point binary_error_logits(vec t, vec x) { return {softplus(x) - x * t, si
 
 // point(target, x) gives a Point.
 template <class F>
-inline void mean_over_columns(float* value, float* dx, const float* target, const float* x, const float* scale,
-                              std::size_t rows, std::size_t columns, F point) {
+inline void mean_over_columns(float* value, float* dx, const float* target, const float* x,
+                              const float* scale, std::size_t rows, std::size_t columns, F point) {
   const float count = static_cast<float>(columns);
   for (std::size_t r = 0; r < rows; ++r, target += columns, x += columns) {
     const vec factor = broadcast(dx ? scale[r] / count : 0.0f);
@@ -56,14 +56,16 @@ inline void mean_over_columns(float* value, float* dx, const float* target, cons
   }
 }
 
-inline void mean_squared_error(float* value, float* dx, const float* target, const float* x, const float* scale,
-                               float, std::size_t rows, std::size_t columns) {
-  mean_over_columns(value, dx, target, x, scale, rows, columns, [](vec t, vec v) { return squared_error(t, v); });
+inline void mean_squared_error(float* value, float* dx, const float* target, const float* x,
+                               const float* scale, float, std::size_t rows, std::size_t columns) {
+  mean_over_columns(value, dx, target, x, scale, rows, columns,
+                    [](vec t, vec v) { return squared_error(t, v); });
 }
 
-inline void mean_absolute_error(float* value, float* dx, const float* target, const float* x, const float* scale,
-                                float, std::size_t rows, std::size_t columns) {
-  mean_over_columns(value, dx, target, x, scale, rows, columns, [](vec t, vec v) { return absolute_error(t, v); });
+inline void mean_absolute_error(float* value, float* dx, const float* target, const float* x,
+                                const float* scale, float, std::size_t rows, std::size_t columns) {
+  mean_over_columns(value, dx, target, x, scale, rows, columns,
+                    [](vec t, vec v) { return absolute_error(t, v); });
 }
 
 // Targets moved towards 1 / classes by label smoothing.
@@ -73,8 +75,9 @@ struct Smoothing {
   vec operator()(vec t) const { return fma(t, keep, add); }
 };
 
-inline void binary_crossentropy(float* value, float* dx, const float* target, const float* x, const float* scale,
-                                float label_smoothing, std::size_t rows, std::size_t columns) {
+inline void binary_crossentropy(float* value, float* dx, const float* target, const float* x,
+                                const float* scale, float label_smoothing, std::size_t rows,
+                                std::size_t columns) {
   const Smoothing smooth(label_smoothing, 2.0f);
   mean_over_columns(value, dx, target, x, scale, rows, columns,
                     [=](vec t, vec v) { return binary_error(smooth(t), v); });
@@ -97,7 +100,9 @@ inline void categorical_crossentropy(float* value, float* dx, const float* targe
   const Smoothing smooth(label_smoothing, static_cast<float>(columns));
   for (std::size_t r = 0; r < rows; ++r, target += columns, x += columns) {
     Sum x_sum{};
-    for_each_part(columns, [&](std::size_t i, std::size_t lanes, std::size_t p) { x_sum.part[p] += load(x + i, lanes); });
+    for_each_part(columns, [&](std::size_t i, std::size_t lanes, std::size_t p) {
+      x_sum.part[p] += load(x + i, lanes);
+    });
     const vec norm = total(x_sum);
 
     Sum loss{}, pull{};  // pull = sum of the targets whose probability is not clipped
@@ -127,11 +132,12 @@ inline void categorical_crossentropy_logits(float* value, float* dx, const float
   const Smoothing smooth(label_smoothing, static_cast<float>(columns));
   for (std::size_t r = 0; r < rows; ++r, target += columns, x += columns) {
     Sum targets{}, products{};
-    const vec sum = exponentials(dx, x, columns, [&](std::size_t i, std::size_t lanes, std::size_t p, vec d) {
-      const vec t = with_rest(smooth(load(target + i, lanes)), lanes, vec{});
-      targets.part[p] += t;
-      products.part[p] = fma(t, with_rest(d, lanes, vec{}), products.part[p]);
-    });
+    const vec sum = exponentials(dx, x, columns, row_max(x, columns),
+                                 [&](std::size_t i, std::size_t lanes, std::size_t p, vec d) {
+                                   const vec t = with_rest(smooth(load(target + i, lanes)), lanes, vec{});
+                                   targets.part[p] += t;
+                                   products.part[p] = fma(t, with_rest(d, lanes, vec{}), products.part[p]);
+                                 });
     const vec all = total(targets);
     value[r] = (all * log(sum) - total(products))[0];
     if (!dx) continue;
@@ -155,7 +161,8 @@ struct Class {
 
 // log(sum(q)) - log(q[class]) with q = clip(x): the softmax cross-entropy of log(q).
 inline void sparse_categorical_crossentropy(float* value, float* dx, const float* target, const float* x,
-                                            const float* scale, float, std::size_t rows, std::size_t columns) {
+                                            const float* scale, float, std::size_t rows,
+                                            std::size_t columns) {
   for (std::size_t r = 0; r < rows; ++r, x += columns) {
     const Class c(target[r], columns);
     Sum q_sum{};
@@ -176,15 +183,15 @@ inline void sparse_categorical_crossentropy(float* value, float* dx, const float
 }
 
 // log(sum(e^x)) - x[class]
-inline void sparse_categorical_crossentropy_logits(float* value, float* dx, const float* target, const float* x,
-                                                   const float* scale, float, std::size_t rows,
-                                                   std::size_t columns) {
+inline void sparse_categorical_crossentropy_logits(float* value, float* dx, const float* target,
+                                                   const float* x, const float* scale, float,
+                                                   std::size_t rows, std::size_t columns) {
   for (std::size_t r = 0; r < rows; ++r, x += columns) {
     const Class c(target[r], columns);
     const float x_c = x[c.index];
-    const vec d_c = broadcast(x_c) - row_max(x, columns);
-    const vec sum = exponentials(dx, x, columns, [](std::size_t, std::size_t, std::size_t, vec) {});
-    value[r] = c.valid ? (log(sum) - d_c)[0] : __builtin_nanf("");
+    const vec highest = row_max(x, columns);
+    const vec sum = exponentials(dx, x, columns, highest, [](std::size_t, std::size_t, std::size_t, vec) {});
+    value[r] = c.valid ? (log(sum) - (x_c - highest))[0] : __builtin_nanf("");
     if (!dx) continue;
 
     const float s = c.valid ? scale[r] : __builtin_nanf("");

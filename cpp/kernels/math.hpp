@@ -1,7 +1,8 @@
-// Elementary functions over vectors. A NaN gives a NaN. Bounds are the largest errors against double precision over
-// all floats of the range, with fused multiply-add; they are tested at samples.
+// Elementary functions over vectors. A NaN gives a NaN.
 //
-// The polynomials were fitted to the least largest relative error over their interval.
+// Error bounds, in units in the last place, hold with fused multiply-add over all floats unless a range is
+// named; they were measured against double precision at every 61st float. The polynomials are our own fits,
+// to the least largest relative error over their interval.
 #pragma once
 
 #include "simd.hpp"
@@ -36,13 +37,14 @@ inline Exponential split_exponential(vec x) {
   const vec shifted = fma(x, broadcast(kLog2E), shift);
   const vec n = shifted - shift;
   const vec r = fma(n, broadcast(-kLn2Low), fma(n, broadcast(-kLn2High), x));
-  const vec p = polynomial(r, 0.5f, 0.166666657f, 0.0416664928f, 0.00833354611f, 0.00139323273f, 0.000197616348f);
+  const vec p =
+      polynomial(r, 0.5f, 0.166666657f, 0.0416664928f, 0.00833354611f, 0.00139323273f, 0.000197616348f);
   return {n, fma(r * r, p, r), bits(shifted) - bits(shift)};
 }
 // 2^n, -126 <= n <= 127.
 inline vec power_of_two(ivec n) { return from_bits((n + 127) << 23); }
 
-// Gradual underflow below -87.3, infinite above 88.72.
+// 1 ulp. Gradual underflow below -87.3, infinite above 88.72.
 inline vec exp(vec x) {
   const Exponential e = split_exponential(clamp(x, -104.0f, 89.0f));
 #if defined(__AVX512F__)
@@ -53,40 +55,43 @@ inline vec exp(vec x) {
 #endif
 }
 
-// e^x - 1 for x <= 0.
+// e^x - 1 for x <= 0. 1 ulp.
 inline vec expm1(vec x) {
   const Exponential e = split_exponential(max(broadcast(-20.0f), x));
   const vec scale = power_of_two(e.whole);
   return fma(scale, e.q, scale - 1.0f);
 }
 
+// 1 ulp, subnormal arguments included. -inf at zero, NaN below.
 inline vec log(vec x) {
   const ivec tiny = x < 1.17549435e-38f;  // subnormal
-  const ivec b = bits(tiny ? x * 8388608.0f : x) - 0x3f3504f3;
+  const ivec b = (ivec)((uvec)bits(tiny ? x * 8388608.0f : x) - 0x3f3504f3u);
   const vec k = __builtin_convertvector((b >> 23) - (tiny & 23), vec);
   const vec f = from_bits((b & 0x7fffff) + 0x3f3504f3) - 1.0f;  // 1 + f is in [sqrt(1/2), sqrt(2))
   const vec f2 = f * f;
-  const vec p = polynomial(f, 0.333333313f, -0.250008196f, 0.200012416f, -0.166234091f, 0.142015815f, -0.131596133f,
-                           0.127621993f, -0.0763639957f);
+  const vec p = polynomial(f, 0.333333313f, -0.250008196f, 0.200012416f, -0.166234091f, 0.142015815f,
+                           -0.131596133f, 0.127621993f, -0.0763639957f);
   const vec low = fma(broadcast(-0.5f), f2, fma(k, broadcast(kLn2Low), f2 * f * p));
   const vec y = fma(k, broadcast(kLn2High), f + low);
   const vec at_end = x == 0.0f ? broadcast(-kInfinity) : x == kInfinity ? x : broadcast(__builtin_nanf(""));
   return (x > 0.0f) & (x < kInfinity) ? y : at_end;
 }
 
-// log(1 + u) for 0 <= u <= 1.
+// log(1 + u) for 0 <= u <= 1. 2 ulp.
 inline vec log1p(vec u) {
   const vec s = u / (2.0f + u);  // log(1 + u) = 2 artanh(s)
   const vec s2 = s * s;
-  return fma(s * s2, polynomial(s2, 0.666666746f, 0.399989486f, 0.286152184f, 0.214437202f, 0.242463261f), s + s);
+  return fma(s * s2, polynomial(s2, 0.666666746f, 0.399989486f, 0.286152184f, 0.214437202f, 0.242463261f),
+             s + s);
 }
 
+// 2.5 ulp.
 inline vec tanh(vec x) {
   const vec e = expm1(-2.0f * abs(x));
   return copy_sign(e / (2.0f + e), x);
 }
 
-// 1 / (1 + e^-x) and its derivative; gradual underflow below -87.3.
+// 1 / (1 + e^-x), 2.5 ulp, and its derivative, 4 ulp; gradual underflow below -87.3.
 struct Sigmoid {
   vec value, slope;
 };
@@ -97,10 +102,11 @@ inline Sigmoid sigmoid_and_slope(vec x) {
 }
 inline vec sigmoid(vec x) { return sigmoid_and_slope(x).value; }
 
-// log(1 + e^x).
+// log(1 + e^x). 3 ulp.
 inline vec softplus(vec x) { return max(vec{}, x) + log1p(exp(-abs(x))); }
 
-// The standard normal distribution: Phi(x) = (1 + erf(x / sqrt(2))) / 2 and its density.
+// The standard normal distribution: Phi(x) = (1 + erf(x / sqrt(2))) / 2, 6 ulp (2e-7), also in the tail, and
+// its density, 3 ulp. Without fused multiply-add the tail at -13 loses 60 ulp.
 struct Normal {
   vec cdf, pdf;
 };

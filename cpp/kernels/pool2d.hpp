@@ -33,8 +33,8 @@ struct Window {
 };
 
 // [first, last) = [start, start + size) - pad, clipped to [0, end).
-inline void clip_window(std::size_t& first, std::size_t& last, std::size_t start, std::size_t size, std::size_t pad,
-                        std::size_t end) {
+inline void clip_window(std::size_t& first, std::size_t& last, std::size_t start, std::size_t size,
+                        std::size_t pad, std::size_t end) {
   last = start + size > pad ? start + size - pad : 0;
   if (last > end) last = end;
   first = start > pad ? start - pad : 0;
@@ -115,7 +115,8 @@ inline void average_pool2d_backward(float* dx, const float* dy, const Pool2D& p)
     const float area = w.area();
     for_each_channel(p.channels, [&](std::size_t c, std::size_t lanes, auto type) {
       const auto d = load_as(type, dy + output + c, lanes) / area;
-      for_each_place(p, w, c, [&](std::size_t at) { store(dx + at, load_as(type, dx + at, lanes) + d, lanes); });
+      for_each_place(p, w, c,
+                     [&](std::size_t at) { store(dx + at, load_as(type, dx + at, lanes) + d, lanes); });
     });
   });
 }

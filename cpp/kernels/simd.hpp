@@ -1,5 +1,5 @@
-// The vector type of this instruction set, as GNU vectors: operators come from the compiler, and only what they cannot
-// say (fused multiply-add, bit casts, fixed-order sums) is a function here.
+// The vector type of this instruction set, as GNU vectors: operators come from the compiler, and only what
+// they cannot say (fused multiply-add, bit casts, fixed-order sums) is a function here.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +24,8 @@ constexpr std::size_t kLanes = 8;
 constexpr std::size_t kLanes = 4;
 #endif
 
-// Sums across elements use this many partial sums on every instruction set, so that all of them agree to the bit.
+// Sums across elements use this many partial sums on every instruction set, so that all of them agree to the
+// bit.
 constexpr std::size_t kSumLanes = 16;
 
 using vec = float __attribute__((vector_size(kLanes * sizeof(float))));
@@ -37,12 +38,15 @@ inline vec load(const float* p) { return *reinterpret_cast<const vec_any*>(p); }
 inline void store(float* p, vec x) { *reinterpret_cast<vec_any*>(p) = x; }
 // The first `count` lanes (1 to kLanes), the rest zero. Nothing is read or written past them.
 #if defined(__AVX512F__)
-inline __mmask16 first_lanes(std::size_t count) { return static_cast<__mmask16>(0xffffu >> (kLanes - count)); }
+inline __mmask16 first_lanes(std::size_t count) {
+  return static_cast<__mmask16>(0xffffu >> (kLanes - count));
+}
 inline vec load(const float* p, std::size_t count) { return _mm512_maskz_loadu_ps(first_lanes(count), p); }
 inline void store(float* p, vec x, std::size_t count) { _mm512_mask_storeu_ps(p, first_lanes(count), x); }
 #elif defined(__AVX2__)
 inline __m256i first_lanes(std::size_t count) {
-  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)),
+                            _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 inline vec load(const float* p, std::size_t count) {
   return count == kLanes ? load(p) : _mm256_maskload_ps(p, first_lanes(count));
@@ -142,12 +146,14 @@ inline vec combine_lanes(vec x, Combine combine) {
   if constexpr (Half == 0) {
     return x;
   } else {
-    const ivec other = lane_numbers() ^ static_cast<std::int32_t>(Half);
-    return combine_lanes<Half / 2>(combine(x, __builtin_shuffle(x, other)), combine);
+    vec other;
+    for (std::size_t i = 0; i < kLanes; ++i) other[i] = x[i ^ Half];
+    return combine_lanes<Half / 2>(combine(x, other), combine);
   }
 }
 
-// Lane i is combined with lane i + 8, then + 4, + 2, + 1; `combine` is commutative. The result is in every lane.
+// Lane i is combined with lane i + 8, then + 4, + 2, + 1; `combine` is commutative. The result is in every
+// lane.
 template <class Combine>
 inline vec reduce(Sum s, Combine combine) {
   for (std::size_t parts = Sum::kParts; parts > 1; parts /= 2)

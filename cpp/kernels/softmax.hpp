@@ -18,10 +18,10 @@ inline vec row_max(const float* x, std::size_t n) {
   return reduce(best, [](vec a, vec b) { return max(a, b); });
 }
 
-// e (n) = exp(x - max(x)); returns the sum of e in every lane. e may be x. `visit(i, lanes, part, d)` sees d = x - max(x).
+// e (n) = exp(x - highest); returns its sum in every lane. e may be x, or null. visit(i, lanes, part, d) is
+// called with d = x - highest before e is written.
 template <class Visit>
-inline vec exponentials(float* e, const float* x, std::size_t n, Visit visit) {
-  const vec highest = row_max(x, n);
+inline vec exponentials(float* e, const float* x, std::size_t n, vec highest, Visit visit) {
   Sum sum{};
   for_each_part(n, [&](std::size_t i, std::size_t lanes, std::size_t p) {
     const vec d = load(x + i, lanes) - highest;
@@ -35,13 +35,16 @@ inline vec exponentials(float* e, const float* x, std::size_t n, Visit visit) {
 
 inline void softmax(float* y, const float* x, std::size_t rows, std::size_t columns) {
   for (std::size_t r = 0; r < rows; ++r, x += columns, y += columns) {
-    const vec sum = exponentials(y, x, columns, [](std::size_t, std::size_t, std::size_t, vec) {});
-    for_each_vector(columns, [&](std::size_t i, std::size_t lanes) { store(y + i, load(y + i, lanes) / sum, lanes); });
+    const vec sum =
+        exponentials(y, x, columns, row_max(x, columns), [](std::size_t, std::size_t, std::size_t, vec) {});
+    for_each_vector(columns,
+                    [&](std::size_t i, std::size_t lanes) { store(y + i, load(y + i, lanes) / sum, lanes); });
   }
 }
 
 // dx = y (dy - sum(dy y))
-inline void softmax_backward(float* dx, const float* dy, const float* y, std::size_t rows, std::size_t columns) {
+inline void softmax_backward(float* dx, const float* dy, const float* y, std::size_t rows,
+                             std::size_t columns) {
   for (std::size_t r = 0; r < rows; ++r, dx += columns, dy += columns, y += columns) {
     Sum sum{};
     for_each_part(columns, [&](std::size_t i, std::size_t lanes, std::size_t p) {

@@ -13,7 +13,7 @@ inline vec drop_subnormal(vec x) { return abs(x) < 1.17549435e-38f ? vec{} : x; 
 
 inline void adam(float* w, float* m, float* v, const float* g, const Adam& a, std::size_t n) {
   const vec rate = broadcast(a.rate), epsilon = broadcast(a.epsilon);
-  const vec toward_1 = broadcast(1.0f - a.beta_1), toward_2 = broadcast(1.0f - a.beta_2);
+  const vec toward_1 = broadcast(a.gain_1), toward_2 = broadcast(a.gain_2);
   for_each_vector(n, [&](std::size_t i, std::size_t lanes) {
     const vec g_i = load(g + i, lanes), m_old = load(m + i, lanes), v_old = load(v + i, lanes);
     const vec m_i = drop_subnormal(fma(g_i - m_old, toward_1, m_old));
@@ -49,9 +49,8 @@ inline void add(float* y, const float* x, std::size_t n) {
 }
 
 inline void rescale(float* y, const float* x, float scale, float offset, std::size_t n) {
-  for_each_vector(n, [&](std::size_t i, std::size_t lanes) {
-    store(y + i, load(x + i, lanes) * scale + offset, lanes);
-  });
+  for_each_vector(
+      n, [&](std::size_t i, std::size_t lanes) { store(y + i, load(x + i, lanes) * scale + offset, lanes); });
 }
 
 // Sums over rows of Vectors vectors of columns, the last of `tail` lanes.

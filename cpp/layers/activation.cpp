@@ -53,7 +53,7 @@ void ActivationFunction::backward(const Kernels& k, float* dx, const float* dy, 
 ActivationFunction activation_of(const Spec& spec) {
   const std::string& name = spec.text("activation");
   for (std::size_t i = 0; i < kNames.size(); ++i)
-    if (name == kNames[i]) return {static_cast<Activation>(i), spec.number("alpha")};
+    if (name == kNames[i]) return {static_cast<Activation>(i), spec.single("alpha")};
   spec.fail("unknown activation '" + name + "'");
 }
 

@@ -40,10 +40,11 @@ struct Spec {
   bool flag(const std::string& name) const { return get<bool>(name, "True or False"); }
   const std::string& text(const std::string& name) const { return get<std::string>(name, "a string"); }
 
-  float number(const std::string& name) const {
-    if (const auto* i = std::get_if<std::int64_t>(&at(name))) return static_cast<float>(*i);
-    return static_cast<float>(get<double>(name, "a number"));
+  double number(const std::string& name) const {
+    if (const auto* i = std::get_if<std::int64_t>(&at(name))) return static_cast<double>(*i);
+    return get<double>(name, "a number");
   }
+  float single(const std::string& name) const { return static_cast<float>(number(name)); }
   std::size_t positive(const std::string& name) const {
     return positive(name, get<std::int64_t>(name, "an integer"));
   }

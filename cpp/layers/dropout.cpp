@@ -30,7 +30,7 @@ class Dropout final : public Layer {
 }  // namespace
 
 std::unique_ptr<Layer> make_dropout(const Spec& spec, const Shape& input) {
-  const float rate = spec.number("rate");
+  const float rate = spec.single("rate");
   if (!(rate >= 0.0f && rate < 1.0f)) spec.fail("rate must be in [0, 1), got " + std::to_string(rate));
   return std::make_unique<Dropout>(input, rate);
 }

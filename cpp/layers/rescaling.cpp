@@ -22,7 +22,7 @@ class Rescaling final : public Layer {
 }  // namespace
 
 std::unique_ptr<Layer> make_rescaling(const Spec& spec, const Shape& input) {
-  return std::make_unique<Rescaling>(input, spec.number("scale"), spec.number("offset"));
+  return std::make_unique<Rescaling>(input, spec.single("scale"), spec.single("offset"));
 }
 
 }  // namespace nncore

@@ -104,7 +104,7 @@ class Network {
 
   void check_order(const Samples& s, std::size_t start, std::size_t stop) const;
   void require(bool present, const char* what) const;
-  int threads_for(std::size_t multiply_adds) const;
+  int threads_for(const Samples& s) const;
   Objective::Result result_at(std::size_t first);
 
   Chunk chunk(std::size_t step, std::size_t first, std::size_t count, float* scratch);

@@ -60,7 +60,7 @@ Objective::Objective(const std::optional<Spec>& loss, const std::vector<std::str
   if (loss) {
     const bool logits = loss->flag("from_logits");
     loss_ = loss_named(logits ? loss->kind + "_logits" : loss->kind);
-    label_smoothing_ = loss->number("label_smoothing");
+    label_smoothing_ = loss->single("label_smoothing");
     if (!(label_smoothing_ >= 0.0f && label_smoothing_ <= 1.0f))
       loss->fail("label_smoothing must be in [0, 1], got " + std::to_string(label_smoothing_));
     sparse_ = is_sparse(*loss_);

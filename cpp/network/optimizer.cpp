@@ -5,16 +5,16 @@
 namespace nncore {
 namespace {
 
-float in_range(const Spec& spec, const char* name, float low, float high) {
-  const float value = spec.number(name);
-  if (!(value >= low && value < high))
-    spec.fail(std::string(name) + " must be in [" + std::to_string(low) + ", " + std::to_string(high) + "), got " +
-              std::to_string(value));
+// A number in [0, 1).
+double fraction(const Spec& spec, const char* name) {
+  const double value = spec.number(name);
+  if (!(value >= 0.0 && value < 1.0))
+    spec.fail(std::string(name) + " must be in [0, 1), got " + std::to_string(value));
   return value;
 }
 
 float learning_rate_of(const Spec& spec) {
-  const float rate = spec.number("learning_rate");
+  const float rate = spec.single("learning_rate");
   if (!(rate >= 0.0f && std::isfinite(rate)))
     spec.fail("learning_rate must be a finite number >= 0, got " + std::to_string(rate));
   return rate;
@@ -24,9 +24,11 @@ class AdamOptimizer final : public Optimizer {
  public:
   explicit AdamOptimizer(const Spec& spec) {
     learning_rate = learning_rate_of(spec);
-    adam_.beta_1 = in_range(spec, "beta_1", 0.0f, 1.0f);
-    adam_.beta_2 = in_range(spec, "beta_2", 0.0f, 1.0f);
-    adam_.epsilon = spec.number("epsilon");
+    beta_1_ = fraction(spec, "beta_1");
+    beta_2_ = fraction(spec, "beta_2");
+    adam_.gain_1 = static_cast<float>(1.0 - beta_1_);
+    adam_.gain_2 = static_cast<float>(1.0 - beta_2_);
+    adam_.epsilon = spec.single("epsilon");
     if (!(adam_.epsilon >= 0.0f)) spec.fail("epsilon must be >= 0, got " + std::to_string(adam_.epsilon));
   }
   const std::vector<std::string>& moments() const override {
@@ -35,8 +37,8 @@ class AdamOptimizer final : public Optimizer {
   }
   void begin(std::uint64_t step) override {
     const double t = static_cast<double>(step);
-    adam_.rate = static_cast<float>(learning_rate * std::sqrt(1.0 - std::pow(double{adam_.beta_2}, t)) /
-                                    (1.0 - std::pow(double{adam_.beta_1}, t)));
+    adam_.rate = static_cast<float>(learning_rate * std::sqrt(1.0 - std::pow(beta_2_, t)) /
+                                    (1.0 - std::pow(beta_1_, t)));
   }
   void update(const Kernels& k, float* w, float* const* moment, const float* gradient,
               std::size_t n) const override {
@@ -44,6 +46,7 @@ class AdamOptimizer final : public Optimizer {
   }
 
  private:
+  double beta_1_, beta_2_;
   Adam adam_{};
 };
 
@@ -51,7 +54,7 @@ class SgdOptimizer final : public Optimizer {
  public:
   explicit SgdOptimizer(const Spec& spec) {
     learning_rate = learning_rate_of(spec);
-    sgd_.momentum = in_range(spec, "momentum", 0.0f, 1.0f);
+    sgd_.momentum = static_cast<float>(fraction(spec, "momentum"));
     sgd_.nesterov = spec.flag("nesterov");
   }
   const std::vector<std::string>& moments() const override {

@@ -23,17 +23,19 @@ class Deadline {
   std::chrono::time_point<Clock, std::chrono::duration<double>> end_;
 };
 
-// Calls step(position, count) for one batch after another.
+// Calls step(position, count) for one batch after another, with a team of threads; returns the position reached.
 template <class Step>
-std::size_t for_batches(const Samples& s, double seconds, Step step) {
+std::size_t for_batches(const Samples& s, double seconds, int threads, Step step) {
   const Deadline deadline(seconds);
   std::size_t position = s.start;
-  while (position < s.stop) {
-    const std::size_t count = std::min(s.batch_size, s.stop - position);
-    step(position, count);
-    position += count;
-    if (deadline.passed()) break;
-  }
+  with_team(threads, [&] {
+    while (position < s.stop) {
+      const std::size_t count = std::min(s.batch_size, s.stop - position);
+      step(position, count);
+      position += count;
+      if (deadline.passed()) break;
+    }
+  });
   return position;
 }
 
@@ -45,12 +47,19 @@ std::size_t chunk_size(std::size_t floats_per_sample, std::size_t batch) {
   return (batch + chunks - 1) / chunks;
 }
 
+// Runs the tasks of a pass. With fewer multiply-adds than this they take less time than waking a second thread.
+constexpr std::size_t kTeamWork = 400'000;
+template <class Body>
+void run_pass(std::size_t tasks, std::size_t multiply_adds, Body body) {
+  if (multiply_adds >= kTeamWork) return parallel_for(tasks, body);
+  for (std::size_t task = 0; task < tasks; ++task) body(task, 0);
+}
+
 }  // namespace
 
-// Fewer multiply-adds than this take less time than waking a second thread.
-int Network::threads_for(std::size_t multiply_adds) const {
-  constexpr std::size_t kThreshold = 400'000;
-  return multiply_adds < kThreshold ? 1 : get_num_threads();
+int Network::threads_for(const Samples& s) const {
+  const std::size_t batch = std::min(s.batch_size, s.stop - s.start);
+  return batch * sample_work_ * 2 < kTeamWork ? 1 : get_num_threads();
 }
 
 void Network::lay_out_arena(std::size_t batch) {
@@ -159,13 +168,12 @@ void Network::read_targets(const Samples& s, std::size_t start, std::size_t coun
 // Pass 1. dy (count, output): the gradient to start from, where there is no loss.
 void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count, bool with_loss, const float* dy) {
   const std::size_t size = chunk_size(sample_floats_, count), chunks = (count + size - 1) / size;
-  const int threads = threads_for(count * sample_work_ * 2);
   if (with_loss) read_targets(s, start, count);
   lay_out_arena(count);
-  lay_out_scratch(threads, layer_scratch_);
+  lay_out_scratch(team_size(), layer_scratch_);
   const Boundary &in = boundaries_.front(), &out = boundaries_.back();
   float* a = arena_.data();
-  parallel_for(chunks, threads, [&](std::size_t task, int worker) {
+  run_pass(chunks, count * sample_work_ * 2, [&](std::size_t task, int worker) {
     const std::size_t first = task * size, n = std::min(size, count - first);
     float* scratch = scratch_.data() + static_cast<std::size_t>(worker) * scratch_size_;
     for (std::size_t i = first; i < first + n; ++i) s.x->read(a + in.value + i * in.size, s.row(start + i));
@@ -199,7 +207,7 @@ void Network::parameter_pass(std::size_t count, bool update) {
   gradients_.grow(buffer_size());
   if (update) optimizer_->begin(iterations + 1);
   const float* a = arena_.data();
-  parallel_for(tiles_.size(), threads_for(count * sample_work_), [&](std::size_t task, int) {
+  run_pass(tiles_.size(), count * sample_work_, [&](std::size_t task, int) {
     const TileTask& t = tiles_[task];
     const StepMemory& m = memory_[t.step];
     if (!m.trained) return;
@@ -240,8 +248,8 @@ void Network::add_metrics(const Samples& s, std::size_t count) {
 std::size_t Network::train(const Samples& samples, double seconds) {
   require(optimizer_ != nullptr, "an optimizer");
   require(objective_->has_loss(), "a loss");
-  check_order(samples, samples.start, samples.stop);
-  return for_batches(samples, seconds, [&](std::size_t position, std::size_t count) {
+  return for_batches(samples, seconds, threads_for(samples), [&](std::size_t position, std::size_t count) {
+    check_order(samples, position, position + count);
     sample_pass(samples, position, count, true, nullptr);
     parameter_pass(count, true);
     ++iterations;
@@ -252,8 +260,10 @@ std::size_t Network::train(const Samples& samples, double seconds) {
 double Network::gradients(const Samples& samples) {
   require(objective_->has_loss(), "a loss");
   const std::size_t count = samples.stop - samples.start;
-  sample_pass(samples, samples.start, count, true, nullptr);
-  parameter_pass(count, false);
+  with_team(threads_for(samples), [&] {
+    sample_pass(samples, samples.start, count, true, nullptr);
+    parameter_pass(count, false);
+  });
   return batch_loss(count);
 }
 
@@ -261,8 +271,10 @@ void Network::backward(float* dx, const float* dy, const Samples& samples) {
   const std::size_t count = samples.stop - samples.start;
   for (Boundary& b : boundaries_) b.needs_gradient = true;
   arena_batch_ = 0;
-  sample_pass(samples, samples.start, count, false, dy);
-  parameter_pass(count, false);
+  with_team(threads_for(samples), [&] {
+    sample_pass(samples, samples.start, count, false, dy);
+    parameter_pass(count, false);
+  });
   std::copy_n(arena_.data() + boundaries_.front().gradient, count * size_of(input_), dx);
 }
 
@@ -285,10 +297,9 @@ const float* Network::infer_chunk(const Samples& s, std::size_t position, std::s
 
 void Network::test_pass(const Samples& s, std::size_t start, std::size_t count) {
   const std::size_t size = chunk_size(2 * widest_, count), chunks = (count + size - 1) / size;
-  const int threads = threads_for(count * sample_work_);
   read_targets(s, start, count);
-  lay_out_scratch(threads, 2 * aligned(widest_ * size) + layer_scratch_);
-  parallel_for(chunks, threads, [&](std::size_t task, int worker) {
+  lay_out_scratch(team_size(), 2 * aligned(widest_ * size) + layer_scratch_);
+  run_pass(chunks, count * sample_work_, [&](std::size_t task, int worker) {
     const std::size_t first = task * size, n = std::min(size, count - first);
     const float* y =
         infer_chunk(s, start + first, n, scratch_.data() + static_cast<std::size_t>(worker) * scratch_size_);
@@ -300,8 +311,7 @@ void Network::test_pass(const Samples& s, std::size_t start, std::size_t count) 
 
 std::size_t Network::test(const Samples& samples, double seconds) {
   require(objective_->has_loss() || objective_->metric_count() > 0, "a loss");
-  check_order(samples, samples.start, samples.stop);
-  return for_batches(samples, seconds, [&](std::size_t position, std::size_t count) {
+  return for_batches(samples, seconds, threads_for(samples), [&](std::size_t position, std::size_t count) {
     test_pass(samples, position, count);
     add_metrics(samples, count);
   });
@@ -309,11 +319,10 @@ std::size_t Network::test(const Samples& samples, double seconds) {
 
 std::size_t Network::predict(float* out, const Samples& samples, double seconds) {
   const std::size_t outputs = size_of(output_);
-  return for_batches(samples, seconds, [&](std::size_t position, std::size_t count) {
+  return for_batches(samples, seconds, threads_for(samples), [&](std::size_t position, std::size_t count) {
     const std::size_t size = chunk_size(2 * widest_, count), chunks = (count + size - 1) / size;
-    const int threads = threads_for(count * sample_work_);
-    lay_out_scratch(threads, 2 * aligned(widest_ * size) + layer_scratch_);
-    parallel_for(chunks, threads, [&](std::size_t task, int worker) {
+    lay_out_scratch(team_size(), 2 * aligned(widest_ * size) + layer_scratch_);
+    run_pass(chunks, count * sample_work_, [&](std::size_t task, int worker) {
       const std::size_t first = task * size, n = std::min(size, count - first);
       const float* y =
           infer_chunk(samples, position + first, n, scratch_.data() + static_cast<std::size_t>(worker) * scratch_size_);
@@ -333,7 +342,7 @@ void Network::forward(float* out, const Samples& samples, bool training) {
     return;
   }
   const std::size_t count = samples.stop - samples.start, outputs = size_of(output_);
-  sample_pass(samples, samples.start, count, false, nullptr);
+  with_team(threads_for(samples), [&] { sample_pass(samples, samples.start, count, false, nullptr); });
   const float* y = arena_.data() + boundaries_.back().value;
   if (const ActivationFunction& last = objective_->activation(); last.is_linear())
     std::copy_n(y, count * outputs, out);

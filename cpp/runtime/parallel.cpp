@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <fstream>
 #include <limits>
 #include <sstream>
@@ -73,6 +75,7 @@ int cgroup_limit() {
 
 // What the OpenMP runtime found at start: OMP_NUM_THREADS or the processors.
 const int initial_omp_threads = omp_get_max_threads();
+const int processors = omp_get_num_procs();
 
 std::atomic<bool> team_started{false};
 std::atomic<bool> team_lost{false};
@@ -81,14 +84,114 @@ void after_fork_in_child() {
   if (team_started) team_lost = true;
 }
 
-int team_size(std::size_t tasks, int threads) {
-  if (tasks <= 1 || omp_in_parallel() || team_lost) return 1;
+int allowed_threads(int threads) {
+  if (omp_in_parallel() || team_lost) return 1;
   // A limit set from outside for this thread (threadpoolctl) holds; more threads than processors are allowed.
   const int limit = omp_get_max_threads();
   return limit < initial_omp_threads ? std::min(threads, limit) : threads;
 }
 
+#else
+
+constexpr int processors = 1;
+
 #endif
+
+inline void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Threads that work on one job after another. The leader publishes a job; everybody claims its tasks one by one.
+class Team {
+ public:
+  explicit Team(int size) : size_(size) {}
+
+  int size() const { return size_; }
+
+  void lead(std::size_t tasks, TaskFunction call, void* context) {
+    const std::uint32_t job = ++leader_job_;
+    // A claim succeeds only on the ticket that was read before the job's fields, so the fields change between the two.
+    ticket_.store(ticket(job, kClosed), std::memory_order_release);
+    call_.store(call, std::memory_order_release);
+    context_.store(context, std::memory_order_release);
+    tasks_.store(static_cast<std::uint32_t>(tasks), std::memory_order_release);
+    done_.store(0, std::memory_order_release);
+    ticket_.store(ticket(job, 0), std::memory_order_release);
+    job_.store(job, std::memory_order_release);
+    job_.notify_all();
+    work(job, 0);
+    for (int spins = 0; done_.load(std::memory_order_acquire) != tasks;) {
+      if (spins++ < spin_limit())
+        pause();
+      else
+        wait_for_done(static_cast<std::uint32_t>(tasks));
+    }
+  }
+
+  void follow(int worker) {
+    for (std::uint32_t seen = 0;;) {
+      for (int spins = 0; job_.load(std::memory_order_acquire) == seen;) {
+        if (spins++ < spin_limit())
+          pause();
+        else
+          job_.wait(seen, std::memory_order_acquire);
+      }
+      seen = job_.load(std::memory_order_acquire);
+      if (seen == kStop) return;
+      work(seen, worker);
+    }
+  }
+
+  void dismiss() {
+    job_.store(kStop, std::memory_order_release);
+    job_.notify_all();
+  }
+
+ private:
+  static constexpr std::uint32_t kStop = 0xffffffff;
+  static constexpr std::uint32_t kClosed = 0xffffffff;  // number of a task that no job has
+
+  static std::uint64_t ticket(std::uint32_t job, std::uint32_t task) { return std::uint64_t{job} << 32 | task; }
+
+  // Some ten microseconds, then sleep. Threads that share a processor do not spin at all.
+  int spin_limit() const { return size_ > processors ? 0 : 1000; }
+
+  void work(std::uint32_t job, int worker) {
+    std::uint64_t at = ticket_.load(std::memory_order_acquire);
+    for (;;) {
+      if (at >> 32 != job) return;
+      const auto task = static_cast<std::uint32_t>(at);
+      const TaskFunction call = call_.load(std::memory_order_acquire);
+      void* const context = context_.load(std::memory_order_acquire);
+      const std::uint32_t tasks = tasks_.load(std::memory_order_acquire);
+      if (task >= tasks) return;
+      if (!ticket_.compare_exchange_weak(at, at + 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+      call(context, task, worker);
+      if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == tasks && worker != 0) done_.notify_one();
+      at = ticket_.load(std::memory_order_acquire);
+    }
+  }
+
+  void wait_for_done(std::uint32_t tasks) {
+    const std::uint32_t done = done_.load(std::memory_order_acquire);
+    if (done != tasks) done_.wait(done, std::memory_order_acquire);
+  }
+
+  const int size_;
+  std::uint32_t leader_job_ = 0;
+  alignas(64) std::atomic<std::uint64_t> ticket_{0};  // number of the job, then of its next task
+  alignas(64) std::atomic<std::uint32_t> job_{0};     // what followers wait for
+  std::atomic<TaskFunction> call_{nullptr};
+  std::atomic<void*> context_{nullptr};
+  std::atomic<std::uint32_t> tasks_{0};
+  alignas(64) std::atomic<std::uint32_t> done_{0};
+};
+
+thread_local Team* current_team = nullptr;
 
 int check(long long n, const char* name) {
   if (n < 1 || n > kMaxThreads)
@@ -135,20 +238,49 @@ const char* parallel_backend() { return "OpenMP " NNCORE_STRING(_OPENMP); }
 const char* parallel_backend() { return "none"; }
 #endif
 
-void run_tasks(std::size_t tasks, int threads, TaskFunction call, void* context) noexcept {
+int team_size() { return current_team ? current_team->size() : 1; }
+
+void run_with_team(int threads, BodyFunction call, void* context) {
 #if defined(_OPENMP)
-  if (threads = team_size(tasks, threads); threads > 1) {
+  if (threads > 1) threads = allowed_threads(threads);
+  if (threads > 1) {
     static const int registered = pthread_atfork(nullptr, nullptr, after_fork_in_child);
     static_cast<void>(registered);
     team_started = true;
-    // Not min(threads, tasks): the runtime ends and starts threads whenever the size of the team changes.
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-    for (std::size_t task = 0; task < tasks; ++task) call(context, task, omp_get_thread_num());
+    std::exception_ptr error;
+    Team team(threads);
+#pragma omp parallel num_threads(threads)
+    {
+      if (const int worker = omp_get_thread_num(); worker == 0) {
+        current_team = &team;
+        try {
+          call(context);
+        } catch (...) {
+          error = std::current_exception();
+        }
+        current_team = nullptr;
+        team.dismiss();
+      } else {
+        team.follow(worker);
+      }
+    }
+    if (error) std::rethrow_exception(error);
     return;
   }
 #else
   static_cast<void>(threads);
 #endif
+  call(context);
+}
+
+void run_tasks(std::size_t tasks, TaskFunction call, void* context) noexcept {
+  if (current_team && tasks > 1) {
+    Team* const team = current_team;
+    current_team = nullptr;  // a parallel_for inside a task runs on its thread
+    team->lead(tasks, call, context);
+    current_team = team;
+    return;
+  }
   for (std::size_t task = 0; task < tasks; ++task) call(context, task, 0);
 }
 

@@ -1,4 +1,4 @@
-// Threads: how many, and one loop over independent tasks. The only user of OpenMP is parallel.cpp.
+// Threads: how many, a team of them, and one loop over independent tasks. The only user of OpenMP is parallel.cpp.
 #pragma once
 
 #include <cstddef>
@@ -20,26 +20,38 @@ void set_num_threads(int n);
 // "OpenMP" with the date of its specification, or "none" in a serial build.
 const char* parallel_backend();
 
-// Runs call(context, task, worker) for each task. See parallel_for.
-using TaskFunction = void (*)(void* context, std::size_t task, int worker) noexcept;
-void run_tasks(std::size_t tasks, int threads, TaskFunction call, void* context) noexcept;
+// The number of threads in the calling thread's team: 1 outside with_team.
+int team_size();
 
-// Calls body(task, worker) once for each task in [0, tasks), in any order, and returns when all are done.
-// `worker` is in [0, threads); no two calls with the same worker overlap, so scratch memory can be indexed by
-// it.
-//
-// Nothing is allocated. Everything runs on the calling thread, in order and as worker 0, if threads or tasks
-// is at most 1, inside another parallel_for, in a serial build, and in a forked child of a process that has
-// run tasks in parallel (OpenMP's threads do not survive a fork, and waiting for them would hang). The body
-// must not throw: an exception ends the process.
+using BodyFunction = void (*)(void* context);
+using TaskFunction = void (*)(void* context, std::size_t task, int worker) noexcept;
+void run_with_team(int threads, BodyFunction call, void* context);
+void run_tasks(std::size_t tasks, TaskFunction call, void* context) noexcept;
+
+// Calls body() on this thread, with a team of `threads` threads, this one among them, for the parallel_for in it. An
+// exception of the body is passed on. No team is made for one thread, in a task of a parallel_for, in a serial build,
+// and in a forked child of a process that has had a team (OpenMP's threads do not survive a fork, and waiting for them
+// would hang).
 template <class Body>
-void parallel_for(std::size_t tasks, int threads, Body&& body) {
+void with_team(int threads, Body&& body) {
+  using Function = std::remove_reference_t<Body>;
+  run_with_team(
+      threads, [](void* context) { (*static_cast<Function*>(context))(); },
+      const_cast<void*>(static_cast<const void*>(std::addressof(body))));
+}
+
+// Calls body(task, worker) once for each task in [0, tasks), in any order, and returns when all are done. `worker` is in
+// [0, team_size()) and names the calling thread's place in the team: no two calls run at the same time with the same
+// worker, so that scratch memory can be indexed by it. Without a team everything runs on this thread, in order.
+//
+// Nothing is allocated. This thread takes tasks like the others and waits only for tasks that another has begun, so a
+// team member that the system does not run costs nothing. The body must not throw: an exception ends the process.
+template <class Body>
+void parallel_for(std::size_t tasks, Body&& body) {
   using Function = std::remove_reference_t<Body>;
   run_tasks(
-      tasks, threads,
-      [](void* context, std::size_t task, int worker) noexcept {
-        (*static_cast<Function*>(context))(task, worker);
-      },
+      tasks,
+      [](void* context, std::size_t task, int worker) noexcept { (*static_cast<Function*>(context))(task, worker); },
       const_cast<void*>(static_cast<const void*>(std::addressof(body))));
 }
 

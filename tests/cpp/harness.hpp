@@ -1,0 +1,112 @@
+// Tools of the kernel tests: reproducible data, guarded arrays, comparison with double loops, digests of the
+// results.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <initializer_list>
+#include <limits>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "../../cpp/kernels/kernels.hpp"
+
+namespace nncore::test {
+
+constexpr std::size_t kSizes[] = {1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97};
+
+// Floats with the promised slack after them. The slack holds NaN, so that a result which depends on it fails,
+// and intact() tells whether it was written to.
+class Array {
+ public:
+  explicit Array(std::size_t size, float value = 0.0f) : size_(size), values_(size + kSlack, value) {
+    for (std::size_t i = size; i < values_.size(); ++i) values_[i] = std::numeric_limits<float>::quiet_NaN();
+  }
+  // Multiples of 2^-20 from [low, high), the same on every machine.
+  Array(std::size_t size, std::uint64_t seed, double low, double high) : Array(size) {
+    for (std::size_t i = 0; i < size; ++i) {
+      std::uint64_t x = (seed << 32) + i + 1;
+      x = (x ^ (x >> 31)) * 0x9e3779b97f4a7c15u;
+      x = (x ^ (x >> 29)) * 0xbf58476d1ce4e5b9u;
+      const double unit = static_cast<double>((x ^ (x >> 32)) >> 44) * 0x1p-20;
+      values_[i] = static_cast<float>(low + std::floor(unit * (high - low) * 0x1p20) * 0x1p-20);
+    }
+  }
+  float* data() { return values_.data(); }
+  const float* data() const { return values_.data(); }
+  std::size_t size() const { return size_; }
+  float& operator[](std::size_t i) { return values_[i]; }
+  float operator[](std::size_t i) const { return values_[i]; }
+  bool intact() const {
+    for (std::size_t i = size_; i < values_.size(); ++i)
+      if (!std::isnan(values_[i])) return false;
+    return true;
+  }
+
+ private:
+  std::size_t size_;
+  std::vector<float> values_;
+};
+
+// A float result is right if it differs from `value` by at most a few roundings of `magnitude`, the sum of
+// the absolute values of what was added up.
+struct Expected {
+  double value = 0.0;
+  double magnitude = 0.0;
+  void add(double term) {
+    value += term;
+    magnitude += std::fabs(term);
+  }
+};
+inline Expected exactly(double value) { return {value, std::fabs(value)}; }
+
+class Report {
+ public:
+  explicit Report(const Kernels& kernels) : k(kernels) {}
+  const Kernels& k;
+
+  // One case of the kernel `name`, described by sizes. `roundings` is in units of the last place of the
+  // magnitude.
+  void compare(const std::string& name, std::initializer_list<std::size_t> sizes, const Array& got,
+               const std::vector<Expected>& want, double roundings = 16.0) {
+    bool good = got.intact() && got.size() == want.size();
+    std::string text = got.intact() ? "" : "wrote past the end";
+    for (std::size_t i = 0; good && i < want.size(); ++i) {
+      const double limit = roundings * 0x1p-23 * want[i].magnitude + 1e-37;
+      good = std::fabs(static_cast<double>(got[i]) - want[i].value) <= limit;
+      if (!good)
+        text = "[" + std::to_string(i) + "] is " + std::to_string(got[i]) + ", expected " +
+               std::to_string(want[i].value);
+    }
+    digest(name, got.data(), got.size() * sizeof(float));
+    check(good, name, sizes, text);
+  }
+
+  void check(bool good, const std::string& name, std::initializer_list<std::size_t> sizes,
+             const std::string& text = "") {
+    ++(good ? passed : failed);
+    if (good) return;
+    std::printf("FAILED %s %s (", k.isa, name.c_str());
+    for (std::size_t size : sizes) std::printf(" %zu", size);
+    std::printf(" ) %s\n", text.c_str());
+  }
+
+  void digest(const std::string& name, const void* data, std::size_t bytes) {
+    std::uint64_t& hash = digests.try_emplace(name, 0xcbf29ce484222325u).first->second;
+    for (std::size_t i = 0; i < bytes; ++i)
+      hash = (hash ^ static_cast<const unsigned char*>(data)[i]) * 0x100000001b3u;
+  }
+
+  int passed = 0, failed = 0;
+  std::map<std::string, std::uint64_t> digests;
+};
+
+void test_products(Report& r);     // gemm, sums over rows
+void test_elementwise(Report& r);  // activations, dropout, updates
+void test_rows(Report& r);         // softmax, losses, metrics
+void test_images(Report& r);       // pooling, convolution with pooling
+
+}  // namespace nncore::test

@@ -1,0 +1,145 @@
+#include "harness.hpp"
+
+namespace nncore::test {
+namespace {
+
+std::ptrdiff_t signed_size(std::size_t n) { return static_cast<std::ptrdiff_t>(n); }
+
+struct Options {
+  bool bias, accumulate, packed;
+};
+
+// c = a (m, k) @ b (k, n), with b as it stands or packed.
+void dense_product(Report& r, std::size_t m, std::size_t n, std::size_t k, Options o) {
+  const Array a(m * k, 1, -1, 1), b(k * n, 2, -1, 1), bias(n, 3, -1, 1);
+  Array c(m * n, 4, -1, 1);
+  std::vector<Expected> want(m * n);
+  for (std::size_t i = 0; i < m; ++i)
+    for (std::size_t j = 0; j < n; ++j) {
+      Expected& e = want[i * n + j];
+      if (o.accumulate)
+        e.add(c[i * n + j]);
+      else if (o.bias)
+        e.add(bias[j]);
+      for (std::size_t s = 0; s < k; ++s) e.add(static_cast<double>(a[i * k + s]) * b[s * n + j]);
+    }
+
+  const std::size_t panel = r.k.panel, panels = (n + panel - 1) / panel;
+  Array packed(panels * k * panel, -7.0f);
+  r.k.pack(packed.data(), k * panel, b.data(), k, n, signed_size(n), 1);
+  bool zeros = packed.intact();
+  for (std::size_t j = n; j < panels * panel; ++j)
+    for (std::size_t s = 0; s < k; ++s)
+      zeros = zeros && packed[j / panel * k * panel + s * panel + j % panel] == 0.0f;
+  r.check(zeros, "pack", {k, n});
+
+  Gemm g{};
+  g.c = c.data(), g.ldc = n;
+  g.a = a.data(), g.a_row = signed_size(k), g.a_k = 1;
+  g.segment_count = 1;
+  g.b = o.packed ? packed.data() : b.data();
+  g.b_k = o.packed ? panel : n;
+  g.b_panel = o.packed ? k * panel : panel;
+  g.bias = o.bias ? bias.data() : nullptr;
+  g.m = m, g.n = n, g.k = k, g.accumulate = o.accumulate;
+  r.k.gemm(g);
+  r.compare("gemm", {m, n, k, o.bias, o.accumulate, o.packed}, c, want);
+}
+
+// A valid convolution of x (size, size, channels) with a square kernel: rows are positions, segments are
+// kernel rows.
+void convolution(Report& r, std::size_t size, std::size_t kernel, std::size_t channels, std::size_t filters) {
+  const std::size_t out = size - kernel + 1, k = kernel * channels;
+  const Array x(size * size * channels, 5, -1, 1), w(kernel * k * filters, 6, -1, 1);
+  std::vector<std::ptrdiff_t> rows, segments;
+  for (std::size_t y = 0; y < out; ++y)
+    for (std::size_t z = 0; z < out; ++z) rows.push_back(signed_size((y * size + z) * channels));
+  for (std::size_t h = 0; h < kernel; ++h) segments.push_back(signed_size(h * size * channels));
+
+  Array c(rows.size() * filters);
+  std::vector<Expected> want(c.size());
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    for (std::size_t f = 0; f < filters; ++f)
+      for (std::size_t h = 0; h < kernel; ++h)
+        for (std::size_t s = 0; s < k; ++s)
+          want[i * filters + f].add(
+              static_cast<double>(x[static_cast<std::size_t>(rows[i] + segments[h]) + s]) *
+              w[(h * k + s) * filters + f]);
+  Gemm g{};
+  g.c = c.data(), g.ldc = filters;
+  g.a = x.data(), g.row_offsets = rows.data(), g.a_k = 1;
+  g.segments = segments.data(), g.segment_count = segments.size();
+  g.b = w.data(), g.b_k = filters, g.b_panel = r.k.panel;
+  g.m = rows.size(), g.n = filters, g.k = k;
+  r.k.gemm(g);
+  r.compare("gemm_segments", {size, kernel, channels, filters}, c, want);
+}
+
+// a^T (k, m) @ b: the weight gradient of a dense layer.
+void transposed_product(Report& r, std::size_t m, std::size_t n, std::size_t k) {
+  const Array a(k * m, 7, -1, 1), b(k * n, 8, -1, 1);
+  Array c(m * n);
+  std::vector<Expected> want(m * n);
+  for (std::size_t i = 0; i < m; ++i)
+    for (std::size_t j = 0; j < n; ++j)
+      for (std::size_t s = 0; s < k; ++s)
+        want[i * n + j].add(static_cast<double>(a[s * m + i]) * b[s * n + j]);
+  Gemm g{};
+  g.c = c.data(), g.ldc = n;
+  g.a = a.data(), g.a_row = 1, g.a_k = signed_size(m);
+  g.segment_count = 1;
+  g.b = b.data(), g.b_k = n, g.b_panel = r.k.panel;
+  g.m = m, g.n = n, g.k = k;
+  r.k.gemm(g);
+  r.compare("gemm_transposed", {m, n, k}, c, want);
+}
+
+void sums(Report& r, std::size_t rows, std::size_t columns) {
+  const std::size_t ld = columns + 3;
+  const Array x(rows * ld, 9, -1, 1);
+  for (const bool accumulate : {false, true}) {
+    Array y(columns, 10, -1, 1);
+    std::vector<Expected> want(columns);
+    for (std::size_t j = 0; j < columns; ++j) {
+      if (accumulate) want[j].add(y[j]);
+      for (std::size_t i = 0; i < rows; ++i) want[j].add(x[i * ld + j]);
+    }
+    r.k.column_sums(y.data(), x.data(), rows, columns, ld, accumulate);
+    r.compare("column_sums", {rows, columns, accumulate}, y, want);
+  }
+}
+
+}  // namespace
+
+void test_products(Report& r) {
+  for (std::size_t n : kSizes) {
+    for (std::size_t m : {1, 2, 5, 6, 7, 8, 13, 16, 17, 33})
+      for (std::size_t k : {1, 3, 16, 65}) dense_product(r, m, n, k, {true, false, true});
+    dense_product(r, 9, n, 17, {true, false, false});
+    dense_product(r, 9, n, 17, {false, true, true});
+    dense_product(r, 9, n, 17, {false, false, false});
+    dense_product(r, 4, n, 0, {true, false, true});
+    dense_product(r, 3, n, 257, {true, false, true});
+    dense_product(r, 3, n, 600, {false, true, true});
+    convolution(r, 6, 3, 1, n);
+    convolution(r, 9, 5, 3, n);
+    convolution(r, 4, 1, 2, n);
+    for (std::size_t m : kSizes) transposed_product(r, m, n, 11);
+    for (std::size_t rows : {1, 2, 7, 33}) sums(r, rows, n);
+
+    const Array x(n, 11, -1, 1);
+    Array y(n, 12, -1, 1), z(n);
+    std::vector<Expected> added(n), rescaled(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      added[i].add(y[i]), added[i].add(x[i]);
+      rescaled[i].add(0.3f * static_cast<double>(x[i])), rescaled[i].add(-0.7f);
+    }
+    r.k.add(y.data(), x.data(), n);
+    r.compare("add", {n}, y, added);
+    r.k.rescale(z.data(), x.data(), 0.3f, -0.7f, n);
+    r.compare("rescale", {n}, z, rescaled);
+  }
+  convolution(r, 12, 3, 64, 33);
+}
+
+}  // namespace nncore::test
