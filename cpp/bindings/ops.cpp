@@ -55,6 +55,7 @@ std::pair<Floats, std::vector<Floats>> backward(const py::tuple& spec, const Flo
     throw std::invalid_argument("expected a dy of shape " +
                                 to_string(with_rows(source.rows(), network->output())) + ", got " +
                                 to_string(shape_of(dy)));
+  if (source.rows() == 0) throw std::invalid_argument("expected at least one sample");
   Floats dx = make_floats(shape_of(x));
   {
     float* out = dx.mutable_data();
@@ -74,6 +75,7 @@ std::pair<Floats, std::vector<Floats>> backward(const py::tuple& spec, const Flo
 // Rows and columns of outputs that go with a target of the same shape, or of (rows) if it is sparse.
 std::pair<std::size_t, std::size_t> rows_and_columns(const Floats& target, const Floats& output, bool sparse) {
   if (output.ndim() != 2) throw std::invalid_argument("expected outputs of shape (rows, columns), got " + to_string(shape_of(output)));
+  if (output.shape(1) == 0) throw std::invalid_argument("expected outputs with at least one column");
   const Shape shape = shape_of(output), expected = sparse ? Shape{shape[0]} : shape;
   if (shape_of(target) != expected)
     throw std::invalid_argument("expected a target of shape " + to_string(expected) + ", got " +

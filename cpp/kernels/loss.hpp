@@ -36,7 +36,10 @@ inline Point binary_error(vec t, vec x) {
   return {-fma(t, log(p), (1.0f - t) * log(q)), unless_clipped(x, (p - t) / (p * q))};
 }
 // -t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x))
-inline Point binary_error_logits(vec t, vec x) { return {softplus(x) - x * t, sigmoid(x) - t}; }
+// log(1 + e^x) - x t, in the order that keeps the digits of a small loss.
+inline Point binary_error_logits(vec t, vec x) {
+  return {(max(vec{}, x) - x * t) + log1p(exp(-abs(x))), sigmoid(x) - t};
+}
 
 // point(target, x) gives a Point.
 template <class F>

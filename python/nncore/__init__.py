@@ -1,0 +1,92 @@
+"""nncore: Keras' Sequential API over small, fast C++ kernels for CPUs.
+
+>>> import nncore
+>>> model = nncore.Sequential([nncore.Input((4,)), nncore.layers.Dense(3, activation="softmax")])
+>>> model.predict([[0.1, 0.2, 0.3, 0.4]]).shape
+(1, 3)
+
+Modules: layers, models, activations, initializers, losses, metrics, optimizers, callbacks, utils; ops and reference
+(the kernels as functions, and their specification in NumPy); datasets; plot.
+
+Environment: NNCORE_ISA, NNCORE_NUM_THREADS (else OMP_NUM_THREADS), NNCORE_DATA_DIR.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+try:
+    from . import _core
+except ModuleNotFoundError as error:
+    if error.name != f"{__name__}._core":
+        raise
+    raise ImportError(
+        "nncore's compiled module is missing. In a clone of the project, build and install it with "
+        "`pip install .`, and start Python in another folder than the sources."
+    ) from error
+
+from . import activations, callbacks, initializers, layers, losses, metrics, models, optimizers, utils
+from ._core import available_isas, get_num_threads, isa, set_num_threads
+from .layers import Input
+from .models import Sequential
+
+if TYPE_CHECKING:
+    from . import datasets, ops, plot, reference
+
+__version__ = _core.__version__
+
+__all__ = [
+    "Input",
+    "Sequential",
+    "__version__",
+    "activations",
+    "available_isas",
+    "callbacks",
+    "datasets",
+    "get_num_threads",
+    "initializers",
+    "isa",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "ops",
+    "optimizers",
+    "plot",
+    "reference",
+    "set_num_threads",
+    "show_config",
+    "utils",
+]
+
+_ON_DEMAND = ("datasets", "ops", "plot", "reference")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ON_DEMAND:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ON_DEMAND})
+
+
+def show_config() -> None:
+    """Prints what is installed and how it runs: versions, instruction set, threads, compiler."""
+    import platform
+
+    import numpy
+
+    info = _core.build_info()
+    rows = {
+        "nncore": __version__,
+        "Python": platform.python_version(),
+        "NumPy": numpy.__version__,
+        "instruction set": f"{isa()} (available: {', '.join(available_isas())})",
+        "threads": f"{get_num_threads()} ({info.pop('threads', 'unknown')})",
+        **info,
+    }
+    width = max(map(len, rows))
+    print("\n".join(f"{name:<{width}}  {value}" for name, value in rows.items()))

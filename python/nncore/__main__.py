@@ -1,0 +1,133 @@
+"""``python -m nncore {train,bench,info}``"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0, or 1 with one line on stderr when the work cannot be done, or 2 for wrong arguments."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except (OSError, ValueError) as error:
+        print(f"nncore: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nnncore: stopped", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m nncore", description="Neural networks on CPUs.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="{train,bench,info}")
+
+    train = commands.add_parser(
+        "train",
+        help="train the MNIST CNN and write the model and pictures of what it does",
+        description="Trains Conv2D(64, 3), MaxPooling2D, Flatten and Dense(10) on MNIST with Adam.",
+    )
+    train.add_argument(
+        "--data",
+        default="auto",
+        metavar="full|sample|auto|PATH",
+        help="all of MNIST (a download of 11 MB unless it is at hand); the 5,000 digits that come with "
+        "nncore; the first or else the second (default); or what mnist.load_data takes as its path",
+    )
+    train.add_argument(
+        "--epochs", type=_positive, help="rounds through the training digits (default: 3, with the sample 12)"
+    )
+    train.add_argument(
+        "--batch-size", type=_positive, default=32, help="digits in a step (default: %(default)s)"
+    )
+    _add_threads(train)
+    train.add_argument("--seed", type=_seed, default=1, help="of weights and order (default: %(default)s)")
+    train.add_argument(
+        "--out", type=Path, default=Path("nncore-mnist"), metavar="DIR", help="folder (default: %(default)s)"
+    )
+    train.set_defaults(run=_run_train)
+
+    bench = commands.add_parser("bench", help="time some operations against NumPy")
+    _add_threads(bench)
+    bench.add_argument(
+        "--seconds",
+        type=_seconds,
+        default=0.3,
+        help="for each of the two on each line (default: %(default)s)",
+    )
+    bench.set_defaults(run=_run_bench)
+
+    info = commands.add_parser("info", help="say what nncore runs on here")
+    info.set_defaults(run=_run_info)
+    return parser
+
+
+def _add_threads(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--threads", type=_positive, help="default: NNCORE_NUM_THREADS, OMP_NUM_THREADS or all processors"
+    )
+
+
+def _positive(text: str) -> int:
+    return _integer(text, 1)
+
+
+def _seed(text: str) -> int:
+    return _integer(text, 0)
+
+
+def _integer(text: str, least: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a whole number is expected, got {text!r}") from None
+    if value < least:
+        raise argparse.ArgumentTypeError(f"must be at least {least}, got {value}")
+    return value
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a number of seconds is expected, got {text!r}") from None
+    if not 0 < value < 60:
+        raise argparse.ArgumentTypeError(f"must be above 0 and below 60, got {value:g}")
+    return value
+
+
+def _use_threads(options: argparse.Namespace) -> None:
+    import nncore
+
+    if options.threads is not None:
+        nncore.set_num_threads(options.threads)
+
+
+def _run_train(options: argparse.Namespace) -> int:
+    from . import _train
+
+    _use_threads(options)
+    _train.run(options.data, options.epochs, options.batch_size, options.seed, options.out)
+    return 0
+
+
+def _run_bench(options: argparse.Namespace) -> int:
+    from . import _bench
+
+    _use_threads(options)
+    _bench.run(options.seconds)
+    return 0
+
+
+def _run_info(options: argparse.Namespace) -> int:
+    import nncore
+
+    nncore.show_config()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

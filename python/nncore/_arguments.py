@@ -1,0 +1,137 @@
+"""Checks of arguments, with errors that name the owner, what was expected and what was given."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import operator
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+_MOST = 2**31 - 1
+
+
+def _hint(word: str, words: Iterable[str]) -> str:
+    by_lower = {known.lower(): known for known in words}
+    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return f" Did you mean {by_lower[near[0]]!r}?" if near else ""
+
+
+def unknown(owner: str, what: str, name: str, names: Iterable[str]) -> ValueError:
+    """The error for a name that is not among `names`, with the nearest of them."""
+    names = sorted(names)
+    hint = _hint(name, names) or f" There are: {', '.join(names)}."
+    return ValueError(f"[{owner}] there is no {what} {name!r}.{hint}")
+
+
+def choice(owner: str, name: str, value: object, choices: Iterable[str]) -> str:
+    """One of some strings, in any case."""
+    choices = list(choices)
+    if not isinstance(value, str):
+        raise TypeError(f"[{owner}] {name} must be one of {choices}, got {value!r}")
+    if value.lower() not in choices:
+        raise ValueError(f"[{owner}] {name} must be one of {choices}, got {value!r}.{_hint(value, choices)}")
+    return value.lower()
+
+
+def integer(owner: str, name: str, value: object, low: int = 1, high: int = _MOST) -> int:
+    """A whole number from low to high; NumPy's integers too, bool and float not."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"[{owner}] {name} must be an integer, got {value!r}")
+    number = operator.index(value)  # type: ignore[arg-type]
+    if not low <= number <= high:
+        bound = f"at least {low}" if number < low else f"at most {high}"
+        raise ValueError(f"[{owner}] {name} must be {bound}, got {number}")
+    return number
+
+
+def number(
+    owner: str, name: str, value: object, low: float = -math.inf, high: float = math.inf, below: bool = False
+) -> float:
+    """A finite real number in [low, high], or [low, high) with `below`."""
+    if isinstance(value, (bool, str, bytes)) or not hasattr(value, "__float__"):
+        raise TypeError(f"[{owner}] {name} must be a number, got {value!r}")
+    try:
+        real = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"[{owner}] {name} must be a number, got {value!r}") from None
+    if not math.isfinite(real) or not low <= real <= high or (below and real >= high):
+        unbounded = low == -math.inf and high == math.inf
+        limits = "finite" if unbounded else f"in [{low:g}, {high:g}{')' if below or high == math.inf else ']'}"
+        raise ValueError(f"[{owner}] {name} must be {limits}, got {real:g}")
+    return real
+
+
+def boolean(owner: str, name: str, value: object) -> bool:
+    if not isinstance(value, bool) and type(value).__name__ not in ("bool_", "bool"):
+        raise TypeError(f"[{owner}] {name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def pair(owner: str, name: str, value: object, high: int = _MOST) -> tuple[int, int]:
+    """An integer for both, or two."""
+    if isinstance(value, (tuple, list)):
+        if len(value) != 2:
+            raise ValueError(f"[{owner}] {name} must be an integer or a pair of them, got {value!r}")
+        return integer(owner, name, value[0], high=high), integer(owner, name, value[1], high=high)
+    both = integer(owner, name, value, high=high)
+    return both, both
+
+
+def text(owner: str, name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"[{owner}] {name} must be a string, got {value!r}")
+    return value
+
+
+def shape(owner: str, name: str, value: object, batch_axis: bool = False) -> tuple[int, ...]:
+    """Sizes of the axes of one sample. With batch_axis the first axis is the batch, and is left out."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise TypeError(f"[{owner}] {name} must be a tuple of integers, got {value!r}")
+    sizes = tuple(value)
+    if batch_axis:
+        if not sizes:
+            raise ValueError(f"[{owner}] {name} must begin with the batch axis, got ()")
+        sizes = sizes[1:]
+    if any(size is None for size in sizes):
+        raise ValueError(f"[{owner}] {name} must have known sizes (None stands for the batch only), got {value!r}")
+    return tuple(integer(owner, name, size) for size in sizes)
+
+
+def neutral(
+    owner: str, given: Mapping[str, Any], defaults: Mapping[str, Any], known: Iterable[str] = ()
+) -> None:
+    """Lets through what Keras has and nncore has not, as long as it is switched off.
+
+    Args:
+        given: keyword arguments that the signature does not name.
+        defaults: the name of each such argument of Keras, with the value that switches it off.
+        known: further names that a misspelt one may have meant.
+
+    Raises:
+        ValueError: an argument of Keras is used that is not available.
+        TypeError: there is no such argument.
+    """
+    for name, value in given.items():
+        if name not in defaults:
+            raise TypeError(f"[{owner}] unexpected argument {name!r}.{_hint(name, [*known, *defaults])}")
+        default = defaults[name]
+        if value is not None and not (type(value) is type(default) and value == default):
+            raise ValueError(f"[{owner}] {name}={value!r} is not available yet")
+
+
+def only(owner: str, name: str, value: object, default: object) -> None:
+    """Lets through one value of an argument of Keras whose others are not available."""
+    if type(value) is not type(default) or value != default:
+        raise ValueError(f"[{owner}] {name}={value!r} is not available yet: {default!r} only")
+
+
+class Settings:
+    """Base of objects whose `_settings` are given once, to the constructor: the compiled network has copies."""
+
+    _settings: ClassVar[tuple[str, ...]] = ()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self._settings and name in self.__dict__:
+            raise AttributeError(f"[{type(self).__name__}] {name} is fixed: make a new {type(self).__name__}")
+        super().__setattr__(name, value)

@@ -1,0 +1,122 @@
+"""The compiled core. Everything public is wrapped by a Python module; nothing here is a public name."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__version__: str
+
+Attribute = bool | int | float | str | tuple[int, ...]
+Attributes = Mapping[str, Attribute]
+Spec = tuple[str, Attributes]  # (kind, attributes), e.g. ("dense", {"units": 10, "use_bias": True})
+Shape = tuple[int, ...]  # of one sample, without the batch axis
+Floats = NDArray[np.float32]
+
+# ---- runtime
+def isa() -> str: ...
+def available_isas() -> list[str]: ...
+def select_isa(name: str) -> None: ...
+def get_num_threads() -> int: ...
+def set_num_threads(n: int) -> None: ...
+def build_info() -> dict[str, str]: ...
+
+# ---- shapes
+def layer_kinds() -> list[str]: ...
+def infer(spec: Spec, input_shape: Shape) -> tuple[Shape, list[tuple[str, Shape]]]:
+    """Output shape and (name, shape) of each parameter. ValueError when the layer does not accept the shape."""
+
+# ---- single layers and functions over arrays, the engine of nncore.ops (float32 in and out, batch axis first)
+def forward(spec: Spec, x: Floats, parameters: Sequence[Floats], training: bool = False, seed: int = 0) -> Floats: ...
+def backward(
+    spec: Spec, dy: Floats, x: Floats, parameters: Sequence[Floats], training: bool = False, seed: int = 0
+) -> tuple[Floats, list[Floats]]:
+    """(dx, gradient of each parameter)"""
+
+def loss(name: str, target: Floats, output: Floats, label_smoothing: float) -> Floats:
+    """Value of each row: target and output (rows, columns), or target (rows,) for the sparse loss."""
+
+def loss_backward(name: str, dy: Floats, target: Floats, output: Floats, label_smoothing: float) -> Floats:
+    """dy (rows,) times the gradient of each row's value by its outputs: (rows, columns)."""
+
+def metric(name: str, target: Floats, output: Floats) -> Floats: ...
+def update(
+    spec: Spec, step: int, parameter: Floats, gradient: Floats, moments: Sequence[Floats]
+) -> tuple[Floats, list[Floats]]:
+    """One optimizer step, `step` counted from 1: (new parameter, new moments). Arguments stay as they are."""
+
+# ---- the compiled model
+class Network:
+    """Parameters, plan and arena of a stack of layers. Thread-safe: calls on one network take turns."""
+
+    def __init__(self, input_shape: Shape, layers: Sequence[Spec], fuse: bool = True) -> None: ...
+    @property
+    def output_shape(self) -> Shape: ...
+    @property
+    def layout(self) -> list[tuple[int, str, int, Shape]]:
+        """(layer index, parameter name, offset in the flat buffers, shape) of each parameter, in order."""
+
+    @property
+    def steps(self) -> list[str]:
+        """What the plan runs, one line a step, e.g. 'conv2d+relu+max_pooling2d'."""
+
+    @property
+    def buffers(self) -> list[str]:
+        """Names for read and write: 'parameters', 'gradients', and the optimizer's moments, e.g. 'momentum', 'velocity'."""
+
+    def read(self, buffer: str) -> Floats:
+        """A copy of a flat buffer, each parameter in its canonical (Keras) layout at its offset."""
+
+    def write(self, buffer: str, values: Floats) -> None: ...
+    def compile(
+        self,
+        loss: Spec | None,
+        metrics: Sequence[str],
+        weighted_metrics: Sequence[str],
+        optimizer: Spec | None,
+        trainable: Sequence[bool],
+    ) -> None:
+        """trainable: one flag a layer. Clears the moments, sets `iterations` to 0 and leaves the parameters."""
+
+    seed: int  # of dropout masks, together with `iterations`
+    iterations: int  # optimizer steps so far
+    learning_rate: float
+
+    # x, y: arrays of any real dtype, strides and byte order, read row by row and never copied whole. sample_weight:
+    # (samples,) float32, or None. order: int64 row numbers, or None for 0, 1, 2, ... Each call works through
+    # order[start:stop] in batches until `seconds` have passed, and returns the position it reached: call again from
+    # there. At least one batch is done.
+    def check(self, x: NDArray[Any], y: NDArray[Any] | None) -> None:
+        """ValueError unless x (and y) have the rows, shapes and labels this network needs. Reads all labels of a sparse loss."""
+
+    def train(
+        self,
+        x: NDArray[Any],
+        y: NDArray[Any],
+        sample_weight: Floats | None,
+        order: NDArray[np.int64] | None,
+        start: int,
+        stop: int,
+        batch_size: int,
+        seconds: float,
+    ) -> int: ...
+    def test(
+        self,
+        x: NDArray[Any],
+        y: NDArray[Any],
+        sample_weight: Floats | None,
+        start: int,
+        stop: int,
+        batch_size: int,
+        seconds: float,
+    ) -> int: ...
+    def predict(self, x: NDArray[Any], out: Floats, start: int, stop: int, seconds: float) -> int: ...
+    def gradients(self, x: NDArray[Any], y: NDArray[Any], sample_weight: Floats | None) -> float:
+        """Forward and backward of one batch in training mode without an update: the loss. Then read('gradients')."""
+
+    def forward(self, x: NDArray[Any], training: bool) -> Floats: ...
+    def reset_metrics(self) -> None: ...
+    @property
+    def metrics(self) -> list[float]:
+        """Running means since reset_metrics: loss, then metrics, then weighted metrics."""

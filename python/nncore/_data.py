@@ -1,0 +1,157 @@
+"""Whatever holds numbers, as a NumPy array that the compiled core can read. Nothing large is copied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+_CORE_ITEMS = {"f": (2, 4, 8), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "b": (1,)}
+
+
+def is_batches(x: object) -> bool:
+    """Whether x yields batches, one after another, rather than being one array."""
+    if isinstance(x, (list, tuple, str, bytes, range, Mapping, set, frozenset)):
+        return False
+    if any(hasattr(x, name) for name in ("__array__", "__array_interface__", "__dlpack__", "to_numpy")):
+        return False
+    return hasattr(x, "__next__") or hasattr(x, "__iter__")
+
+
+def as_array(owner: str, name: str, value: object) -> Array:
+    """value as an array of a real type with at least one axis, without a copy where that is possible.
+
+    Args:
+        owner, name: for error messages: whose argument it is, and what it is called.
+
+    Raises:
+        TypeError: text, complex numbers, dates or other objects.
+        ValueError: nested lists of different lengths, or a single number.
+    """
+    array = _converted(owner, name, value)
+    if array.dtype.kind not in _CORE_ITEMS:
+        raise TypeError(f"[{owner}] {name} must hold real numbers, got {_described(value, array)}")
+    if array.ndim == 0:
+        raise ValueError(f"[{owner}] {name} must have an axis of samples, got the single number {array}")
+    if array.dtype.itemsize not in _CORE_ITEMS[array.dtype.kind]:
+        array = array.astype(np.float32)
+    return array
+
+
+def _converted(owner: str, name: str, value: object) -> Array:
+    if isinstance(value, np.ma.MaskedArray):
+        if np.ma.is_masked(value):
+            raise TypeError(f"[{owner}] {name} has masked values: fill them first, e.g. with {name}.filled(0)")
+        return np.asarray(value.data)
+    if isinstance(value, np.ndarray):
+        return value if type(value) in (np.ndarray, np.memmap) else np.asarray(value)
+    if value is None or isinstance(value, (str, bytes, Mapping, set, frozenset)):
+        raise TypeError(f"[{owner}] {name} must be an array of numbers, got {_short(value)}")
+    try:
+        if hasattr(value, "to_numpy"):
+            return _from_table(owner, name, value)
+        if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
+            return np.from_dlpack(value)  # type: ignore[arg-type]
+        return np.asarray(value)
+    except ValueError as error:
+        if "inhomogeneous" in str(error):
+            raise ValueError(f"[{owner}] {name} must have rows of equal length: {error}") from None
+        raise ValueError(f"[{owner}] {name} cannot be read as an array: {error}") from error
+    except (RuntimeError, BufferError, OverflowError) as error:
+        raise TypeError(f"[{owner}] {name} cannot be read as an array: {error}") from error
+
+
+def _from_table(owner: str, name: str, value: Any) -> Array:
+    """pandas and those who follow it. Columns of different numeric types become float64."""
+    array = np.asarray(value.to_numpy())
+    if array.dtype.kind != "O":
+        return array
+    types = getattr(value, "dtypes", None)
+    columns = types.items() if hasattr(types, "items") else [(getattr(value, "name", name), types)]
+    wrong = [f"{column!r} ({dtype})" for column, dtype in columns if getattr(dtype, "kind", "O") not in "biuf"]
+    if wrong:
+        raise TypeError(
+            f"[{owner}] {name} must hold real numbers; not numbers are: {', '.join(wrong[:5])}. "
+            "Encode them first, e.g. with pandas.get_dummies"
+        )
+    return np.asarray(value.to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+
+
+def _described(value: object, array: Array) -> str:
+    if hasattr(value, "toarray"):
+        return f"a sparse {type(value).__name__}: convert it with .toarray()"
+    kinds = {"O": "objects", "U": "text", "S": "bytes", "c": "complex numbers", "M": "dates", "m": "time spans"}
+    kind = kinds.get(array.dtype.kind, "records")
+    if array.dtype.kind == "O" and array.ndim == 0:
+        return _short(value)
+    return f"{kind} (an array of {array.dtype} and shape {array.shape})"
+
+
+def fit_rank(array: Array, sample: tuple[int, ...]) -> Array:
+    """An axis of length 1 at the end may be left out or be one too many, as in Keras. `sample`: shape expected."""
+    if array.ndim == len(sample) and sample and sample[-1] == 1 and array.shape[1:] == sample[:-1]:
+        return array[..., np.newaxis]
+    if array.ndim == len(sample) + 2 and array.shape[-1] == 1 and array.shape[1:-1] == sample:
+        return array[..., 0]
+    return array
+
+
+def sample_weights(owner: str, value: object, samples: int) -> NDArray[np.float32]:
+    """One float32 for each sample, from (samples,) or (samples, 1)."""
+    array = as_array(owner, "sample_weight", value)
+    if array.shape not in ((samples,), (samples, 1)):
+        raise ValueError(
+            f"[{owner}] sample_weight must have one value for each of the {samples} samples, got shape {array.shape}"
+        )
+    return np.ascontiguousarray(array.reshape(samples), dtype=np.float32)
+
+
+def class_weights(owner: str, value: object, y: Array) -> NDArray[np.float32]:
+    """Weight of each sample by its class: the number in y, or the place of the largest value of a row."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"[{owner}] class_weight must be a dict of class -> weight, got {_short(value)}")
+    if y.ndim > 2:
+        raise ValueError(f"[{owner}] class_weight needs one class for each sample, got y of shape {y.shape}")
+    table: dict[int, float] = {}
+    for label, weight in value.items():
+        if isinstance(label, bool) or not isinstance(label, (int, np.integer)):
+            raise TypeError(f"[{owner}] class_weight must have class numbers as keys, got {label!r}")
+        if isinstance(weight, bool) or not isinstance(weight, (int, float, np.integer, np.floating)):
+            raise TypeError(f"[{owner}] class_weight must have numbers as values, got {weight!r}")
+        table[int(label)] = float(weight)
+    if y.ndim == 2 and y.shape[1] != 1:
+        labels = np.argmax(y, axis=1)
+    else:
+        labels = np.round(np.asarray(y, np.float64).reshape(-1))
+    classes, index = np.unique(labels, return_inverse=True)
+    weights = np.array([table.get(int(c), 1.0) if np.isfinite(c) else 1.0 for c in classes], np.float32)
+    return weights[index.reshape(-1)]
+
+
+def unpacked(owner: str, item: object) -> tuple[object, object, object]:
+    """x, y and sample_weight of what an iterator of batches yields, or of validation_data."""
+    if isinstance(item, (tuple, list)):
+        if not 1 <= len(item) <= 3:
+            raise ValueError(f"[{owner}] expected (x, y) or (x, y, sample_weight), got {len(item)} items")
+        x, y, weight = (*item, None, None)[:3]
+        return x, y, weight
+    if isinstance(item, Mapping):
+        raise TypeError(f"[{owner}] expected (x, y) or (x, y, sample_weight), got a dict")
+    return item, None, None
+
+
+def length(batches: Iterable[Any]) -> int | None:
+    """Number of batches in a pass, if it is known."""
+    try:
+        return len(batches)  # type: ignore[arg-type]
+    except TypeError:
+        return None

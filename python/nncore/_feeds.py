@@ -1,0 +1,139 @@
+"""The data of a pass, served to the network in slices: from arrays, or from an iterator of batches."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._data import Array, length
+
+# Seconds of work in one call of the core: how long Ctrl-C and the progress bar wait.
+SLICE = 0.1
+
+
+class Data(NamedTuple):
+    """Arrays that a network takes: x (n, ...), y (n, ...) or None, weight (n,) or None."""
+
+    x: Array
+    y: Array | None
+    weight: NDArray[np.float32] | None
+
+
+# Works through rows order[start:stop] in batches, for about so many seconds, and tells where it stopped.
+Work = Callable[[Data, "NDArray[np.int64] | None", int, int, int, float], int]
+
+
+class Feed(Protocol):
+    steps: int | None  # of a pass, if known
+
+    def start(self, epoch: int) -> None:
+        """Begins a pass."""
+
+    def done(self) -> bool:
+        """Whether the pass is at its end."""
+
+    def advance(self, work: Work, each: bool) -> int:
+        """One slice of work, or one step with `each`: the number of steps made. Not after the end."""
+
+
+class Rows:
+    """Arrays, cut into batches.
+
+    With `limit`, a pass has so many steps; with `resume` the next pass goes on where the last one stopped.
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        batch_size: int,
+        limit: int | None = None,
+        order: Callable[[int], NDArray[np.int64]] | None = None,
+        resume: bool = False,
+    ) -> None:
+        self._data, self._batch, self._limit, self._make_order, self._resume = data, batch_size, limit, order, resume
+        self._rows = len(data.x)
+        self._at = self._stop = self._rows
+        self._order: NDArray[np.int64] | None = None
+        self.steps = -(-self._rows // batch_size) if limit is None else limit
+
+    def start(self, epoch: int) -> None:
+        if self._at >= self._rows or not self._resume:
+            self._at = 0
+            self._order = self._make_order(epoch) if self._make_order else None
+        self._stop = self._rows
+        if self._limit is not None:
+            self._stop = min(self._rows, self._at + self._limit * self._batch)
+            left = -(-(self._stop - self._at) // self._batch)
+            if left < self._limit:
+                ran_out(left, self._limit)
+
+    def done(self) -> bool:
+        return self._at >= self._stop
+
+    def advance(self, work: Work, each: bool) -> int:
+        stop = min(self._stop, self._at + self._batch) if each else self._stop
+        before, self._at = self._at, work(self._data, self._order, self._at, stop, self._batch, SLICE)
+        return -(-(self._at - before) // self._batch)
+
+
+class Batches:
+    """What an iterator yields, each item a batch. `adapt` makes it into arrays and checks it.
+
+    What can be iterated again starts anew in each pass, or with `resume` when it has ended. An iterator goes on
+    where it was.
+    """
+
+    def __init__(
+        self, source: Iterable[Any], limit: int | None, adapt: Callable[[Any], Data], resume: bool = False
+    ) -> None:
+        self._source, self._limit, self._adapt, self._resume = source, limit, adapt, resume
+        self._once = hasattr(source, "__next__")
+        self._iterator: Iterator[Any] | None = iter(source)
+        self._ahead: list[Data] = []
+        self._made = 0
+        self.steps = length(source) if limit is None else limit
+
+    def first(self) -> Data:
+        """The first batch, which is served again. ValueError if there is none."""
+        if not self._fetch():
+            raise ValueError("the iterator yields no batch")
+        return self._ahead[0]
+
+    def _fetch(self) -> bool:
+        """Has a batch ready, unless there are no more."""
+        if not self._ahead and self._iterator is not None:
+            for item in self._iterator:
+                self._ahead.append(self._adapt(item))
+                break
+            else:
+                self._iterator = None
+        return bool(self._ahead)
+
+    def start(self, epoch: int) -> None:
+        if not self._once and (self._iterator is None or (self._made and not self._resume)):
+            self._iterator, self._ahead = iter(self._source), []
+        self._made = 0
+
+    def done(self) -> bool:
+        if self._made == self._limit:
+            return True
+        if self._fetch():
+            return False
+        if self._limit is not None:
+            ran_out(self._made, self._limit)
+        return True
+
+    def advance(self, work: Work, each: bool) -> int:
+        data = self._ahead.pop()
+        rows = len(data.x)
+        work(data, None, 0, rows, rows, 0.0)
+        self._made += 1
+        return 1
+
+
+def ran_out(made: int, wanted: int) -> None:
+    warnings.warn(f"the data ran out after {made} of {wanted} steps of this pass", stacklevel=5)

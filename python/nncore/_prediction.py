@@ -1,0 +1,131 @@
+"""Prediction: outputs of a model for inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _data
+from ._arguments import boolean, integer
+from ._feeds import SLICE, Batches, Data
+from ._progress import Progress, style
+from ._stack import Floats
+from ._training import BATCH, Callbacks, Trainable
+from .callbacks import CallbackList
+
+
+def _inputs(x: _data.Array) -> Data:
+    return Data(x, None, None)
+
+
+class Predictive(Trainable):
+    """Layers that can be trained and asked. See `nncore.Sequential`."""
+
+    def __call__(self, x: ArrayLike, training: bool = False) -> Floats:
+        """Outputs (n, ...) of inputs (n, ...). With `training`, dropout is at work; weights stay as they are."""
+        training = boolean(self.name, "training", training)
+        array = self._x(x)
+        return self._ready(_inputs(array), compiled=False).forward(array, training)
+
+    def predict_on_batch(self, x: Any) -> Floats:
+        """Outputs of one batch, as `predict`."""
+        return self(x)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = 0,
+        steps: int | None = None,
+        callbacks: Callbacks = None,
+    ) -> Floats:
+        """Outputs for inputs.
+
+        Silent by default, unlike Keras, so that a prediction in a loop does not fill the screen.
+
+        Args:
+            x: as `fit`; of an iterator's batches only x is used.
+            batch_size: samples between two calls of callbacks for batches, and in one of `steps`; default 32. It has no
+                influence on the result.
+            verbose: default 0; else as `fit`.
+            steps: number of batches, if not all data.
+            callbacks: as `fit`.
+
+        Returns:
+            Array (n, ...) of float32; of no samples for an empty x.
+
+        Raises:
+            ValueError, TypeError: as `fit`, but the model need not be compiled.
+        """
+        owner = self.name
+        look, called = style(owner, verbose), CallbackList(owner, callbacks, self)
+        size = None if batch_size is None else integer(owner, "batch_size", batch_size)
+        limit = None if steps is None else integer(owner, "steps", steps)
+        if _data.is_batches(x):
+            if size is not None:
+                raise ValueError(f"[{owner}] batch_size must not be given when x yields batches")
+            return self._predict_batches(x, limit, called, look)
+        array = self._x(x)
+        network = self._ready(_inputs(array), compiled=False)
+        size = size or (max(1, -(-len(array) // limit)) if limit else BATCH)
+        if limit is not None:
+            array = array[: limit * size]
+        rows, at = len(array), 0
+        out = np.empty((rows, *network.output_shape), np.float32)
+        count = -(-rows // size)
+        called.start({"verbose": look, "epochs": 1, "steps": count})
+        each = called.watches_batches("predict")
+        progress = Progress(look, "Prediction", count) if look else None
+        called.call("on_predict_begin", {})
+        try:
+            while at < rows:
+                start = at
+                if each:
+                    called.call("on_predict_batch_begin", at // size, {})
+                at = network.predict(array, out, at, min(rows, at + size) if each else rows, SLICE)
+                if each:
+                    called.call("on_predict_batch_end", start // size, {"outputs": out[start:at]})
+                if progress is not None:
+                    progress.update(-(-at // size) - -(-start // size), {})
+            if progress is not None:
+                progress.finish({})
+        finally:
+            if progress is not None:
+                progress.close()
+        called.call("on_predict_end", {})
+        return out
+
+    def _predict_batches(self, x: Any, limit: int | None, called: CallbackList, look: int) -> Floats:
+        def adapt(item: object) -> Any:
+            array = self._x(_data.unpacked(self.name, item)[0])
+            if self._network is not None:
+                self._checked(self._network, _inputs(array))
+            return _inputs(array)
+
+        feed, outputs = Batches(x, limit, adapt), []
+        network = self._ready(feed.first(), compiled=False)
+
+        def work(data: Any, order: Any, start: int, stop: int, size: int, seconds: float) -> int:
+            outputs.append(network.forward(data.x, False))
+            return stop
+
+        called.start({"verbose": look, "epochs": 1, "steps": feed.steps})
+        progress = Progress(look, "Prediction", feed.steps) if look else None
+        called.call("on_predict_begin", {})
+        try:
+            feed.start(0)
+            while not feed.done():
+                called.call("on_predict_batch_begin", len(outputs), {})
+                feed.advance(work, True)
+                called.call("on_predict_batch_end", len(outputs) - 1, {"outputs": outputs[-1]})
+                if progress is not None:
+                    progress.update(1, {})
+            if progress is not None:
+                progress.finish({})
+        finally:
+            if progress is not None:
+                progress.close()
+        called.call("on_predict_end", {})
+        return np.concatenate(outputs)

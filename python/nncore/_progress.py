@@ -1,0 +1,92 @@
+"""How far a training is: a bar in a terminal or notebook, one line an epoch in a log file."""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+
+def in_notebook() -> bool:
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
+    return shell is not None and "IPKernelApp" in getattr(shell, "config", {})
+
+
+def _interactive() -> bool:
+    try:
+        return in_notebook() or sys.stdout.isatty()
+    except (AttributeError, ValueError):  # no standard output, or a closed one
+        return False
+
+
+def style(owner: str, verbose: object) -> int:
+    """0 for silence, 1 for a bar, 2 for a line: what a `verbose` of 0, 1, 2, "auto" or a bool comes to here."""
+    if verbose == "auto":
+        verbose = 1
+    if isinstance(verbose, bool):
+        verbose = int(verbose)
+    if not isinstance(verbose, int) or verbose not in (0, 1, 2):
+        raise ValueError(f"[{owner}] verbose must be 0, 1, 2 or 'auto', got {verbose!r}")
+    return 2 if verbose == 1 and not _interactive() else int(verbose)
+
+
+def _number(value: float) -> str:
+    return f"{value:.4f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.4e}"
+
+
+def _text(logs: Mapping[str, float]) -> str:
+    return " - ".join(f"{name}: {_number(value)}" for name, value in logs.items())
+
+
+def _bar(total: int | None, title: str) -> Any:
+    with warnings.catch_warnings():  # about notebooks without widgets: a bar of characters does as well
+        warnings.simplefilter("ignore")
+        from tqdm.auto import tqdm
+
+        class Bar(tqdm):  # type: ignore[misc]
+            monitor_interval = 0  # no thread of its own
+
+        shape = "{desc} {n_fmt}/{total_fmt} {bar:20} {elapsed}<{remaining} {rate_fmt}{postfix}"
+        return Bar(
+            total=total,
+            desc=title,
+            unit="step",
+            file=sys.stdout,
+            bar_format=shape if total and not in_notebook() else None,
+            mininterval=0.05,
+            dynamic_ncols=True,
+        )
+
+
+class Progress:
+    """Of one pass over data, which ends with `close` whatever happens."""
+
+    def __init__(self, style: int, title: str, steps: int | None) -> None:
+        self._style, self._title, self._steps = style, title, steps
+        self._start = time.perf_counter()
+        self._done = 0
+        self._bar = _bar(steps, title) if style == 1 else None
+
+    def update(self, steps: int, logs: Mapping[str, float]) -> None:
+        self._done += steps
+        if self._bar is not None:
+            self._bar.set_postfix_str(_text(logs), refresh=False)
+            self._bar.update(steps)
+
+    def finish(self, logs: Mapping[str, float]) -> None:
+        """The last word: with values of validation too."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(_text(logs), refresh=True)
+        elif self._style == 2:
+            seconds = time.perf_counter() - self._start
+            step = seconds / max(1, self._done)
+            pace = f"{step * 1e3:.0f}ms/step" if step >= 1e-3 else f"{step * 1e6:.0f}us/step"
+            parts = [self._title, f"{self._done} steps", f"{seconds:.1f}s", pace, _text(logs)]
+            print(" - ".join(part for part in parts if part), flush=True)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()

@@ -1,0 +1,302 @@
+"""Model files: one safetensors file, its metadata a JSON text of settings. Nothing in it is ever executed.
+
+Tensors, all float32: "dense/kernel" and so on, and "optimizer/velocity/dense/kernel" for the optimizer's moments.
+Whatever a file says is checked before memory is taken for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import struct
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _compile, losses, metrics, optimizers
+from . import layers as _layers
+from ._arguments import integer, shape, text
+from .layers._layer import Layer, Place
+
+if TYPE_CHECKING:
+    from .models import Sequential
+
+Floats = NDArray[np.float32]
+_S = TypeVar("_S", bound="Sequential")
+
+_VERSION = 1
+_LARGEST_HEADER = 2**26
+
+
+class Content(NamedTuple):
+    settings: dict[str, Any]
+    tensors: dict[str, Floats]
+
+
+# ---- writing
+
+
+def _named(thing: Any) -> dict[str, Any]:
+    return {"class_name": type(thing).__name__, "config": thing.get_config()}
+
+
+def _compile_settings(model: Sequential) -> dict[str, Any] | None:
+    s = model._settings
+    if s is None:
+        return None
+    return {
+        "optimizer": _named(s.optimizer),
+        "loss": s.given_loss if isinstance(s.given_loss, str) else s.loss and _named(s.loss),
+        "metrics": [m if isinstance(m, str) else _named(m) for m in s.metrics],
+        "weighted_metrics": [m if isinstance(m, str) else _named(m) for m in s.weighted_metrics],
+        "frozen": sorted(s.frozen),
+        "iterations": s.optimizer.iterations,
+    }
+
+
+def to_bytes(model: Sequential, weights_only: bool) -> bytes:
+    """The content of a model file."""
+    from safetensors.numpy import save
+
+    network = model._network
+    if network is None and any(layer.weights for layer in model.layers):
+        raise ValueError(f"[{model.name}] is not built, but some of its layers are: call build(input_shape) first")
+    places = model._flat_places() if network is not None else []
+    settings: dict[str, Any] = {
+        "version": _VERSION,
+        "parameters": [[name, list(place.shape)] for name, place in places],
+    }
+    tensors: dict[str, Floats] = {}
+
+    def add(prefix: str, flat: Floats) -> None:
+        tensors.update({prefix + name: np.ascontiguousarray(place.of(flat)) for name, place in places})
+
+    if network is not None:
+        add("", network.read("parameters"))
+    if not weights_only:
+        sample = model._known_sample()
+        settings |= {
+            "name": model.name,
+            "built": network is not None,
+            "input_shape": None if sample is None else list(sample),
+            "layers": [_named(layer) for layer in model.layers],
+            "compile": _compile_settings(model),
+            "seed": model._seed,
+            "epochs": model._epochs,
+        }
+        if network is not None and model._compiled is network:
+            for moment in network.buffers[2:]:
+                add(f"optimizer/{moment}/", network.read(moment))
+    return save(tensors, {"nncore": json.dumps(settings, allow_nan=False)})
+
+
+def write(filepath: str | os.PathLike[str], data: bytes, overwrite: bool) -> None:
+    """Puts data at filepath in one go: a temporary file beside it takes its place when it is complete."""
+    path = Path(filepath)
+    if not overwrite and path.exists():
+        raise FileExistsError(f"there is a file {path} already, and overwrite is False")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, (path.stat().st_mode & 0o777) if path.exists() else 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+# ---- reading
+
+
+@contextlib.contextmanager
+def _errors_name(where: str) -> Iterator[None]:
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, SafetensorError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else str(error) or type(error).__name__
+        raise ValueError(f"{where} is not a usable model file of nncore: {what}") from error
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not allowed")
+
+
+def _content(data: bytes) -> Content:
+    from safetensors import deserialize
+
+    if data[:4] == b"PK\x03\x04" or data[:8] == b"\x89HDF\r\n\x1a\n":
+        raise ValueError("it looks like a file of Keras (zip or HDF5), which cannot be read yet")
+    if len(data) < 8:
+        raise ValueError("it is truncated")
+    size = struct.unpack("<Q", data[:8])[0]
+    if size > min(_LARGEST_HEADER, len(data) - 8):
+        raise ValueError("it is truncated, or no safetensors file")
+    header = json.loads(data[8 : 8 + size].decode("utf-8"), parse_constant=_no_constant)
+    metadata = header.get("__metadata__") if isinstance(header, dict) else None
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("nncore"), str):
+        raise ValueError("it has no settings of nncore")
+    settings = json.loads(metadata["nncore"], parse_constant=_no_constant)
+    if not isinstance(settings, dict):
+        raise ValueError("its settings are no table")
+    if settings["version"] != _VERSION:
+        raise ValueError(f"its version is {settings['version']!r}, and this nncore knows {_VERSION}")
+    tensors: dict[str, Floats] = {}
+    for name, tensor in deserialize(data):
+        if tensor["dtype"] != "F32":
+            raise ValueError(f"the tensor {name!r} is of {tensor['dtype']}, not F32")
+        tensors[name] = np.frombuffer(tensor["data"], "<f4").astype(np.float32).reshape(tensor["shape"])
+    return Content(settings, tensors)
+
+
+def _table(value: object, what: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{what} must be a table, got {value!r:.80}")
+    return value
+
+
+def _list(value: object, what: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError(f"{what} must be a list, got {value!r:.80}")
+    return value
+
+
+def _object(value: object, what: str, classes: Mapping[str, Any]) -> Any:
+    entry = _table(value, what)
+    name, config = entry["class_name"], _table(entry["config"], f"config of {what}")
+    if not isinstance(name, str) or name not in classes:
+        raise ValueError(f"there is no {what} {name!r:.80}")
+    cls = classes[name]
+    return cls.from_config(config) if issubclass(cls, Layer) else cls(**config)
+
+
+def _take(tensors: dict[str, Floats], name: str, sizes: tuple[int, ...]) -> Floats:
+    if name not in tensors:
+        raise ValueError(f"the tensor {name!r} is missing")
+    if tensors[name].shape != sizes:
+        raise ValueError(f"the tensor {name!r} should have the shape {sizes}, but has {tensors[name].shape}")
+    return tensors.pop(name)
+
+
+def _restore(cls: type[_S], content: Content, with_compile: bool) -> _S:
+    settings, tensors = content.settings, dict(content.tensors)
+    model = cls.__new__(cls)
+    _plain_init(model, text("file", "name", settings["name"]))
+    given = settings["input_shape"]
+    model._sample = None if given is None else shape("file", "input_shape", _list(given, "input_shape"))
+    at = model._sample
+    for entry in _list(settings["layers"], "layers"):
+        layer = _object(entry, "layer", _layers.CLASSES)
+        model._append(layer)
+        if settings["built"] is True:
+            if at is None:
+                raise ValueError("input_shape is missing")
+            after, parameters = layer._infer(at)
+            layer._values = [_take(tensors, f"{layer.name}/{name}", sizes) for name, sizes in parameters]
+            layer._places = [Place(name, 0, sizes) for name, sizes in parameters]
+            layer._shapes, at = (at, after), after
+    if settings["seed"] is not None:
+        model._seed = integer("file", "seed", settings["seed"], low=0, high=2**63 - 1)
+    model._epochs = integer("file", "epochs", settings["epochs"], low=0, high=2**62)
+    if settings["built"] is True:
+        model._adopt(*model._candidate(model._sample))
+    compile_settings = settings["compile"]
+    if with_compile and compile_settings is not None:
+        _restore_compile(model, _table(compile_settings, "compile"), tensors)
+    elif compile_settings is not None:
+        tensors = {name: t for name, t in tensors.items() if not name.startswith("optimizer/")}
+    if tensors:
+        raise ValueError(f"there are tensors that belong to no layer: {sorted(tensors)[:3]}")
+    return model
+
+
+def _restore_compile(model: Sequential, saved: Mapping[str, Any], tensors: dict[str, Floats]) -> None:
+    def metric(entry: object) -> Any:
+        return entry if isinstance(entry, str) else _object(entry, "metric", metrics.CLASSES)
+
+    frozen = {text("file", "frozen", name) for name in _list(saved["frozen"], "frozen")}
+    loss = saved["loss"]
+    model._settings = _compile.settings(
+        "file",
+        _object(saved["optimizer"], "optimizer", optimizers.CLASSES),
+        loss if loss is None or isinstance(loss, str) else _object(loss, "loss", losses.CLASSES),
+        None,
+        [metric(entry) for entry in _list(saved["metrics"], "metrics")],
+        [metric(entry) for entry in _list(saved["weighted_metrics"], "weighted_metrics")],
+        False, 1, "auto", True, frozenset(frozen),
+    )  # fmt: skip
+    iterations = integer("file", "iterations", saved["iterations"], low=0, high=2**62)
+    network = model._network
+    model._settings.optimizer._bind(model, network)
+    if network is None or not any(name.startswith("optimizer/") for name in tensors) and not iterations:
+        return
+    model._settings.apply(network, "file", [layer.name for layer in model.layers])
+    places = model._flat_places()
+    for moment in network.buffers[2:]:
+        parts = [_take(tensors, f"optimizer/{moment}/{name}", place.shape) for name, place in places]
+        if parts:
+            network.write(moment, np.concatenate([part.reshape(-1) for part in parts]))
+    network.iterations = iterations
+    model._compiled = network
+
+
+def _plain_init(model: Sequential, name: str) -> None:
+    from .models import Sequential
+
+    Sequential.__init__(model, name=name)
+
+
+def from_bytes(cls: type[_S], data: bytes) -> _S:
+    """The model of `to_bytes`."""
+    with _errors_name("what was pickled"):
+        return _restore(cls, _content(data), with_compile=True)
+
+
+def _file(filepath: str | os.PathLike[str]) -> tuple[Path, bytes]:
+    path = Path(filepath)
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is not a file")
+    return path, path.read_bytes()
+
+
+def read(cls: type[_S], filepath: str | os.PathLike[str], with_compile: bool) -> _S:
+    """The model in a file."""
+    path, data = _file(filepath)
+    with _errors_name(str(path)):
+        return _restore(cls, _content(data), with_compile)
+
+
+def read_weights(model: Sequential, filepath: str | os.PathLike[str]) -> list[Floats]:
+    """The weights in a file, in order, if they fit the model."""
+    path, data = _file(filepath)
+    with _errors_name(str(path)):
+        content = _content(data)
+        found: list[tuple[str, Floats]] = []
+        for entry in _list(content.settings["parameters"], "parameters"):
+            name, sizes = _list(entry, "parameters")
+            sizes = tuple(integer("file", "parameters", size) for size in _list(sizes, "parameters"))
+            found.append((text("file", "parameters", name), _take(content.tensors, name, sizes)))
+        wanted = model._flat_places()
+        if len(found) != len(wanted):
+            raise ValueError(f"it has {len(found)} weights, and the model {model.name!r} has {len(wanted)}")
+        for (theirs, values), (ours, place) in zip(found, wanted):
+            if values.shape != place.shape or theirs.rpartition("/")[2] != place.name:
+                raise ValueError(f"its {theirs} {values.shape} does not fit {ours} {place.shape}")
+        return [values for _, values in found]

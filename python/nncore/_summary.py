@@ -1,0 +1,74 @@
+"""The table that `summary` prints."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._stack import Stack
+    from .layers import Layer
+
+_COUNTERS = 12  # bytes of the two scalars among an optimizer's numbers: step (int64) and learning rate
+
+
+def _memory(size: float) -> str:
+    for unit in ("B", "KB", "MB", "GB"):
+        if size < 1024:
+            return f"{size:.2f} {unit}"
+        size /= 1024
+    return f"{size:.2f} TB"
+
+
+def _fields(layer: Layer, show_trainable: bool) -> list[str]:
+    shape = "(" + ", ".join(str(size) for size in layer.output_shape) + ")" if layer.built else "?"
+    params = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
+    fields = [f"{layer.name} ({type(layer).__name__})", shape, params]
+    if show_trainable:
+        fields.append(("Y" if layer.trainable else "N") if layer.weights else "-")
+    return fields
+
+
+def summary(model: Stack, line_length: int | None, show_trainable: bool) -> str:
+    """The table as one text."""
+    if line_length is None:
+        line_length = max(24, min(88 + 12 * show_trainable, shutil.get_terminal_size().columns - 4))
+    ends = [0.45, 0.80, 1.0]
+    headers, align = ["Layer (type)", "Output Shape", "Param #"], ["<", "<", ">"]
+    if show_trainable:
+        ends, headers, align = [*(0.9 * end for end in ends), 1.0], [*headers, "Trainable"], [*align, "^"]
+    edges = [0, *(int(end * line_length) for end in ends)]
+    widths = [max(4, right - left - 3) for left, right in zip(edges, edges[1:])]
+
+    def line(left: str, fill: str, between: str, right: str) -> str:
+        return left + between.join(fill * (width + 2) for width in widths) + right
+
+    def row(bar: str, fields: list[str]) -> list[str]:
+        cells = [textwrap.wrap(field, width) or [""] for field, width in zip(fields, widths)]
+        return [
+            bar
+            + bar.join(
+                f" {cell[i] if i < len(cell) else '':{a}{width}} " for cell, width, a in zip(cells, widths, align)
+            )
+            + bar
+            for i in range(max(map(len, cells)))
+        ]
+
+    lines = [f'Model: "{model.name}"', line("┏", "━", "┳", "┓"), *row("┃", headers), line("┡", "━", "╇", "┩")]
+    for number, layer in enumerate(model.layers):
+        if number:
+            lines.append(line("├", "─", "┼", "┤"))
+        lines += row("│", _fields(layer, show_trainable))
+    lines.append(line("└", "─", "┴", "┘"))
+
+    trainable, fixed = model._count(model.trainable_weights), model._count(model.non_trainable_weights)
+    optimizer = model._optimizer_params()
+    held = 4 * (optimizer - 2) + _COUNTERS if optimizer else 0
+    total = trainable + fixed + optimizer
+    lines.append(f" Total params: {total:,} ({_memory(4 * (trainable + fixed) + held)})")
+    lines.append(f" Trainable params: {trainable:,} ({_memory(4 * trainable)})")
+    lines.append(f" Non-trainable params: {fixed:,} ({_memory(4 * fixed)})")
+    if optimizer:
+        lines.append(f" Optimizer params: {optimizer:,} ({_memory(held)})")
+    return "\n".join(lines)

@@ -1,0 +1,122 @@
+"""The command ``python -m nncore train``: the MNIST CNN from the digits to the pictures."""
+
+from __future__ import annotations
+
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from .callbacks import History
+    from .datasets._source import Bytes, Split
+    from .models import Sequential
+
+    Floats = NDArray[np.float32]
+
+SAMPLE_EPOCHS, FULL_EPOCHS = 12, 3
+GRID = 40
+MISTAKES = 20
+
+
+def run(data: str, epochs: int | None, batch_size: int, seed: int, out: Path) -> None:
+    """Train, evaluate, and write the model and (with matplotlib) the pictures into the folder `out`.
+
+    ValueError or OSError before the training when the digits cannot be had or `out` cannot be written.
+    """
+    from . import get_num_threads, isa, utils
+
+    split, what, small = _digits(data)
+    (x_train, y_train), (x_test, y_test) = split
+    if epochs is None:
+        epochs = SAMPLE_EPOCHS if small else FULL_EPOCHS
+    out.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=out):
+        pass
+    print(f"Data: {what}: {len(x_train):,} digits to train on, {len(x_test):,} to test.")
+    print(f"Runs on {get_num_threads()} thread(s), {isa()}; {epochs} epoch(s), batches of {batch_size}.")
+
+    utils.set_random_seed(seed)
+    model = _build()
+    model.summary()
+    started = time.perf_counter()
+    history = model.fit(
+        x_train[..., None], y_train, batch_size, epochs, validation_data=(x_test[..., None], y_test)
+    )
+    seconds = time.perf_counter() - started
+    loss, accuracy = model.evaluate(x_test[..., None], y_test, verbose=0)
+    print(f"Test accuracy {100 * accuracy:.2f} %, loss {loss:.4f}, after {seconds:.1f} seconds of training.")
+    model.save(out / "model.safetensors")
+    figures = _figures(history, x_test, y_test, model.predict(x_test[..., None]))
+    for name, figure in figures.items():
+        figure.savefig(out / name)
+    print(f"Written to {out}: {', '.join(['model.safetensors', *figures])}")
+
+
+def _digits(data: str) -> tuple[Split, str, bool]:
+    """(digits, what they are in words, whether they are few)."""
+    from .datasets import mnist
+
+    sample = "the 5,000 real digits that come with nncore"
+    if data == "sample":
+        return mnist.load_sample(), sample, True
+    if data == "full":
+        return mnist.load_data(), "MNIST", False
+    if data == "auto":
+        try:
+            return mnist.load_data(), "MNIST", False
+        except OSError as error:
+            print(f"The full MNIST cannot be had here. {error}\n")
+            return mnist.load_sample(), f"{sample}, instead of the full MNIST", True
+    split = mnist.load_data(data)
+    return split, data, len(split[0][0]) < 20_000
+
+
+def _build() -> Sequential:
+    """It takes digits as they are in the files, 0 to 255, so that users of the saved model need not scale."""
+    from . import layers, models
+
+    model = models.Sequential(
+        [
+            layers.Input((28, 28, 1)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def _figures(history: History, x: Bytes, labels: Bytes, predictions: Floats) -> dict[str, Figure]:
+    """File name -> figure; none without matplotlib."""
+    if find_spec("matplotlib") is None:
+        print('No pictures: they need matplotlib, pip install "nncore[plot]".')
+        return {}
+    from . import plot
+
+    figures = {
+        "history.png": plot.history(history, title="Training of the MNIST CNN"),
+        "digits.png": plot.images(
+            x[:GRID], labels[:GRID], predictions[:GRID], columns=8, title="Digits of the test set"
+        ),
+    }
+    worst = _worst_mistakes(labels, predictions)
+    if len(worst):
+        title = "The mistakes it was most sure of"
+        figures["mistakes.png"] = plot.images(x[worst], labels[worst], predictions[worst], title=title)
+    return figures
+
+
+def _worst_mistakes(labels: Bytes, predictions: Floats) -> NDArray[np.intp]:
+    """Rows of the wrong predictions, the most confident first, at most MISTAKES of them."""
+    wrong = np.flatnonzero(predictions.argmax(axis=1) != labels)
+    return wrong[np.argsort(-predictions[wrong].max(axis=1), kind="stable")][:MISTAKES]

@@ -1,0 +1,387 @@
+"""Training, evaluation and prediction of a model."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _compile, _core, _data, _random
+from ._arguments import boolean, integer, number
+from ._data import Array
+from ._feeds import SLICE, Batches, Data, Feed, Rows, Work
+from ._progress import Progress
+from ._stack import Stack
+from .callbacks import Callback, CallbackList, History, Logs
+from .losses import Loss
+from .metrics import Metric
+from .optimizers import Optimizer
+
+BATCH = 32
+Callbacks = Callback | Sequence[Callback] | None
+Values = float | list[float]
+
+
+class Trainable(Stack):
+    """Layers that can be trained. See `nncore.Sequential`."""
+
+    def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
+        super().__init__(layers, trainable, name)
+        self._settings: _compile.Settings | None = None
+        self._compiled: _core.Network | None = None  # the network that knows the settings
+        self.stop_training = False  # set to True by a callback, it ends the training after the step
+        self.history: History | None = None
+
+    # ---- compile
+
+    def compile(
+        self,
+        optimizer: str | Optimizer = "rmsprop",
+        loss: str | Loss | Any = None,
+        loss_weights: None = None,
+        metrics: Sequence[str | Metric | Any] | None = None,
+        weighted_metrics: Sequence[str | Metric | Any] | None = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str | None = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Sets what the model is trained for, and how. Weights stay; an optimizer's moments start at zero.
+
+        Args:
+            optimizer: "adam", "sgd", or an instance of `nncore.optimizers`. Keras' default, "rmsprop", is not available
+                yet, so this must be given.
+            loss: name, instance or function of `nncore.losses`. Without one the model can only predict.
+            loss_weights: None; others are not available yet.
+            metrics: list of names, instances or functions of `nncore.metrics`. "accuracy" becomes the binary,
+                categorical or sparse one by outputs and targets.
+            weighted_metrics: as metrics, but means weighted by sample_weight and class_weight.
+            run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: as in Keras by default. They have no meaning
+                here.
+
+        Raises:
+            ValueError: an unknown name, or outputs, loss and metrics that do not go together. The model is as
+                before then.
+            TypeError: something that is neither a name nor an object of nncore.
+        """
+        frozen = frozenset(layer.name for layer in self._layers if not layer.trainable)
+        settings = _compile.settings(
+            self.name, optimizer, loss, loss_weights, metrics, weighted_metrics, run_eagerly,
+            steps_per_execution, jit_compile, auto_scale_loss, frozen,
+        )  # fmt: skip
+        settings.optimizer._check_owner(self)
+        if self._network is not None:
+            settings.apply(self._network, self.name, [layer.name for layer in self._layers])
+        if self._settings is not None:
+            self._settings.optimizer._release()
+        settings.optimizer._bind(self, self._network)
+        self._settings, self._compiled = settings, self._network
+
+    @property
+    def compiled(self) -> bool:
+        return self._settings is not None
+
+    @property
+    def optimizer(self) -> Optimizer | None:
+        """The optimizer; None before ``compile``. ``model.optimizer.learning_rate = 1e-4`` works at any time."""
+        return self._settings.optimizer if self._settings else None
+
+    @property
+    def loss(self) -> Any:
+        """The loss as it was given to ``compile``."""
+        return self._settings.given_loss if self._settings else None
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Names of what `evaluate` returns, in order."""
+        return self._settings.names() if self._settings else []
+
+    def reset_metrics(self) -> None:
+        """Starts the means of loss and metrics again."""
+        if self._network is not None:
+            self._network.reset_metrics()
+
+    def _directions(self) -> dict[str, str]:
+        return self._settings.directions() if self._settings else {}
+
+    def _optimizer_params(self) -> int:
+        if self._network is None or self._compiled is not self._network or not self._network.iterations:
+            return 0
+        moments = len(self._network.buffers) - 2
+        trained = {place.name for place in self.trainable_weights}
+        return moments * self._count(self.trainable_weights) + 2 if trained else 2
+
+    # ---- from data to arrays
+
+    def _ready(self, *data: Data, compiled: bool = True) -> _core.Network:
+        """The network after all data are checked, built by the first of them and compiled if need be."""
+        network, shapes = self._network, None
+        if network is None:
+            network, shapes = self._candidate(self._known_sample() or data[0].x.shape[1:])
+        fresh = compiled and self._settings is not None and self._compiled is not network
+        if fresh and self._settings is not None:
+            self._settings.apply(network, self.name, [layer.name for layer in self._layers])
+        for one in data:
+            self._checked(network, one)
+        if shapes is not None:
+            self._adopt(network, shapes)
+        if fresh and self._settings is not None:
+            self._settings.optimizer._bind(self, network)
+            self._compiled = network
+        return network
+
+    def _x(self, x: object) -> Array:
+        array = _data.as_array(self.name, "x", x)
+        sample = self._known_sample()
+        if sample is None:
+            return array
+        if isinstance(x, (list, tuple)) and len(x) == 1 and array.ndim == len(sample) + 2:
+            array = array[0]  # [x], as for a model with a list of inputs
+        return _data.fit_rank(array, sample)
+
+    def _data(self, x: object, y: object, sample_weight: object, class_weight: object = None) -> Data:
+        """Arrays for training or evaluation."""
+        array = self._x(x)
+        if y is None:
+            raise ValueError(f"[{self.name}] y must be given")
+        targets = _data.as_array(self.name, "y", y)
+        if len(array) == 0:
+            raise ValueError(f"[{self.name}] x has no samples: its shape is {array.shape}")
+        if len(targets) != len(array):
+            raise ValueError(
+                f"[{self.name}] x and y must have the same number of samples, got {len(array)} and {len(targets)}"
+            )
+        if sample_weight is not None and class_weight is not None:
+            raise ValueError(f"[{self.name}] sample_weight and class_weight must not be given both")
+        weights = None
+        if sample_weight is not None:
+            weights = _data.sample_weights(self.name, sample_weight, len(array))
+        elif class_weight is not None:
+            weights = _data.class_weights(self.name, class_weight, targets)
+        return Data(array, targets, weights)
+
+    def _checked(self, network: _core.Network, data: Data) -> None:
+        try:
+            network.check(data.x, data.y)
+        except ValueError as error:
+            raise ValueError(f"[{self.name}] {error}") from None
+
+    def _require_loss(self, method: str) -> _compile.Settings:
+        if self._settings is None:
+            raise ValueError(f"[{self.name}] call compile(optimizer=..., loss=...) before {method}")
+        if self._settings.loss is None:
+            raise ValueError(f"[{self.name}] there is no loss: give one to compile before {method}")
+        return self._settings
+
+    def _feed(
+        self,
+        x: object,
+        y: object,
+        sample_weight: object,
+        batch_size: int | None,
+        steps: int | None,
+        class_weight: object = None,
+        shuffle: bool = False,
+        resume: bool = False,
+    ) -> tuple[Feed, Data]:
+        """What serves the data, and the first of them, by which the network is built and checked."""
+        owner = self.name
+        size = None if batch_size is None else integer(owner, "batch_size", batch_size)
+        limit = None if steps is None else integer(owner, "steps", steps)
+        if not _data.is_batches(x):
+            data = self._data(x, y, sample_weight, class_weight)
+            rows = len(data.x)
+            size = size or (-(-rows // limit) if limit else BATCH)
+            order = (lambda epoch: self._order(epoch, rows)) if shuffle else None
+            return Rows(data, size, limit, order, resume), data
+        for name, value in (("y", y), ("sample_weight", sample_weight), ("batch_size", batch_size)):
+            if value is not None:
+                raise ValueError(f"[{owner}] {name} must not be given when x yields batches: they hold it")
+
+        def adapt(item: object) -> Data:
+            data = self._data(*_data.unpacked(owner, item), class_weight)
+            if self._network is not None:
+                self._checked(self._network, data)
+            return data
+
+        feed = Batches(cast("Iterable[Any]", x), limit, adapt, resume)
+        return feed, feed.first()
+
+    def _validation_feed(self, data: Any, batch_size: int | None, steps: int | None) -> tuple[Feed, Data]:
+        if not _data.is_batches(data):
+            if not isinstance(data, (tuple, list)):
+                raise TypeError(f"[{self.name}] validation_data must be (x, y) or (x, y, sample_weight)")
+            return self._feed(*_data.unpacked(self.name, data), batch_size, steps)
+        if steps is None and hasattr(data, "__next__"):
+            raise ValueError(f"[{self.name}] validation_steps must be given with an iterator as validation_data")
+        return self._feed(data, None, None, None, steps)
+
+    def _order(self, epoch: int, rows: int) -> NDArray[np.int64]:
+        assert self._seed is not None
+        return _random.permutation(self._seed, epoch, rows)
+
+    # ---- passes
+
+    def _logs(self, network: _core.Network) -> Logs:
+        return dict(zip(self.metrics_names, network.metrics))
+
+    def _pass(
+        self, network: _core.Network, feed: Feed, mode: str, callbacks: CallbackList, progress: Progress | None
+    ) -> int:
+        """All of a feed through the network, in slices: the number of steps made."""
+
+        def train(data: Data, order: NDArray[np.int64] | None, start: int, stop: int, size: int, time: float) -> int:
+            assert data.y is not None
+            return network.train(data.x, data.y, data.weight, order, start, stop, size, time)
+
+        def test(data: Data, order: NDArray[np.int64] | None, start: int, stop: int, size: int, time: float) -> int:
+            assert data.y is not None
+            return network.test(data.x, data.y, data.weight, start, stop, size, time)
+
+        work: Work = train if mode == "train" else test
+        each = callbacks.watches_batches(mode)
+        made = 0
+        while not feed.done():
+            if each:
+                callbacks.call(f"on_{mode}_batch_begin", made, {})
+            steps = feed.advance(work, each)
+            made += steps
+            if each or progress is not None:
+                logs = self._logs(network)
+                if each:
+                    callbacks.call(f"on_{mode}_batch_end", made - 1, logs)
+                if progress is not None:
+                    progress.update(steps, logs)
+            if mode == "train" and self.stop_training:
+                break
+        return made
+
+    def _fit(
+        self,
+        network: _core.Network,
+        feed: Feed,
+        validation: Feed | None,
+        due: Any,
+        epochs: range,
+        callbacks: CallbackList,
+        bar: int,
+    ) -> None:
+        """The epochs of a training whose data are checked."""
+        logs: Logs = {}
+        callbacks.call("on_train_begin", {})
+        for epoch in epochs:
+            network.reset_metrics()
+            callbacks.call("on_epoch_begin", epoch, {})
+            feed.start(self._epochs)
+            self._epochs += 1
+            progress = Progress(bar, f"Epoch {epoch + 1}/{epochs.stop}", feed.steps) if bar else None
+            try:
+                if not self._pass(network, feed, "train", callbacks, progress):
+                    warnings.warn(f"the data ended before epoch {epoch + 1}, and so does the training", stacklevel=3)
+                    break
+                logs = self._logs(network)
+                if validation is not None and due(epoch + 1):
+                    scores = self._test(network, validation, callbacks, None)
+                    logs.update({f"val_{name}": value for name, value in scores.items()})
+                if progress is not None:
+                    progress.finish(logs)
+            finally:
+                if progress is not None:
+                    progress.close()
+            callbacks.call("on_epoch_end", epoch, logs)
+            if self.stop_training:
+                break
+        callbacks.call("on_train_end", logs)
+
+    def _test(self, network: _core.Network, feed: Feed, callbacks: CallbackList, progress: Progress | None) -> Logs:
+        callbacks.call("on_test_begin", {})
+        network.reset_metrics()
+        feed.start(0)
+        self._pass(network, feed, "test", callbacks, progress)
+        logs = self._logs(network)
+        callbacks.call("on_test_end", logs)
+        return logs
+
+    def _returned(self, logs: Logs, return_dict: bool) -> Values | dict[str, float]:
+        if return_dict:
+            return logs
+        values = list(logs.values())
+        return values if len(values) > 1 else values[0]
+
+    def _warn_of_changes(self) -> None:
+        if self._settings is None:
+            return
+        frozen = {layer.name for layer in self._layers if not layer.trainable}
+        changed = sorted(frozen ^ {layer.name for layer in self._layers if layer.name in self._settings.frozen})
+        if changed:
+            warnings.warn(
+                f"[{self.name}] `trainable` of {', '.join(changed)} was changed after compile: call compile again for it "
+                "to take effect",
+                stacklevel=3,
+            )
+
+    # ---- single batches
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: dict[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Values | dict[str, float]:
+        """One step of training on one batch.
+
+        Args and errors as `fit`.
+
+        Returns:
+            The loss before the step; with metrics a list of the loss and them; with return_dict a dict.
+        """
+        self._require_loss("train_on_batch")
+        data = self._data(x, y, sample_weight, class_weight)
+        network = self._ready(data)
+        network.reset_metrics()
+        rows = len(data.x)
+        assert data.y is not None
+        network.train(data.x, data.y, data.weight, None, 0, rows, rows, SLICE)
+        return self._returned(self._logs(network), boolean(self.name, "return_dict", return_dict))
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Values | dict[str, float]:
+        """Loss and metrics of one batch. Args, errors and returns as `evaluate`."""
+        self._require_loss("test_on_batch")
+        data = self._data(x, y, sample_weight)
+        network = self._ready(data)
+        network.reset_metrics()
+        rows = len(data.x)
+        assert data.y is not None
+        network.test(data.x, data.y, data.weight, 0, rows, rows, SLICE)
+        return self._returned(self._logs(network), boolean(self.name, "return_dict", return_dict))
+
+    def _validation_due(self, frequency: object) -> Any:
+        if isinstance(frequency, (list, tuple, set)):
+            epochs = {integer(self.name, "validation_freq", epoch) for epoch in frequency}
+            return lambda epoch: epoch in epochs
+        every = integer(self.name, "validation_freq", frequency)
+        return lambda epoch: epoch % every == 0
+
+    def _split(self, x: Any, y: Any, weight: Any, share: object) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
+        """All but the last part of the rows, and that part. Views, no copies."""
+        part = number(self.name, "validation_split", share, 0.0, 1.0, below=True)
+        if _data.is_batches(x):
+            raise ValueError(f"[{self.name}] validation_split needs arrays, not an iterator of batches")
+        data = self._data(x, y, weight)
+        rows = len(data.x)
+        at = int(rows * (1.0 - part))
+        if not 0 < at < rows:
+            raise ValueError(f"[{self.name}] validation_split={part:g} of {rows} samples leaves a part empty")
+
+        def cut(rows: slice) -> tuple[Any, Any, Any]:
+            assert data.y is not None
+            return data.x[rows], data.y[rows], None if data.weight is None else data.weight[rows]
+
+        return cut(slice(at)), cut(slice(at, None))

@@ -1,0 +1,143 @@
+"""Reads IDX files (the format of the MNIST family) and .npz archives; no header is trusted."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+IMAGES_MAGIC = 0x0803  # uint8, three axes: count, rows, columns
+LABELS_MAGIC = 0x0801  # uint8, one axis: count
+SIDE = 28
+CLASSES = 10
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[BinaryIO]:
+    """The uncompressed content; whether it is gzip is told by its first two bytes, not by its name."""
+    import gzip
+    import zlib
+
+    with open(path, "rb") as file:
+        compressed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        if not compressed:
+            yield file
+            return
+        try:
+            with gzip.GzipFile(fileobj=file) as unpacked:
+                yield cast("BinaryIO", unpacked)
+        except EOFError:
+            raise ValueError(f"{path}: the gzip file is truncated") from None
+        except (gzip.BadGzipFile, zlib.error) as error:
+            raise ValueError(f"{path}: the gzip file is corrupt ({error})") from None
+
+
+def _fill(file: BinaryIO, size: int) -> tuple[NDArray[np.uint8], int]:
+    """(buffer of `size` bytes, how many of them the file had)."""
+    data = np.empty(size, np.uint8)
+    done = 0
+    while done < size:
+        got = file.read(min(size - done, 1 << 20))
+        if not got:
+            break
+        data[done : done + len(got)] = np.frombuffer(got, np.uint8)
+        done += len(got)
+    return data, done
+
+
+def _read(path: Path, magic: int, limit: int) -> NDArray[np.uint8]:
+    axes = magic & 0xFF
+    with _open(path) as file:
+        header, got = _fill(file, 4 + 4 * axes)
+        if got < header.size:
+            raise ValueError(
+                f"{path}: truncated: a header of {header.size} bytes is expected, {got} are there"
+            )
+        found, *shape = (int(field) for field in header.view(">u4"))
+        if found != magic:
+            raise ValueError(f"{path}: wrong magic number: {magic} is expected, {found} was found")
+        if shape[1:] != [SIDE] * (axes - 1):
+            size = f"{shape[1]} x {shape[2]}"
+            raise ValueError(f"{path}: images of {SIDE} x {SIDE} are expected, its header says {size}")
+        if not 1 <= shape[0] <= limit:
+            raise ValueError(f"{path}: 1 to {limit} items are expected, its header says {shape[0]}")
+        data, got = _fill(file, int(np.prod(shape)))
+        if got < data.size:
+            raise ValueError(f"{path}: truncated: {data.size} bytes of data are expected, {got} are there")
+        if file.read(1):  # at the end this also makes gzip compare its checksum
+            raise ValueError(f"{path}: trailing bytes after the {data.size} that its header announces")
+    return data.reshape(shape)
+
+
+def check_labels(labels: NDArray[np.integer], origin: str) -> None:
+    """ValueError unless every label is a class, 0 to 9."""
+    if labels.min() < 0 or labels.max() >= CLASSES:
+        wrong = labels[(labels < 0) | (labels >= CLASSES)][0]
+        raise ValueError(f"{origin}: labels from 0 to {CLASSES - 1} are expected, {wrong} was found")
+
+
+def read_images(path: Path, limit: int) -> NDArray[np.uint8]:
+    """uint8 (count, 28, 28) from an IDX file, gzipped or not; ValueError otherwise or if count > limit."""
+    return _read(path, IMAGES_MAGIC, limit)
+
+
+def read_labels(path: Path, limit: int) -> NDArray[np.uint8]:
+    """uint8 (count,) of values 0..9 from an IDX file, gzipped or not; ValueError for anything else."""
+    labels = _read(path, LABELS_MAGIC, limit)
+    check_labels(labels, str(path))
+    return labels
+
+
+def read_npz(path: Path, limits: Mapping[str, int]) -> dict[str, NDArray[np.uint8]]:
+    """The arrays named in `limits` (key -> largest count). Headers are checked before data are unpacked."""
+    import zipfile
+    import zlib
+
+    arrays = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = set(archive.namelist())
+            missing = [key for key in limits if f"{key}.npy" not in members]
+            if missing:
+                raise ValueError(f"{path}: no array named {', '.join(missing)}")
+            for key, limit in limits.items():
+                with archive.open(f"{key}.npy") as file:
+                    _check_npy_header(cast("BinaryIO", file), f"{path}: {key}", key.startswith("x"), limit)
+                with archive.open(f"{key}.npy") as file:
+                    array = _read_npy(cast("BinaryIO", file), f"{path}: {key}")
+                if key.startswith("y"):
+                    check_labels(array, f"{path}: {key}")
+                arrays[key] = np.ascontiguousarray(array, np.uint8)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ValueError(f"{path}: not a readable .npz archive ({error})") from None
+    return arrays
+
+
+def _read_npy(file: BinaryIO, origin: str) -> NDArray[Any]:
+    try:
+        return np.lib.format.read_array(file, allow_pickle=False)
+    except ValueError as error:
+        raise ValueError(f"{origin}: truncated ({error})") from None
+
+
+def _check_npy_header(file: BinaryIO, origin: str, images: bool, limit: int) -> None:
+    version = np.lib.format.read_magic(file)
+    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    if version not in read_header:
+        raise ValueError(f"{origin}: unknown .npy version {version}")
+    shape, _, dtype = read_header[version](file)
+    if images and (len(shape) != 3 or shape[1:] != (SIDE, SIDE) or dtype != np.uint8):
+        expected = f"uint8 images of shape (count, {SIDE}, {SIDE})"
+        raise ValueError(f"{origin}: {expected} are expected, got {dtype} {shape}")
+    if not images and (len(shape) != 1 or not np.issubdtype(dtype, np.integer)):
+        raise ValueError(f"{origin}: integer labels of shape (count,) are expected, got {dtype} {shape}")
+    if not 1 <= shape[0] <= limit:
+        raise ValueError(f"{origin}: 1 to {limit} items are expected, its header says {shape[0]}")

@@ -1,0 +1,145 @@
+"""Where a data set comes from: an explicit path, NNCORE_DATA_DIR, the cache folder or a mirror."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _idx
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Bytes: TypeAlias = NDArray[np.uint8]
+Split: TypeAlias = tuple[tuple[Bytes, Bytes], tuple[Bytes, Bytes]]
+
+FILES = {
+    "x_train": "train-images-idx3-ubyte",
+    "y_train": "train-labels-idx1-ubyte",
+    "x_test": "t10k-images-idx3-ubyte",
+    "y_test": "t10k-labels-idx1-ubyte",
+}
+COUNTS = {"x_train": 60_000, "y_train": 60_000, "x_test": 10_000, "y_test": 10_000}
+
+
+@dataclass(frozen=True)
+class Source:
+    """One data set in the four files of the MNIST family."""
+
+    name: str  # its folder in NNCORE_DATA_DIR and in the cache
+    mirrors: tuple[str, ...]  # prefixes of the address of each file
+    sha256: Mapping[str, str]  # of the uncompressed content, by key of FILES
+    counts: Mapping[str, int] = field(default_factory=COUNTS.copy)  # a file may hold fewer items, never more
+    timeout: float = 10.0  # seconds
+
+    def load(self, path: str | os.PathLike[str] | None = None) -> Split:
+        if path is not None:
+            return self._load_path(Path(path).expanduser())
+        directory = os.environ.get("NNCORE_DATA_DIR")
+        if directory:
+            given = Path(directory).expanduser() / self.name
+            if any(_locate(given, key) for key in FILES):
+                return self._load_folder(given)
+        cached = cache_folder() / self.name
+        with contextlib.suppress(OSError, ValueError):  # not there yet, or damaged since
+            return self._load_folder(cached)
+        self.download(cached)
+        return self._load_folder(cached)
+
+    def download(self, cached: Path) -> None:
+        """Fetch what the cache folder lacks, smallest file first. ConnectionError when no mirror delivers."""
+        from ._download import fetch
+
+        try:
+            for key in ("y_test", "y_train", "x_test", "x_train"):
+                if not self._is_sound(cached, key):
+                    target = cached / f"{FILES[key]}.gz"
+                    fetch(target, self.mirrors, self._size(key), self.sha256[key], timeout=self.timeout)
+        except ConnectionError as error:
+            raise ConnectionError(f"{self.name}: {error}\n{self._advice(cached)}") from None
+        except OSError as error:
+            text = f"{self.name}: cannot write to {cached} ({error})"
+            raise OSError(f"{text}\n{self._advice(cached)}") from None
+
+    def _load_path(self, path: Path) -> Split:
+        if path.is_dir():
+            return self._load_folder(path)
+        if not path.exists():
+            raise FileNotFoundError(f"{path} does not exist")
+        if path.suffix != ".npz":
+            names = ", ".join(FILES.values())
+            raise ValueError(f"{path}: a folder with {names} (.gz or not) or an .npz file is expected")
+        return _pair_up(_idx.read_npz(path, self.counts), path)
+
+    def _load_folder(self, folder: Path) -> Split:
+        paths = {key: _locate(folder, key) for key in FILES}
+        missing = [FILES[key] for key, path in paths.items() if path is None]
+        if missing:
+            raise FileNotFoundError(f"{folder} has no {', '.join(missing)} (.gz or not)")
+        arrays = {key: self._read(path, key) for key, path in paths.items() if path is not None}
+        return _pair_up(arrays, folder)
+
+    def _read(self, path: Path, key: str) -> Bytes:
+        return (_idx.read_images if _is_image(key) else _idx.read_labels)(path, self.counts[key])
+
+    def _is_sound(self, folder: Path, key: str) -> bool:
+        # The sha256 was checked when the file came; the gzip checksum notices what happened to it since.
+        path = _locate(folder, key)
+        if path is None:
+            return False
+        try:
+            self._read(path, key)
+        except (OSError, ValueError):
+            return False
+        return True
+
+    def _size(self, key: str) -> int:
+        return 16 + self.counts[key] * _idx.SIDE**2 if _is_image(key) else 8 + self.counts[key]
+
+    def _advice(self, cached: Path) -> str:
+        sample = " nncore.datasets.mnist.load_sample() needs no download." if self.name == "mnist" else ""
+        names = ", ".join(f"{name}.gz" for name in FILES.values())
+        return (
+            f"Without a network: get {names} by other means and put them into {cached}, or into a folder "
+            f"{self.name} under the one that NNCORE_DATA_DIR names, or call load_data(their folder).{sample}"
+        )
+
+
+def cache_folder() -> Path:
+    """$XDG_CACHE_HOME/nncore, or what the platform uses: ~/.cache, ~/Library/Caches, %LOCALAPPDATA%."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(given):
+        return Path(given) / "nncore"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "nncore" / "Cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "nncore"
+    return Path.home() / ".cache" / "nncore"
+
+
+def _is_image(key: str) -> bool:
+    return key.startswith("x")
+
+
+def _locate(folder: Path, key: str) -> Path | None:
+    """The file of this key: gzipped or not, with a dash or (as some tools unpack it) a dot before idx."""
+    for name in (FILES[key], FILES[key].replace("-idx", ".idx")):
+        for suffix in (".gz", ""):
+            if (folder / (name + suffix)).is_file():
+                return folder / (name + suffix)
+    return None
+
+
+def _pair_up(arrays: Mapping[str, Bytes], origin: Path) -> Split:
+    for part in ("train", "test"):
+        images, labels = len(arrays[f"x_{part}"]), len(arrays[f"y_{part}"])
+        if images != labels:
+            raise ValueError(f"{origin}: {images} {part} images, but {labels} {part} labels")
+    return (arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"])

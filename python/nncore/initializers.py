@@ -1,0 +1,275 @@
+"""Initial values of weights, by Keras' names, defaults and formulas.
+
+An initializer is a description. Called with a shape it returns values: ``HeNormal(seed=1)((64, 32))``. In a model
+each parameter draws from its own stream, keyed by the seed of the model; an initializer with a seed of its own
+gives the same values wherever it is used.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _random
+from ._arguments import choice, integer, neutral, number, unknown
+from ._names import snake_case
+
+__all__ = [
+    "Constant",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Initializer",
+    "LecunNormal",
+    "LecunUniform",
+    "Ones",
+    "RandomNormal",
+    "RandomUniform",
+    "TruncatedNormal",
+    "VarianceScaling",
+    "Zeros",
+    "get",
+]
+
+Floats = NDArray[np.float32]
+
+# Standard deviation of the standard normal distribution cut off at -2 and 2.
+_TRUNCATED_STDDEV = 0.87962566103423978
+
+
+class Initializer:
+    """Base class. Not made to be derived from outside: model files know the initializers of this module."""
+
+    _settings: ClassVar[tuple[str, ...]] = ()
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Floats:
+        """New values of a shape, in float32."""
+        neutral(type(self).__name__, {"dtype": dtype}, {"dtype": "float32"})
+        return self.sample(tuple(shape), np.random.Generator(np.random.Philox(_random.draw_seed())))
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+        """New values of a shape, drawn from rng if they are random."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal one."""
+        return {name: getattr(self, name) for name in self._settings}
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.get_config() == other.get_config()  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self.get_config().values()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.get_config().items())})"
+
+
+class Zeros(Initializer):
+    """All 0."""
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+        return np.zeros(shape, np.float32)
+
+
+class Ones(Initializer):
+    """All 1."""
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+        return np.ones(shape, np.float32)
+
+
+class Constant(Initializer):
+    """All `value`, by default 0."""
+
+    _settings = ("value",)
+
+    def __init__(self, value: float = 0.0) -> None:
+        self.value = number("Constant", "value", value)
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+        return np.full(shape, self.value, np.float32)
+
+
+class _Random(Initializer):
+    def __init__(self, seed: int | None) -> None:
+        self.seed = None if seed is None else integer(type(self).__name__, "seed", seed, low=0, high=2**63 - 1)
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+        if self.seed is not None:
+            rng = np.random.Generator(np.random.Philox(self.seed))
+        return self.draw(shape, rng).astype(np.float32)
+
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+        raise NotImplementedError
+
+
+def _truncated(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Standard normal values; those beyond -2 and 2 are drawn again."""
+    values = rng.standard_normal(math.prod(shape))
+    while (outside := np.flatnonzero(np.abs(values) > 2.0)).size:
+        values[outside] = rng.standard_normal(outside.size)
+    return values.reshape(shape)
+
+
+class RandomUniform(_Random):
+    """Evenly from [minval, maxval), by default -0.05 and 0.05."""
+
+    _settings = ("minval", "maxval", "seed")
+
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.minval = number("RandomUniform", "minval", minval)
+        self.maxval = number("RandomUniform", "maxval", maxval, low=self.minval)
+
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+        return rng.uniform(self.minval, self.maxval, shape)
+
+
+class RandomNormal(_Random):
+    """Normal with `mean` and `stddev`, by default 0 and 0.05."""
+
+    _settings = ("mean", "stddev", "seed")
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.mean = number(type(self).__name__, "mean", mean)
+        self.stddev = number(type(self).__name__, "stddev", stddev, low=0.0)
+
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+        return rng.normal(self.mean, self.stddev, shape)
+
+
+class TruncatedNormal(RandomNormal):
+    """As `RandomNormal`, and values further than two standard deviations from the mean are drawn again."""
+
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+        return self.mean + self.stddev * _truncated(shape, rng)
+
+
+def fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Inputs and outputs of one unit: of a dense kernel (in, out) or a convolution's (..., in, out)."""
+    if len(shape) < 2:
+        size = shape[0] if shape else 1
+        return size, size
+    field = math.prod(shape[:-2])
+    return field * shape[-2], field * shape[-1]
+
+
+class VarianceScaling(_Random):
+    """Values of mean 0 and variance scale / n, where n is the fan-in, the fan-out or the mean of both.
+
+    Args:
+        scale: positive; default 1.
+        mode: "fan_in" (default), "fan_out" or "fan_avg".
+        distribution: "truncated_normal" (default), "untruncated_normal" or "uniform".
+        seed: default None: drawn from the model's seed.
+    """
+
+    _settings = ("scale", "mode", "distribution", "seed")
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(seed)
+        owner = type(self).__name__
+        self.scale = number(owner, "scale", scale, low=np.finfo(np.float64).tiny)
+        self.mode = choice(owner, "mode", mode, ["fan_in", "fan_out", "fan_avg"])
+        kinds = ["truncated_normal", "untruncated_normal", "uniform", "normal"]
+        kind = choice(owner, "distribution", distribution, kinds)
+        self.distribution = "truncated_normal" if kind == "normal" else kind
+
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+        fan_in, fan_out = fans(shape)
+        n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        variance = self.scale / max(1.0, n)
+        if self.distribution == "uniform":
+            limit = math.sqrt(3.0 * variance)
+            return rng.uniform(-limit, limit, shape)
+        if self.distribution == "untruncated_normal":
+            return rng.normal(0.0, math.sqrt(variance), shape)
+        return _truncated(shape, rng) * (math.sqrt(variance) / _TRUNCATED_STDDEV)
+
+
+class _Named(VarianceScaling):
+    _arguments: ClassVar[tuple[float, str, str]]
+    _settings = ("seed",)
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(*self._arguments, seed=seed)
+
+
+class GlorotUniform(_Named):
+    """Uniform with variance 1 over the mean of fan-in and fan-out (Glorot and Bengio, 2010)."""
+
+    _arguments = (1.0, "fan_avg", "uniform")
+
+
+class GlorotNormal(_Named):
+    """Truncated normal with variance 1 over the mean of fan-in and fan-out (Glorot and Bengio, 2010)."""
+
+    _arguments = (1.0, "fan_avg", "truncated_normal")
+
+
+class HeUniform(_Named):
+    """Uniform with variance 2 / fan-in (He et al., 2015)."""
+
+    _arguments = (2.0, "fan_in", "uniform")
+
+
+class HeNormal(_Named):
+    """Truncated normal with variance 2 / fan-in (He et al., 2015)."""
+
+    _arguments = (2.0, "fan_in", "truncated_normal")
+
+
+class LecunUniform(_Named):
+    """Uniform with variance 1 / fan-in (LeCun et al., 1998)."""
+
+    _arguments = (1.0, "fan_in", "uniform")
+
+
+class LecunNormal(_Named):
+    """Truncated normal with variance 1 / fan-in (LeCun et al., 1998)."""
+
+    _arguments = (1.0, "fan_in", "truncated_normal")
+
+
+CLASSES: dict[str, type[Initializer]] = {
+    c.__name__: c
+    for c in (
+        Zeros, Ones, Constant, RandomUniform, RandomNormal, TruncatedNormal, VarianceScaling,
+        GlorotUniform, GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal,
+    )  # fmt: skip
+}
+_ALIASES = {"zero": "Zeros", "one": "Ones", "uniform": "RandomUniform", "normal": "RandomNormal"}
+
+
+def get(
+    identifier: str | Initializer | type[Initializer] | None, owner: str = "initializers.get"
+) -> Initializer | None:
+    """The initializer of a name ("glorot_uniform" or "GlorotUniform"), or of itself; None stays None.
+
+    >>> get("he_normal")
+    HeNormal(seed=None)
+    """
+    if identifier is None or isinstance(identifier, Initializer):
+        return identifier
+    if isinstance(identifier, type) and issubclass(identifier, Initializer):
+        return identifier()
+    if isinstance(identifier, str):
+        names = {snake_case(name): cls for name, cls in CLASSES.items()}
+        cls = CLASSES.get(_ALIASES.get(identifier, identifier)) or names.get(identifier)
+        if cls is None:
+            raise unknown(owner, "initializer", identifier, [*names, *_ALIASES])
+        return cls()
+    raise TypeError(f"[{owner}] an initializer must be a name or an Initializer, got {identifier!r}")

@@ -1,0 +1,58 @@
+"""Layers: descriptions that a model turns into a compiled network. Names, arguments and defaults are Keras'.
+
+>>> from nncore import Sequential
+>>> from nncore.layers import Dense, Input
+>>> model = Sequential([Input((4,)), Dense(8, activation="relu"), Dense(1)])
+>>> [layer.output_shape for layer in model.layers]
+[(None, 8), (None, 1)]
+"""
+
+from __future__ import annotations
+
+from ._layer import Layer, Variable
+from .activation import ELU, Activation, LeakyReLU, ReLU, Softmax
+from .core import Dense, Dropout, Flatten, Input, InputLayer, Rescaling, Reshape
+from .images import AveragePooling2D, Conv2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
+
+# Keras' other names of the same.
+AvgPool2D = AveragePooling2D
+Convolution2D = Conv2D
+GlobalAvgPool2D = GlobalAveragePooling2D
+GlobalMaxPool2D = GlobalMaxPooling2D
+MaxPool2D = MaxPooling2D
+
+# All that a model file may name.
+CLASSES: dict[str, type[Layer]] = {
+    c.__name__: c
+    for c in (
+        Activation, AveragePooling2D, Conv2D, Dense, Dropout, ELU, Flatten, GlobalAveragePooling2D, GlobalMaxPooling2D,
+        LeakyReLU, MaxPooling2D, ReLU, Rescaling, Reshape, Softmax,
+    )  # fmt: skip
+}
+
+__all__ = [
+    "ELU",
+    "Activation",
+    "AveragePooling2D",
+    "AvgPool2D",
+    "Conv2D",
+    "Convolution2D",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "GlobalAveragePooling2D",
+    "GlobalAvgPool2D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPooling2D",
+    "Input",
+    "InputLayer",
+    "Layer",
+    "LeakyReLU",
+    "MaxPool2D",
+    "MaxPooling2D",
+    "ReLU",
+    "Rescaling",
+    "Reshape",
+    "Softmax",
+    "Variable",
+]

@@ -1,0 +1,347 @@
+"""What all layers have in common: a name, settings, and weights that live in the model's network."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import _core, _names, _random
+from .. import initializers as _initializers
+from .._arguments import Settings, boolean, integer, neutral, shape
+from .._data import as_array
+
+if TYPE_CHECKING:
+    from .._stack import Stack
+
+Floats = NDArray[np.float32]
+Shape = tuple[int, ...]
+_L = TypeVar("_L", bound="Layer")
+
+# What every layer of Keras also takes, with the values that switch it off.
+_NEUTRAL: dict[str, Any] = {"dtype": "float32", "autocast": True, "activity_regularizer": None}
+_OPTIONS = ("name", "trainable", "input_shape", "input_dim")
+
+
+class Place(NamedTuple):
+    """Where a parameter lies in the flat buffers of a network."""
+
+    name: str
+    offset: int
+    shape: Shape
+
+    def of(self, flat: Floats) -> Floats:
+        return flat[self.offset : self.offset + math.prod(self.shape)].reshape(self.shape)
+
+
+class Variable:
+    """One weight of a layer: a view, that reads and writes the network behind the layer.
+
+    Attributes:
+        name: "kernel" or "bias".
+        path: name of the layer and of the weight, "dense/kernel".
+        shape: its sizes, as Keras has them.
+        dtype: always "float32".
+    """
+
+    dtype = "float32"
+
+    def __init__(self, layer: Layer, index: int, name: str, shape: Shape) -> None:
+        self._layer, self._index = layer, index
+        self.name, self.shape = name, shape
+
+    @property
+    def path(self) -> str:
+        return f"{self._layer.name}/{self.name}"
+
+    @property
+    def trainable(self) -> bool:
+        return self._layer.trainable
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    def numpy(self) -> Floats:
+        """A copy of the values."""
+        return self._layer.get_weights()[self._index]
+
+    def assign(self, value: ArrayLike) -> None:
+        """Sets all values; value has the shape of the weight.
+
+        Raises:
+            ValueError: the shape is another.
+        """
+        values = self._layer.get_weights()
+        values[self._index] = _checked_values(self.path, value, self.shape)
+        self._layer._write(values)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("the values of a Variable cannot be had without a copy")
+        return self.numpy() if dtype is None else self.numpy().astype(dtype)
+
+    def __repr__(self) -> str:
+        return f"<Variable path={self.path}, shape={self.shape}, dtype=float32>"
+
+
+def _checked_values(owner: str, value: ArrayLike, expected: Shape) -> Floats:
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"[{owner}] weights must be numbers, got an array of {array.dtype}")
+    if array.shape != expected:
+        raise ValueError(f"[{owner}] expected weights of shape {expected}, got {array.shape}")
+    return array.astype(np.float32)
+
+
+class Layer(Settings):
+    """Base class. Not made to be derived from outside: what runs in a network is compiled.
+
+    Every layer takes these keyword arguments besides its own:
+
+    Args:
+        name: unique in a model; default the class in snake case with a running number (dense, dense_1, ...).
+        trainable: whether training changes the weights; default True. Takes effect in ``compile``.
+        input_shape: of one sample, on the first layer of a model; the same as an `Input` before it.
+        input_dim: n for ``input_shape=(n,)``.
+        dtype: None or "float32".
+    """
+
+    kind: ClassVar[str]
+    unavailable: ClassVar[Mapping[str, Any]] = {}
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        owner = type(self).__name__
+        options = dict(options)
+        name, trainable = options.pop("name", None), options.pop("trainable", True)
+        declared, columns = options.pop("input_shape", None), options.pop("input_dim", None)
+        own = [*inspect.signature(type(self).__init__).parameters, *_OPTIONS] if options else ()
+        neutral(owner, options, {**_NEUTRAL, **self.unavailable}, own)
+        if declared is not None and columns is not None:
+            raise ValueError(f"[{owner}] input_shape and input_dim must not be given both")
+        if columns is not None:
+            declared = (integer(owner, "input_dim", columns),)
+        self._declared = None if declared is None else shape(owner, "input_shape", declared)
+        self._trainable = boolean(owner, "trainable", trainable)
+        self._name = _names.automatic(owner) if name is None else _names.checked(owner, name)
+        self._network: _core.Network | None = None  # holds the weights of a layer in a built model,
+        self._values: list[Floats] | None = None  # and this of any other built layer
+        self._places: list[Place] = []
+        self._model: weakref.ref[Stack] | None = None
+        self._shapes: tuple[Shape, Shape] | None = None  # of one sample, before and after
+
+    # ---- description
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the weights. A change takes effect in the next ``compile``."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = boolean(self.name, "trainable", value)
+
+    @property
+    def built(self) -> bool:
+        """Whether the shapes are known and the weights exist."""
+        return self._shapes is not None
+
+    def _known_shapes(self) -> tuple[Shape, Shape]:
+        if self._shapes is None:
+            raise AttributeError(f"[{self.name}] the layer has no shapes yet: it is not built")
+        return self._shapes
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """With None for the batch axis."""
+        return (None, *self._known_shapes()[0])
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """With None for the batch axis."""
+        return (None, *self._known_shapes()[1])
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer, in types that JSON knows."""
+        config: dict[str, Any] = {"name": self.name, "trainable": self.trainable}
+        for name in self._settings:
+            value = getattr(self, name)
+            if isinstance(value, _initializers.Initializer):
+                value = {"class_name": type(value).__name__, "config": value.get_config()}
+            elif callable(value):
+                value = value.__name__
+            elif isinstance(value, tuple):
+                value = list(value)
+            config[name] = value
+        return config
+
+    @classmethod
+    def from_config(cls: type[_L], config: Mapping[str, Any]) -> _L:
+        """A new layer of the arguments that `get_config` returns."""
+        arguments = dict(config)
+        for name, value in config.items():
+            if isinstance(value, Mapping):
+                known = _initializers.CLASSES.get(str(value.get("class_name")))
+                settings = value.get("config")
+                if known is None or not isinstance(settings, Mapping):
+                    raise ValueError(f"[{cls.__name__}] {name} is not an initializer: {value!r}")
+                arguments[name] = known(**settings)
+        return cls(**arguments)
+
+    def _spec(self) -> tuple[str, dict[str, Any]]:
+        """Kind and attributes for the compiled core."""
+        raise NotImplementedError
+
+    def _initializer(self, parameter: str) -> _initializers.Initializer:
+        initializer: _initializers.Initializer = getattr(self, f"{parameter}_initializer")
+        return initializer
+
+    def _infer(self, before: Shape) -> tuple[Shape, list[tuple[str, Shape]]]:
+        """Shape of one sample after the layer, and the parameters."""
+        if self._declared is not None and self._declared != before:
+            raise ValueError(f"[{self.name}] expected samples of its input_shape {self._declared}, got {before}")
+        kind, attributes = self._spec()
+        try:
+            after, parameters = _core.infer((kind, attributes), before)
+        except ValueError as error:
+            raise ValueError(f"[{self.name}] {str(error).removeprefix(f'[{kind}] ')}") from None
+        return tuple(after), [(name, tuple(sizes)) for name, sizes in parameters]
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Both shapes with the batch axis, which may be None."""
+        return (input_shape[0], *self._infer(shape(self.name, "input_shape", input_shape, batch_axis=True))[0])
+
+    def _initial(self, parameters: list[tuple[str, Shape]], rng: Callable[[int], np.random.Generator]) -> list[Floats]:
+        return [self._initializer(name).sample(sizes, rng(i)) for i, (name, sizes) in enumerate(parameters)]
+
+    # ---- on its own
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Makes the weights of a layer outside a model. input_shape has the batch axis, which may be None."""
+        before = shape(self.name, "input_shape", input_shape, batch_axis=True)
+        if self._shapes is not None:
+            if before != self._shapes[0]:
+                raise ValueError(f"[{self.name}] is built for samples of shape {self._shapes[0]}, got {before}")
+            return
+        after, parameters = self._infer(before)
+        seed = _random.draw_seed()
+        self._values = self._initial(parameters, lambda i: _random.of_parameter(seed, 0, i))
+        self._places = [Place(name, 0, sizes) for name, sizes in parameters]
+        self._shapes = before, after
+
+    def __call__(self, x: ArrayLike, training: bool = False) -> Floats:
+        """The layer alone on an array (n, ...). Builds it if need be.
+
+        >>> from nncore.layers import Flatten
+        >>> Flatten()([[[1, 2], [3, 4]]]).tolist()
+        [[1.0, 2.0, 3.0, 4.0]]
+        """
+        array = as_array(self.name, "x", x)
+        self.build((None, *array.shape[1:]))
+        seed = _random.draw_seed() if training else 0
+        return _core.forward(self._spec(), array.astype(np.float32), self.get_weights(), bool(training), seed)
+
+    # ---- weights
+
+    @property
+    def weights(self) -> list[Variable]:
+        """Views of the weights; none before the layer is built."""
+        return [Variable(self, i, place.name, place.shape) for i, place in enumerate(self._places)]
+
+    @property
+    def variables(self) -> list[Variable]:
+        return self.weights
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        return self.weights if self.trainable else []
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        return self.trainable_weights
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        return [] if self.trainable else self.weights
+
+    def _weight(self, name: str) -> Variable:
+        if self._shapes is None:
+            raise AttributeError(f"[{self.name}] has no {name} yet: it is not built")
+        return next(weight for weight in self.weights if weight.name == name)
+
+    def count_params(self) -> int:
+        """Number of values in all weights.
+
+        Raises:
+            ValueError: the layer is not built.
+        """
+        if self._shapes is None:
+            raise ValueError(f"[{self.name}] is not built, so its parameters cannot be counted")
+        return sum(math.prod(place.shape) for place in self._places)
+
+    def get_weights(self) -> list[Floats]:
+        """Copies of the weights, in the order of `weights`."""
+        if self._network is not None:
+            flat = self._network.read("parameters")
+            return [place.of(flat).copy() for place in self._places]
+        return [values.copy() for values in self._values or []]
+
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
+        """Sets all weights, in the order of `get_weights`.
+
+        Raises:
+            ValueError: their number or a shape is wrong; nothing is changed then.
+        """
+        if len(weights) != len(self._places):
+            raise ValueError(f"[{self.name}] expected {len(self._places)} weights, got {len(weights)}")
+        self._write([_checked_values(self.name, w, place.shape) for w, place in zip(weights, self._places)])
+
+    def _write(self, values: list[Floats]) -> None:
+        if self._network is None:
+            self._values = values
+            return
+        flat = self._network.read("parameters")
+        for place, new in zip(self._places, values):
+            place.of(flat)[...] = new
+        self._network.write("parameters", flat)
+
+    def _attach(self, model: Stack, network: _core.Network, places: list[Place], shapes: tuple[Shape, Shape]) -> None:
+        """The network keeps the weights from now on."""
+        self._model, self._network, self._places, self._shapes = weakref.ref(model), network, places, shapes
+        self._values = None
+
+    def _detach(self) -> None:
+        """Takes the weights along, out of the model."""
+        if self._network is not None:
+            self._values = self.get_weights()
+        self._model = self._network = None
+
+    def __reduce__(self) -> tuple[Callable[..., Layer], tuple[Any, ...]]:
+        return _remade, (type(self), self.get_config(), self._declared, self._shapes, self.get_weights())
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _remade(
+    cls: type[_L], config: dict[str, Any], declared: Shape | None, shapes: tuple[Shape, Shape] | None, values: list[Floats]
+) -> _L:
+    layer = cls.from_config(config)
+    layer._declared = declared
+    if shapes is not None:
+        layer.build((None, *shapes[0]))
+        layer.set_weights(values)
+    return layer

@@ -1,0 +1,116 @@
+"""Activation functions as layers of their own, for any shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import activations
+from .._arguments import number, only
+from ._layer import Layer
+
+
+class Activation(Layer):
+    """A function of `nncore.activations` on every value.
+
+    Args:
+        activation: its name, or itself.
+        options: name, trainable, input_shape, dtype, see `Layer`.
+    """
+
+    kind = "activation"
+    _settings = ("activation",)
+
+    def __init__(self, activation: str | activations.Activation, **options: Any) -> None:
+        super().__init__(options)
+        self.activation = activations.get(activation, "Activation")
+
+    def _spec(self) -> tuple[str, dict[str, Any]]:
+        return "activation", {**activations.attributes(self.activation)}
+
+
+class ReLU(Layer):
+    """x where x > 0, else negative_slope * x.
+
+    Args:
+        max_value: None; others are not available yet.
+        negative_slope: at least 0; default 0.
+        threshold: 0; others are not available yet.
+        options: name, trainable, input_shape, dtype, see `Layer`.
+    """
+
+    kind = "activation"
+    _settings = ("negative_slope",)
+
+    def __init__(
+        self,
+        max_value: float | None = None,
+        negative_slope: float = 0.0,
+        threshold: float = 0.0,
+        **options: Any,
+    ) -> None:
+        super().__init__(options)
+        self.negative_slope = number("ReLU", "negative_slope", negative_slope, 0.0)
+        if max_value is not None or number("ReLU", "threshold", threshold) != 0.0:
+            raise ValueError(f"[ReLU] max_value={max_value!r}, threshold={threshold!r} are not available yet")
+
+    def _spec(self) -> tuple[str, dict[str, Any]]:
+        name = "leaky_relu" if self.negative_slope else "relu"
+        return "activation", {"activation": name, "alpha": self.negative_slope}
+
+
+class LeakyReLU(Layer):
+    """x where x > 0, else negative_slope * x.
+
+    Args:
+        negative_slope: default 0.3 (0.2 in the function of `nncore.activations`, as in Keras).
+        options: name, trainable, input_shape, dtype, see `Layer`.
+    """
+
+    kind = "activation"
+    _settings = ("negative_slope",)
+
+    def __init__(self, negative_slope: float = 0.3, **options: Any) -> None:
+        if "alpha" in options:  # its name before Keras 3
+            negative_slope = options.pop("alpha")
+        super().__init__(options)
+        self.negative_slope = number("LeakyReLU", "negative_slope", negative_slope)
+
+    def _spec(self) -> tuple[str, dict[str, Any]]:
+        return "activation", {"activation": "leaky_relu", "alpha": self.negative_slope}
+
+
+class ELU(Layer):
+    """x where x > 0, else alpha * (exp(x) - 1).
+
+    Args:
+        alpha: default 1.
+        options: name, trainable, input_shape, dtype, see `Layer`.
+    """
+
+    kind = "activation"
+    _settings = ("alpha",)
+
+    def __init__(self, alpha: float = 1.0, **options: Any) -> None:
+        super().__init__(options)
+        self.alpha = number("ELU", "alpha", alpha)
+
+    def _spec(self) -> tuple[str, dict[str, Any]]:
+        return "activation", {"activation": "elu", "alpha": self.alpha}
+
+
+class Softmax(Layer):
+    """exp(x) over its sum along the last axis.
+
+    Args:
+        axis: -1; others are not available yet.
+        options: name, trainable, input_shape, dtype, see `Layer`.
+    """
+
+    kind = "activation"
+
+    def __init__(self, axis: int = -1, **options: Any) -> None:
+        super().__init__(options)
+        only("Softmax", "axis", axis, -1)
+
+    def _spec(self) -> tuple[str, dict[str, Any]]:
+        return "activation", {"activation": "softmax", "alpha": 0.0}

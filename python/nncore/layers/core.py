@@ -1,0 +1,251 @@
+"""The input of a model, and the layers that every network has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .. import activations, initializers
+from .._arguments import boolean, integer, neutral, number, shape
+from ._layer import Layer, Variable
+
+
+class InputLayer(Layer):
+    """The shape of one sample, as the first item of a model. It is not among the model's ``layers``.
+
+    Args:
+        shape: sizes of one sample, without the batch axis.
+        batch_size: None; the size of batches is given to ``fit``.
+        dtype: None or "float32". Data of any real type are read as float32.
+        batch_shape: instead of shape, with None as first size.
+        name: default "input_layer" with a running number.
+        others: sparse, ragged, tensor, optional: not available yet, so None or False.
+    """
+
+    kind = "input"
+
+    def __init__(
+        self,
+        shape: Sequence[int] | None = None,
+        batch_size: int | None = None,
+        dtype: str | None = None,
+        *,
+        batch_shape: Sequence[int | None] | None = None,
+        name: str | None = None,
+        **others: Any,
+    ) -> None:
+        off = {"sparse": False, "ragged": False, "input_tensor": None, "tensor": None, "optional": False}
+        neutral("Input", others, off, ("shape", "batch_shape", "dtype", "name"))
+        neutral("Input", {"batch_size": batch_size}, {"batch_size": None})
+        super().__init__({"name": name, "dtype": dtype})
+        self.shape = _sample_shape(shape, batch_shape)
+        self._shapes = self.shape, self.shape
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal one."""
+        return {"shape": list(self.shape), "name": self.name}
+
+
+def _sample_shape(given: Sequence[int] | None, batch_shape: Sequence[int | None] | None) -> tuple[int, ...]:
+    if (given is None) == (batch_shape is None):
+        raise ValueError("[Input] shape must be given, e.g. Input((28, 28, 1))")
+    if given is not None:
+        return shape("Input", "shape", given)
+    assert batch_shape is not None
+    if len(batch_shape) and batch_shape[0] is not None:
+        raise ValueError(f"[Input] batch_shape must begin with None, got {tuple(batch_shape)}")
+    return shape("Input", "batch_shape", batch_shape, batch_axis=True)
+
+
+def Input(
+    shape: Sequence[int] | None = None,
+    batch_size: int | None = None,
+    dtype: str | None = None,
+    *,
+    batch_shape: Sequence[int | None] | None = None,
+    name: str | None = None,
+    **others: Any,
+) -> InputLayer:
+    """The shape of one sample, as the first item of a model. Arguments as `InputLayer`.
+
+    >>> Input((28, 28, 1)).shape
+    (28, 28, 1)
+    """
+    return InputLayer(shape, batch_size, dtype, batch_shape=batch_shape, name=name, **others)
+
+
+# What Keras' layers with weights also take, with the values that switch it off.
+NO_REGULARIZERS = {
+    "kernel_regularizer": None,
+    "bias_regularizer": None,
+    "kernel_constraint": None,
+    "bias_constraint": None,
+}
+
+
+class Weighted(Layer):
+    """A layer with a kernel and perhaps a bias."""
+
+    unavailable = NO_REGULARIZERS
+    activation: activations.Activation
+    use_bias: bool
+    kernel_initializer: initializers.Initializer
+    bias_initializer: initializers.Initializer
+
+    def _set_common(self, activation: Any, use_bias: Any, kernel_initializer: Any, bias_initializer: Any) -> None:
+        owner = type(self).__name__
+        self.activation = activations.get(activation, owner)
+        self.use_bias = boolean(owner, "use_bias", use_bias)
+        for name, value in (("kernel_initializer", kernel_initializer), ("bias_initializer", bias_initializer)):
+            if value is None:
+                raise TypeError(f"[{owner}] {name} must be a name or an Initializer, got None")
+            setattr(self, name, initializers.get(value, owner))
+
+    @property
+    def kernel(self) -> Variable:
+        """A view of the kernel.
+
+        Raises:
+            AttributeError: the layer is not built.
+        """
+        return self._weight("kernel")
+
+    @property
+    def bias(self) -> Variable | None:
+        """A view of the bias; None with ``use_bias=False``.
+
+        Raises:
+            AttributeError: the layer is not built.
+        """
+        return self._weight("bias") if self.use_bias else None
+
+
+class Dense(Weighted):
+    """activation(x @ kernel + bias) over the last axis: (n, ..., inputs) -> (n, ..., units).
+
+    Args:
+        units: number of outputs.
+        activation: name or function of `nncore.activations`; default linear.
+        use_bias: default True.
+        kernel_initializer: of the kernel (inputs, units); default Glorot's uniform.
+        bias_initializer: of the bias (units,); default zeros.
+        options: name, trainable, input_shape, input_dim, dtype, see `Layer`. Regularizers, constraints, lora_rank and
+            quantization_config are not available yet, so None.
+
+    >>> Dense(3, activation="relu").compute_output_shape((None, 5))
+    (None, 3)
+    """
+
+    kind = "dense"
+    unavailable = {**NO_REGULARIZERS, "lora_rank": None, "lora_alpha": None, "quantization_config": None}
+    _settings = ("units", "activation", "use_bias", "kernel_initializer", "bias_initializer")
+
+    def __init__(
+        self,
+        units: int,
+        activation: str | activations.Activation | None = None,
+        use_bias: bool = True,
+        kernel_initializer: str | initializers.Initializer = "glorot_uniform",
+        bias_initializer: str | initializers.Initializer = "zeros",
+        **options: Any,
+    ) -> None:
+        super().__init__(options)
+        self.units = integer("Dense", "units", units, high=2**20)
+        self._set_common(activation, use_bias, kernel_initializer, bias_initializer)
+
+    def _spec(self) -> tuple[str, dict[str, Any]]:
+        return "dense", {
+            "units": self.units,
+            "use_bias": self.use_bias,
+            **activations.attributes(self.activation),
+        }
+
+
+class Flatten(Layer):
+    """(n, a, b, ...) -> (n, a * b * ...), in the order of memory of a C array.
+
+    Args:
+        data_format: None or "channels_last"; others are not available yet.
+        options: name, trainable, input_shape, dtype, see `Layer`.
+    """
+
+    kind = "flatten"
+
+    def __init__(self, data_format: str | None = None, **options: Any) -> None:
+        neutral("Flatten", {"data_format": data_format}, {"data_format": "channels_last"})
+        super().__init__(options)
+
+    def _spec(self) -> tuple[str, dict[str, Any]]:
+        return "flatten", {}
+
+
+class Reshape(Layer):
+    """The same numbers of a sample under another shape.
+
+    Args:
+        target_shape: without the batch axis. One size may be -1: it follows from the others.
+        options: name, trainable, input_shape, dtype, see `Layer`.
+
+    >>> Reshape((-1, 2)).compute_output_shape((None, 6))
+    (None, 3, 2)
+    """
+
+    kind = "reshape"
+    _settings = ("target_shape",)
+
+    def __init__(self, target_shape: Sequence[int], **options: Any) -> None:
+        super().__init__(options)
+        if isinstance(target_shape, (str, bytes)) or not isinstance(target_shape, Sequence):
+            raise TypeError(f"[Reshape] target_shape must be a tuple of integers, got {target_shape!r}")
+        sizes = tuple(integer("Reshape", "target_shape", size, low=-1) for size in target_shape)
+        if 0 in sizes or sizes.count(-1) > 1:
+            raise ValueError(f"[Reshape] target_shape must hold positive sizes, and -1 at most once, got {sizes}")
+        self.target_shape = sizes
+
+    def _spec(self) -> tuple[str, dict[str, Any]]:
+        return "reshape", {"target_shape": self.target_shape}
+
+
+class Dropout(Layer):
+    """In training, zero with probability `rate`, else divided by 1 - rate. Outside training, x itself.
+
+    The masks follow from the model's seed, see `nncore.utils.set_random_seed`.
+
+    Args:
+        rate: in [0, 1).
+        noise_shape: None; others are not available yet.
+        seed: None; a seed of its own is not available yet.
+        options: name, trainable, input_shape, dtype, see `Layer`.
+    """
+
+    kind = "dropout"
+    _settings = ("rate",)
+
+    def __init__(self, rate: float, noise_shape: None = None, seed: None = None, **options: Any) -> None:
+        super().__init__(options)
+        self.rate = number("Dropout", "rate", rate, 0.0, 1.0, below=True)
+        neutral("Dropout", {"noise_shape": noise_shape, "seed": seed}, {"noise_shape": None, "seed": None})
+
+    def _spec(self) -> tuple[str, dict[str, Any]]:
+        return "dropout", {"rate": self.rate}
+
+
+class Rescaling(Layer):
+    """x * scale + offset. As a first layer it lets images go in as they are: ``Rescaling(1 / 255)``.
+
+    Args:
+        scale: a number.
+        offset: a number; default 0.
+        options: name, trainable, input_shape, dtype, see `Layer`.
+    """
+
+    kind = "rescaling"
+    _settings = ("scale", "offset")
+
+    def __init__(self, scale: float, offset: float = 0.0, **options: Any) -> None:
+        super().__init__(options)
+        self.scale = number("Rescaling", "scale", scale)
+        self.offset = number("Rescaling", "offset", offset)
+
+    def _spec(self) -> tuple[str, dict[str, Any]]:
+        return "rescaling", {"scale": self.scale, "offset": self.offset}

@@ -1,0 +1,206 @@
+"""Models: `Sequential`, and `load_model` for those that were saved."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from . import _saving
+from ._arguments import boolean, integer
+from ._prediction import Predictive
+from ._progress import Progress, style
+from ._training import Callbacks, Values
+from .callbacks import CallbackList, History
+
+__all__ = ["Sequential", "load_model"]
+
+
+class Sequential(Predictive):
+    """A network of layers one after another, with Keras' interface.
+
+    Args:
+        layers: list of `nncore.layers`, perhaps with an `Input` first. Without the shape of a sample, the model is built
+            by the first data that it sees.
+        trainable: False for layers whose weights stay as they are; default True.
+        name: default "sequential" with a running number.
+
+    >>> from nncore.layers import Dense, Input
+    >>> model = Sequential([Input((2,)), Dense(8, activation="relu"), Dense(1, activation="sigmoid")])
+    >>> model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
+    >>> history = model.fit([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0], epochs=2, verbose=0)
+    >>> sorted(history.history)
+    ['accuracy', 'loss']
+    >>> model.predict([[0, 1]]).shape
+    (1, 1)
+    """
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Callbacks = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | list[int] = 1,
+    ) -> History:
+        """Trains the model. Everything is checked before the first step.
+
+        Ctrl-C ends it within half a second and leaves the weights of the last finished step.
+
+        Args:
+            x: inputs (n, ...) of any real type: array, memmap, list, DataFrame, tensor. Or something that yields batches
+                (x, y) or (x, y, sample_weight), which are taken as they come.
+            y: targets (n, ...): one value for each output, or class numbers for the sparse loss. An axis of length 1 at
+                the end may be left out or added.
+            batch_size: samples in a step; default 32.
+            epochs: number of the last epoch; default 1.
+            verbose: 0 for silence, 1 for a progress bar, 2 for one line an epoch. "auto" (default) and 1 are a bar in
+                a terminal or notebook, and lines elsewhere.
+            callbacks: `nncore.callbacks.Callback` instances.
+            validation_split: share of the samples, the last ones of x and y, that validate instead of train.
+            validation_data: (x, y) or (x, y, sample_weight) to evaluate after each epoch, or something that yields
+                batches of them.
+            shuffle: a new order in each epoch (default), or always the given one. Batches of an iterator come as
+                they are.
+            class_weight: class number -> weight of its samples in the loss; classes left out weigh 1.
+            sample_weight: (n,) weights of the samples in the loss.
+            initial_epoch: number of epochs that are behind; default 0.
+            steps_per_epoch: steps of an epoch, if not all data; the next epoch goes on behind them.
+            validation_steps: steps of a validation, if not all data.
+            validation_batch_size: default batch_size.
+            validation_freq: validates after every so many epochs (default 1), or after the listed ones, from 1.
+
+        Returns:
+            The `History` with loss, metrics and both for validation ("val_...") after each epoch: means over the
+            samples as they were trained, the loss first.
+
+        Raises:
+            ValueError: not compiled, or wrong shapes, labels, numbers. The model is as it was.
+            TypeError: wrong types. The model is as it was.
+        """
+        self._require_loss("fit")
+        owner = self.name
+        last, first = integer(owner, "epochs", epochs, low=0), integer(owner, "initial_epoch", initial_epoch, low=0)
+        look, shuffle = style(owner, verbose), boolean(owner, "shuffle", shuffle)
+        due = self._validation_due(validation_freq)
+        called = CallbackList(owner, callbacks, self)
+        if validation_data is None and validation_split:
+            (x, y, sample_weight), validation_data = self._split(x, y, sample_weight, validation_split)
+        feed, data = self._feed(
+            x, y, sample_weight, batch_size, steps_per_epoch, class_weight, shuffle, resume=True
+        )  # fmt: skip
+        validation, seen = None, [data]
+        if validation_data is not None:
+            validation, other = self._validation_feed(
+                validation_data, validation_batch_size or batch_size, validation_steps
+            )  # fmt: skip
+            seen.append(other)
+        network = self._ready(*seen)
+        self._warn_of_changes()
+        self.stop_training = False
+        history = called.with_history()
+        called.start({"verbose": look, "epochs": last, "steps": feed.steps})
+        self.history = history
+        self._fit(network, feed, validation, due, range(first, last), called, look)
+        return history
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Callbacks = None,
+        return_dict: bool = False,
+    ) -> Values | dict[str, float]:
+        """Loss and metrics on data, without training.
+
+        Args:
+            x, y, batch_size, verbose, sample_weight, callbacks: as `fit`.
+            steps: number of batches, if not all data.
+            return_dict: default False.
+
+        Returns:
+            The loss; with metrics a list of the loss and them (`metrics_names`); with return_dict a dict.
+
+        Raises:
+            ValueError, TypeError: as `fit`.
+        """
+        self._require_loss("evaluate")
+        look, as_dict = style(self.name, verbose), boolean(self.name, "return_dict", return_dict)
+        called = CallbackList(self.name, callbacks, self)
+        feed, data = self._feed(x, y, sample_weight, batch_size, steps)
+        network = self._ready(data)
+        called.start({"verbose": look, "epochs": 1, "steps": feed.steps})
+        progress = Progress(look, "Evaluation", feed.steps) if look else None
+        try:
+            logs = self._test(network, feed, called, progress)
+            if progress is not None:
+                progress.finish(logs)
+        finally:
+            if progress is not None:
+                progress.close()
+        return self._returned(logs, as_dict)
+
+    # ---- files
+
+    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Writes the model into one safetensors file: layers, weights, compile settings and optimizer state.
+
+        A model loaded from it trains on as this one would, bit for bit. The file is complete or not there: a failure
+        leaves an older one as it was.
+
+        Args:
+            filepath: any name; ".safetensors" tells what it is.
+            overwrite: False raises FileExistsError if there is a file; default True.
+        """
+        _saving.write(filepath, _saving.to_bytes(self, weights_only=False), boolean("save", "overwrite", overwrite))
+
+    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Writes the weights into one safetensors file. Arguments as `save`."""
+        self._built_network()
+        data = _saving.to_bytes(self, weights_only=True)
+        _saving.write(filepath, data, boolean("save_weights", "overwrite", overwrite))
+
+    def load_weights(self, filepath: str | os.PathLike[str]) -> None:
+        """Sets the weights from a file of `save_weights` or `save`, in order, whatever the layers are called.
+
+        Raises:
+            ValueError: the model is not built, or the file is damaged or of a model of other shapes; nothing is
+                changed then.
+        """
+        self._built_network()
+        self.set_weights(_saving.read_weights(self, filepath))
+
+    def __reduce__(self) -> tuple[Callable[..., Sequential], tuple[type[Sequential], bytes]]:
+        return _saving.from_bytes, (type(self), _saving.to_bytes(self, weights_only=False))
+
+
+def load_model(filepath: str | os.PathLike[str], custom_objects: None = None, compile: bool = True) -> Sequential:
+    """The model that `Sequential.save` wrote. The file can hold numbers and names of layers, but no code.
+
+    Args:
+        filepath: the file.
+        custom_objects: None; others are not available yet.
+        compile: False leaves compile settings and optimizer state out; default True.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not a model of nncore, or it is damaged.
+    """
+    if custom_objects is not None:
+        raise ValueError("[load_model] custom_objects are not available")
+    return _saving.read(Sequential, filepath, boolean("load_model", "compile", compile))

@@ -1,0 +1,127 @@
+"""The compiled kernels as functions over arrays, in float32.
+
+Each function has a twin of the same name and signature in `nncore.reference`, where its formula and its
+gradient are written down in plain NumPy. These accept anything array-like of a real dtype, check shapes first
+(ValueError, or TypeError for what is not a number), never change their arguments, and return new float32
+arrays.
+
+Images are (n, h, w, c): samples, height, width, channels. A row is everything under one index of all axes but
+the last. `f_backward(dy, x, ...)` takes the gradient of the output of f and returns the gradient of its
+inputs.
+
+>>> dense([[1, 2]], kernel=[[1, 0], [0, 3]], bias=[0.5, 0]).tolist()
+[[1.5, 6.0]]
+"""
+
+from __future__ import annotations
+
+from .activations import (
+    elu,
+    elu_backward,
+    gelu,
+    gelu_backward,
+    leaky_relu,
+    leaky_relu_backward,
+    relu,
+    relu_backward,
+    sigmoid,
+    sigmoid_backward,
+    silu,
+    silu_backward,
+    softmax,
+    softmax_backward,
+    softplus,
+    softplus_backward,
+    swish,
+    swish_backward,
+    tanh,
+    tanh_backward,
+)
+from .losses import (
+    binary_crossentropy,
+    binary_crossentropy_backward,
+    categorical_crossentropy,
+    categorical_crossentropy_backward,
+    mean_absolute_error,
+    mean_absolute_error_backward,
+    mean_squared_error,
+    mean_squared_error_backward,
+    sparse_categorical_crossentropy,
+    sparse_categorical_crossentropy_backward,
+)
+from .metrics import binary_accuracy, categorical_accuracy, sparse_categorical_accuracy
+from .pooling import (
+    average_pool2d,
+    average_pool2d_backward,
+    global_average_pool2d,
+    global_average_pool2d_backward,
+    global_max_pool2d,
+    global_max_pool2d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+)
+from .products import (
+    conv2d,
+    conv2d_backward,
+    dense,
+    dense_backward,
+    dropout,
+    dropout_backward,
+    rescale,
+    rescale_backward,
+)
+from .updates import adam, sgd
+
+__all__ = [
+    "adam",
+    "average_pool2d",
+    "average_pool2d_backward",
+    "binary_accuracy",
+    "binary_crossentropy",
+    "binary_crossentropy_backward",
+    "categorical_accuracy",
+    "categorical_crossentropy",
+    "categorical_crossentropy_backward",
+    "conv2d",
+    "conv2d_backward",
+    "dense",
+    "dense_backward",
+    "dropout",
+    "dropout_backward",
+    "elu",
+    "elu_backward",
+    "gelu",
+    "gelu_backward",
+    "global_average_pool2d",
+    "global_average_pool2d_backward",
+    "global_max_pool2d",
+    "global_max_pool2d_backward",
+    "leaky_relu",
+    "leaky_relu_backward",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "mean_absolute_error",
+    "mean_absolute_error_backward",
+    "mean_squared_error",
+    "mean_squared_error_backward",
+    "relu",
+    "relu_backward",
+    "rescale",
+    "rescale_backward",
+    "sgd",
+    "sigmoid",
+    "sigmoid_backward",
+    "silu",
+    "silu_backward",
+    "softmax",
+    "softmax_backward",
+    "softplus",
+    "softplus_backward",
+    "sparse_categorical_accuracy",
+    "sparse_categorical_crossentropy",
+    "sparse_categorical_crossentropy_backward",
+    "swish",
+    "swish_backward",
+    "tanh",
+    "tanh_backward",
+]

@@ -1,0 +1,109 @@
+"""From array-likes to what the compiled core takes: checked, contiguous float32 arrays, batch axis first."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import SupportsIndex
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import _core
+
+Floats = NDArray[np.float32]
+Pair = tuple[int, int]
+Shape = tuple[int, ...]
+
+
+def floats(op: str, name: str, x: ArrayLike) -> Floats:
+    """x as a contiguous float32 array of the same shape; TypeError unless it holds real numbers."""
+    a = np.asarray(x)
+    if a.dtype.kind not in "biuf":
+        raise TypeError(f"[{op}] expected {name} to hold real numbers, got dtype {a.dtype}")
+    return np.asarray(a, dtype=np.float32, order="C")
+
+
+def image(op: str, x: ArrayLike) -> Floats:
+    a = floats(op, "x", x)
+    if a.ndim != 4:
+        raise ValueError(f"[{op}] expected x of shape (samples, height, width, channels), got {a.shape}")
+    return a
+
+
+def expect_shape(op: str, name: str, a: Floats, shape: Shape) -> None:
+    if a.shape != shape:
+        raise ValueError(f"[{op}] expected {name} of shape {shape}, got {a.shape}")
+
+
+def pair(op: str, name: str, value: int | Pair) -> Pair:
+    """(rows, columns) from two positive integers, or from one for both."""
+    values: Sequence[SupportsIndex] = value if isinstance(value, Sequence) else (value, value)
+    try:
+        numbers = tuple(operator.index(v) for v in values)
+    except TypeError:
+        raise TypeError(f"[{op}] expected {name} to be one integer or two, got {value!r}") from None
+    if len(numbers) != 2 or min(numbers) < 1:
+        raise ValueError(f"[{op}] expected {name} to be one positive integer or two, got {value!r}")
+    return numbers[0], numbers[1]
+
+
+def rows(a: Floats) -> Floats:
+    """(..., columns) -> (rows, columns); a scalar is one row with one column."""
+    columns = a.shape[-1] if a.ndim else 1
+    return a.reshape(a.size // max(columns, 1), columns)
+
+
+def infer(op: str, spec: _core.Spec, x: Floats) -> Shape:
+    """Shape of the output for x (samples, ...), checked by the core."""
+    if 0 in x.shape[1:]:
+        raise ValueError(f"[{op}] expected x without empty axes, got shape {x.shape}")
+    return (len(x), *_core.infer(spec, x.shape[1:])[0])
+
+
+def forward(
+    op: str,
+    spec: _core.Spec,
+    x: Floats,
+    parameters: Sequence[Floats] = (),
+    training: bool = False,
+    seed: int = 0,
+) -> Floats:
+    shape = infer(op, spec, x)
+    if len(x) == 0:
+        return np.zeros(shape, dtype=np.float32)
+    return _core.forward(spec, x, parameters, training, seed)
+
+
+def backward(
+    op: str,
+    spec: _core.Spec,
+    dy: ArrayLike,
+    x: Floats,
+    parameters: Sequence[Floats] = (),
+    training: bool = False,
+    seed: int = 0,
+) -> tuple[Floats, list[Floats]]:
+    dy = floats(op, "dy", dy)
+    expect_shape(op, "dy", dy, infer(op, spec, x))
+    if len(x) == 0:
+        return np.zeros_like(x), [np.zeros_like(p) for p in parameters]
+    return _core.backward(spec, dy, x, parameters, training, seed)
+
+
+def elementwise(op: str, spec: _core.Spec, x: ArrayLike, training: bool = False, seed: int = 0) -> Floats:
+    """A layer without parameters over the rows of an array of any rank."""
+    x = floats(op, "x", x)
+    if x.size == 0:
+        return np.zeros_like(x)
+    return forward(op, spec, rows(x), (), training, seed).reshape(x.shape)
+
+
+def elementwise_backward(
+    op: str, spec: _core.Spec, dy: ArrayLike, x: ArrayLike, training: bool = False, seed: int = 0
+) -> Floats:
+    x, dy = floats(op, "x", x), floats(op, "dy", dy)
+    expect_shape(op, "dy", dy, x.shape)
+    if x.size == 0:
+        return np.zeros_like(x)
+    return backward(op, spec, rows(dy), rows(x), (), training, seed)[0].reshape(x.shape)

@@ -1,0 +1,208 @@
+"""Optimizers: settings of the update that the compiled core makes after each batch.
+
+>>> Adam(learning_rate=0.01)
+Adam(learning_rate=0.01, beta_1=0.9, beta_2=0.999, epsilon=1e-07)
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from . import _names
+from ._arguments import Settings, boolean, neutral, number, only, unknown
+
+if TYPE_CHECKING:
+    from . import _core
+    from ._stack import Stack
+
+__all__ = ["SGD", "Adam", "Optimizer", "get"]
+
+# What Keras' optimizers also take, with the values that switch it off.
+_NEUTRAL: dict[str, Any] = {
+    "weight_decay": None,
+    "clipnorm": None,
+    "clipvalue": None,
+    "global_clipnorm": None,
+    "use_ema": False,
+    "ema_momentum": 0.99,
+    "ema_overwrite_frequency": None,
+    "loss_scale_factor": None,
+    "gradient_accumulation_steps": None,
+}
+
+
+class Optimizer(Settings):
+    """Base class. Not made to be derived from outside: what runs in a network is compiled.
+
+    An optimizer works for one model at a time, which keeps its moments; a model compiled anew starts with
+    moments of zero.
+    """
+
+    def __init__(self, learning_rate: float, name: str | None, others: dict[str, Any]) -> None:
+        owner = type(self).__name__
+        neutral(owner, others, _NEUTRAL)
+        self.name = _names.checked(owner, name or _names.snake_case(owner))
+        self._owner: weakref.ref[Stack] | None = None
+        self._network: weakref.ref[_core.Network] | None = None
+        self._learning_rate = self._checked_rate(learning_rate)
+
+    def _checked_rate(self, value: object) -> float:
+        if callable(value) or isinstance(value, str):
+            raise TypeError(
+                f"[{type(self).__name__}] learning_rate must be a number (schedules are not available yet), got {value!r}"
+            )
+        return number(type(self).__name__, "learning_rate", value, low=0.0, high=3.4e38)
+
+    @property
+    def learning_rate(self) -> float:
+        """Size of the steps. Can be set at any time, also by callbacks during training."""
+        return self._learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        rate = self._checked_rate(value)
+        network = self._network and self._network()
+        if network is not None:
+            network.learning_rate = rate
+        self._learning_rate = rate
+
+    @property
+    def iterations(self) -> int:
+        """Steps made since the model was compiled."""
+        network = self._network and self._network()
+        return network.iterations if network is not None else 0
+
+    def _check_owner(self, model: Stack) -> None:
+        owner = self._owner and self._owner()
+        if owner is not None and owner is not model:
+            raise ValueError(
+                f"[{model.name}] the optimizer {self.name!r} works for the model {owner.name!r} already: make a new one"
+            )
+
+    def _bind(self, model: Stack, network: _core.Network | None) -> None:
+        self._owner = weakref.ref(model)
+        self._network = None if network is None else weakref.ref(network)
+
+    def _release(self) -> None:
+        self._owner = self._network = None
+
+    def _spec(self) -> tuple[str, dict[str, bool | float]]:
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal one."""
+        return {**{name: getattr(self, name) for name in self._settings}, "name": self.name}
+
+    def __reduce__(self) -> tuple[Callable[..., Optimizer], tuple[str, dict[str, Any]]]:
+        return _remade, (type(self).__name__, self.get_config())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={getattr(self, k)!r}' for k in self._settings)})"
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, with momentum if it is above 0.
+
+    Without momentum ``w -= learning_rate * g``; with it ``m = momentum * m - learning_rate * g; w += m``, and with
+    nesterov ``w += momentum * m - learning_rate * g`` after the new m.
+
+    Args:
+        learning_rate: at least 0; default 0.01.
+        momentum: in [0, 1); default 0.
+        nesterov: default False.
+        name: default "sgd".
+        others: weight_decay, clipnorm and so on: not available yet, so None or Keras' default.
+    """
+
+    _settings = ("learning_rate", "momentum", "nesterov")
+
+    def __init__(
+        self,
+        learning_rate: float = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        *,
+        name: str | None = None,
+        **others: Any,
+    ) -> None:
+        super().__init__(learning_rate, name, others)
+        self.momentum = number("SGD", "momentum", momentum, 0.0, 1.0, below=True)
+        self.nesterov = boolean("SGD", "nesterov", nesterov)
+
+    def _spec(self) -> tuple[str, dict[str, bool | float]]:
+        return "sgd", {name: getattr(self, name) for name in self._settings}
+
+
+class Adam(Optimizer):
+    """Steps scaled by running means of the gradient and of its square (Kingma and Ba, 2015).
+
+    ``m += (g - m) * (1 - beta_1); v += (g**2 - v) * (1 - beta_2);
+    w -= learning_rate * sqrt(1 - beta_2**t) / (1 - beta_1**t) * m / (sqrt(v) + epsilon)`` in step t = 1, 2, ...
+
+    Args:
+        learning_rate: at least 0; default 0.001.
+        beta_1: in [0, 1); default 0.9.
+        beta_2: in [0, 1); default 0.999.
+        epsilon: at least 0; default 1e-7.
+        amsgrad: False; True is not available yet.
+        name: default "adam".
+        others: weight_decay, clipnorm and so on: not available yet, so None or Keras' default.
+    """
+
+    _settings = ("learning_rate", "beta_1", "beta_2", "epsilon")
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        *,
+        name: str | None = None,
+        **others: Any,
+    ) -> None:
+        super().__init__(learning_rate, name, others)
+        only("Adam", "amsgrad", amsgrad, False)
+        self.beta_1 = number("Adam", "beta_1", beta_1, 0.0, 1.0, below=True)
+        self.beta_2 = number("Adam", "beta_2", beta_2, 0.0, 1.0, below=True)
+        self.epsilon = number("Adam", "epsilon", epsilon, 0.0)
+
+    def _spec(self) -> tuple[str, dict[str, bool | float]]:
+        return "adam", {name: getattr(self, name) for name in self._settings}
+
+
+CLASSES: dict[str, type[Optimizer]] = {"SGD": SGD, "Adam": Adam}
+# Of Keras, so that the error says more than "unknown".
+_NOT_YET = ("rmsprop", "adamw", "adadelta", "adagrad", "adamax", "adafactor", "nadam", "ftrl", "lion", "lamb", "muon")
+
+
+def _remade(name: str, config: dict[str, Any]) -> Optimizer:
+    return CLASSES[name](**config)
+
+
+def get(identifier: str | Optimizer, owner: str = "optimizers.get") -> Optimizer:
+    """The optimizer of a name, in any case, with its default settings; or itself.
+
+    Raises:
+        ValueError: there is no optimizer of that name.
+        TypeError: something else.
+
+    >>> get("sgd")
+    SGD(learning_rate=0.01, momentum=0.0, nesterov=False)
+    """
+    if isinstance(identifier, Optimizer):
+        return identifier
+    if isinstance(identifier, str):
+        names = {name.lower(): cls for name, cls in CLASSES.items()}
+        if identifier.lower() in names:
+            return names[identifier.lower()]()
+        if identifier.lower() in _NOT_YET:
+            raise ValueError(f"[{owner}] the optimizer {identifier!r} is not available yet: use 'adam' or 'sgd'")
+        raise unknown(owner, "optimizer", identifier, names)
+    if isinstance(identifier, type) and issubclass(identifier, Optimizer):
+        name = identifier.__name__
+        raise TypeError(f"[{owner}] optimizer must be an instance: {name}(), not {name}")
+    raise TypeError(f"[{owner}] optimizer must be a name or an Optimizer, got {identifier!r}")

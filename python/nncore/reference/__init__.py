@@ -1,0 +1,130 @@
+"""The written specification: what every kernel computes, in plain float64 NumPy.
+
+Each function has a twin of the same name and signature in `nncore.ops`, which runs the compiled float32
+kernels; the tests hold the two equal. Here nothing is fast on purpose and everything is meant to be read.
+
+How to read a backward function. A network ends in one number, the loss L. For an array `a`, the gradient `da`
+has the shape of `a` and holds dL/da, element by element. `f_backward(dy, x, ...)` is handed `dy`, the
+gradient of the output of `f`, and applies the chain rule once: it returns the gradient of every input of `f`.
+Running the layers of a network backward in this way, last one first, is backpropagation.
+
+Conventions: images are (samples, height, width, channels); `n`, `h`, `w`, `c`, `f` in shapes are samples,
+height, width, channels and filters. A row is everything under one index of all axes but the last.
+
+>>> import numpy as np
+>>> x = np.array([[1.0, 2.0]])                   # one sample with two features
+>>> kernel = np.array([[1.0], [-3.0]])
+>>> z = dense(x, kernel)                         # forward
+>>> y = sigmoid(z)
+>>> dz = sigmoid_backward(np.ones_like(y), z)    # backward, with L = y
+>>> dx, dkernel, dbias = dense_backward(dz, x, kernel)
+>>> dkernel.round(4)
+array([[0.0066],
+       [0.0133]])
+"""
+
+from __future__ import annotations
+
+from .activations import (
+    elu,
+    elu_backward,
+    gelu,
+    gelu_backward,
+    leaky_relu,
+    leaky_relu_backward,
+    relu,
+    relu_backward,
+    sigmoid,
+    sigmoid_backward,
+    silu,
+    silu_backward,
+    softmax,
+    softmax_backward,
+    softplus,
+    softplus_backward,
+    swish,
+    swish_backward,
+    tanh,
+    tanh_backward,
+)
+from .losses import (
+    binary_crossentropy,
+    binary_crossentropy_backward,
+    categorical_crossentropy,
+    categorical_crossentropy_backward,
+    mean_absolute_error,
+    mean_absolute_error_backward,
+    mean_squared_error,
+    mean_squared_error_backward,
+    sparse_categorical_crossentropy,
+    sparse_categorical_crossentropy_backward,
+)
+from .metrics import binary_accuracy, categorical_accuracy, sparse_categorical_accuracy
+from .pooling import (
+    average_pool2d,
+    average_pool2d_backward,
+    global_average_pool2d,
+    global_average_pool2d_backward,
+    global_max_pool2d,
+    global_max_pool2d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+)
+from .products import conv2d, conv2d_backward, dense, dense_backward, rescale, rescale_backward
+from .randomness import dropout, dropout_backward, dropout_mask
+from .updates import adam, sgd
+
+__all__ = [
+    "adam",
+    "average_pool2d",
+    "average_pool2d_backward",
+    "binary_accuracy",
+    "binary_crossentropy",
+    "binary_crossentropy_backward",
+    "categorical_accuracy",
+    "categorical_crossentropy",
+    "categorical_crossentropy_backward",
+    "conv2d",
+    "conv2d_backward",
+    "dense",
+    "dense_backward",
+    "dropout",
+    "dropout_backward",
+    "dropout_mask",
+    "elu",
+    "elu_backward",
+    "gelu",
+    "gelu_backward",
+    "global_average_pool2d",
+    "global_average_pool2d_backward",
+    "global_max_pool2d",
+    "global_max_pool2d_backward",
+    "leaky_relu",
+    "leaky_relu_backward",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "mean_absolute_error",
+    "mean_absolute_error_backward",
+    "mean_squared_error",
+    "mean_squared_error_backward",
+    "relu",
+    "relu_backward",
+    "rescale",
+    "rescale_backward",
+    "sgd",
+    "sigmoid",
+    "sigmoid_backward",
+    "silu",
+    "silu_backward",
+    "softmax",
+    "softmax_backward",
+    "softplus",
+    "softplus_backward",
+    "sparse_categorical_accuracy",
+    "sparse_categorical_crossentropy",
+    "sparse_categorical_crossentropy_backward",
+    "swish",
+    "swish_backward",
+    "tanh",
+    "tanh_backward",
+]

@@ -1,0 +1,87 @@
+"""Where a window that slides over an image meets it: shared by convolution and pooling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+Pair = tuple[int, int]
+
+
+def floats(x: ArrayLike) -> Floats:
+    return np.asarray(x, dtype=np.float64)
+
+
+def row_sum(x: Floats) -> Floats:
+    """(..., columns) -> (..., 1)."""
+    return np.asarray(x.sum(axis=-1, keepdims=True))
+
+
+def row_max(x: Floats) -> Floats:
+    """(..., columns) -> (..., 1)."""
+    return np.asarray(x.max(axis=-1, keepdims=True))
+
+
+def pair(value: int | Pair) -> Pair:
+    """(rows, columns) from a pair or from one number for both."""
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+class Tap(NamedTuple):
+    """One position (i, j) of the window: output y[:, *out] looks at input x[:, *inside] through it."""
+
+    i: int
+    j: int
+    out: tuple[slice, slice, slice]
+    inside: tuple[slice, slice, slice]
+
+
+class Windows:
+    """Windows of `size` that start every `strides` pixels of an (h, w) image, taps `dilation` pixels apart.
+
+    padding "valid" keeps to windows that lie inside the image: h_out = (h - extent) // stride + 1, with
+    extent = (size - 1) * dilation + 1. "same" makes h_out = ceil(h / stride) and lets windows stick out,
+    evenly on both sides and by one more at the bottom and right; taps outside the image are skipped.
+
+    Raises ValueError when no window fits.
+    """
+
+    def __init__(
+        self, image: Pair, size: int | Pair, strides: int | Pair, padding: str, dilation: int | Pair = 1
+    ) -> None:
+        axes = zip(image, pair(size), pair(strides), pair(dilation), strict=True)
+        (self.h, self._rows), (self.w, self._columns) = (_axis(*axis, padding) for axis in axes)
+
+    def __iter__(self) -> Iterator[Tap]:
+        for i, (out_rows, in_rows) in enumerate(self._rows):
+            for j, (out_columns, in_columns) in enumerate(self._columns):
+                yield Tap(i, j, (slice(None), out_rows, out_columns), (slice(None), in_rows, in_columns))
+
+
+def _axis(
+    length: int, size: int, stride: int, dilation: int, padding: str
+) -> tuple[int, list[tuple[slice, slice]]]:
+    """Output length, and for each tap: the outputs for which it is inside the image, the inputs they see."""
+    extent = (size - 1) * dilation + 1
+    if padding == "valid":
+        outputs, before = (length - extent) // stride + 1, 0
+    elif padding == "same":
+        outputs = -(-length // stride)
+        before = max((outputs - 1) * stride + extent - length, 0) // 2
+    else:
+        raise ValueError(f'expected padding "valid" or "same", got {padding!r}')
+    if outputs < 1:
+        raise ValueError(f"expected an image of at least {extent} pixels a side for the window, got {length}")
+    taps = []
+    for tap in range(size):
+        start = tap * dilation - before  # output o sees input o * stride + start
+        first = max(0, -(start // stride))
+        count = max(0, min(outputs - 1, (length - 1 - start) // stride) - first + 1)
+        begin = first * stride + start
+        inside = slice(begin, begin + (count - 1) * stride + 1, stride) if count else slice(0, 0)
+        taps.append((slice(first, first + count), inside))
+    return outputs, taps

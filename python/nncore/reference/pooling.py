@@ -1,0 +1,141 @@
+"""Pooling: each window of an image becomes one pixel, channel by channel."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ._windows import Floats, Pair, Windows, floats
+
+
+def max_pool2d(
+    x: ArrayLike, pool_size: int | Pair = 2, strides: int | Pair | None = None, padding: str = "valid"
+) -> Floats:
+    """The largest value of each window; NaN if there is one.
+
+    x (n, h, w, c) -> (n, h_out, w_out, c). Windows of pool_size start every `strides` pixels, by default side
+    by side. With padding "same" they may stick out of the image (see `conv2d`), and only what lies inside
+    counts.
+
+    >>> max_pool2d(np.arange(16).reshape(1, 4, 4, 1))[0, :, :, 0]
+    array([[ 5.,  7.],
+           [13., 15.]])
+    """
+    x = floats(x)
+    windows = Windows(x.shape[1:3], pool_size, strides or pool_size, padding)
+    y = np.full((len(x), windows.h, windows.w, x.shape[3]), -np.inf)
+    for _, _, out, inside in windows:
+        y[out] = np.maximum(y[out], x[inside])
+    return y
+
+
+def max_pool2d_backward(
+    dy: ArrayLike,
+    x: ArrayLike,
+    pool_size: int | Pair = 2,
+    strides: int | Pair | None = None,
+    padding: str = "valid",
+) -> Floats:
+    """dx: each dy goes to the pixel that was the maximum of its window; the other pixels had no influence.
+
+    Where several are equal, the first in row-major order takes all of it (a NaN counts as equal to a NaN). A
+    pixel that is the maximum of several windows collects the sum.
+
+    >>> dy = np.array([[1.0, 2.0], [3.0, 4.0]]).reshape(1, 2, 2, 1)
+    >>> max_pool2d_backward(dy, [[[[9.0], [9.0], [7.0]], [[0.0], [5.0], [6.0]], [[8.0], [0.0], [0.0]]]],
+    ...                     pool_size=2, strides=1)[0, :, :, 0]
+    array([[1., 2., 0.],
+           [0., 0., 4.],
+           [3., 0., 0.]])
+    """
+    dy, x = floats(dy), floats(x)
+    y = max_pool2d(x, pool_size, strides, padding)
+    dx = np.zeros_like(x)
+    found = np.zeros(y.shape, dtype=bool)
+    for _, _, out, inside in Windows(x.shape[1:3], pool_size, strides or pool_size, padding):
+        is_max = (x[inside] == y[out]) | (np.isnan(x[inside]) & np.isnan(y[out]))
+        first = is_max & ~found[out]
+        dx[inside] += np.where(first, dy[out], 0.0)
+        found[out] |= first
+    return dx
+
+
+def average_pool2d(
+    x: ArrayLike, pool_size: int | Pair = 2, strides: int | Pair | None = None, padding: str = "valid"
+) -> Floats:
+    """The mean of each window, taken over the pixels that lie inside the image. Shapes as for `max_pool2d`.
+
+    >>> average_pool2d(np.arange(16).reshape(1, 4, 4, 1))[0, :, :, 0]
+    array([[ 2.5,  4.5],
+           [10.5, 12.5]])
+    """
+    x = floats(x)
+    windows = Windows(x.shape[1:3], pool_size, strides or pool_size, padding)
+    y = np.zeros((len(x), windows.h, windows.w, x.shape[3]))
+    for _, _, out, inside in windows:
+        y[out] += x[inside]
+    return y / _pixels(windows)
+
+
+def average_pool2d_backward(
+    dy: ArrayLike,
+    x: ArrayLike,
+    pool_size: int | Pair = 2,
+    strides: int | Pair | None = None,
+    padding: str = "valid",
+) -> Floats:
+    """dx: each pixel of a window of k pixels moves the mean by 1 / k, so it receives dy / k.
+
+    >>> dx = average_pool2d_backward(np.ones((1, 1, 1, 1)), np.zeros((1, 2, 2, 1)))
+    >>> dx[0, :, :, 0]
+    array([[0.25, 0.25],
+           [0.25, 0.25]])
+    """
+    x = floats(x)
+    windows = Windows(x.shape[1:3], pool_size, strides or pool_size, padding)
+    share = floats(dy) / _pixels(windows)
+    dx = np.zeros_like(x)
+    for _, _, out, inside in windows:
+        dx[inside] += share[out]
+    return dx
+
+
+def _pixels(windows: Windows) -> Floats:
+    """(1, h_out, w_out, 1): how many pixels of each window lie inside the image."""
+    count = np.zeros((1, windows.h, windows.w, 1))
+    for _, _, out, _ in windows:
+        count[out] += 1
+    return count
+
+
+def global_average_pool2d(x: ArrayLike, keepdims: bool = False) -> Floats:
+    """The mean of each channel over the image: x (n, h, w, c) -> (n, c), or (n, 1, 1, c) with keepdims.
+
+    >>> global_average_pool2d(np.arange(8).reshape(1, 2, 2, 2))
+    array([[3., 4.]])
+    """
+    return np.asarray(floats(x).mean(axis=(1, 2), keepdims=keepdims))
+
+
+def global_average_pool2d_backward(dy: ArrayLike, x: ArrayLike, keepdims: bool = False) -> Floats:
+    """dx = dy / (h * w) at every pixel. dy has the shape of the output."""
+    n, h, w, c = np.shape(x)
+    return np.broadcast_to(floats(dy).reshape(n, 1, 1, c) / (h * w), (n, h, w, c)).copy()
+
+
+def global_max_pool2d(x: ArrayLike, keepdims: bool = False) -> Floats:
+    """The largest value of each channel: x (n, h, w, c) -> (n, c), or (n, 1, 1, c) with keepdims.
+
+    >>> global_max_pool2d(np.arange(8).reshape(1, 2, 2, 2))
+    array([[6., 7.]])
+    """
+    x = floats(x)
+    y = max_pool2d(x, x.shape[1:3])
+    return y if keepdims else y[:, 0, 0, :]
+
+
+def global_max_pool2d_backward(dy: ArrayLike, x: ArrayLike, keepdims: bool = False) -> Floats:
+    """dx = dy at the first maximum of each channel, zero elsewhere: `max_pool2d_backward` with one window."""
+    x = floats(x)
+    n, h, w, c = x.shape
+    return max_pool2d_backward(floats(dy).reshape(n, 1, 1, c), x, (h, w))

@@ -1,0 +1,77 @@
+"""Dropout and its random numbers: the same for any cut of the work and any number of threads."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._windows import Floats, floats
+
+_64_BITS = 2**64 - 1
+_STEP = 0x9E3779B97F4A7C15
+
+
+def dropout(x: ArrayLike, rate: float, seed: int) -> Floats:
+    """y = x / (1 - rate) where `dropout_mask` keeps an element, else 0 (Srivastava et al. 2014).
+
+    The division keeps the expected value of each element as it was.
+
+    >>> dropout(np.ones(8), rate=0.5, seed=1)
+    array([2., 0., 0., 0., 2., 0., 2., 2.])
+    """
+    x = floats(x)
+    return np.where(dropout_mask(x.shape, rate, seed), x / (1.0 - rate), 0.0)
+
+
+def dropout_backward(dy: ArrayLike, x: ArrayLike, rate: float, seed: int) -> Floats:
+    """dx = dy / (1 - rate) where the element was kept, else 0: the same function of dy, with the same seed.
+
+    >>> dropout_backward(np.ones(8), np.ones(8), rate=0.5, seed=1)
+    array([2., 0., 0., 0., 2., 0., 2., 2.])
+    """
+    return dropout(dy, rate, seed)
+
+
+def dropout_mask(
+    shape: tuple[int, ...], rate: float, seed: int, step: int = 0, layer: int = 0
+) -> NDArray[np.bool_]:
+    """True where an element is kept, with probability 1 - rate.
+
+    In a network, `step` counts the optimizer's steps and `layer` the layers, both from 0, and the shape is
+    that of the whole batch. The element at position i in row-major order gets the hash of (seed, step, layer,
+    i), a number of 32 bits, and is kept if that is at least rate * 2^32. No element depends on another, so
+    any part of the mask can be drawn anywhere.
+
+    >>> dropout_mask((2, 4), rate=0.5, seed=1)
+    array([[ True, False, False, False],
+           [ True, False,  True,  True]])
+    """
+    key = 0
+    for part in (seed, step, layer):
+        key = _mix((key ^ part) + _STEP)
+    position = np.arange(math.prod(shape), dtype=np.uint64)
+    bits = np.empty(position.shape, dtype=np.uint32)
+    for upper in range(-(-len(position) // 2**32)):
+        run = position >> 32 == upper
+        bits[run] = _hash(position[run].astype(np.uint32), _mix(key + _mix(upper + _STEP)))
+    least = int(np.float32(rate) * 2.0**32)
+    return (bits >= least).reshape(shape)
+
+
+def _hash(counter: NDArray[np.uint32], key: int) -> NDArray[np.uint32]:
+    """32 bits for each counter: multiplications and shifts, with the two halves of the key mixed in."""
+    h = counter + np.uint32(key & 0xFFFFFFFF)
+    h = (h ^ (h >> np.uint32(16))) * np.uint32(0x7FEB352D)
+    h = h ^ np.uint32(key >> 32)
+    h = (h ^ (h >> np.uint32(15))) * np.uint32(0x846CA68B)
+    return h ^ (h >> np.uint32(16)) ^ np.uint32(0x80000000)
+
+
+def _mix(z: int) -> int:
+    """The finaliser of SplitMix64 (Steele et al. 2014): every bit of z matters to every bit of the result."""
+    z &= _64_BITS
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & _64_BITS
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB & _64_BITS
+    return z ^ (z >> 31)

@@ -1,0 +1,176 @@
+"""The table of ops: for each, how to make arguments in which some size is n."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nncore import reference
+
+SIZES = [1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97]
+Array = np.ndarray[Any, Any]
+
+
+class Case(NamedTuple):
+    """An op at one size: `arrays` are its inputs, and `length` is that of the longest sum in it."""
+
+    op: str
+    arrays: list[Array]
+    arguments: dict[str, Any]
+    length: int = 1
+
+
+def normal(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> Array:
+    return rng.normal(scale=scale, size=shape).astype(np.float32)
+
+
+def of_dense(rng: np.random.Generator, rows: int, inputs: int, units: int) -> Case:
+    arrays = [normal(rng, rows, inputs), normal(rng, inputs, units), normal(rng, units)]
+    return Case("dense", arrays, {}, max(rows, inputs, units))
+
+
+def of_conv2d(
+    rng: np.random.Generator,
+    image: tuple[int, int, int],
+    kernel_size: tuple[int, int],
+    filters: int,
+    samples: int = 2,
+    **arguments: Any,
+) -> Case:
+    h, w, c = image
+    kernel = normal(rng, *kernel_size, c // arguments.get("groups", 1), filters)
+    length = max(kernel[..., 0].size, kernel[:, :, 0].size, samples * h * w)
+    return Case("conv2d", [normal(rng, samples, h, w, c), kernel, normal(rng, filters)], arguments, length)
+
+
+def of_pool(
+    op: str, rng: np.random.Generator, image: tuple[int, int, int], samples: int = 2, **arguments: Any
+) -> Case:
+    # few different values, so that windows have ties
+    x = rng.integers(-3, 4, size=(samples, *image)).astype(np.float32)
+    return Case(op, [x if "max" in op else normal(rng, samples, *image)], arguments, 64)
+
+
+def elementwise(op: str, **arguments: Any) -> Callable[[np.random.Generator, int], Case]:
+    return lambda rng, n: Case(op, [normal(rng, 3, n, scale=3.0)], arguments)
+
+
+Build = Callable[[np.random.Generator, int], Case]
+CASES: dict[str, Build] = {
+    "dense of n rows": lambda rng, n: of_dense(rng, n, 10, 3),
+    "dense of n inputs": lambda rng, n: of_dense(rng, 4, n, 6),
+    "dense of n units": lambda rng, n: of_dense(rng, 4, 5, n),
+    "dense of n everything": lambda rng, n: of_dense(rng, n, n, n),
+    "conv2d of n columns": lambda rng, n: of_conv2d(rng, (4, n + 2, 2), (3, 3), 4),
+    "conv2d of n channels": lambda rng, n: of_conv2d(rng, (5, 4, n), (3, 2), 3),
+    "conv2d of n filters": lambda rng, n: of_conv2d(rng, (5, 6, 2), (3, 3), n),
+    "conv2d of n samples": lambda rng, n: of_conv2d(rng, (4, 4, 1), (3, 3), 2, samples=n),
+    "conv2d 1x1": lambda rng, n: of_conv2d(rng, (3, 3, n), (1, 1), n),
+    "conv2d same": lambda rng, n: of_conv2d(rng, (4, n, 3), (3, 4), 5, padding="same"),
+    "conv2d same strided": lambda rng, n: of_conv2d(
+        rng, (5, n, 2), (3, 3), 4, padding="same", strides=(2, 3)
+    ),
+    "conv2d strided": lambda rng, n: of_conv2d(rng, (7, n + 3, 2), (2, 3), 4, strides=(3, 2)),
+    "conv2d dilated": lambda rng, n: of_conv2d(rng, (7, n + 4, 3), (3, 2), 4, dilation_rate=(2, 3)),
+    "conv2d dilated same": lambda rng, n: of_conv2d(
+        rng, (5, n, 2), (3, 3), 3, dilation_rate=2, padding="same"
+    ),
+    "conv2d grouped": lambda rng, n: of_conv2d(rng, (4, 5, 2 * n), (3, 3), 4, groups=2),
+    "conv2d of n filters in groups": lambda rng, n: of_conv2d(rng, (4, 5, 6), (2, 2), 3 * n, groups=3),
+    "conv2d depthwise": lambda rng, n: of_conv2d(rng, (4, 5, n), (3, 3), n, groups=n, padding="same"),
+    "rescale": elementwise("rescale", scale=-0.7, offset=0.3),
+    "dropout": elementwise("dropout", rate=0.3, seed=11),
+    "relu": elementwise("relu"),
+    "leaky_relu": elementwise("leaky_relu"),
+    "leaky_relu steep": elementwise("leaky_relu", negative_slope=0.9),
+    "elu": elementwise("elu"),
+    "elu low": elementwise("elu", alpha=2.5),
+    "sigmoid": elementwise("sigmoid"),
+    "tanh": elementwise("tanh"),
+    "softplus": elementwise("softplus"),
+    "silu": elementwise("silu"),
+    "swish": elementwise("swish"),
+    "gelu": elementwise("gelu"),
+    "gelu approximate": elementwise("gelu", approximate=True),
+    "softmax": elementwise("softmax"),
+}
+for _op in ("max_pool2d", "average_pool2d"):
+    CASES |= {
+        f"{_op} of n channels": lambda rng, n, op=_op: of_pool(op, rng, (4, 5, n)),
+        f"{_op} of n columns": lambda rng, n, op=_op: of_pool(op, rng, (5, n + 1, 3)),
+        f"{_op} same": lambda rng, n, op=_op: of_pool(op, rng, (5, n, 2), pool_size=3, padding="same"),
+        f"{_op} overlapping": lambda rng, n, op=_op: of_pool(
+            op, rng, (5, n + 2, 2), pool_size=3, strides=(2, 1)
+        ),
+        f"{_op} with gaps": lambda rng, n, op=_op: of_pool(op, rng, (7, n, 3), pool_size=(2, 1), strides=3),
+    }
+for _op in ("global_max_pool2d", "global_average_pool2d"):
+    CASES |= {
+        f"{_op} of n channels": lambda rng, n, op=_op: of_pool(op, rng, (3, 4, n)),
+        f"{_op} of n columns": lambda rng, n, op=_op: of_pool(op, rng, (3, n, 2), keepdims=True),
+    }
+
+
+def class_numbers(rng: np.random.Generator, rows: int, n: int) -> Array:
+    return rng.integers(0, n, size=rows)
+
+
+def of_loss(op: str, kind: str, **arguments: Any) -> Build:
+    """kind: what target and output hold."""
+
+    def build(rng: np.random.Generator, n: int) -> Case:
+        output = normal(rng, 5, n, scale=3.0)
+        if kind.endswith("probabilities"):
+            output = rng.uniform(0.02, 0.98, size=(5, n)).astype(np.float32)
+        target: Array = normal(rng, 5, n)
+        if kind.startswith("binary"):
+            target = rng.integers(0, 2, size=(5, n)).astype(np.float32)
+        elif kind.startswith("classes"):
+            target = class_numbers(rng, 5, n)
+        elif kind.startswith("one-hot"):
+            target = np.eye(n, dtype=np.float32)[class_numbers(rng, 5, n)]
+        return Case(op, [target, output], arguments, n)
+
+    return build
+
+
+LOSSES: dict[str, Build] = {
+    "mean_squared_error": of_loss("mean_squared_error", "numbers"),
+    "mean_absolute_error": of_loss("mean_absolute_error", "numbers"),
+}
+for _op, _kind in [
+    ("binary_crossentropy", "binary"),
+    ("categorical_crossentropy", "one-hot"),
+    ("sparse_categorical_crossentropy", "classes"),
+]:
+    LOSSES[_op] = of_loss(_op, f"{_kind} probabilities")
+    LOSSES[f"{_op} of logits"] = of_loss(_op, f"{_kind} logits", from_logits=True)
+    if _kind != "classes":
+        LOSSES[f"{_op} smoothed"] = of_loss(_op, f"{_kind} probabilities", label_smoothing=0.2)
+        LOSSES[f"{_op} of logits smoothed"] = of_loss(
+            _op, f"{_kind} logits", from_logits=True, label_smoothing=0.2
+        )
+METRICS: dict[str, Build] = {
+    "binary_accuracy": of_loss("binary_accuracy", "binary probabilities"),
+    "categorical_accuracy": of_loss("categorical_accuracy", "one-hot probabilities"),
+    "sparse_categorical_accuracy": of_loss("sparse_categorical_accuracy", "classes logits"),
+}
+ALL = {**CASES, **LOSSES, **METRICS}
+
+
+def case_at(name: str, n: int) -> Case:
+    return ALL[name](np.random.default_rng([n, len(name)]), n)
+
+
+def forward(module: Any, case: Case) -> Array:
+    return getattr(module, case.op)(*case.arrays, **case.arguments)
+
+
+def backward(module: Any, case: Case) -> list[Array]:
+    """Gradients for a normal dy."""
+    dy = normal(np.random.default_rng(3), *forward(reference, case).shape)
+    arrays = case.arrays[:2] if case.op in ("dense", "conv2d") else case.arrays
+    gradients = getattr(module, case.op + "_backward")(dy, *arrays, **case.arguments)
+    return list(gradients) if isinstance(gradients, tuple) else [gradients]

@@ -1,0 +1,301 @@
+"""Specs of layers run through nncore.reference, compiled twins of them, and the tolerance for comparisons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nncore import _core, reference
+
+Spec = tuple[str, dict[str, Any]]
+Array = np.ndarray[Any, Any]
+
+# ---- specs
+
+
+def pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else value
+
+
+def activation_attributes(activation: str, alpha: float | None = None) -> dict[str, Any]:
+    defaults = {"leaky_relu": 0.2, "elu": 1.0}
+    return {"activation": activation, "alpha": defaults.get(activation, 0.0) if alpha is None else alpha}
+
+
+def dense(units: int, activation: str = "linear", alpha: float | None = None, use_bias: bool = True) -> Spec:
+    return "dense", {"units": units, "use_bias": use_bias, **activation_attributes(activation, alpha)}
+
+
+def conv2d(
+    filters: int,
+    kernel_size: int | tuple[int, int],
+    strides: int | tuple[int, int] = 1,
+    padding: str = "valid",
+    dilation_rate: int | tuple[int, int] = 1,
+    groups: int = 1,
+    use_bias: bool = True,
+    activation: str = "linear",
+) -> Spec:
+    return "conv2d", {
+        "filters": filters,
+        "kernel_size": pair(kernel_size),
+        "strides": pair(strides),
+        "padding": padding,
+        "dilation_rate": pair(dilation_rate),
+        "groups": groups,
+        "use_bias": use_bias,
+        **activation_attributes(activation),
+    }
+
+
+def pooling(
+    kind: str,
+    pool_size: int | tuple[int, int] = 2,
+    strides: int | tuple[int, int] | None = None,
+    padding: str = "valid",
+) -> Spec:
+    """kind: max_pooling2d or average_pooling2d."""
+    strides = pool_size if strides is None else strides
+    return kind, {"pool_size": pair(pool_size), "strides": pair(strides), "padding": padding}
+
+
+def activation(name: str, alpha: float | None = None) -> Spec:
+    return "activation", activation_attributes(name, alpha)
+
+
+def loss_spec(name: str, from_logits: bool = False, label_smoothing: float = 0.0) -> Spec:
+    return name, {"from_logits": from_logits, "label_smoothing": label_smoothing}
+
+
+FLATTEN: Spec = ("flatten", {})
+
+# ---- one layer
+
+
+def _activation_arguments(attributes: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    name = attributes["activation"]
+    if name == "leaky_relu":
+        return name, {"negative_slope": attributes["alpha"]}
+    if name == "elu":
+        return name, {"alpha": attributes["alpha"]}
+    if name.startswith("gelu"):
+        return "gelu", {"approximate": name == "gelu_tanh"}
+    return name, {}
+
+
+def activate(attributes: dict[str, Any], z: Array) -> Array:
+    name, arguments = _activation_arguments(attributes)
+    return z if name == "linear" else getattr(reference, name)(z, **arguments)
+
+
+def activate_backward(attributes: dict[str, Any], dy: Array, z: Array) -> Array:
+    name, arguments = _activation_arguments(attributes)
+    return dy if name == "linear" else getattr(reference, name + "_backward")(dy, z, **arguments)
+
+
+_POOLS = {
+    "max_pooling2d": "max_pool2d",
+    "average_pooling2d": "average_pool2d",
+    "global_max_pooling2d": "global_max_pool2d",
+    "global_average_pooling2d": "global_average_pool2d",
+}
+
+
+def _product(spec: Spec) -> tuple[str, dict[str, Any]]:
+    names = ("strides", "padding", "dilation_rate", "groups") if spec[0] == "conv2d" else ()
+    return spec[0], {name: spec[1][name] for name in names}
+
+
+def layer_forward(spec: Spec, x: Array, parameters: list[Array], mask: Array | None = None) -> Array:
+    """mask: of what a dropout layer keeps; None outside training."""
+    kind, attributes = spec
+    if kind in ("dense", "conv2d"):
+        name, arguments = _product(spec)
+        return activate(attributes, getattr(reference, name)(x, *parameters, **arguments))
+    if kind == "activation":
+        return activate(attributes, x)
+    if kind in _POOLS:
+        return getattr(reference, _POOLS[kind])(x, **attributes)
+    if kind == "flatten":
+        return x.reshape(len(x), -1)
+    if kind == "reshape":
+        return x.reshape(len(x), *attributes["target_shape"])
+    if kind == "rescaling":
+        return reference.rescale(x, **attributes)
+    assert kind == "dropout"
+    return x if mask is None else np.where(mask, x / (1.0 - attributes["rate"]), 0.0)
+
+
+def layer_backward(
+    spec: Spec, dy: Array, x: Array, parameters: list[Array], mask: Array | None = None
+) -> tuple[Array, list[Array]]:
+    """(dx, gradient of each parameter)."""
+    kind, attributes = spec
+    if kind in ("dense", "conv2d"):
+        name, arguments = _product(spec)
+        z = getattr(reference, name)(x, *parameters, **arguments)
+        dz = activate_backward(attributes, dy, z)
+        dx, *gradients = getattr(reference, name + "_backward")(dz, x, parameters[0], **arguments)
+        return dx, gradients[: len(parameters)]
+    if kind == "activation":
+        return activate_backward(attributes, dy, x), []
+    if kind in _POOLS:
+        return getattr(reference, _POOLS[kind] + "_backward")(dy, x, **attributes), []
+    if kind == "rescaling":
+        return reference.rescale_backward(dy, x, **attributes), []
+    if kind == "dropout":
+        return layer_forward(spec, dy, [], mask), []
+    return dy.reshape(x.shape), []
+
+
+# ---- a stack of layers
+
+
+@dataclass
+class Result:
+    loss: float
+    output: Array
+    gradients: list[list[Array]]  # of each layer's parameters
+    dx: Array
+
+
+@dataclass
+class ReferenceModel:
+    """`layers` with `parameters`, one list for each layer, judged by `loss`."""
+
+    layers: list[Spec]
+    parameters: list[list[Array]]
+    loss: Spec | None = None
+    seed: int = 0
+
+    def forward(self, x: Array, training: bool = False, step: int = 0) -> list[Array]:
+        """The input and the output of each layer."""
+        values = [np.asarray(x, dtype=np.float64)]
+        for number, (spec, parameters) in enumerate(zip(self.layers, self.parameters)):
+            mask = self.mask(number, values[-1].shape, step) if training else None
+            values.append(layer_forward(spec, values[-1], parameters, mask))
+        return values
+
+    def value(self, target: Array, output: Array, weight: Array | None = None) -> float:
+        """The mean over rows of the loss times the weight of the sample."""
+        assert self.loss is not None
+        name, arguments = self._loss_arguments(self.loss)
+        rows = getattr(reference, name)(target, output, **arguments)
+        return float(np.mean(rows if weight is None else rows * self._per_row(weight, rows)))
+
+    def gradients(self, x: Array, target: Array, weight: Array | None = None, step: int = 0) -> Result:
+        assert self.loss is not None
+        fused = self.with_loss_from_logits()
+        values = fused.forward(x, training=True, step=step)
+        name, arguments = self._loss_arguments(fused.loss)
+        shape = values[-1].shape[:-1]
+        dy = np.full(shape, 1.0 / np.prod(shape))
+        if weight is not None:
+            dy = dy * self._per_row(weight, dy)
+        loss = fused.value(target, values[-1], weight)
+        d = getattr(reference, name + "_backward")(dy, target, values[-1], **arguments)
+        gradients: list[list[Array]] = []
+        for number in reversed(range(len(self.layers))):
+            x_in, parameters = values[number], self.parameters[number]
+            mask = self.mask(number, x_in.shape, step)
+            d, g = layer_backward(fused.layers[number], d, x_in, parameters, mask)
+            gradients.insert(0, g)
+        return Result(loss, self.forward(x)[-1], gradients, d)
+
+    def with_loss_from_logits(self) -> ReferenceModel:
+        """The same model with a last sigmoid or softmax moved into the loss, as the core computes it."""
+        assert self.loss is not None
+        kind, attributes = self.layers[-1]
+        fits = {
+            "binary_crossentropy": "sigmoid",
+            "categorical_crossentropy": "softmax",
+            "sparse_categorical_crossentropy": "softmax",
+        }
+        name, arguments = self.loss
+        if arguments["from_logits"] or fits.get(name) != attributes.get("activation", "linear"):
+            return self
+        last = (kind, {**attributes, "activation": "linear"})
+        loss = (name, {**arguments, "from_logits": True})
+        return ReferenceModel([*self.layers[:-1], last], self.parameters, loss, self.seed)
+
+    @staticmethod
+    def _loss_arguments(loss: Spec | None) -> tuple[str, dict[str, Any]]:
+        assert loss is not None
+        name, arguments = loss
+        if name.startswith("mean"):
+            return name, {}
+        if name.startswith("sparse"):
+            return name, {"from_logits": arguments["from_logits"]}
+        return name, arguments
+
+    @staticmethod
+    def _per_row(weight: Array, rows: Array) -> Array:
+        return weight.reshape(-1, *[1] * (rows.ndim - 1))
+
+    def mask(self, number: int, shape: tuple[int, ...], step: int) -> Array | None:
+        """What layer `number` keeps of a batch of this shape, if it is a dropout layer."""
+        kind, attributes = self.layers[number]
+        if kind != "dropout":
+            return None
+        return reference.dropout_mask(shape, attributes["rate"], self.seed, step, number)
+
+
+# ---- the compiled twin
+
+
+def network(
+    input_shape: tuple[int, ...],
+    layers: list[Spec],
+    rng: np.random.Generator,
+    loss: Spec | None = None,
+    optimizer: Spec | None = None,
+    metrics: tuple[str, ...] = (),
+    fuse: bool = True,
+    scale: float = 1.0,
+) -> tuple[_core.Network, ReferenceModel]:
+    """A compiled network with random parameters, and the reference model with the same parameters.
+
+    Weights are normal with deviation scale / sqrt(number of inputs).
+    """
+    net = _core.Network(input_shape, layers, fuse=fuse)
+    flat = np.zeros_like(net.read("parameters"))
+    for _, _, offset, shape in net.layout:
+        size = int(np.prod(shape))
+        deviation = scale / np.sqrt(max(1, np.prod(shape[:-1]))) if len(shape) > 1 else 0.1
+        flat[offset : offset + size] = rng.normal(scale=deviation, size=size)
+    net.write("parameters", flat)
+    if loss is not None:
+        net.compile(loss, metrics, (), optimizer, [True] * len(layers))
+    model = ReferenceModel(list(layers), of_layers(net, len(layers), "parameters"), loss, net.seed)
+    return net, model
+
+
+def of_layers(net: _core.Network, count: int, buffer: str) -> list[list[Array]]:
+    """A flat buffer as one list of arrays for each of `count` layers."""
+    flat, arrays = net.read(buffer), [[] for _ in range(count)]
+    for layer, _, offset, shape in net.layout:
+        arrays[layer].append(flat[offset : offset + int(np.prod(shape))].reshape(shape).astype(np.float64))
+    return arrays
+
+
+# ---- comparison
+
+EPSILON = float(np.finfo(np.float32).eps)
+
+
+def assert_close(
+    actual: Any, expected: Any, length: int = 1, scale: float = 0.0, factor: float = 2.0, name: str = ""
+) -> None:
+    """float32 against float64: equal up to the rounding of sums of `length` products.
+
+    Errors of a sum grow with the square root of its length and are relative to the largest values, so that
+    cancellation in one element is not held against it; `scale` is the size of what was added up, if larger.
+    """
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    assert actual.shape == expected.shape, f"{name}: shape {actual.shape}, expected {expected.shape}"
+    finite = np.abs(expected[np.isfinite(expected)])
+    largest = max(float(finite.max()) if finite.size else 0.0, scale)
+    tolerance = factor * EPSILON * np.sqrt(length)
+    np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance * largest, err_msg=name)

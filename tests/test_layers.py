@@ -1,0 +1,355 @@
+"""Every layer inside a compiled network: one row a layer. A new layer is one more row."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from reference_model import (
+    FLATTEN,
+    ReferenceModel,
+    Spec,
+    activation,
+    assert_close,
+    conv2d,
+    dense,
+    layer_backward,
+    layer_forward,
+    loss_spec,
+    network,
+    of_layers,
+    pooling,
+)
+
+from nncore import _core
+
+Shape = tuple[int, ...]
+ADAM: Spec = ("adam", {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7})
+SGD: Spec = ("sgd", {"learning_rate": 0.05, "momentum": 0.9, "nesterov": True})
+ACTIVATIONS = [
+    "linear",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "sigmoid",
+    "tanh",
+    "softplus",
+    "silu",
+    "gelu",
+    "gelu_tanh",
+    "softmax",
+]
+BATCH = 9
+
+
+class Row(NamedTuple):
+    spec: Spec
+    input: Shape
+    output: Shape
+    parameters: list[Shape]
+
+
+IMAGE = (7, 8, 6)
+LAYERS: dict[str, Row] = {
+    "dense": Row(dense(5), (7,), (5,), [(7, 5), (5,)]),
+    "dense without bias": Row(dense(33, use_bias=False), (65,), (33,), [(65, 33)]),
+    "dense of images": Row(dense(3, "tanh"), IMAGE, (7, 8, 3), [(6, 3), (3,)]),
+    "dense wide": Row(dense(600, "relu"), (50,), (600,), [(50, 600), (600,)]),
+    "conv2d": Row(conv2d(5, 3), IMAGE, (5, 6, 5), [(3, 3, 6, 5), (5,)]),
+    "conv2d without bias": Row(conv2d(17, (1, 2), use_bias=False), IMAGE, (7, 7, 17), [(1, 2, 6, 17)]),
+    "conv2d same": Row(conv2d(4, (2, 3), padding="same"), IMAGE, (7, 8, 4), [(2, 3, 6, 4), (4,)]),
+    "conv2d strided": Row(conv2d(4, 3, strides=(2, 3)), IMAGE, (3, 2, 4), [(3, 3, 6, 4), (4,)]),
+    "conv2d strided same": Row(
+        conv2d(4, 3, strides=2, padding="same"), IMAGE, (4, 4, 4), [(3, 3, 6, 4), (4,)]
+    ),
+    "conv2d dilated": Row(conv2d(4, 2, dilation_rate=(2, 3)), IMAGE, (5, 5, 4), [(2, 2, 6, 4), (4,)]),
+    "conv2d grouped": Row(conv2d(9, 3, groups=3), IMAGE, (5, 6, 9), [(3, 3, 2, 9), (9,)]),
+    "conv2d depthwise": Row(conv2d(6, 3, groups=6, padding="same"), IMAGE, (7, 8, 6), [(3, 3, 1, 6), (6,)]),
+    "max_pooling2d": Row(pooling("max_pooling2d"), IMAGE, (3, 4, 6), []),
+    "max_pooling2d same": Row(pooling("max_pooling2d", 3, 2, "same"), IMAGE, (4, 4, 6), []),
+    "max_pooling2d overlapping": Row(pooling("max_pooling2d", (3, 2), 1), IMAGE, (5, 7, 6), []),
+    "average_pooling2d": Row(pooling("average_pooling2d", (2, 3)), IMAGE, (3, 2, 6), []),
+    "average_pooling2d same": Row(pooling("average_pooling2d", 3, 2, "same"), IMAGE, (4, 4, 6), []),
+    "global_max_pooling2d": Row(("global_max_pooling2d", {"keepdims": False}), IMAGE, (6,), []),
+    "global_average_pooling2d": Row(("global_average_pooling2d", {"keepdims": True}), IMAGE, (1, 1, 6), []),
+    "flatten": Row(FLATTEN, IMAGE, (336,), []),
+    "reshape": Row(("reshape", {"target_shape": (4, -1, 2)}), IMAGE, (4, 42, 2), []),
+    "dropout": Row(("dropout", {"rate": 0.3}), IMAGE, IMAGE, []),
+    "rescaling": Row(("rescaling", {"scale": 0.5, "offset": -1.0}), IMAGE, IMAGE, []),
+    **{f"activation {name}": Row(activation(name), IMAGE, IMAGE, []) for name in ACTIVATIONS},
+    **{f"dense {name}": Row(dense(5, name), (7,), (5,), [(7, 5), (5,)]) for name in ACTIVATIONS},
+    **{
+        f"conv2d {name}": Row(conv2d(5, 3, activation=name), IMAGE, (5, 6, 5), [(3, 3, 6, 5), (5,)])
+        for name in ACTIVATIONS
+    },
+}
+rows = pytest.mark.parametrize("row", [pytest.param(row, id=name) for name, row in LAYERS.items()])
+
+
+def normal(rng: np.random.Generator, *shape: int) -> np.ndarray[Any, Any]:
+    return rng.normal(size=shape).astype(np.float32)
+
+
+def surrounded(row: Row) -> list[Spec]:
+    """The layer between two with parameters: the first needs its input gradient, the second its output."""
+    return [dense(row.input[-1], "tanh"), row.spec, FLATTEN, dense(3)]
+
+
+def test_every_kind_has_a_row() -> None:
+    assert {row.spec[0] for row in LAYERS.values()} == set(_core.layer_kinds())
+
+
+@rows
+def test_shapes(row: Row) -> None:
+    output, parameters = _core.infer(row.spec, row.input)
+    assert output == row.output
+    assert [shape for _, shape in parameters] == row.parameters
+    assert [name for name, _ in parameters] == ["kernel", "bias"][: len(parameters)]
+
+
+@rows
+@pytest.mark.parametrize("fuse", [True, False])
+def test_forward(isa: str, rng: np.random.Generator, row: Row, fuse: bool) -> None:
+    net, model = network(row.input, [row.spec], rng, fuse=fuse)
+    x = normal(rng, BATCH, *row.input)
+    assert net.output_shape == row.output
+    for training in (False, True):
+        expected = model.forward(x, training)[-1]
+        assert_close(net.forward(x, training), expected, int(np.prod(row.input)))
+    out = np.zeros((BATCH, *row.output), np.float32)
+    assert net.predict(x, out, 0, BATCH, 60.0) == BATCH
+    assert_close(out, model.forward(x)[-1], int(np.prod(row.input)))
+
+
+@rows
+def test_backward(isa: str, rng: np.random.Generator, row: Row) -> None:
+    """The layer alone: dx and the gradient of each parameter for a given dy."""
+    x, dy = normal(rng, BATCH, *row.input), normal(rng, BATCH, *row.output)
+    parameters = [normal(rng, *shape) for shape in row.parameters]
+    dx, gradients = _core.backward(row.spec, dy, x, parameters, training=True, seed=4)
+    model = ReferenceModel([row.spec], [parameters], seed=4)
+    mask = model.mask(0, x.shape, step=0)
+    expected_dx, expected = layer_backward(row.spec, dy, x.astype(float), parameters, mask)
+    length = BATCH * int(np.prod(row.input))
+    assert_close(dx, expected_dx, length, name="dx")
+    assert len(gradients) == len(expected)
+    for actual, gradient in zip(gradients, expected):
+        assert_close(actual, gradient, length)
+    y = _core.forward(row.spec, x, parameters, training=True, seed=4)
+    assert_close(y, layer_forward(row.spec, x.astype(float), parameters, mask), length)
+
+
+@rows
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("fuse", [True, False])
+def test_gradients(isa: str, rng: np.random.Generator, row: Row, fuse: bool, weighted: bool) -> None:
+    """The layer in a network: the loss and the gradient of every parameter, in front of it and behind it."""
+    layers = surrounded(row)
+    net, model = network(row.input, layers, rng, loss_spec("mean_squared_error"), ADAM, fuse=fuse)
+    x, y = normal(rng, BATCH, *row.input), normal(rng, BATCH, 3)
+    weight = rng.uniform(0, 2, size=BATCH).astype(np.float32) if weighted else None
+    before = net.read("parameters")
+    loss = net.gradients(x, y, weight)
+    expected = model.gradients(x, y, weight)
+    length = int(np.prod(row.input))
+    assert_close(loss, expected.loss, length)
+    for layer, arrays in enumerate(of_layers(net, len(layers), "gradients")):
+        for actual, gradient in zip(arrays, expected.gradients[layer]):
+            assert_close(actual, gradient, BATCH * length, name=f"layer {layer}")
+    assert net.read("parameters").tobytes() == before.tobytes()
+
+
+@rows
+def test_gradients_are_slopes_of_the_loss(rng: np.random.Generator, row: Row) -> None:
+    """Without the reference: along a random direction, the loss changes as its gradients say."""
+    net, _ = network(row.input, surrounded(row), rng, loss_spec("mean_squared_error"), ADAM)
+    x, y = normal(rng, BATCH, *row.input), normal(rng, BATCH, 3)
+    parameters = net.read("parameters").astype(float)
+    loss = net.gradients(x, y, None)
+    gradient = net.read("gradients").astype(float)
+    direction = gradient / np.linalg.norm(gradient)
+    h = 2e-3
+    losses = []
+    for sign in (1, -1):
+        net.write("parameters", (parameters + sign * h * direction).astype(np.float32))
+        losses.append(net.gradients(x, y, None))
+    slope = (losses[0] - losses[1]) / (2 * h)
+    assert slope == pytest.approx(np.linalg.norm(gradient), rel=0.02, abs=1e-4 * (1 + loss))
+
+
+FUSED: dict[str, tuple[Shape, list[Spec], Spec]] = {
+    "conv2d + relu + max_pooling2d": (
+        (11, 12, 1),
+        [conv2d(16, 3, activation="relu"), pooling("max_pooling2d"), FLATTEN, dense(4)],
+        loss_spec("mean_squared_error"),
+    ),
+    "conv2d, relu, max_pooling2d": (
+        (11, 13, 3),
+        [conv2d(20, (2, 3)), activation("relu"), pooling("max_pooling2d"), FLATTEN, dense(4)],
+        loss_spec("mean_squared_error"),
+    ),
+    "conv2d + max_pooling2d": (
+        (12, 12, 2),
+        [conv2d(7, 5), pooling("max_pooling2d"), FLATTEN, dense(4)],
+        loss_spec("mean_squared_error"),
+    ),
+    "conv2d + relu + max_pooling2d, twice": (
+        (28, 28, 1),
+        [
+            conv2d(32, 3, activation="relu"),
+            pooling("max_pooling2d"),
+            conv2d(24, 3, activation="relu", use_bias=False),
+            pooling("max_pooling2d"),
+            FLATTEN,
+            dense(10, "softmax"),
+        ],
+        loss_spec("sparse_categorical_crossentropy"),
+    ),
+    "conv2d + relu + max_pooling2d of 3": (
+        (13, 14, 2),
+        [conv2d(9, 2, activation="relu"), pooling("max_pooling2d", 3), FLATTEN, dense(4)],
+        loss_spec("mean_squared_error"),
+    ),
+    "dense + relu, dense, softmax": (
+        (9,),
+        [dense(133, "relu"), dense(5), activation("softmax")],
+        loss_spec("categorical_crossentropy", label_smoothing=0.1),
+    ),
+    "dense, tanh, dense + sigmoid": (
+        (9,),
+        [dense(117), activation("tanh"), dense(3, "sigmoid")],
+        loss_spec("binary_crossentropy"),
+    ),
+    "dense of rows + relu, dense of rows + softmax": (
+        (4, 9),
+        [dense(64, "relu"), dense(5, "softmax")],
+        loss_spec("sparse_categorical_crossentropy"),
+    ),
+}
+
+
+def targets(rng: np.random.Generator, loss: str, samples: int, output: Shape) -> np.ndarray[Any, Any]:
+    if loss.startswith("sparse"):
+        return rng.integers(0, output[-1], size=(samples, *output[:-1]))
+    if loss.startswith("categorical"):
+        return np.eye(output[-1], dtype=np.float32)[rng.integers(0, output[-1], size=(samples, *output[:-1]))]
+    if loss.startswith("binary"):
+        return rng.integers(0, 2, size=(samples, *output)).astype(np.float32)
+    return normal(rng, samples, *output)
+
+
+def train(
+    shape: Shape, layers: list[Spec], loss: Spec, threads: int, optimizer: Spec
+) -> tuple[bytes, list[float], bytes]:
+    """Parameters, metrics and predictions after two epochs with the given number of threads."""
+    _core.set_num_threads(threads)
+    rng = np.random.default_rng(5)
+    net, _ = network(shape, layers, rng, loss, optimizer)
+    # enough work for a second thread in every row, and a last batch that is smaller
+    batch, samples = 301, 310
+    x = normal(rng, samples, *shape)
+    y = targets(rng, loss[0], samples, net.output_shape)
+    order = rng.permutation(samples).astype(np.int64)
+    for _ in range(2):
+        position = 0
+        while position < samples:
+            position = net.train(x, y, None, order, position, samples, batch, 60.0)
+    out = np.zeros((samples, *net.output_shape), np.float32)
+    net.predict(x, out, 0, samples, 60.0)
+    assert np.isfinite(net.metrics).all()
+    return net.read("parameters").tobytes(), net.metrics, out.tobytes()
+
+
+def many_rows(row: Row) -> tuple[Shape, list[Spec], Spec]:
+    """Vectors become 40 rows a sample, for more work."""
+    shape = row.input if len(row.input) > 1 else (40, *row.input)
+    return shape, surrounded(row), loss_spec("mean_absolute_error")
+
+
+@rows
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("optimizer", [ADAM, SGD], ids=["adam", "sgd"])
+def test_training_has_the_same_bits_for_any_number_of_threads(row: Row, optimizer: Spec) -> None:
+    expected = train(*many_rows(row), 1, optimizer)
+    for threads in (2, 3, 7, 16):
+        assert train(*many_rows(row), threads, optimizer) == expected, f"{threads} threads"
+
+
+@rows
+@pytest.mark.usefixtures("isa", "threads")
+def test_threads_on_each_instruction_set(row: Row) -> None:
+    assert train(*many_rows(row), 3, ADAM) == train(*many_rows(row), 1, ADAM)
+
+
+@pytest.mark.usefixtures("isa", "threads")
+@pytest.mark.parametrize("name", FUSED)
+def test_threads_and_fused_steps(name: str) -> None:
+    expected = train(*FUSED[name], 1, ADAM)
+    for threads in (2, 3, 7, 16):
+        assert train(*FUSED[name], threads, ADAM) == expected, f"{threads} threads"
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_fused_steps_equal_separate_ones(isa: str, name: str) -> None:
+    shape, layers, loss = FUSED[name]
+    results = []
+    for fuse in (True, False):
+        rng = np.random.default_rng(8)
+        net, model = network(shape, layers, rng, loss, SGD, fuse=fuse)
+        x = normal(rng, BATCH, *shape)
+        y = targets(rng, loss[0], BATCH, net.output_shape)
+        value = net.gradients(x, y, None)
+        gradients = net.read("gradients")
+        assert net.train(x, y, None, None, 0, BATCH, BATCH, 60.0) == BATCH
+        results.append((value, gradients, net.forward(x, False), net.read("parameters"), len(net.steps)))
+        expected = model.gradients(x, y)
+        assert_close(value, expected.loss, 1000)
+        for layer, arrays in enumerate(of_layers(net, len(layers), "gradients")):
+            for actual, gradient in zip(arrays, expected.gradients[layer]):
+                assert_close(actual, gradient, 10_000, name=f"layer {layer}")
+    fused, separate = results
+    assert fused[4] < separate[4], "nothing was fused"
+    for a, b in zip(fused[:4], separate[:4]):
+        assert_close(a, b, 100)
+
+
+@pytest.mark.parametrize(
+    ("last", "loss"), [("sigmoid", "binary_crossentropy"), ("softmax", "categorical_crossentropy")]
+)
+@pytest.mark.parametrize("fuse", [True, False])
+def test_crossentropy_after_its_activation_is_exact_far_away(fuse: bool, last: str, loss: str) -> None:
+    """Computed from logits: where a probability is 0 in float32, loss and gradient are not clipped."""
+    net = _core.Network((2,), [dense(2, last, use_bias=False)], fuse=fuse)
+    net.compile(loss_spec(loss), (), (), SGD, [True])
+    flat = net.read("parameters")
+    flat[:4] = [1, 0, 0, 1]
+    net.write("parameters", flat)
+    x, y = np.array([[200.0, -200.0]]), np.array([[0.0, 1.0]])
+    expected = 200.0 if last == "sigmoid" else 400.0
+    assert net.gradients(x, y, None) == pytest.approx(expected)
+    assert np.abs(net.read("gradients")).max() > 50
+    np.testing.assert_allclose(net.forward(x, False), [[1.0, 0.0]], atol=1e-7)
+
+
+def test_dropout_moves_on_with_the_steps(rng: np.random.Generator) -> None:
+    layers: list[Spec] = [("dropout", {"rate": 0.5}), dense(1)]
+    net, model = network((50,), layers, rng, loss_spec("mean_squared_error"), SGD)
+    net.seed = model.seed = 123
+    x, y = np.ones((8, 50), np.float32), np.zeros((8, 1), np.float32)
+    for step in range(3):
+        assert net.iterations == step
+        model.parameters = of_layers(net, 2, "parameters")
+        assert_close(net.gradients(x, y, None), model.gradients(x, y, step=step).loss, 50)
+        net.train(x, y, None, None, 0, 8, 8, 60.0)
+
+
+def test_frozen_layers_stay(rng: np.random.Generator) -> None:
+    layers = [dense(4, "tanh"), dense(4, "tanh"), dense(2)]
+    net, _ = network((3,), layers, rng, loss_spec("mean_squared_error"), ADAM)
+    net.compile(loss_spec("mean_squared_error"), (), (), ADAM, [True, False, True])
+    before = of_layers(net, 3, "parameters")
+    net.train(normal(rng, 8, 3), normal(rng, 8, 2), None, None, 0, 8, 4, 60.0)
+    after = of_layers(net, 3, "parameters")
+    changed = [any((a != b).any() for a, b in zip(x, y)) for x, y in zip(before, after)]
+    assert changed == [True, False, True]

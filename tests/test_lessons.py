@@ -1,0 +1,127 @@
+"""The three lessons in examples/ come to what they say; with all of MNIST where NNCORE_DATA_DIR has it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+import nncore
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+HAS_MNIST = (Path(os.environ.get("NNCORE_DATA_DIR", "/nonexistent")) / "mnist").is_dir()
+
+
+def lesson(name: str) -> ModuleType:
+    path = EXAMPLES / f"{name}.py"
+    if not path.is_file():
+        pytest.skip("examples/ is only in a clone of the repository")
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_first_network(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pandas")
+    by_heart, accuracy = lesson("first_network").main(verbose=0)
+    assert 0.5 < by_heart < 0.65
+    assert accuracy > 0.96
+    assert "dense_1" in capsys.readouterr().out
+
+
+def test_backprop_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
+    result = lesson("backprop_by_hand").main()
+    assert result["outputs"] < 3e-7
+    assert result["loss"] < 1e-6
+    assert result["gradients"] < 3e-7
+    assert result["numeric"] < 1e-8
+    assert result["mistake"] > 1e-3
+    assert result["weights"] < 2e-4
+    assert result["accuracy"] > 0.95
+    assert result["accuracy of nncore"] == pytest.approx(result["accuracy"], abs=0.003)
+    assert "Training, 200 epochs" in capsys.readouterr().out
+
+
+def test_backprop_agrees_on_other_sizes() -> None:
+    module = lesson("backprop_by_hand")
+    rng = np.random.default_rng(0)
+    for rows, hidden in [(1, 1), (7, 3), (33, 17)]:
+        x, y = rng.normal(size=(rows, 2)), rng.integers(0, 2, (rows, 1)).astype(float)
+        weights = [rng.normal(size=shape) for shape in [(2, hidden), (hidden,), (hidden, 1), (1,)]]
+        expected = module.gradients(x, y, weights)
+        found = module.gradients_of_nncore(x, y, weights)
+        for a, b in zip(expected, found):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=3e-7)
+
+
+def test_mnist_cnn_on_the_sample(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    accuracy = lesson("mnist_cnn").main(sample=True, folder=str(tmp_path / "out"))
+    assert accuracy >= 0.935
+    assert "Test accuracy" in capsys.readouterr().out
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert "model.safetensors" in written
+    if importlib.util.find_spec("matplotlib"):
+        assert {"history.png", "digits.png", "mistakes.png"} <= written
+    model = nncore.models.load_model(tmp_path / "out" / "model.safetensors")
+    (_, _), (x, y) = nncore.datasets.mnist.load_sample()
+    found = model.predict(x[..., None].astype("float32") / 255).argmax(axis=1)
+    assert np.mean(found == y) == pytest.approx(accuracy, abs=1e-6)
+
+
+def test_mnist_cnn_goes_on_without_a_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("NNCORE_DATA_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nothing listens there
+    assert lesson("mnist_cnn").main(epochs=1, folder=None) > 0.8
+    assert "Going on with the 5,000 digits" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_MNIST, reason="NNCORE_DATA_DIR has no MNIST")
+def test_mnist_cnn_on_all_of_mnist() -> None:
+    """Keras in three runs of the same: 98.05, 98.19, 98.42 %."""
+    accuracies = [lesson("mnist_cnn").main(seed=seed, folder=None) for seed in (1, 2, 3)]
+    assert np.mean(accuracies) >= 0.981, accuracies
+    assert min(accuracies) >= 0.979, accuracies
+
+
+@pytest.mark.parametrize("threads", [2, 3, 7])
+def test_lessons_do_not_depend_on_threads(threads: int) -> None:
+    """The first step to the last, to the bit: one slice of lesson 3's training."""
+    (x, y), _ = nncore.datasets.mnist.load_sample()
+    before = nncore.get_num_threads()
+    try:
+        results = [_train_a_little(x[:500, ..., None], y[:500], count) for count in (1, threads)]
+    finally:
+        nncore.set_num_threads(before)
+    for a, b in zip(*results):
+        np.testing.assert_array_equal(a, b)
+
+
+def _train_a_little(x: np.ndarray, y: np.ndarray, threads: int) -> list[np.ndarray]:
+    from nncore.layers import Conv2D, Dense, Flatten, Input, MaxPooling2D
+
+    nncore.set_num_threads(threads)
+    nncore.utils.set_random_seed(5)
+    model = nncore.Sequential(
+        [
+            Input((28, 28, 1)),
+            Conv2D(64, 3, activation="relu"),
+            MaxPooling2D(),
+            Flatten(),
+            Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    history = model.fit(x, y, batch_size=32, epochs=2, verbose=0).history
+    return [*model.get_weights(), np.array(history["loss"]), model.predict(x[:50])]

@@ -1,0 +1,177 @@
+"""Every kernel against its written specification: op x instruction set x awkward size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from op_cases import ALL, CASES, LOSSES, METRICS, SIZES, backward, case_at, forward, normal
+from reference_model import assert_close
+
+from nncore import _core, ops, reference
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("name", ALL)
+def test_forward(isa: str, name: str, n: int) -> None:
+    case = case_at(name, n)
+    y = forward(ops, case)
+    assert y.dtype == np.float32
+    assert_close(y, forward(reference, case), case.length)
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("name", [*CASES, *LOSSES])
+def test_backward(isa: str, name: str, n: int) -> None:
+    case = case_at(name, n)
+    expected = backward(reference, case)
+    actual = backward(ops, case)
+    assert len(actual) == len(expected)
+    for k, (a, b) in enumerate(zip(actual, expected)):
+        assert a.dtype == np.float32
+        # slopes are sums of numbers of size 1, such as 1 - y^2, times dy, which goes to 3
+        assert_close(a, b, case.length, scale=3.0 if name in CASES else 0.0, name=f"gradient {k}")
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_sgd(isa: str, rng: np.random.Generator, n: int, momentum: float, nesterov: bool) -> None:
+    w, g, v = normal(rng, n), normal(rng, n), normal(rng, n) if momentum else None
+    arguments = {"learning_rate": 0.1, "momentum": momentum, "nesterov": nesterov}
+    for _ in range(3):
+        actual = ops.sgd(w, g, v, **arguments)
+        expected = reference.sgd(w, g, v, **arguments)
+        assert_close(actual[0], expected[0])
+        if momentum:
+            assert_close(actual[1], expected[1])
+        else:
+            assert actual[1] is None
+        w, v = actual
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("step", [1, 2, 1000])
+def test_adam(isa: str, rng: np.random.Generator, n: int, step: int) -> None:
+    w, g, m, v = normal(rng, n), normal(rng, n), normal(rng, n), normal(rng, n) ** 2
+    # The core keeps its settings in float32; the difference to 0.999 would show in 1 - beta_2.
+    betas = {"beta_1": float(np.float32(0.9)), "beta_2": float(np.float32(0.999))}
+    actual = ops.adam(w, g, m, v, step, **betas)
+    for a, b in zip(actual, reference.adam(w, g, m, v, step, **betas)):
+        assert_close(a, b)
+    update = reference.adam(w, g, m, v, step)[0] - w
+    np.testing.assert_allclose(actual[0] - w, update, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("name", ["mean_squared_error", "mean_absolute_error"])
+def test_errors_as_metrics(isa: str, rng: np.random.Generator, name: str, n: int) -> None:
+    target, output = normal(rng, 4, n), normal(rng, 4, n)
+    assert_close(_core.metric(name, target, output), getattr(reference, name)(target, output), n)
+
+
+FMA = [name for name in _core.available_isas() if name != "baseline"]
+
+
+@pytest.mark.skipif(len(FMA) < 2, reason="needs two instruction sets with fused multiply-add")
+@pytest.mark.parametrize("name", ALL)
+def test_instruction_sets_agree_to_the_bit(name: str) -> None:
+    before = _core.isa()
+    try:
+        for n in SIZES:
+            case, results = case_at(name, n), []
+            for isa in FMA:
+                _core.select_isa(isa)
+                arrays = [forward(ops, case), *([] if name in METRICS else backward(ops, case))]
+                results.append([a.tobytes() for a in arrays])
+            assert all(r == results[0] for r in results), f"{FMA} differ at size {n}"
+    finally:
+        _core.select_isa(before)
+
+
+# ---- values at the edges
+
+EXTREMES = np.array(
+    [sign * v for v in (0.0, 1e-42, 1e-20, 1, 20, 88, 90, 104, 200, 1e30, 3e38, np.inf) for sign in (1, -1)],
+    dtype=np.float32,
+)
+ACTIVATIONS = ["relu", "leaky_relu", "elu", "sigmoid", "tanh", "softplus", "silu", "gelu"]
+
+
+@pytest.mark.parametrize("op", ACTIVATIONS)
+def test_activations_of_extreme_values(isa: str, op: str) -> None:
+    x = np.append(EXTREMES, np.float32(np.nan))
+    with np.errstate(all="ignore"):
+        y = getattr(reference, op)(x).astype(np.float32)
+    known = ~np.isnan(y) | np.isnan(x)  # of -inf * 0 the reference makes NaN
+    np.testing.assert_allclose(getattr(ops, op)(x)[known], y[known], rtol=1e-6, atol=1e-37)
+
+
+@pytest.mark.parametrize("op", ACTIVATIONS)
+def test_slopes_of_activations_at_extreme_values(isa: str, op: str) -> None:
+    x = EXTREMES
+    with np.errstate(all="ignore"):
+        slope = getattr(reference, op + "_backward")(np.ones_like(x), x)
+    known = ~np.isnan(slope)
+    actual = getattr(ops, op + "_backward")(np.ones_like(x), x)
+    np.testing.assert_allclose(actual[known], slope[known], rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("op", ["sigmoid", "tanh", "softplus", "silu", "gelu", "elu"])
+def test_activations_are_accurate_everywhere(isa: str, op: str) -> None:
+    """Relative to the value itself, where `assert_close` is relative to the largest."""
+    x = np.concatenate([np.linspace(-12, 12, 4801), 10.0 ** np.linspace(-30, 0, 200)]).astype(np.float32)
+    limit = (
+        3e-6 if op in ("gelu", "silu") else 1e-6
+    )  # their exponential of x^2 or x carries the rounding of x
+    np.testing.assert_allclose(getattr(ops, op)(x), getattr(reference, op)(x), rtol=limit, atol=1e-12)
+
+
+def test_softmax_of_extreme_rows(isa: str) -> None:
+    rows = np.array([[1e4, -1e4, 0], [-1e38, -1e38, -1e38], [3e38, 0, -3e38], [0, -np.inf, 0]], np.float32)
+    expected = [[1, 0, 0], [1 / 3, 1 / 3, 1 / 3], [1, 0, 0], [0.5, 0, 0.5]]
+    np.testing.assert_allclose(ops.softmax(rows), expected, rtol=1e-6)
+    assert np.isnan(ops.softmax([0.0, np.nan])).all()
+
+
+@pytest.mark.parametrize("from_logits", [False, True])
+@pytest.mark.parametrize("op", ["binary_crossentropy", "categorical_crossentropy"])
+def test_crossentropy_of_certain_outputs(isa: str, op: str, from_logits: bool) -> None:
+    """Probabilities of exactly 0 and 1, and logits far away: finite, as Keras has it."""
+    output = np.array([[0, 1, 0], [1, 0, 0]], np.float32)
+    output = output * 2000 - 1000 if from_logits else output
+    for target in ([[0, 1, 0], [0, 0, 1]], [[1, 0, 0], [1, 0, 0]]):
+        value = getattr(ops, op)(target, output, from_logits)
+        assert_close(value, getattr(reference, op)(target, output, from_logits))
+        gradient = getattr(ops, op + "_backward")([1, 1], target, output, from_logits)
+        assert_close(gradient, getattr(reference, op + "_backward")([1, 1], target, output, from_logits))
+
+
+def test_small_losses_keep_their_digits(isa: str) -> None:
+    logits = np.array([[6.0], [12.0], [16.0]], np.float32)
+    value = ops.binary_crossentropy(np.ones((3, 1)), logits, from_logits=True)
+    np.testing.assert_allclose(value, np.log1p(np.exp(-logits[:, 0].astype(float))), rtol=1e-5)
+
+
+def test_max_pool2d_of_nan_and_ties(isa: str) -> None:
+    x = np.zeros((1, 4, 4, 20), np.float32)
+    x[0, 1, 0], x[0, 0, 3], x[0, 3, 3], x[0, 2:, :2] = np.nan, np.inf, np.nan, -np.inf
+    for arguments in [{}, {"pool_size": 3, "strides": 1, "padding": "same"}]:
+        np.testing.assert_array_equal(ops.max_pool2d(x, **arguments), reference.max_pool2d(x, **arguments))
+        dy = np.ones_like(ops.max_pool2d(x, **arguments))
+        expected = reference.max_pool2d_backward(dy, x, **arguments)
+        np.testing.assert_array_equal(ops.max_pool2d_backward(dy, x, **arguments), expected)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_products_carry_what_is_not_a_number(isa: str, bad: float) -> None:
+    x, kernel = np.ones((2, 5, 6, 3), np.float32), np.ones((2, 2, 3, 4), np.float32)
+    x[1, 2, 3, 1] = bad
+    np.testing.assert_array_equal(ops.conv2d(x, kernel), reference.conv2d(x, kernel))
+    np.testing.assert_array_equal(ops.dense(x, kernel[0, 0]), reference.dense(x, kernel[0, 0]))
+
+
+@pytest.mark.parametrize(("seed", "rate"), [(0, 0.5), (1, 0.0), (2**64 - 1, 0.1), (2**40, 0.9)])
+def test_dropout_is_the_documented_mask(isa: str, seed: int, rate: float) -> None:
+    x = np.ones((7, 11, 13))
+    np.testing.assert_allclose(ops.dropout(x, rate, seed), reference.dropout(x, rate, seed), rtol=1e-6)
+    assert ops.dropout(x, rate, seed).tobytes() == ops.dropout(x.reshape(-1), rate, seed).tobytes()

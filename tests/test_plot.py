@@ -1,0 +1,191 @@
+"""Figures: their structure, the wrong input they refuse, and that they leave matplotlib's settings alone."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from nncore import plot
+
+matplotlib = pytest.importorskip("matplotlib")
+
+HISTORY = {
+    "accuracy": [0.7, 0.85, 0.9],
+    "loss": [1.2, 0.6, 0.4],
+    "val_accuracy": [0.8, 0.88, 0.9],
+    "val_loss": [0.7, 0.5, 0.42],
+}
+RNG = np.random.default_rng(0)
+DIGITS = RNG.integers(0, 256, (12, 28, 28), np.uint8)
+WRONG = (0.8352941176470589, 0.3686274509803922, 0.0, 1.0)
+
+
+@pytest.fixture(autouse=True)
+def settings_stay() -> Iterator[None]:
+    before = matplotlib.rcParams.copy()  # dict() would choose a backend
+    yield
+    assert matplotlib.rcParams.copy() == before
+
+
+def render(figure: object) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")  # type: ignore[attr-defined]
+    return buffer.getvalue()
+
+
+def captions(figure: object) -> list[str]:
+    return [axes.get_title() for axes in figure.axes]  # type: ignore[attr-defined]
+
+
+def test_history() -> None:
+    figure = plot.history(HISTORY, title="Three epochs")
+    assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "accuracy"]
+    for axes, key in zip(figure.axes, ["loss", "accuracy"]):
+        assert axes.get_xlabel() == "epoch"
+        training, validation = axes.get_lines()
+        np.testing.assert_array_equal(training.get_xdata(), [1, 2, 3])
+        np.testing.assert_array_equal(training.get_ydata(), HISTORY[key])
+        np.testing.assert_array_equal(validation.get_ydata(), HISTORY[f"val_{key}"])
+        assert training.get_color() != validation.get_color()
+        assert training.get_linestyle() != validation.get_linestyle()
+        assert [text.get_text() for text in axes.get_legend().get_texts()] == ["training", "validation"]
+    assert figure.get_suptitle() == "Three epochs"
+    assert render(figure).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 7, 12, 100])
+def test_epoch_ticks_are_whole_numbers(epochs: int) -> None:
+    figure = plot.history({"loss": np.linspace(1, 0.1, epochs).tolist()})
+    render(figure)
+    (axes,) = figure.axes
+    low, high = axes.get_xlim()
+    ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
+    assert ticks
+    assert all(float(tick).is_integer() for tick in ticks)
+
+
+def test_history_object_that_went_on_later() -> None:
+    figure = plot.history(SimpleNamespace(history={"loss": [0.3, 0.2]}, epoch=[3, 4]))
+    np.testing.assert_array_equal(figure.axes[0].get_lines()[0].get_xdata(), [4, 5])
+
+
+def test_history_with_many_metrics_and_nan() -> None:
+    figure = plot.history(
+        {name: [1.0, float("nan"), 3.0] for name in ("loss", "mae", "mse", "accuracy", "auc")}
+    )
+    assert len(figure.axes) == 5
+    render(figure)
+
+
+def test_history_refuses() -> None:
+    with pytest.raises(ValueError, match="no epoch"):
+        plot.history({})
+    with pytest.raises(ValueError, match="no epoch"):
+        plot.history(SimpleNamespace(history={"loss": []}, epoch=[]))
+    with pytest.raises(TypeError, match="History or its dict is expected, got list"):
+        plot.history([0.1, 0.2])
+
+
+def test_images_with_labels_only() -> None:
+    labels = np.arange(12)
+    figure = plot.images(DIGITS, labels)
+    assert captions(figure) == [str(label) for label in labels]
+    for axes, digit in zip(figure.axes, DIGITS):
+        np.testing.assert_array_equal(axes.images[0].get_array(), digit)
+        assert axes.images[0].get_clim() == (0, 255)
+    render(figure)
+
+
+def test_wrong_predictions_are_marked() -> None:
+    labels = np.arange(12) % 10
+    probabilities = np.full((12, 10), 0.02)
+    probabilities[np.arange(12), labels] = 0.82
+    probabilities[5] = np.eye(10)[2]
+    figure = plot.images(DIGITS, labels, probabilities, title="Digits")
+    texts = captions(figure)
+    assert texts[0].strip() == "0  82 %"
+    assert texts[5] == "2  100 %\nnot 5"
+    marked = [i for i, axes in enumerate(figure.axes) if axes.spines["left"].get_edgecolor() == WRONG]
+    assert marked == [5]
+    assert figure.axes[5].title.get_color() != figure.axes[4].title.get_color()
+    render(figure)
+
+
+def test_class_names_one_hot_labels_and_text() -> None:
+    names = ("cat", "dog")
+    figure = plot.images(DIGITS[:2], np.eye(2), [0, 0], class_names=names)
+    assert [text.strip() for text in captions(figure)] == ["cat", "cat\nnot dog"]
+    assert captions(plot.images(DIGITS[:2], ["boot", "shirt"])) == ["boot", "shirt"]
+    assert [text.strip() for text in captions(plot.images(DIGITS[:2], predictions=[3, 4]))] == ["3", "4"]
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (1, 28, 28), (3, 28, 28, 1), (5, 16, 8, 3), (40, 4, 4)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, bool])
+def test_kinds_of_images(shape: tuple[int, ...], dtype: type) -> None:
+    x = (RNG.random(shape) * 200 - (50 if dtype == np.float32 else 0)).astype(dtype)
+    figure = plot.images(x)
+    assert len(figure.axes) == (1 if len(shape) == 2 else shape[0])
+    if len(figure.axes) < 10:
+        render(figure)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 10, 20, 25, 97])
+def test_grid(count: int) -> None:
+    figure = plot.images(np.zeros((count, 8, 8)))
+    grid = figure.axes[0].get_subplotspec().get_gridspec()
+    assert grid.ncols <= 10
+    assert grid.ncols * (grid.nrows - 1) < count <= grid.ncols * grid.nrows
+    assert plot.images(np.zeros((count, 8, 8)), columns=3).axes[
+        0
+    ].get_subplotspec().get_gridspec().ncols == min(3, count)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((np.zeros(5),), "x of shape"),
+        ((np.zeros((2, 8, 8, 4)),), "x of shape"),
+        ((np.zeros((0, 8, 8)),), "1 to 400 images"),
+        ((np.zeros((401, 2, 2)),), "pass a slice"),
+        ((np.array([["a", "b"]]),), "x of numbers"),
+        ((DIGITS, np.zeros(11)), r"labels of shape \(12,\)"),
+        ((DIGITS, None, np.zeros((3, 10))), r"predictions of shape \(12,\)"),
+    ],
+)
+def test_images_refuses(arguments: tuple, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        plot.images(*arguments)
+    with pytest.raises(ValueError, match="columns must be at least 1"):
+        plot.images(DIGITS, columns=0)
+
+
+def run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_no_window_and_no_pyplot() -> None:
+    code = "import sys, nncore.plot as p; p.history({'loss': [1]}); print('matplotlib.pyplot' in sys.modules)"
+    assert run(code) == "False"
+    shown = "import matplotlib; matplotlib.use('agg'); import matplotlib.pyplot as plt, nncore.plot as p; "
+    assert run(shown + "f = p.history({'loss': [1]}); print(plt.gcf() is f)") == "True"
+
+
+def test_without_matplotlib_the_extra_is_named() -> None:
+    code = """
+import sys
+sys.modules["matplotlib"] = None
+import nncore.plot
+try:
+    nncore.plot.images([[0.0]])
+except ImportError as error:
+    print(error)
+"""
+    assert run(code) == 'nncore.plot needs matplotlib: pip install "nncore[plot]"'

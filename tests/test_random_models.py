@@ -1,0 +1,226 @@
+"""Random stacks of layers: forward, loss, all gradients and an update against the reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+from reference_model import (
+    FLATTEN,
+    Spec,
+    activation,
+    assert_close,
+    conv2d,
+    dense,
+    loss_spec,
+    network,
+    of_layers,
+    pooling,
+)
+
+from nncore import _core, reference
+
+SMOOTH = ["linear", "elu", "sigmoid", "tanh", "softplus", "silu", "gelu", "gelu_tanh", "softmax"]
+ACTIVATIONS = [*SMOOTH, "relu", "leaky_relu"]
+LOSSES = {
+    "mean_squared_error": "linear",
+    "mean_absolute_error": "linear",
+    "binary_crossentropy": "sigmoid",
+    "categorical_crossentropy": "softmax",
+    "sparse_categorical_crossentropy": "softmax",
+}
+METRICS = {
+    "binary_crossentropy": "binary_accuracy",
+    "categorical_crossentropy": "categorical_accuracy",
+    "sparse_categorical_crossentropy": "sparse_categorical_accuracy",
+}
+pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
+paddings = st.sampled_from(["valid", "same"])
+
+
+@st.composite
+def layers_for(draw: st.DrawFn, shape: tuple[int, ...]) -> Spec:
+    """A layer that accepts samples of this shape."""
+    kinds = ["dense", "activation", "dropout", "rescaling", "reshape"]
+    if len(shape) == 3:
+        kinds += ["conv2d", "conv2d", "conv2d", "max_pooling2d", "max_pooling2d", "average_pooling2d"]
+        kinds += ["global_max_pooling2d", "global_average_pooling2d"]
+    if len(shape) > 1:
+        kinds += ["flatten"]
+    kind = draw(st.sampled_from(kinds))
+    if kind == "dense":
+        return dense(
+            draw(st.integers(1, 20)), draw(st.sampled_from(ACTIVATIONS)), use_bias=draw(st.booleans())
+        )
+    if kind == "activation":
+        return activation(draw(st.sampled_from(ACTIVATIONS)))
+    if kind == "dropout":
+        return kind, {"rate": draw(st.sampled_from([0.0, 0.2, 0.5]))}
+    if kind == "rescaling":
+        return kind, {"scale": draw(st.sampled_from([-1.0, 0.5, 2.0])), "offset": 0.25}
+    if kind == "reshape":
+        return kind, {"target_shape": draw(st.permutations(shape).map(tuple))}
+    if kind == "conv2d":
+        groups = draw(st.sampled_from([g for g in range(1, shape[2] + 1) if shape[2] % g == 0]))
+        return conv2d(
+            groups * draw(st.integers(1, max(1, 17 // groups))),
+            draw(pairs),
+            strides=draw(pairs),
+            padding=draw(paddings),
+            dilation_rate=draw(pairs),
+            groups=groups,
+            use_bias=draw(st.booleans()),
+            activation=draw(st.sampled_from(ACTIVATIONS)),
+        )
+    if kind.endswith("pooling2d") and kind.startswith("global"):
+        return kind, {"keepdims": draw(st.booleans())}
+    if kind.endswith("pooling2d"):
+        return pooling(kind, draw(pairs), draw(st.none() | pairs), draw(paddings))
+    return FLATTEN
+
+
+@st.composite
+def stacks(draw: st.DrawFn) -> tuple[tuple[int, ...], list[Spec], Spec]:
+    """(input shape, layers, loss) with an output that suits the loss."""
+    image = st.tuples(st.integers(1, 10), st.integers(1, 10), st.integers(1, 6))
+    shape: tuple[int, ...] = draw(st.one_of(image, image, st.tuples(st.integers(1, 40))))
+    start, layers = shape, []
+    for _ in range(draw(st.integers(0, 6))):
+        spec = draw(layers_for(shape))
+        try:
+            shape = _core.infer(spec, shape)[0]
+        except ValueError:  # a window that does not fit
+            continue
+        layers.append(spec)
+    if len(shape) == 3:
+        layers.append(FLATTEN)
+    loss = draw(st.sampled_from(list(LOSSES)))
+    from_logits = "crossentropy" in loss and draw(st.booleans())
+    last = "linear" if from_logits else LOSSES[loss]
+    units = draw(st.integers(1 if loss in ("mean_squared_error", "binary_crossentropy") else 2, 12))
+    if draw(st.booleans()):
+        layers.append(dense(units, last))
+    else:
+        layers += [dense(units), activation(last)]
+    smoothing = 0.1 if loss.startswith(("binary", "categorical")) and draw(st.booleans()) else 0.0
+    return start, layers, loss_spec(loss, from_logits, smoothing)
+
+
+OPTIMIZERS: list[Spec] = [
+    ("sgd", {"learning_rate": 0.1, "momentum": 0.0, "nesterov": False}),
+    ("sgd", {"learning_rate": 0.1, "momentum": 0.9, "nesterov": False}),
+    ("sgd", {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True}),
+    ("adam", {"learning_rate": 0.01, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}),
+]
+
+
+def make_target(rng: np.random.Generator, loss: str, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    if loss.startswith("sparse"):
+        return rng.integers(0, shape[-1], size=shape[:-1])
+    if loss.startswith("categorical"):
+        return np.eye(shape[-1], dtype=np.float32)[rng.integers(0, shape[-1], size=shape[:-1])]
+    if loss.startswith("binary"):
+        return rng.integers(0, 2, size=shape).astype(np.float32)
+    # far from most outputs: the rounding of a small difference would be larger than the tolerance
+    return (rng.choice([-3.0, 3.0], size=shape) + rng.normal(scale=0.3, size=shape)).astype(np.float32)
+
+
+def first_update(optimizer: Spec, w: np.ndarray[Any, Any], g: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    name, settings_ = optimizer
+    if name == "adam":
+        return reference.adam(w, g, np.zeros_like(w), np.zeros_like(w), 1, **settings_)[0]
+    return reference.sgd(w, g, None, **settings_)[0]
+
+
+@pytest.mark.usefixtures("threads")
+@settings(
+    max_examples=200,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    stack=stacks(),
+    samples=st.integers(1, 20),
+    weighted=st.booleans(),
+    fuse=st.booleans(),
+    isa=st.sampled_from(_core.available_isas()),
+    threads_=st.integers(1, 4),
+    optimizer=st.sampled_from(OPTIMIZERS),
+    seed=st.integers(0, 2**32),
+)
+def test_random_models(
+    stack: tuple[tuple[int, ...], list[Spec], Spec],
+    samples: int,
+    weighted: bool,
+    fuse: bool,
+    isa: str,
+    threads_: int,
+    optimizer: Spec,
+    seed: int,
+) -> None:
+    shape, layers, loss = stack
+    rng = np.random.default_rng(seed)
+    before = _core.isa()
+    _core.select_isa(isa)
+    _core.set_num_threads(threads_)
+    try:
+        net, model = network(shape, layers, rng, loss, optimizer, fuse=fuse)
+    finally:
+        _core.select_isa(before)
+    note(f"steps: {net.steps}")
+    net.seed = model.seed = seed
+    x = rng.normal(size=(samples, *shape)).astype(np.float32)
+    y = make_target(rng, loss[0], (samples, *net.output_shape))
+    weight = rng.uniform(0, 2, size=samples).astype(np.float32) if weighted else None
+    length = 1000  # of the longest sum, roughly, over all layers
+
+    expected = model.gradients(x, y, weight)
+    assert_close(net.forward(x, False), expected.output, length, name="output")
+    assert_close(net.gradients(x, y, weight), expected.loss, length, scale=1.0, name="loss")
+    gradients = of_layers(net, len(layers), "gradients")
+    # p - t carries the rounding of 1, however small it is
+    largest = max(0.05, *(np.abs(g).max() for layer in expected.gradients for g in layer))
+    for number, layer in enumerate(expected.gradients):
+        assert len(gradients[number]) == len(layer)
+        for actual, gradient in zip(gradients[number], layer):
+            assert_close(actual, gradient, length, scale=largest, name=f"gradient of layer {number}")
+
+    net.reset_metrics()
+    assert net.train(x, y, weight, None, 0, samples, samples, 60.0) == samples
+    assert net.iterations == 1
+    assert_close(net.metrics[0], expected.loss, length, scale=1.0, name="loss of the step")
+    for number, layer in enumerate(of_layers(net, len(layers), "parameters")):
+        for actual, w, g in zip(layer, model.parameters[number], gradients[number]):
+            assert_close(actual, first_update(optimizer, w, g), factor=40, name=f"layer {number}")
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(stack=stacks(), samples=st.integers(1, 20), batch=st.integers(1, 25), seed=st.integers(0, 2**32))
+def test_random_evaluations(
+    stack: tuple[tuple[int, ...], list[Spec], Spec], samples: int, batch: int, seed: int
+) -> None:
+    """The loss and the metrics of `test`, whatever the batches, and the rows of `predict`."""
+    shape, layers, loss = stack
+    rng = np.random.default_rng(seed)
+    metric = METRICS.get(loss[0], "mean_absolute_error")
+    net, model = network(shape, layers, rng, loss, None, (metric,))
+    x = rng.normal(size=(samples, *shape)).astype(np.float32)
+    y = make_target(rng, loss[0], (samples, *net.output_shape))
+    net.reset_metrics()
+    position = 0
+    while position < samples:
+        position = net.test(x, y, None, position, samples, batch, 60.0)
+    output = net.forward(x, False)
+    fused = model.with_loss_from_logits()
+    assert_close(net.metrics[0], fused.value(y, fused.forward(x)[-1]), 1000, scale=1.0, name="loss")
+    expected = getattr(reference, metric)(y, output).mean()
+    assert_close(net.metrics[1], expected, 1000, name=metric)
+    out = np.zeros_like(output)
+    position = 0
+    while position < samples:
+        position = net.predict(x, out, position, samples, 60.0)
+    assert_close(out, output)
