@@ -33,7 +33,7 @@ def test_first_network(capsys: pytest.CaptureFixture[str]) -> None:
     by_heart, accuracy = lesson("first_network").main(verbose=0)
     assert 0.5 < by_heart < 0.65
     assert accuracy > 0.96
-    assert "dense_1" in capsys.readouterr().out
+    assert "Dense" in capsys.readouterr().out
 
 
 def test_backprop_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
@@ -122,6 +122,6 @@ def _train_a_little(x: np.ndarray, y: np.ndarray, threads: int) -> list[np.ndarr
             Dense(10, activation="softmax"),
         ]
     )
-    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     history = model.fit(x, y, batch_size=32, epochs=2, verbose=0).history
     return [*model.get_weights(), np.array(history["loss"]), model.predict(x[:50])]

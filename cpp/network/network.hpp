@@ -104,7 +104,9 @@ class Network {
 
   void check_order(const Samples& s, std::size_t start, std::size_t stop) const;
   void require(bool present, const char* what) const;
-  int threads_for(const Samples& s) const;
+  int threads_for_training(const Samples& s) const;
+  int threads_for_inference(const Samples& s) const;
+  std::size_t inference_chunk(std::size_t batch) const;
   Objective::Result result_at(std::size_t first);
 
   Chunk chunk(std::size_t step, std::size_t first, std::size_t count, float* scratch);

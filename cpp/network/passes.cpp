@@ -43,7 +43,7 @@ std::size_t for_batches(const Samples& s, double seconds, int threads, Step step
 std::size_t chunk_size(std::size_t floats_per_sample, std::size_t batch) {
   constexpr std::size_t kCacheFloats = 192 * 1024, kMost = 32;
   const std::size_t size = std::clamp<std::size_t>(kCacheFloats / std::max<std::size_t>(1, floats_per_sample), 1, kMost);
-  const std::size_t chunks = (batch + size - 1) / size;
+  const std::size_t chunks = std::max<std::size_t>(1, (batch + size - 1) / size);
   return (batch + chunks - 1) / chunks;
 }
 
@@ -57,10 +57,18 @@ void run_pass(std::size_t tasks, std::size_t multiply_adds, Body body) {
 
 }  // namespace
 
-int Network::threads_for(const Samples& s) const {
+int Network::threads_for_training(const Samples& s) const {
   const std::size_t batch = std::min(s.batch_size, s.stop - s.start);
   return batch * sample_work_ * 2 < kTeamWork ? 1 : get_num_threads();
 }
+
+// There is nothing to share when a batch is one chunk.
+int Network::threads_for_inference(const Samples& s) const {
+  const std::size_t batch = std::min(s.batch_size, s.stop - s.start);
+  return batch * sample_work_ < kTeamWork || inference_chunk(batch) == batch ? 1 : get_num_threads();
+}
+
+std::size_t Network::inference_chunk(std::size_t batch) const { return chunk_size(2 * widest_, batch); }
 
 void Network::lay_out_arena(std::size_t batch) {
   if (batch <= arena_batch_) return;
@@ -248,7 +256,7 @@ void Network::add_metrics(const Samples& s, std::size_t count) {
 std::size_t Network::train(const Samples& samples, double seconds) {
   require(optimizer_ != nullptr, "an optimizer");
   require(objective_->has_loss(), "a loss");
-  return for_batches(samples, seconds, threads_for(samples), [&](std::size_t position, std::size_t count) {
+  return for_batches(samples, seconds, threads_for_training(samples), [&](std::size_t position, std::size_t count) {
     check_order(samples, position, position + count);
     sample_pass(samples, position, count, true, nullptr);
     parameter_pass(count, true);
@@ -260,7 +268,7 @@ std::size_t Network::train(const Samples& samples, double seconds) {
 double Network::gradients(const Samples& samples) {
   require(objective_->has_loss(), "a loss");
   const std::size_t count = samples.stop - samples.start;
-  with_team(threads_for(samples), [&] {
+  with_team(threads_for_training(samples), [&] {
     sample_pass(samples, samples.start, count, true, nullptr);
     parameter_pass(count, false);
   });
@@ -271,7 +279,7 @@ void Network::backward(float* dx, const float* dy, const Samples& samples) {
   const std::size_t count = samples.stop - samples.start;
   for (Boundary& b : boundaries_) b.needs_gradient = true;
   arena_batch_ = 0;
-  with_team(threads_for(samples), [&] {
+  with_team(threads_for_training(samples), [&] {
     sample_pass(samples, samples.start, count, false, dy);
     parameter_pass(count, false);
   });
@@ -296,7 +304,7 @@ const float* Network::infer_chunk(const Samples& s, std::size_t position, std::s
 }
 
 void Network::test_pass(const Samples& s, std::size_t start, std::size_t count) {
-  const std::size_t size = chunk_size(2 * widest_, count), chunks = (count + size - 1) / size;
+  const std::size_t size = inference_chunk(count), chunks = (count + size - 1) / size;
   read_targets(s, start, count);
   lay_out_scratch(team_size(), 2 * aligned(widest_ * size) + layer_scratch_);
   run_pass(chunks, count * sample_work_, [&](std::size_t task, int worker) {
@@ -311,7 +319,7 @@ void Network::test_pass(const Samples& s, std::size_t start, std::size_t count) 
 
 std::size_t Network::test(const Samples& samples, double seconds) {
   require(objective_->has_loss() || objective_->metric_count() > 0, "a loss");
-  return for_batches(samples, seconds, threads_for(samples), [&](std::size_t position, std::size_t count) {
+  return for_batches(samples, seconds, threads_for_inference(samples), [&](std::size_t position, std::size_t count) {
     test_pass(samples, position, count);
     add_metrics(samples, count);
   });
@@ -319,8 +327,8 @@ std::size_t Network::test(const Samples& samples, double seconds) {
 
 std::size_t Network::predict(float* out, const Samples& samples, double seconds) {
   const std::size_t outputs = size_of(output_);
-  return for_batches(samples, seconds, threads_for(samples), [&](std::size_t position, std::size_t count) {
-    const std::size_t size = chunk_size(2 * widest_, count), chunks = (count + size - 1) / size;
+  return for_batches(samples, seconds, threads_for_inference(samples), [&](std::size_t position, std::size_t count) {
+    const std::size_t size = inference_chunk(count), chunks = (count + size - 1) / size;
     lay_out_scratch(team_size(), 2 * aligned(widest_ * size) + layer_scratch_);
     run_pass(chunks, count * sample_work_, [&](std::size_t task, int worker) {
       const std::size_t first = task * size, n = std::min(size, count - first);
@@ -342,7 +350,7 @@ void Network::forward(float* out, const Samples& samples, bool training) {
     return;
   }
   const std::size_t count = samples.stop - samples.start, outputs = size_of(output_);
-  with_team(threads_for(samples), [&] { sample_pass(samples, samples.start, count, false, nullptr); });
+  with_team(threads_for_training(samples), [&] { sample_pass(samples, samples.start, count, false, nullptr); });
   const float* y = arena_.data() + boundaries_.back().value;
   if (const ActivationFunction& last = objective_->activation(); last.is_linear())
     std::copy_n(y, count * outputs, out);

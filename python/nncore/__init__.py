@@ -5,8 +5,8 @@
 >>> model.predict([[0.1, 0.2, 0.3, 0.4]]).shape
 (1, 3)
 
-Modules: layers, models, activations, initializers, losses, metrics, optimizers, callbacks, utils; ops and reference
-(the kernels as functions, and their specification in NumPy); datasets; plot.
+Modules: layers, models, activations, initializers, losses, metrics, optimizers, callbacks, utils; ops and
+reference (the kernels as functions, and their specification in NumPy); datasets; plot.
 
 Environment: NNCORE_ISA, NNCORE_NUM_THREADS (else OMP_NUM_THREADS), NNCORE_DATA_DIR.
 """

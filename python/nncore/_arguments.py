@@ -38,7 +38,7 @@ def integer(owner: str, name: str, value: object, low: int = 1, high: int = _MOS
     """A whole number from low to high; NumPy's integers too, bool and float not."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(f"[{owner}] {name} must be an integer, got {value!r}")
-    number = operator.index(value)  # type: ignore[arg-type]
+    number = operator.index(value)
     if not low <= number <= high:
         bound = f"at least {low}" if number < low else f"at most {high}"
         raise ValueError(f"[{owner}] {name} must be {bound}, got {number}")
@@ -57,7 +57,9 @@ def number(
         raise TypeError(f"[{owner}] {name} must be a number, got {value!r}") from None
     if not math.isfinite(real) or not low <= real <= high or (below and real >= high):
         unbounded = low == -math.inf and high == math.inf
-        limits = "finite" if unbounded else f"in [{low:g}, {high:g}{')' if below or high == math.inf else ']'}"
+        limits = (
+            "finite" if unbounded else f"in [{low:g}, {high:g}{')' if below or high == math.inf else ']'}"
+        )
         raise ValueError(f"[{owner}] {name} must be {limits}, got {real:g}")
     return real
 
@@ -94,7 +96,9 @@ def shape(owner: str, name: str, value: object, batch_axis: bool = False) -> tup
             raise ValueError(f"[{owner}] {name} must begin with the batch axis, got ()")
         sizes = sizes[1:]
     if any(size is None for size in sizes):
-        raise ValueError(f"[{owner}] {name} must have known sizes (None stands for the batch only), got {value!r}")
+        raise ValueError(
+            f"[{owner}] {name} must have known sizes (None stands for the batch only), got {value!r}"
+        )
     return tuple(integer(owner, name, size) for size in sizes)
 
 
@@ -127,7 +131,7 @@ def only(owner: str, name: str, value: object, default: object) -> None:
 
 
 class Settings:
-    """Base of objects whose `_settings` are given once, to the constructor: the compiled network has copies."""
+    """Base of objects whose `_settings` are fixed once given: the compiled network has copies."""
 
     _settings: ClassVar[tuple[str, ...]] = ()
 

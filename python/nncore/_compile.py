@@ -17,7 +17,7 @@ _ACCURACY = ("accuracy", "acc")
 
 @dataclass(frozen=True)
 class Settings:
-    """Checked and complete. A metric is a string where it means what the outputs make of it ("accuracy", "acc")."""
+    """Checked and complete. A metric is a string ("accuracy", "acc") if outputs decide what it is."""
 
     optimizer: Optimizer
     loss: Loss | None
@@ -27,7 +27,7 @@ class Settings:
     given_loss: Any  # as the user said it
 
     def names(self) -> list[str]:
-        """Keys in logs, in the core's order: the loss, metrics, weighted metrics; repeated names get a number."""
+        """Keys in logs, in the core's order: loss, metrics, weighted metrics. Repeated names get a number."""
         keys, seen = ["loss"], {"loss": 1}
         for group, prefix in ((self.metrics, ""), (self.weighted_metrics, "weighted_")):
             for metric in group:
@@ -42,20 +42,24 @@ class Settings:
     def directions(self) -> dict[str, str]:
         """Whether a smaller ("min") or larger ("max") value of each key is better."""
         both = (*self.metrics, *self.weighted_metrics)
-        return dict(zip(self.names(), ["min", *("max" if isinstance(m, str) else m._direction for m in both)]))
+        return dict(
+            zip(self.names(), ["min", *("max" if isinstance(m, str) else m._direction for m in both)])
+        )
 
     def apply(self, network: _core.Network, owner: str, layers: Sequence[str]) -> None:
-        """Compiles the network. ValueError, and nothing is changed, if outputs, loss and metrics do not go together."""
+        """Compiles the network. ValueError, and no change, if outputs, loss and metrics do not fit."""
         spec = self.loss._spec() if self.loss is not None else None
-        resolved = [self._resolved(group, network.output_shape) for group in (self.metrics, self.weighted_metrics)]
+        plain, weighted = (
+            self._resolved(group, network.output_shape) for group in (self.metrics, self.weighted_metrics)
+        )
         trainable = [name not in self.frozen for name in layers]
         try:
-            network.compile(spec, *resolved, self.optimizer._spec(), trainable)
+            network.compile(spec, plain, weighted, self.optimizer._spec(), trainable)
         except ValueError as error:
             raise ValueError(f"[{owner}] {error}") from None
 
     def _resolved(self, group: Sequence[Metric | str], output: tuple[int, ...]) -> list[str]:
-        """Accuracy goes by the outputs and targets, as in Keras: one output, class numbers, or one-hot rows."""
+        """Accuracy is what outputs and targets make of it: one output, class numbers, or one-hot rows."""
         if output and output[-1] > 1:
             sparse = isinstance(self.loss, losses.SparseCategoricalCrossentropy)
             accuracy = "sparse_categorical_accuracy" if sparse else "categorical_accuracy"
@@ -101,7 +105,7 @@ def settings(
     """The arguments of `compile`, checked."""
     if loss_weights is not None:
         raise ValueError(
-            f"[{owner}] loss_weights={loss_weights!r} is not available yet (metrics come after it: use metrics=...)"
+            f"[{owner}] loss_weights={loss_weights!r} is not available yet (did you mean metrics=...?)"
         )
     if boolean(owner, "run_eagerly", run_eagerly):
         raise ValueError(f"[{owner}] run_eagerly=True is not available: networks are always compiled")

@@ -45,7 +45,9 @@ def as_array(owner: str, name: str, value: object) -> Array:
 def _converted(owner: str, name: str, value: object) -> Array:
     if isinstance(value, np.ma.MaskedArray):
         if np.ma.is_masked(value):
-            raise TypeError(f"[{owner}] {name} has masked values: fill them first, e.g. with {name}.filled(0)")
+            raise TypeError(
+                f"[{owner}] {name} has masked values: fill them first, e.g. with {name}.filled(0)"
+            )
         return np.asarray(value.data)
     if isinstance(value, np.ndarray):
         return value if type(value) in (np.ndarray, np.memmap) else np.asarray(value)
@@ -55,7 +57,7 @@ def _converted(owner: str, name: str, value: object) -> Array:
         if hasattr(value, "to_numpy"):
             return _from_table(owner, name, value)
         if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
-            return np.from_dlpack(value)  # type: ignore[arg-type]
+            return np.from_dlpack(value)
         return np.asarray(value)
     except ValueError as error:
         if "inhomogeneous" in str(error):
@@ -70,9 +72,11 @@ def _from_table(owner: str, name: str, value: Any) -> Array:
     array = np.asarray(value.to_numpy())
     if array.dtype.kind != "O":
         return array
-    types = getattr(value, "dtypes", None)
+    types: Any = getattr(value, "dtypes", None)
     columns = types.items() if hasattr(types, "items") else [(getattr(value, "name", name), types)]
-    wrong = [f"{column!r} ({dtype})" for column, dtype in columns if getattr(dtype, "kind", "O") not in "biuf"]
+    wrong = [
+        f"{column!r} ({dtype})" for column, dtype in columns if getattr(dtype, "kind", "O") not in "biuf"
+    ]
     if wrong:
         raise TypeError(
             f"[{owner}] {name} must hold real numbers; not numbers are: {', '.join(wrong[:5])}. "
@@ -89,7 +93,14 @@ def _short(value: object) -> str:
 def _described(value: object, array: Array) -> str:
     if hasattr(value, "toarray"):
         return f"a sparse {type(value).__name__}: convert it with .toarray()"
-    kinds = {"O": "objects", "U": "text", "S": "bytes", "c": "complex numbers", "M": "dates", "m": "time spans"}
+    kinds = {
+        "O": "objects",
+        "U": "text",
+        "S": "bytes",
+        "c": "complex numbers",
+        "M": "dates",
+        "m": "time spans",
+    }
     kind = kinds.get(array.dtype.kind, "records")
     if array.dtype.kind == "O" and array.ndim == 0:
         return _short(value)
@@ -97,7 +108,7 @@ def _described(value: object, array: Array) -> str:
 
 
 def fit_rank(array: Array, sample: tuple[int, ...]) -> Array:
-    """An axis of length 1 at the end may be left out or be one too many, as in Keras. `sample`: shape expected."""
+    """An axis of length 1 at the end may be left out or be one too many. `sample`: the shape expected."""
     if array.ndim == len(sample) and sample and sample[-1] == 1 and array.shape[1:] == sample[:-1]:
         return array[..., np.newaxis]
     if array.ndim == len(sample) + 2 and array.shape[-1] == 1 and array.shape[1:-1] == sample:
@@ -110,7 +121,8 @@ def sample_weights(owner: str, value: object, samples: int) -> NDArray[np.float3
     array = as_array(owner, "sample_weight", value)
     if array.shape not in ((samples,), (samples, 1)):
         raise ValueError(
-            f"[{owner}] sample_weight must have one value for each of the {samples} samples, got shape {array.shape}"
+            f"[{owner}] sample_weight must have one value for each of the {samples} samples, "
+            f"got shape {array.shape}"
         )
     return np.ascontiguousarray(array.reshape(samples), dtype=np.float32)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,20 +27,25 @@ class Data(NamedTuple):
 Work = Callable[[Data, "NDArray[np.int64] | None", int, int, int, float], int]
 
 
-class Feed(Protocol):
+class Feed:
+    """Data in passes: call `start`, then `advance` until `done`."""
+
     steps: int | None  # of a pass, if known
 
     def start(self, epoch: int) -> None:
         """Begins a pass."""
+        raise NotImplementedError
 
     def done(self) -> bool:
         """Whether the pass is at its end."""
+        raise NotImplementedError
 
     def advance(self, work: Work, each: bool) -> int:
         """One slice of work, or one step with `each`: the number of steps made. Not after the end."""
+        raise NotImplementedError
 
 
-class Rows:
+class Rows(Feed):
     """Arrays, cut into batches.
 
     With `limit`, a pass has so many steps; with `resume` the next pass goes on where the last one stopped.
@@ -54,7 +59,13 @@ class Rows:
         order: Callable[[int], NDArray[np.int64]] | None = None,
         resume: bool = False,
     ) -> None:
-        self._data, self._batch, self._limit, self._make_order, self._resume = data, batch_size, limit, order, resume
+        self._data, self._batch, self._limit, self._make_order, self._resume = (
+            data,
+            batch_size,
+            limit,
+            order,
+            resume,
+        )
         self._rows = len(data.x)
         self._at = self._stop = self._rows
         self._order: NDArray[np.int64] | None = None
@@ -80,11 +91,11 @@ class Rows:
         return -(-(self._at - before) // self._batch)
 
 
-class Batches:
+class Batches(Feed):
     """What an iterator yields, each item a batch. `adapt` makes it into arrays and checks it.
 
-    What can be iterated again starts anew in each pass, or with `resume` when it has ended. An iterator goes on
-    where it was.
+    What can be iterated again starts anew in each pass, or with `resume` when it has ended. An iterator goes
+    on where it was.
     """
 
     def __init__(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,10 +10,14 @@ from numpy.typing import ArrayLike
 from . import _data
 from ._arguments import boolean, integer
 from ._feeds import SLICE, Batches, Data
+from ._inputs import BATCH
 from ._progress import Progress, style
 from ._stack import Floats
-from ._training import BATCH, Callbacks, Trainable
+from ._training import Callbacks, Trainable
 from .callbacks import CallbackList
+
+if TYPE_CHECKING:
+    from .models import Sequential
 
 
 def _inputs(x: _data.Array) -> Data:
@@ -24,7 +28,7 @@ class Predictive(Trainable):
     """Layers that can be trained and asked. See `nncore.Sequential`."""
 
     def __call__(self, x: ArrayLike, training: bool = False) -> Floats:
-        """Outputs (n, ...) of inputs (n, ...). With `training`, dropout is at work; weights stay as they are."""
+        """Outputs (n, ...) of inputs (n, ...). With `training`, dropout is at work; weights stay."""
         training = boolean(self.name, "training", training)
         array = self._x(x)
         return self._ready(_inputs(array), compiled=False).forward(array, training)
@@ -47,8 +51,8 @@ class Predictive(Trainable):
 
         Args:
             x: as `fit`; of an iterator's batches only x is used.
-            batch_size: samples between two calls of callbacks for batches, and in one of `steps`; default 32. It has no
-                influence on the result.
+            batch_size: samples between two calls of callbacks for batches, and in one of `steps`; default
+                32. It has no influence on the result.
             verbose: default 0; else as `fit`.
             steps: number of batches, if not all data.
             callbacks: as `fit`.
@@ -60,7 +64,7 @@ class Predictive(Trainable):
             ValueError, TypeError: as `fit`, but the model need not be compiled.
         """
         owner = self.name
-        look, called = style(owner, verbose), CallbackList(owner, callbacks, self)
+        look, called = style(owner, verbose), CallbackList(owner, callbacks, cast("Sequential", self))
         size = None if batch_size is None else integer(owner, "batch_size", batch_size)
         limit = None if steps is None else integer(owner, "steps", steps)
         if _data.is_batches(x):

@@ -23,7 +23,7 @@ def _interactive() -> bool:
 
 
 def style(owner: str, verbose: object) -> int:
-    """0 for silence, 1 for a bar, 2 for a line: what a `verbose` of 0, 1, 2, "auto" or a bool comes to here."""
+    """0 for silence, 1 for a bar, 2 for a line: what a `verbose` (0, 1, 2, "auto", bool) comes to here."""
     if verbose == "auto":
         verbose = 1
     if isinstance(verbose, bool):

@@ -1,14 +1,13 @@
 """Model files: one safetensors file, its metadata a JSON text of settings. Nothing in it is ever executed.
 
-Tensors, all float32: "dense/kernel" and so on, and "optimizer/velocity/dense/kernel" for the optimizer's moments.
-Whatever a file says is checked before memory is taken for it.
+Tensors, all float32: "dense/kernel" and so on, and "optimizer/velocity/dense/kernel" for the optimizer's
+moments. Whatever a file says is checked before memory is taken for it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import struct
 import tempfile
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 from . import _compile, losses, metrics, optimizers
 from . import layers as _layers
 from ._arguments import integer, shape, text
-from .layers._layer import Layer, Place
+from .layers._layer import Layer, Place, write_all
 
 if TYPE_CHECKING:
     from .models import Sequential
@@ -66,7 +65,9 @@ def to_bytes(model: Sequential, weights_only: bool) -> bytes:
 
     network = model._network
     if network is None and any(layer.weights for layer in model.layers):
-        raise ValueError(f"[{model.name}] is not built, but some of its layers are: call build(input_shape) first")
+        raise ValueError(
+            f"[{model.name}] is not built, but some of its layers are: call build(input_shape) first"
+        )
     places = model._flat_places() if network is not None else []
     settings: dict[str, Any] = {
         "version": _VERSION,
@@ -130,7 +131,15 @@ def _errors_name(where: str) -> Iterator[None]:
 
     try:
         yield
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, SafetensorError) as error:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+        SafetensorError,
+    ) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error) or type(error).__name__
         raise ValueError(f"{where} is not a usable model file of nncore: {what}") from error
 
@@ -159,7 +168,7 @@ def _content(data: bytes) -> Content:
     if settings["version"] != _VERSION:
         raise ValueError(f"its version is {settings['version']!r}, and this nncore knows {_VERSION}")
     tensors: dict[str, Floats] = {}
-    for name, tensor in deserialize(data):
+    for name, tensor in deserialize(data):  # type: ignore[no-untyped-call]
         if tensor["dtype"] != "F32":
             raise ValueError(f"the tensor {name!r} is of {tensor['dtype']}, not F32")
         tensors[name] = np.frombuffer(tensor["data"], "<f4").astype(np.float32).reshape(tensor["shape"])
@@ -245,14 +254,13 @@ def _restore_compile(model: Sequential, saved: Mapping[str, Any], tensors: dict[
     iterations = integer("file", "iterations", saved["iterations"], low=0, high=2**62)
     network = model._network
     model._settings.optimizer._bind(model, network)
-    if network is None or not any(name.startswith("optimizer/") for name in tensors) and not iterations:
+    if network is None or (not any(name.startswith("optimizer/") for name in tensors) and not iterations):
         return
     model._settings.apply(network, "file", [layer.name for layer in model.layers])
     places = model._flat_places()
     for moment in network.buffers[2:]:
         parts = [_take(tensors, f"optimizer/{moment}/{name}", place.shape) for name, place in places]
-        if parts:
-            network.write(moment, np.concatenate([part.reshape(-1) for part in parts]))
+        write_all(network, moment, parts)
     network.iterations = iterations
     model._compiled = network
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _core, _names, _random
 from ._arguments import boolean, integer, shape
 from .layers import InputLayer, Layer, Variable
-from .layers._layer import Place, Shape, _checked_values
+from .layers._layer import Place, Shape, _checked_values, write_all
 
 Floats = NDArray[np.float32]
 
@@ -21,7 +22,9 @@ Floats = NDArray[np.float32]
 class Stack:
     """Layers one after another. Built as soon as the shape of a sample is known."""
 
-    def __init__(self, layers: Sequence[Layer] | None = None, trainable: bool = True, name: str | None = None) -> None:
+    def __init__(
+        self, layers: Sequence[Layer] | None = None, trainable: bool = True, name: str | None = None
+    ) -> None:
         owner = type(self).__name__
         trainable = boolean(owner, "trainable", trainable)
         self._name = _names.automatic(owner) if name is None else _names.checked(owner, name)
@@ -60,22 +63,25 @@ class Stack:
         """Whether the shapes are known and the weights exist."""
         return self._network is not None
 
-    def _append(self, layer: Layer) -> None:
-        if not isinstance(layer, Layer):
-            hint = f"an instance is needed: {layer.__name__}(...)" if isinstance(layer, type) else f"got {layer!r}"
+    def _append(self, item: object) -> None:
+        if not isinstance(item, Layer):
+            hint = f"an instance is needed: {item.__name__}()" if isinstance(item, type) else f"got {item!r}"
             raise TypeError(f"[{self.name}] only layers can be added to a model, {hint}")
+        layer = item
         if isinstance(layer, InputLayer):
             if self._layers or self._sample is not None:
                 raise ValueError(f"[{self.name}] an Input can only be the first item of a model")
             self._sample = layer.shape
             return
         if any(other is layer for other in self._layers):
-            raise ValueError(f"[{self.name}] the layer {layer.name!r} is in the model already: sharing is not available")
-        owner = layer._model and layer._model()
+            raise ValueError(
+                f"[{self.name}] the layer {layer.name!r} is in the model already, and cannot be twice"
+            )
+        owner = layer._model() if layer._model else None
         if owner is not None:
             raise ValueError(
-                f"[{self.name}] the layer {layer.name!r} belongs to the model {owner.name!r}, and a layer can be in "
-                "one model only: make a new layer, and copy weights by get_weights and set_weights"
+                f"[{self.name}] the layer {layer.name!r} belongs to the model {owner.name!r}, and can be "
+                "in one only: make a new layer, and copy weights by get_weights and set_weights"
             )
         if any(other.name == layer.name for other in self._layers):
             raise ValueError(f"[{self.name}] there is a layer {layer.name!r} already: names must differ")
@@ -87,8 +93,8 @@ class Stack:
 
         Raises:
             TypeError: it is not a layer.
-            ValueError: it does not take the shape before it, belongs to another model, or its name is used already.
-                The model is as before then.
+            ValueError: it does not take the shape before it, belongs to another model, or its name is used
+                already. The model is as before then.
         """
         before = list(self._layers), self._sample
         try:
@@ -130,7 +136,9 @@ class Stack:
         for layer in self._layers:
             if layer.name == name:
                 return layer
-        raise ValueError(f"[{self.name}] there is no layer {name!r}: there are {[x.name for x in self._layers]}")
+        raise ValueError(
+            f"[{self.name}] there is no layer {name!r}: there are {[x.name for x in self._layers]}"
+        )
 
     # ---- building
 
@@ -138,11 +146,12 @@ class Stack:
         """Makes the weights for inputs of a shape.
 
         Args:
-            input_shape: with the batch axis, which may be None: ``(None, 28, 28, 1)``. Not needed if the first layer
-                says it.
+            input_shape: with the batch axis, which may be None: ``(None, 28, 28, 1)``. Not needed if the
+                first layer says it.
 
         Raises:
-            ValueError: there are no layers, a layer does not take the shape before it, or another shape is fixed.
+            ValueError: there are no layers, a layer does not take the shape before it, or another shape is
+                fixed.
         """
         given = None if input_shape is None else shape(self.name, "input_shape", input_shape, batch_axis=True)
         known = self._known_sample()
@@ -164,7 +173,7 @@ class Stack:
             self._adopt(*self._candidate(sample))
 
     def _candidate(self, sample: Shape | None) -> tuple[_core.Network, list[tuple[Shape, Shape]]]:
-        """A network of the layers with their weights, not yet the model's, and the shapes around each layer."""
+        """A network of the layers, not yet the model's, with its weights; the shapes around each layer."""
         if not self._layers:
             raise ValueError(f"[{self.name}] has no layers: add some first")
         assert sample is not None
@@ -176,9 +185,7 @@ class Stack:
         for number, layer in enumerate(self._layers):
             after, parameters = layer._infer(at)
             if layer._shapes is None:
-                values += layer._initial(
-                    parameters, lambda i, number=number: _random.of_parameter(seed, number, i)
-                )  # fmt: skip
+                values += layer._initial(parameters, partial(_random.of_parameter, seed, number))
             elif layer._shapes[0] != at:
                 raise ValueError(f"[{layer.name}] is built for samples of shape {layer._shapes[0]}, got {at}")
             else:
@@ -187,8 +194,7 @@ class Stack:
             at = after
         network = _core.Network(sample, [layer._spec() for layer in self._layers])
         network.seed = seed
-        if values:
-            network.write("parameters", np.concatenate([v.reshape(-1) for v in values]))
+        write_all(network, "parameters", values)
         return network, shapes
 
     def _adopt(self, network: _core.Network, shapes: list[tuple[Shape, Shape]]) -> None:
@@ -202,8 +208,8 @@ class Stack:
     def _built_network(self) -> _core.Network:
         if self._network is None:
             raise ValueError(
-                f"[{self.name}] is not built, so it has no weights: give it an Input, call build(input_shape), or "
-                "train or predict first"
+                f"[{self.name}] is not built, so it has no weights: give it an Input, call "
+                "build(input_shape), or train or predict first"
             )
         return self._network
 
@@ -241,7 +247,7 @@ class Stack:
 
     @property
     def trainable(self) -> bool:
-        """Whether any layer is trainable. Setting it sets all layers; it takes effect in the next ``compile``."""
+        """Whether any layer is trainable. Setting it sets all layers, for the next ``compile``."""
         return any(layer.trainable for layer in self._layers) or not self._layers
 
     @trainable.setter
@@ -298,14 +304,13 @@ class Stack:
         if len(weights) != len(places):
             raise ValueError(f"[{self.name}] expected {len(places)} weights, got {len(weights)}")
         values = [
-            _checked_values(f"{name}/{place.name}", w, place.shape).reshape(-1)
+            _checked_values(f"{name}/{place.name}", w, place.shape)
             for w, (name, place) in zip(weights, places)
         ]
-        if values:
-            network.write("parameters", np.concatenate(values))
+        write_all(network, "parameters", values)
 
     def _flat_places(self) -> list[tuple[str, Place]]:
-        """"dense/kernel" and so on, with the place in the flat buffers, in order."""
+        """ "dense/kernel" and so on, with the place in the flat buffers, in order."""
         return [(f"{layer.name}/{place.name}", place) for layer in self._layers for place in layer._places]
 
     def __repr__(self) -> str:
@@ -313,7 +318,9 @@ class Stack:
 
     # ---- summary
 
-    def summary(self, line_length: int | None = None, print_fn: Any = None, show_trainable: bool = False) -> None:
+    def summary(
+        self, line_length: int | None = None, print_fn: Any = None, show_trainable: bool = False
+    ) -> None:
         """Prints a table of the layers, the shapes of their outputs and the numbers of their parameters.
 
         Args:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import textwrap
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._stack import Stack
     from .layers import Layer
 
+_TRAINABLE = 9  # width of the column of that name
 _COUNTERS = 12  # bytes of the two scalars among an optimizer's numbers: step (int64) and learning rate
 
 
@@ -36,10 +38,11 @@ def summary(model: Stack, line_length: int | None, show_trainable: bool) -> str:
         line_length = max(24, min(88 + 12 * show_trainable, shutil.get_terminal_size().columns - 4))
     ends = [0.45, 0.80, 1.0]
     headers, align = ["Layer (type)", "Output Shape", "Param #"], ["<", "<", ">"]
+    room = line_length - 4 - (_TRAINABLE + 3) * show_trainable  # without bars
+    edges = [0, *(int(end * room) for end in ends)]
+    widths = [max(4, right - left - 2) for left, right in pairwise(edges)]
     if show_trainable:
-        ends, headers, align = [*(0.9 * end for end in ends), 1.0], [*headers, "Trainable"], [*align, "^"]
-    edges = [0, *(int(end * line_length) for end in ends)]
-    widths = [max(4, right - left - 3) for left, right in zip(edges, edges[1:])]
+        widths, headers, align = [*widths, _TRAINABLE], [*headers, "Trainable"], [*align, "^"]
 
     def line(left: str, fill: str, between: str, right: str) -> str:
         return left + between.join(fill * (width + 2) for width in widths) + right
@@ -49,7 +52,8 @@ def summary(model: Stack, line_length: int | None, show_trainable: bool) -> str:
         return [
             bar
             + bar.join(
-                f" {cell[i] if i < len(cell) else '':{a}{width}} " for cell, width, a in zip(cells, widths, align)
+                f" {cell[i] if i < len(cell) else '':{a}{width}} "
+                for cell, width, a in zip(cells, widths, align)
             )
             + bar
             for i in range(max(map(len, cells)))

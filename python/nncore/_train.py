@@ -50,7 +50,8 @@ def run(data: str, epochs: int | None, batch_size: int, seed: int, out: Path) ->
         x_train[..., None], y_train, batch_size, epochs, validation_data=(x_test[..., None], y_test)
     )
     seconds = time.perf_counter() - started
-    loss, accuracy = model.evaluate(x_test[..., None], y_test, verbose=0)
+    values = model.evaluate(x_test[..., None], y_test, verbose=0, return_dict=True)
+    loss, accuracy = values["loss"], values["accuracy"]
     print(f"Test accuracy {100 * accuracy:.2f} %, loss {loss:.4f}, after {seconds:.1f} seconds of training.")
     model.save(out / "model.safetensors")
     figures = _figures(history, x_test, y_test, model.predict(x_test[..., None]))

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _compile, _core, _data, _random
-from ._arguments import boolean, integer, number
-from ._data import Array
-from ._feeds import SLICE, Batches, Data, Feed, Rows, Work
+from . import _compile, _core
+from ._arguments import boolean, integer
+from ._feeds import SLICE, Data, Feed, Work
+from ._inputs import Fed
 from ._progress import Progress
-from ._stack import Stack
 from .callbacks import Callback, CallbackList, History, Logs
 from .losses import Loss
 from .metrics import Metric
 from .optimizers import Optimizer
 
-BATCH = 32
 Callbacks = Callback | Sequence[Callback] | None
-Values = float | list[float]
 
 
-class Trainable(Stack):
+class Trainable(Fed):
     """Layers that can be trained. See `nncore.Sequential`."""
 
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
@@ -52,15 +49,15 @@ class Trainable(Stack):
         """Sets what the model is trained for, and how. Weights stay; an optimizer's moments start at zero.
 
         Args:
-            optimizer: "adam", "sgd", or an instance of `nncore.optimizers`. Keras' default, "rmsprop", is not available
-                yet, so this must be given.
+            optimizer: "adam", "sgd", or an instance of `nncore.optimizers`. Keras' default, "rmsprop", is
+                not available yet, so this must be given.
             loss: name, instance or function of `nncore.losses`. Without one the model can only predict.
             loss_weights: None; others are not available yet.
             metrics: list of names, instances or functions of `nncore.metrics`. "accuracy" becomes the binary,
                 categorical or sparse one by outputs and targets.
             weighted_metrics: as metrics, but means weighted by sample_weight and class_weight.
-            run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: as in Keras by default. They have no meaning
-                here.
+            run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: as in Keras by default. They have
+                no meaning here.
 
         Raises:
             ValueError: an unknown name, or outputs, loss and metrics that do not go together. The model is as
@@ -86,7 +83,7 @@ class Trainable(Stack):
 
     @property
     def optimizer(self) -> Optimizer | None:
-        """The optimizer; None before ``compile``. ``model.optimizer.learning_rate = 1e-4`` works at any time."""
+        """The optimizer; None before ``compile``. Its learning_rate can be set at any time."""
         return self._settings.optimizer if self._settings else None
 
     @property
@@ -114,8 +111,6 @@ class Trainable(Stack):
         trained = {place.name for place in self.trainable_weights}
         return moments * self._count(self.trainable_weights) + 2 if trained else 2
 
-    # ---- from data to arrays
-
     def _ready(self, *data: Data, compiled: bool = True) -> _core.Network:
         """The network after all data are checked, built by the first of them and compiled if need be."""
         network, shapes = self._network, None
@@ -133,41 +128,12 @@ class Trainable(Stack):
             self._compiled = network
         return network
 
-    def _x(self, x: object) -> Array:
-        array = _data.as_array(self.name, "x", x)
-        sample = self._known_sample()
-        if sample is None:
-            return array
-        if isinstance(x, (list, tuple)) and len(x) == 1 and array.ndim == len(sample) + 2:
-            array = array[0]  # [x], as for a model with a list of inputs
-        return _data.fit_rank(array, sample)
-
-    def _data(self, x: object, y: object, sample_weight: object, class_weight: object = None) -> Data:
-        """Arrays for training or evaluation."""
-        array = self._x(x)
-        if y is None:
-            raise ValueError(f"[{self.name}] y must be given")
-        targets = _data.as_array(self.name, "y", y)
-        if len(array) == 0:
-            raise ValueError(f"[{self.name}] x has no samples: its shape is {array.shape}")
-        if len(targets) != len(array):
-            raise ValueError(
-                f"[{self.name}] x and y must have the same number of samples, got {len(array)} and {len(targets)}"
-            )
-        if sample_weight is not None and class_weight is not None:
-            raise ValueError(f"[{self.name}] sample_weight and class_weight must not be given both")
-        weights = None
-        if sample_weight is not None:
-            weights = _data.sample_weights(self.name, sample_weight, len(array))
-        elif class_weight is not None:
-            weights = _data.class_weights(self.name, class_weight, targets)
-        return Data(array, targets, weights)
-
-    def _checked(self, network: _core.Network, data: Data) -> None:
-        try:
-            network.check(data.x, data.y)
-        except ValueError as error:
-            raise ValueError(f"[{self.name}] {error}") from None
+    def _validation_due(self, frequency: object) -> Any:
+        if isinstance(frequency, (list, tuple, set)):
+            epochs = {integer(self.name, "validation_freq", epoch) for epoch in frequency}
+            return lambda epoch: epoch in epochs
+        every = integer(self.name, "validation_freq", frequency)
+        return lambda epoch: epoch % every == 0
 
     def _require_loss(self, method: str) -> _compile.Settings:
         if self._settings is None:
@@ -176,68 +142,30 @@ class Trainable(Stack):
             raise ValueError(f"[{self.name}] there is no loss: give one to compile before {method}")
         return self._settings
 
-    def _feed(
-        self,
-        x: object,
-        y: object,
-        sample_weight: object,
-        batch_size: int | None,
-        steps: int | None,
-        class_weight: object = None,
-        shuffle: bool = False,
-        resume: bool = False,
-    ) -> tuple[Feed, Data]:
-        """What serves the data, and the first of them, by which the network is built and checked."""
-        owner = self.name
-        size = None if batch_size is None else integer(owner, "batch_size", batch_size)
-        limit = None if steps is None else integer(owner, "steps", steps)
-        if not _data.is_batches(x):
-            data = self._data(x, y, sample_weight, class_weight)
-            rows = len(data.x)
-            size = size or (-(-rows // limit) if limit else BATCH)
-            order = (lambda epoch: self._order(epoch, rows)) if shuffle else None
-            return Rows(data, size, limit, order, resume), data
-        for name, value in (("y", y), ("sample_weight", sample_weight), ("batch_size", batch_size)):
-            if value is not None:
-                raise ValueError(f"[{owner}] {name} must not be given when x yields batches: they hold it")
-
-        def adapt(item: object) -> Data:
-            data = self._data(*_data.unpacked(owner, item), class_weight)
-            if self._network is not None:
-                self._checked(self._network, data)
-            return data
-
-        feed = Batches(cast("Iterable[Any]", x), limit, adapt, resume)
-        return feed, feed.first()
-
-    def _validation_feed(self, data: Any, batch_size: int | None, steps: int | None) -> tuple[Feed, Data]:
-        if not _data.is_batches(data):
-            if not isinstance(data, (tuple, list)):
-                raise TypeError(f"[{self.name}] validation_data must be (x, y) or (x, y, sample_weight)")
-            return self._feed(*_data.unpacked(self.name, data), batch_size, steps)
-        if steps is None and hasattr(data, "__next__"):
-            raise ValueError(f"[{self.name}] validation_steps must be given with an iterator as validation_data")
-        return self._feed(data, None, None, None, steps)
-
-    def _order(self, epoch: int, rows: int) -> NDArray[np.int64]:
-        assert self._seed is not None
-        return _random.permutation(self._seed, epoch, rows)
-
     # ---- passes
 
     def _logs(self, network: _core.Network) -> Logs:
         return dict(zip(self.metrics_names, network.metrics))
 
     def _pass(
-        self, network: _core.Network, feed: Feed, mode: str, callbacks: CallbackList, progress: Progress | None
+        self,
+        network: _core.Network,
+        feed: Feed,
+        mode: str,
+        callbacks: CallbackList,
+        progress: Progress | None,
     ) -> int:
         """All of a feed through the network, in slices: the number of steps made."""
 
-        def train(data: Data, order: NDArray[np.int64] | None, start: int, stop: int, size: int, time: float) -> int:
+        def train(
+            data: Data, order: NDArray[np.int64] | None, start: int, stop: int, size: int, time: float
+        ) -> int:
             assert data.y is not None
             return network.train(data.x, data.y, data.weight, order, start, stop, size, time)
 
-        def test(data: Data, order: NDArray[np.int64] | None, start: int, stop: int, size: int, time: float) -> int:
+        def test(
+            data: Data, order: NDArray[np.int64] | None, start: int, stop: int, size: int, time: float
+        ) -> int:
             assert data.y is not None
             return network.test(data.x, data.y, data.weight, start, stop, size, time)
 
@@ -280,7 +208,9 @@ class Trainable(Stack):
             progress = Progress(bar, f"Epoch {epoch + 1}/{epochs.stop}", feed.steps) if bar else None
             try:
                 if not self._pass(network, feed, "train", callbacks, progress):
-                    warnings.warn(f"the data ended before epoch {epoch + 1}, and so does the training", stacklevel=3)
+                    warnings.warn(
+                        f"the data ended before epoch {epoch + 1}, and so does the training", stacklevel=3
+                    )
                     break
                 logs = self._logs(network)
                 if validation is not None and due(epoch + 1):
@@ -296,7 +226,9 @@ class Trainable(Stack):
                 break
         callbacks.call("on_train_end", logs)
 
-    def _test(self, network: _core.Network, feed: Feed, callbacks: CallbackList, progress: Progress | None) -> Logs:
+    def _test(
+        self, network: _core.Network, feed: Feed, callbacks: CallbackList, progress: Progress | None
+    ) -> Logs:
         callbacks.call("on_test_begin", {})
         network.reset_metrics()
         feed.start(0)
@@ -305,7 +237,7 @@ class Trainable(Stack):
         callbacks.call("on_test_end", logs)
         return logs
 
-    def _returned(self, logs: Logs, return_dict: bool) -> Values | dict[str, float]:
+    def _returned(self, logs: Logs, return_dict: bool) -> Any:
         if return_dict:
             return logs
         values = list(logs.values())
@@ -315,11 +247,13 @@ class Trainable(Stack):
         if self._settings is None:
             return
         frozen = {layer.name for layer in self._layers if not layer.trainable}
-        changed = sorted(frozen ^ {layer.name for layer in self._layers if layer.name in self._settings.frozen})
+        changed = sorted(
+            frozen ^ {layer.name for layer in self._layers if layer.name in self._settings.frozen}
+        )
         if changed:
             warnings.warn(
-                f"[{self.name}] `trainable` of {', '.join(changed)} was changed after compile: call compile again for it "
-                "to take effect",
+                f"[{self.name}] `trainable` of {', '.join(changed)} was changed after compile: call compile "
+                "again for it to take effect",
                 stacklevel=3,
             )
 
@@ -332,7 +266,7 @@ class Trainable(Stack):
         sample_weight: Any = None,
         class_weight: dict[int, float] | None = None,
         return_dict: bool = False,
-    ) -> Values | dict[str, float]:
+    ) -> Any:
         """One step of training on one batch.
 
         Args and errors as `fit`.
@@ -351,7 +285,7 @@ class Trainable(Stack):
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
-    ) -> Values | dict[str, float]:
+    ) -> Any:
         """Loss and metrics of one batch. Args, errors and returns as `evaluate`."""
         self._require_loss("test_on_batch")
         data = self._data(x, y, sample_weight)
@@ -361,27 +295,3 @@ class Trainable(Stack):
         assert data.y is not None
         network.test(data.x, data.y, data.weight, 0, rows, rows, SLICE)
         return self._returned(self._logs(network), boolean(self.name, "return_dict", return_dict))
-
-    def _validation_due(self, frequency: object) -> Any:
-        if isinstance(frequency, (list, tuple, set)):
-            epochs = {integer(self.name, "validation_freq", epoch) for epoch in frequency}
-            return lambda epoch: epoch in epochs
-        every = integer(self.name, "validation_freq", frequency)
-        return lambda epoch: epoch % every == 0
-
-    def _split(self, x: Any, y: Any, weight: Any, share: object) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
-        """All but the last part of the rows, and that part. Views, no copies."""
-        part = number(self.name, "validation_split", share, 0.0, 1.0, below=True)
-        if _data.is_batches(x):
-            raise ValueError(f"[{self.name}] validation_split needs arrays, not an iterator of batches")
-        data = self._data(x, y, weight)
-        rows = len(data.x)
-        at = int(rows * (1.0 - part))
-        if not 0 < at < rows:
-            raise ValueError(f"[{self.name}] validation_split={part:g} of {rows} samples leaves a part empty")
-
-        def cut(rows: slice) -> tuple[Any, Any, Any]:
-            assert data.y is not None
-            return data.x[rows], data.y[rows], None if data.weight is None else data.weight[rows]
-
-        return cut(slice(at)), cut(slice(at, None))

@@ -1,7 +1,7 @@
 """Activation functions, to give to layers and to call on arrays.
 
-``Dense(8, activation="relu")`` and ``Dense(8, activation=activations.relu)`` are the same. Called on an array of
-any real type and shape, a function returns a new float32 array of that shape.
+``Dense(8, activation="relu")`` and ``Dense(8, activation=activations.relu)`` are the same. Called on an
+array of any real type and shape, a function returns a new float32 array of that shape.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def linear(x: ArrayLike) -> Floats:
     return np.array(x, dtype=np.float32)
 
 
-def relu(x: ArrayLike, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Floats:
+def relu(
+    x: ArrayLike, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
+) -> Floats:
     """x where x > 0, else negative_slope * x. max_value and threshold are not available yet.
 
     >>> relu([-2.0, 0.0, 3.0]).tolist()
@@ -150,4 +152,7 @@ def get(identifier: str | Activation | None, owner: str = "activations.get") -> 
 
 def attributes(function: Activation) -> dict[str, str | float]:
     """What the compiled core needs to know: the name, and the parameter of those that have one."""
-    return {"activation": function.__name__, "alpha": {"leaky_relu": 0.2, "elu": 1.0}.get(function.__name__, 0.0)}
+    return {
+        "activation": function.__name__,
+        "alpha": {"leaky_relu": 0.2, "elu": 1.0}.get(function.__name__, 0.0),
+    }

@@ -6,7 +6,7 @@ import math
 import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ._arguments import boolean, choice, integer, neutral, number
 
@@ -26,8 +26,8 @@ class Callback:
         model: the model that is at work. ``self.model.stop_training = True`` ends `fit` after the step.
         params: ``{"verbose": ..., "epochs": ..., "steps": ...}``; steps is None when it is not known.
 
-    `logs` holds the loss and the metrics, as means since the epoch began. Methods for batches are called around
-    every step, and steps without them run faster.
+    `logs` holds the loss and the metrics, as means since the epoch began. Methods for batches are called
+    around every step, and steps without them run faster.
     """
 
     def __init__(self) -> None:
@@ -82,11 +82,13 @@ class History(Callback):
         super().__init__()
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
-        self._owner: weakref.ref[Sequential] | None = None  # the model holds the history, so not the other way round
+        self._owner: weakref.ref[Sequential] | None = (
+            None  # the model holds the history, so not the other way round
+        )
 
     @property
     def model(self) -> Sequential:
-        model = self._owner and self._owner()
+        model = self._owner() if self._owner else None
         if model is None:
             raise AttributeError("[History] has no model any more")
         return model
@@ -116,7 +118,7 @@ class LambdaCallback(Callback):
     def __init__(self, **functions: Callable[..., Any] | None) -> None:
         super().__init__()
         hooks = {name: None for name in dir(Callback) if name.startswith("on_")}
-        neutral("LambdaCallback", {name: None for name in functions}, hooks)
+        neutral("LambdaCallback", dict.fromkeys(functions), hooks)
         for name, function in functions.items():
             if function is None:
                 continue
@@ -178,8 +180,8 @@ class EarlyStopping(Callback):
         name = self.monitor.removeprefix("val_")
         if self.mode == "auto" and name not in directions:
             raise ValueError(
-                f"[EarlyStopping] monitor={self.monitor!r} is not among {sorted(directions)}, so mode must be "
-                "'min' or 'max'"
+                f"[EarlyStopping] monitor={self.monitor!r} is not among {sorted(directions)}, so mode must "
+                "be 'min' or 'max'"
             )
         self._sign = {"min": -1.0, "max": 1.0}[directions[name] if self.mode == "auto" else self.mode]
 
@@ -225,9 +227,11 @@ class EarlyStopping(Callback):
 class CallbackList:
     """Calls the same method of several callbacks, in order."""
 
-    def __init__(self, owner: str, callbacks: Callback | Sequence[Callback] | None, model: Sequential) -> None:
+    def __init__(
+        self, owner: str, callbacks: Callback | Sequence[Callback] | None, model: Sequential
+    ) -> None:
         items = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
-        for item in items:
+        for item in cast("list[object]", items):
             if not isinstance(item, Callback):
                 what = f"{item.__name__}() is needed" if isinstance(item, type) else f"got {item!r}"
                 raise TypeError(f"[{owner}] callbacks must be instances of nncore.callbacks.Callback, {what}")

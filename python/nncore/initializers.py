@@ -1,8 +1,8 @@
 """Initial values of weights, by Keras' names, defaults and formulas.
 
-An initializer is a description. Called with a shape it returns values: ``HeNormal(seed=1)((64, 32))``. In a model
-each parameter draws from its own stream, keyed by the seed of the model; an initializer with a seed of its own
-gives the same values wherever it is used.
+An initializer is a description. Called with a shape it returns values: ``HeNormal(seed=1)((64, 32))``. In a
+model each parameter draws from its own stream, keyed by the seed of the model; an initializer with a seed of
+its own gives the same values wherever it is used.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Initializer:
         return {name: getattr(self, name) for name in self._settings}
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.get_config() == other.get_config()  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.get_config() == other.get_config()
 
     def __hash__(self) -> int:
         return hash((type(self), *self.get_config().values()))
@@ -98,7 +98,9 @@ class Constant(Initializer):
 
 class _Random(Initializer):
     def __init__(self, seed: int | None) -> None:
-        self.seed = None if seed is None else integer(type(self).__name__, "seed", seed, low=0, high=2**63 - 1)
+        self.seed = (
+            None if seed is None else integer(type(self).__name__, "seed", seed, low=0, high=2**63 - 1)
+        )
 
     def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
         if self.seed is not None:
@@ -171,7 +173,7 @@ class VarianceScaling(_Random):
         seed: default None: drawn from the model's seed.
     """
 
-    _settings = ("scale", "mode", "distribution", "seed")
+    _settings: ClassVar[tuple[str, ...]] = ("scale", "mode", "distribution", "seed")
 
     def __init__(
         self,
@@ -247,9 +249,20 @@ class LecunNormal(_Named):
 CLASSES: dict[str, type[Initializer]] = {
     c.__name__: c
     for c in (
-        Zeros, Ones, Constant, RandomUniform, RandomNormal, TruncatedNormal, VarianceScaling,
-        GlorotUniform, GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal,
-    )  # fmt: skip
+        Zeros,
+        Ones,
+        Constant,
+        RandomUniform,
+        RandomNormal,
+        TruncatedNormal,
+        VarianceScaling,
+        GlorotUniform,
+        GlorotNormal,
+        HeUniform,
+        HeNormal,
+        LecunUniform,
+        LecunNormal,
+    )
 }
 _ALIASES = {"zero": "Zeros", "one": "Ones", "uniform": "RandomUniform", "normal": "RandomNormal"}
 

@@ -1,9 +1,9 @@
 """Losses, to give to ``compile`` and to call on arrays.
 
-A loss has one value for each row: everything under one index of all axes but the last. Its mean over all rows is
-what training minimises (``sum_over_batch_size``); sample weights multiply the values before the mean.
-Probabilities are clipped to [1e-7, 1 - 1e-7]. A cross-entropy after a matching last activation (sigmoid for the
-binary one, softmax for the others) is computed from the logits.
+A loss has one value for each row: everything under one index of all axes but the last. Its mean over all
+rows is what training minimises (``sum_over_batch_size``); sample weights multiply the values before the mean.
+Probabilities are clipped to [1e-7, 1 - 1e-7]. A cross-entropy after a matching last activation (sigmoid for
+the binary one, softmax for the others) is computed from the logits.
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ def categorical_crossentropy(
     return ops.categorical_crossentropy(y_true, y_pred, from_logits, label_smoothing)
 
 
-def sparse_categorical_crossentropy(y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False) -> Floats:
+def sparse_categorical_crossentropy(
+    y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False
+) -> Floats:
     """-log(p) of the class that each number in y_true names."""
     from . import ops
 
@@ -85,7 +87,9 @@ class Loss:
     from_logits: bool = False
     label_smoothing: float = 0.0
 
-    def __init__(self, name: str | None = None, reduction: str = "sum_over_batch_size", dtype: Any = None) -> None:
+    def __init__(
+        self, name: str | None = None, reduction: str = "sum_over_batch_size", dtype: Any = None
+    ) -> None:
         owner = type(self).__name__
         only(owner, "reduction", reduction, "sum_over_batch_size")
         neutral(owner, {"dtype": dtype}, {"dtype": "float32"})
@@ -94,7 +98,7 @@ class Loss:
 
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Mean of the weighted values of all rows."""
-        kind, settings = self._spec()
+        settings = self._spec()[1]
         arguments = {name: value for name, value in settings.items() if value}
         values = type(self)._function(y_true, y_pred, **arguments).astype(np.float64)
         if sample_weight is not None:
@@ -103,7 +107,8 @@ class Loss:
                 weights = weights[..., 0]
             if weights.ndim > values.ndim or weights.shape != values.shape[: weights.ndim]:
                 raise ValueError(
-                    f"[{self.name}] expected sample_weight of shape {values.shape}, got {np.shape(sample_weight)}"
+                    f"[{self.name}] expected sample_weight of shape {values.shape}, got "
+                    f"{np.shape(sample_weight)}"
                 )
             values *= weights.reshape(weights.shape + (1,) * (values.ndim - weights.ndim))
         return float(np.mean(values)) if values.size else 0.0
@@ -179,7 +184,7 @@ class BinaryCrossentropy(_Smoothed):
 
 
 class CategoricalCrossentropy(_Smoothed):
-    """As the function `categorical_crossentropy`, averaged over all rows. Arguments as `BinaryCrossentropy`."""
+    """As the function `categorical_crossentropy`, over all rows. Arguments as `BinaryCrossentropy`."""
 
     _function = staticmethod(categorical_crossentropy)
 
@@ -221,9 +226,12 @@ class SparseCategoricalCrossentropy(Loss):
 CLASSES: dict[str, type[Loss]] = {
     c.__name__: c
     for c in (
-        MeanSquaredError, MeanAbsoluteError,
-        BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy,
-    )  # fmt: skip
+        MeanSquaredError,
+        MeanAbsoluteError,
+        BinaryCrossentropy,
+        CategoricalCrossentropy,
+        SparseCategoricalCrossentropy,
+    )
 }
 _BY_NAME: dict[str, type[Loss]] = {
     **CLASSES,
@@ -237,7 +245,9 @@ _BY_NAME: dict[str, type[Loss]] = {
 }
 
 
-def get(identifier: str | Loss | type[Loss] | Callable[..., Any] | None, owner: str = "losses.get") -> Loss | None:
+def get(
+    identifier: str | Loss | type[Loss] | Callable[..., Any] | None, owner: str = "losses.get"
+) -> Loss | None:
     """The loss of a name, a class, a function of this module, or of itself; None stays None.
 
     Raises:

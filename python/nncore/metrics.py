@@ -82,7 +82,9 @@ class Metric:
         """Forgets all rows."""
         self._sum = self._count = 0.0
 
-    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
+    def update_state(
+        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> None:
         """Takes in more rows, each counted `sample_weight` times."""
         values = type(self)._function(y_true, y_pred).astype(np.float64)
         weights = np.ones(values.shape)
@@ -150,8 +152,12 @@ class MeanAbsoluteError(Metric):
 CLASSES: dict[str, type[Metric]] = {
     c.__name__: c
     for c in (
-        BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, MeanSquaredError, MeanAbsoluteError,
-    )  # fmt: skip
+        BinaryAccuracy,
+        CategoricalAccuracy,
+        SparseCategoricalAccuracy,
+        MeanSquaredError,
+        MeanAbsoluteError,
+    )
 }
 _BY_NAME: dict[str, type[Metric]] = {
     **CLASSES,

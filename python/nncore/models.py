@@ -10,7 +10,7 @@ from . import _saving
 from ._arguments import boolean, integer
 from ._prediction import Predictive
 from ._progress import Progress, style
-from ._training import Callbacks, Values
+from ._training import Callbacks
 from .callbacks import CallbackList, History
 
 __all__ = ["Sequential", "load_model"]
@@ -20,8 +20,8 @@ class Sequential(Predictive):
     """A network of layers one after another, with Keras' interface.
 
     Args:
-        layers: list of `nncore.layers`, perhaps with an `Input` first. Without the shape of a sample, the model is built
-            by the first data that it sees.
+        layers: list of `nncore.layers`, perhaps with an `Input` first. Without the shape of a sample, the
+            model is built by the first data that it sees.
         trainable: False for layers whose weights stay as they are; default True.
         name: default "sequential" with a running number.
 
@@ -59,31 +59,32 @@ class Sequential(Predictive):
         Ctrl-C ends it within half a second and leaves the weights of the last finished step.
 
         Args:
-            x: inputs (n, ...) of any real type: array, memmap, list, DataFrame, tensor. Or something that yields batches
-                (x, y) or (x, y, sample_weight), which are taken as they come.
-            y: targets (n, ...): one value for each output, or class numbers for the sparse loss. An axis of length 1 at
-                the end may be left out or added.
+            x: inputs (n, ...) of any real type: array, memmap, list, DataFrame, tensor. Or something that
+                yields batches (x, y) or (x, y, sample_weight), which are taken as they come.
+            y: targets (n, ...): one value for each output, or class numbers for the sparse loss. An axis of
+                length 1 at the end may be left out or added.
             batch_size: samples in a step; default 32.
             epochs: number of the last epoch; default 1.
-            verbose: 0 for silence, 1 for a progress bar, 2 for one line an epoch. "auto" (default) and 1 are a bar in
-                a terminal or notebook, and lines elsewhere.
+            verbose: 0 for silence, 1 for a progress bar, 2 for one line an epoch. "auto" (default) and 1 are
+                a bar in a terminal or notebook, and lines elsewhere.
             callbacks: `nncore.callbacks.Callback` instances.
             validation_split: share of the samples, the last ones of x and y, that validate instead of train.
-            validation_data: (x, y) or (x, y, sample_weight) to evaluate after each epoch, or something that yields
-                batches of them.
-            shuffle: a new order in each epoch (default), or always the given one. Batches of an iterator come as
-                they are.
+            validation_data: (x, y) or (x, y, sample_weight) to evaluate after each epoch, or something that
+                yields batches of them.
+            shuffle: a new order in each epoch (default), or always the given one. Batches of an iterator
+                come as they are.
             class_weight: class number -> weight of its samples in the loss; classes left out weigh 1.
             sample_weight: (n,) weights of the samples in the loss.
             initial_epoch: number of epochs that are behind; default 0.
             steps_per_epoch: steps of an epoch, if not all data; the next epoch goes on behind them.
             validation_steps: steps of a validation, if not all data.
             validation_batch_size: default batch_size.
-            validation_freq: validates after every so many epochs (default 1), or after the listed ones, from 1.
+            validation_freq: validates after every so many epochs (default 1), or after the listed ones, from
+                1.
 
         Returns:
-            The `History` with loss, metrics and both for validation ("val_...") after each epoch: means over the
-            samples as they were trained, the loss first.
+            The `History` with loss, metrics and both for validation ("val_...") after each epoch: means over
+            the samples as they were trained, the loss first.
 
         Raises:
             ValueError: not compiled, or wrong shapes, labels, numbers. The model is as it was.
@@ -91,7 +92,10 @@ class Sequential(Predictive):
         """
         self._require_loss("fit")
         owner = self.name
-        last, first = integer(owner, "epochs", epochs, low=0), integer(owner, "initial_epoch", initial_epoch, low=0)
+        last, first = (
+            integer(owner, "epochs", epochs, low=0),
+            integer(owner, "initial_epoch", initial_epoch, low=0),
+        )
         look, shuffle = style(owner, verbose), boolean(owner, "shuffle", shuffle)
         due = self._validation_due(validation_freq)
         called = CallbackList(owner, callbacks, self)
@@ -125,7 +129,7 @@ class Sequential(Predictive):
         steps: int | None = None,
         callbacks: Callbacks = None,
         return_dict: bool = False,
-    ) -> Values | dict[str, float]:
+    ) -> Any:
         """Loss and metrics on data, without training.
 
         Args:
@@ -160,14 +164,16 @@ class Sequential(Predictive):
     def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Writes the model into one safetensors file: layers, weights, compile settings and optimizer state.
 
-        A model loaded from it trains on as this one would, bit for bit. The file is complete or not there: a failure
-        leaves an older one as it was.
+        A model loaded from it trains on as this one would, bit for bit. The file is complete or not there: a
+        failure leaves an older one as it was.
 
         Args:
             filepath: any name; ".safetensors" tells what it is.
             overwrite: False raises FileExistsError if there is a file; default True.
         """
-        _saving.write(filepath, _saving.to_bytes(self, weights_only=False), boolean("save", "overwrite", overwrite))
+        _saving.write(
+            filepath, _saving.to_bytes(self, weights_only=False), boolean("save", "overwrite", overwrite)
+        )
 
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Writes the weights into one safetensors file. Arguments as `save`."""
@@ -179,8 +185,8 @@ class Sequential(Predictive):
         """Sets the weights from a file of `save_weights` or `save`, in order, whatever the layers are called.
 
         Raises:
-            ValueError: the model is not built, or the file is damaged or of a model of other shapes; nothing is
-                changed then.
+            ValueError: the model is not built, or the file is damaged or of a model of other shapes; nothing
+                is changed then.
         """
         self._built_network()
         self.set_weights(_saving.read_weights(self, filepath))
@@ -189,7 +195,9 @@ class Sequential(Predictive):
         return _saving.from_bytes, (type(self), _saving.to_bytes(self, weights_only=False))
 
 
-def load_model(filepath: str | os.PathLike[str], custom_objects: None = None, compile: bool = True) -> Sequential:
+def load_model(
+    filepath: str | os.PathLike[str], custom_objects: None = None, compile: bool = True
+) -> Sequential:
     """The model that `Sequential.save` wrote. The file can hold numbers and names of layers, but no code.
 
     Args:

@@ -51,7 +51,8 @@ class Optimizer(Settings):
     def _checked_rate(self, value: object) -> float:
         if callable(value) or isinstance(value, str):
             raise TypeError(
-                f"[{type(self).__name__}] learning_rate must be a number (schedules are not available yet), got {value!r}"
+                f"[{type(self).__name__}] learning_rate must be a number (schedules are not available yet), "
+                f"got {value!r}"
             )
         return number(type(self).__name__, "learning_rate", value, low=0.0, high=3.4e38)
 
@@ -63,7 +64,7 @@ class Optimizer(Settings):
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
         rate = self._checked_rate(value)
-        network = self._network and self._network()
+        network = self._network() if self._network else None
         if network is not None:
             network.learning_rate = rate
         self._learning_rate = rate
@@ -71,14 +72,15 @@ class Optimizer(Settings):
     @property
     def iterations(self) -> int:
         """Steps made since the model was compiled."""
-        network = self._network and self._network()
+        network = self._network() if self._network else None
         return network.iterations if network is not None else 0
 
     def _check_owner(self, model: Stack) -> None:
-        owner = self._owner and self._owner()
+        owner = self._owner() if self._owner else None
         if owner is not None and owner is not model:
             raise ValueError(
-                f"[{model.name}] the optimizer {self.name!r} works for the model {owner.name!r} already: make a new one"
+                f"[{model.name}] the optimizer {self.name!r} works for the model {owner.name!r} already: "
+                "make a new one"
             )
 
     def _bind(self, model: Stack, network: _core.Network | None) -> None:
@@ -105,8 +107,8 @@ class Optimizer(Settings):
 class SGD(Optimizer):
     """Stochastic gradient descent, with momentum if it is above 0.
 
-    Without momentum ``w -= learning_rate * g``; with it ``m = momentum * m - learning_rate * g; w += m``, and with
-    nesterov ``w += momentum * m - learning_rate * g`` after the new m.
+    Without momentum ``w -= learning_rate * g``; with it ``m = momentum * m - learning_rate * g; w += m``,
+    and with nesterov ``w += momentum * m - learning_rate * g`` after the new m.
 
     Args:
         learning_rate: at least 0; default 0.01.
@@ -139,7 +141,8 @@ class Adam(Optimizer):
     """Steps scaled by running means of the gradient and of its square (Kingma and Ba, 2015).
 
     ``m += (g - m) * (1 - beta_1); v += (g**2 - v) * (1 - beta_2);
-    w -= learning_rate * sqrt(1 - beta_2**t) / (1 - beta_1**t) * m / (sqrt(v) + epsilon)`` in step t = 1, 2, ...
+    w -= learning_rate * sqrt(1 - beta_2**t) / (1 - beta_1**t) * m / (sqrt(v) + epsilon)`` in step t = 1, 2,
+    ...
 
     Args:
         learning_rate: at least 0; default 0.001.
@@ -174,16 +177,28 @@ class Adam(Optimizer):
         return "adam", {name: getattr(self, name) for name in self._settings}
 
 
-CLASSES: dict[str, type[Optimizer]] = {"SGD": SGD, "Adam": Adam}
+CLASSES: dict[str, Callable[..., Optimizer]] = {"SGD": SGD, "Adam": Adam}
 # Of Keras, so that the error says more than "unknown".
-_NOT_YET = ("rmsprop", "adamw", "adadelta", "adagrad", "adamax", "adafactor", "nadam", "ftrl", "lion", "lamb", "muon")
+_NOT_YET = (
+    "rmsprop",
+    "adamw",
+    "adadelta",
+    "adagrad",
+    "adamax",
+    "adafactor",
+    "nadam",
+    "ftrl",
+    "lion",
+    "lamb",
+    "muon",
+)
 
 
 def _remade(name: str, config: dict[str, Any]) -> Optimizer:
     return CLASSES[name](**config)
 
 
-def get(identifier: str | Optimizer, owner: str = "optimizers.get") -> Optimizer:
+def get(identifier: Any, owner: str = "optimizers.get") -> Optimizer:
     """The optimizer of a name, in any case, with its default settings; or itself.
 
     Raises:
@@ -200,9 +215,11 @@ def get(identifier: str | Optimizer, owner: str = "optimizers.get") -> Optimizer
         if identifier.lower() in names:
             return names[identifier.lower()]()
         if identifier.lower() in _NOT_YET:
-            raise ValueError(f"[{owner}] the optimizer {identifier!r} is not available yet: use 'adam' or 'sgd'")
+            raise ValueError(
+                f"[{owner}] the optimizer {identifier!r} is not available yet: use 'adam' or 'sgd'"
+            )
         raise unknown(owner, "optimizer", identifier, names)
-    if isinstance(identifier, type) and issubclass(identifier, Optimizer):
+    if identifier in CLASSES.values():
         name = identifier.__name__
         raise TypeError(f"[{owner}] optimizer must be an instance: {name}(), not {name}")
     raise TypeError(f"[{owner}] optimizer must be a name or an Optimizer, got {identifier!r}")

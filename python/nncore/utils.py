@@ -66,7 +66,7 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.f
         count = integer("to_categorical", "num_classes", num_classes)
     if labels.size and (labels.min() < 0 or labels.max() >= count):
         raise ValueError(
-            f"[to_categorical] x must be from 0 to {count - 1}, got values from {labels.min()} to {labels.max()}"
+            f"[to_categorical] x must be from 0 to {count - 1}, got {labels.min()} to {labels.max()}"
         )
     rows = np.zeros((labels.size, count))
     rows[np.arange(labels.size), labels] = 1.0

@@ -25,9 +25,22 @@ MaxPool2D = MaxPooling2D
 CLASSES: dict[str, type[Layer]] = {
     c.__name__: c
     for c in (
-        Activation, AveragePooling2D, Conv2D, Dense, Dropout, ELU, Flatten, GlobalAveragePooling2D, GlobalMaxPooling2D,
-        LeakyReLU, MaxPooling2D, ReLU, Rescaling, Reshape, Softmax,
-    )  # fmt: skip
+        Activation,
+        AveragePooling2D,
+        Conv2D,
+        Dense,
+        Dropout,
+        ELU,
+        Flatten,
+        GlobalAveragePooling2D,
+        GlobalMaxPooling2D,
+        LeakyReLU,
+        MaxPooling2D,
+        ReLU,
+        Rescaling,
+        Reshape,
+        Softmax,
+    )
 }
 
 __all__ = [

@@ -39,6 +39,14 @@ class Place(NamedTuple):
         return flat[self.offset : self.offset + math.prod(self.shape)].reshape(self.shape)
 
 
+def write_all(network: _core.Network, buffer: str, values: Sequence[Floats]) -> None:
+    """Sets a flat buffer from the arrays of all parameters, in order; gaps between them keep their values."""
+    flat = network.read("parameters")
+    for (_, name, offset, sizes), new in zip(network.layout, values):
+        Place(name, offset, tuple(sizes)).of(flat)[...] = new
+    network.write(buffer, flat)
+
+
 class Variable:
     """One weight of a layer: a view, that reads and writes the network behind the layer.
 
@@ -212,7 +220,9 @@ class Layer(Settings):
     def _infer(self, before: Shape) -> tuple[Shape, list[tuple[str, Shape]]]:
         """Shape of one sample after the layer, and the parameters."""
         if self._declared is not None and self._declared != before:
-            raise ValueError(f"[{self.name}] expected samples of its input_shape {self._declared}, got {before}")
+            raise ValueError(
+                f"[{self.name}] expected samples of its input_shape {self._declared}, got {before}"
+            )
         kind, attributes = self._spec()
         try:
             after, parameters = _core.infer((kind, attributes), before)
@@ -222,9 +232,14 @@ class Layer(Settings):
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Both shapes with the batch axis, which may be None."""
-        return (input_shape[0], *self._infer(shape(self.name, "input_shape", input_shape, batch_axis=True))[0])
+        return (
+            input_shape[0],
+            *self._infer(shape(self.name, "input_shape", input_shape, batch_axis=True))[0],
+        )
 
-    def _initial(self, parameters: list[tuple[str, Shape]], rng: Callable[[int], np.random.Generator]) -> list[Floats]:
+    def _initial(
+        self, parameters: list[tuple[str, Shape]], rng: Callable[[int], np.random.Generator]
+    ) -> list[Floats]:
         return [self._initializer(name).sample(sizes, rng(i)) for i, (name, sizes) in enumerate(parameters)]
 
     # ---- on its own
@@ -234,7 +249,9 @@ class Layer(Settings):
         before = shape(self.name, "input_shape", input_shape, batch_axis=True)
         if self._shapes is not None:
             if before != self._shapes[0]:
-                raise ValueError(f"[{self.name}] is built for samples of shape {self._shapes[0]}, got {before}")
+                raise ValueError(
+                    f"[{self.name}] is built for samples of shape {self._shapes[0]}, got {before}"
+                )
             return
         after, parameters = self._infer(before)
         seed = _random.draw_seed()
@@ -318,7 +335,9 @@ class Layer(Settings):
             place.of(flat)[...] = new
         self._network.write("parameters", flat)
 
-    def _attach(self, model: Stack, network: _core.Network, places: list[Place], shapes: tuple[Shape, Shape]) -> None:
+    def _attach(
+        self, model: Stack, network: _core.Network, places: list[Place], shapes: tuple[Shape, Shape]
+    ) -> None:
         """The network keeps the weights from now on."""
         self._model, self._network, self._places, self._shapes = weakref.ref(model), network, places, shapes
         self._values = None
@@ -337,7 +356,11 @@ class Layer(Settings):
 
 
 def _remade(
-    cls: type[_L], config: dict[str, Any], declared: Shape | None, shapes: tuple[Shape, Shape] | None, values: list[Floats]
+    cls: type[_L],
+    config: dict[str, Any],
+    declared: Shape | None,
+    shapes: tuple[Shape, Shape] | None,
+    values: list[Floats],
 ) -> _L:
     layer = cls.from_config(config)
     layer._declared = declared

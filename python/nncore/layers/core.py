@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from .. import activations, initializers
 from .._arguments import boolean, integer, neutral, number, shape
@@ -86,17 +86,22 @@ NO_REGULARIZERS = {
 class Weighted(Layer):
     """A layer with a kernel and perhaps a bias."""
 
-    unavailable = NO_REGULARIZERS
+    unavailable: ClassVar[Mapping[str, Any]] = NO_REGULARIZERS
     activation: activations.Activation
     use_bias: bool
     kernel_initializer: initializers.Initializer
     bias_initializer: initializers.Initializer
 
-    def _set_common(self, activation: Any, use_bias: Any, kernel_initializer: Any, bias_initializer: Any) -> None:
+    def _set_common(
+        self, activation: Any, use_bias: Any, kernel_initializer: Any, bias_initializer: Any
+    ) -> None:
         owner = type(self).__name__
         self.activation = activations.get(activation, owner)
         self.use_bias = boolean(owner, "use_bias", use_bias)
-        for name, value in (("kernel_initializer", kernel_initializer), ("bias_initializer", bias_initializer)):
+        for name, value in (
+            ("kernel_initializer", kernel_initializer),
+            ("bias_initializer", bias_initializer),
+        ):
             if value is None:
                 raise TypeError(f"[{owner}] {name} must be a name or an Initializer, got None")
             setattr(self, name, initializers.get(value, owner))
@@ -129,15 +134,20 @@ class Dense(Weighted):
         use_bias: default True.
         kernel_initializer: of the kernel (inputs, units); default Glorot's uniform.
         bias_initializer: of the bias (units,); default zeros.
-        options: name, trainable, input_shape, input_dim, dtype, see `Layer`. Regularizers, constraints, lora_rank and
-            quantization_config are not available yet, so None.
+        options: name, trainable, input_shape, input_dim, dtype, see `Layer`. Regularizers, constraints,
+            lora_rank and quantization_config are not available yet, so None.
 
     >>> Dense(3, activation="relu").compute_output_shape((None, 5))
     (None, 3)
     """
 
     kind = "dense"
-    unavailable = {**NO_REGULARIZERS, "lora_rank": None, "lora_alpha": None, "quantization_config": None}
+    unavailable: ClassVar[Mapping[str, Any]] = {
+        **NO_REGULARIZERS,
+        "lora_rank": None,
+        "lora_alpha": None,
+        "quantization_config": None,
+    }
     _settings = ("units", "activation", "use_bias", "kernel_initializer", "bias_initializer")
 
     def __init__(
@@ -199,7 +209,9 @@ class Reshape(Layer):
             raise TypeError(f"[Reshape] target_shape must be a tuple of integers, got {target_shape!r}")
         sizes = tuple(integer("Reshape", "target_shape", size, low=-1) for size in target_shape)
         if 0 in sizes or sizes.count(-1) > 1:
-            raise ValueError(f"[Reshape] target_shape must hold positive sizes, and -1 at most once, got {sizes}")
+            raise ValueError(
+                f"[Reshape] target_shape must hold positive sizes, and -1 at most once, got {sizes}"
+            )
         self.target_shape = sizes
 
     def _spec(self) -> tuple[str, dict[str, Any]]:

@@ -29,14 +29,17 @@ class Conv2D(Weighted):
         strides: steps of the window; default 1.
         padding: "valid" (default) or "same".
         data_format: None or "channels_last"; others are not available yet.
-        dilation_rate: steps within the window; default 1. Only one of strides and dilation_rate may be above 1.
-        groups: number of groups of channels that are convolved apart; divides channels and filters; default 1.
+        dilation_rate: steps within the window; default 1. Only one of strides and dilation_rate may be above
+            1.
+        groups: number of groups of channels that are convolved apart; divides channels and filters; default
+            1.
         activation: name or function of `nncore.activations`; default linear.
         use_bias: default True.
-        kernel_initializer: of the kernel (height, width, channels / groups, filters); default Glorot's uniform.
+        kernel_initializer: of the kernel (height, width, channels / groups, filters); default Glorot's
+            uniform.
         bias_initializer: of the bias (filters,); default zeros.
-        options: name, trainable, input_shape, dtype, see `Layer`. Regularizers and constraints are not available yet,
-            so None.
+        options: name, trainable, input_shape, dtype, see `Layer`. Regularizers and constraints are not
+            available yet, so None.
 
     >>> Conv2D(8, 3).compute_output_shape((None, 28, 28, 1))
     (None, 26, 26, 8)
@@ -163,7 +166,8 @@ class GlobalAveragePooling2D(_GlobalPooling):
 
 
 class GlobalMaxPooling2D(_GlobalPooling):
-    """The largest value of each channel: (n, h, w, channels) -> (n, channels), or (n, 1, 1, channels) with keepdims.
+    """The largest value of each channel: (n, h, w, channels) -> (n, channels), or (n, 1, 1, channels) with
+    keepdims.
 
     Args:
         data_format: None or "channels_last"; others are not available yet.
