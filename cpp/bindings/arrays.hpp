@@ -39,7 +39,8 @@ inline Shape shape_from(const py::handle& h) {
   Shape shape;
   for (const py::handle item : py::reinterpret_borrow<py::sequence>(h)) {
     const auto d = item.cast<std::int64_t>();
-    if (d < 1) throw std::invalid_argument("the sizes of a shape must be at least 1, got " + std::to_string(d));
+    if (d < 1)
+      throw std::invalid_argument("the sizes of a shape must be at least 1, got " + std::to_string(d));
     shape.push_back(static_cast<std::size_t>(d));
   }
   size_of(shape);
@@ -56,7 +57,8 @@ inline Source source_of(const py::array& a) {
   }
   const char order = a.dtype().byteorder();
   constexpr char kForeign = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? '>' : '<';
-  return Source(a.data(), a.dtype().kind(), static_cast<std::size_t>(a.itemsize()), order == kForeign, shape, strides);
+  return Source(a.data(), a.dtype().kind(), static_cast<std::size_t>(a.itemsize()), order == kForeign, shape,
+                strides);
 }
 
 inline Attribute attribute_from(const py::handle& h) {
@@ -72,7 +74,8 @@ inline Attribute attribute_from(const py::handle& h) {
 inline Spec spec_from(const py::handle& h) {
   const auto pair = py::reinterpret_borrow<py::object>(h).cast<std::pair<std::string, py::dict>>();
   Spec spec{pair.first, {}};
-  for (const auto& [name, value] : pair.second) spec.attributes[name.cast<std::string>()] = attribute_from(value);
+  for (const auto& [name, value] : pair.second)
+    spec.attributes[name.cast<std::string>()] = attribute_from(value);
   return spec;
 }
 

@@ -8,8 +8,8 @@ namespace {
 using Order = py::array_t<std::int64_t, py::array::c_style>;
 using Weights = py::array_t<float, py::array::c_style>;
 
-// Runs f with the GIL released, then the network locked: never the other way round, so that no thread waits for the
-// network with the GIL in its hands.
+// Runs f with the GIL released, then the network locked: never the other way round, so that no thread waits
+// for the network with the GIL in its hands.
 template <class F>
 auto exclusively(const Network& network, F f) {
   const py::gil_scoped_release unlocked;
@@ -41,10 +41,12 @@ struct Arrays {
   Samples samples(std::size_t start, std::size_t stop, std::size_t batch_size) const {
     const std::size_t positions = order ? static_cast<std::size_t>(order->size()) : x.rows();
     if (start > stop || stop > positions)
-      throw std::invalid_argument("start and stop must lie in 0 to " + std::to_string(positions) + ", in order");
+      throw std::invalid_argument("start and stop must lie in 0 to " + std::to_string(positions) +
+                                  ", in order");
     if (batch_size < 1) throw std::invalid_argument("batch_size must be at least 1");
-    return {&x,    y ? &*y : nullptr, weights ? weights->data() : nullptr, order ? order->data() : nullptr,
-            start, stop,              batch_size};
+    return {
+        &x,   y ? &*y : nullptr, weights ? weights->data() : nullptr, order ? order->data() : nullptr, start,
+        stop, batch_size};
   }
 };
 
@@ -57,16 +59,17 @@ void bind_network(py::module_& m) {
            }),
            py::arg("input_shape"), py::arg("layers"), py::arg("fuse") = true)
       .def_property_readonly("output_shape", [](const Network& n) { return py::tuple(py::cast(n.output())); })
-      .def_property_readonly("layout",
-                             [](const Network& n) {
-                               const std::lock_guard lock(n.mutex);
-                               std::vector<std::tuple<std::size_t, std::string, std::size_t, py::tuple>> layout;
-                               for (const Place& p : n.places())
-                                 layout.emplace_back(p.layer, p.name, p.offset, py::tuple(py::cast(p.shape)));
-                               return layout;
-                             })
       .def_property_readonly(
-          "steps", [](const Network& n) { return exclusively(n, [&] { return n.step_labels(); }); })
+          "layout",
+          [](const Network& n) {
+            const std::lock_guard lock(n.mutex);
+            std::vector<std::tuple<std::size_t, std::string, std::size_t, py::tuple>> layout;
+            for (const Place& p : n.places())
+              layout.emplace_back(p.layer, p.name, p.offset, py::tuple(py::cast(p.shape)));
+            return layout;
+          })
+      .def_property_readonly("steps",
+                             [](const Network& n) { return exclusively(n, [&] { return n.step_labels(); }); })
       .def_property_readonly(
           "buffers", [](const Network& n) { return exclusively(n, [&] { return n.buffer_names(); }); })
       .def(
@@ -76,7 +79,8 @@ void bind_network(py::module_& m) {
             float* to = values.mutable_data();
             exclusively(n, [&] {
               const Buffer& from = n.buffer(name);
-              if (from.size() < n.buffer_size()) throw std::runtime_error("no " + name + " have been computed yet");
+              if (from.size() < n.buffer_size())
+                throw std::runtime_error("no " + name + " have been computed yet");
               std::copy_n(from.data(), n.buffer_size(), to);
             });
             return values;
@@ -147,7 +151,8 @@ void bind_network(py::module_& m) {
           py::arg("batch_size"), py::arg("seconds"))
       .def(
           "predict",
-          [](Network& n, const py::array& x, Floats& out, std::size_t start, std::size_t stop, double seconds) {
+          [](Network& n, const py::array& x, Floats& out, std::size_t start, std::size_t stop,
+             double seconds) {
             const Arrays a(n, x, std::nullopt, std::nullopt, std::nullopt);
             constexpr std::size_t kBatch = 1024;
             const Samples samples = a.samples(start, stop, kBatch);
@@ -161,7 +166,8 @@ void bind_network(py::module_& m) {
           py::arg("x"), py::arg("out").noconvert(), py::arg("start"), py::arg("stop"), py::arg("seconds"))
       .def(
           "gradients",
-          [](Network& n, const py::array& x, const py::array& y, const std::optional<Weights>& sample_weight) {
+          [](Network& n, const py::array& x, const py::array& y,
+             const std::optional<Weights>& sample_weight) {
             const Arrays a(n, x, y, sample_weight, std::nullopt);
             if (a.x.rows() == 0) throw std::invalid_argument("expected at least one sample");
             const Samples samples = a.samples(0, a.x.rows(), a.x.rows());

@@ -8,7 +8,8 @@ namespace nncore {
 namespace {
 
 // A network of one layer with the given parameters.
-std::unique_ptr<Network> single(const py::tuple& spec, const Floats& x, const std::vector<Floats>& parameters, std::uint64_t seed) {
+std::unique_ptr<Network> single(const py::tuple& spec, const Floats& x, const std::vector<Floats>& parameters,
+                                std::uint64_t seed) {
   if (x.ndim() < 1) throw std::invalid_argument("expected an array with an axis of samples, got a scalar");
   auto network = std::make_unique<Network>(shape_of(x, 1), std::vector{spec_from(spec)}, true);
   network->seed = seed;
@@ -48,7 +49,8 @@ Floats forward(const py::tuple& spec, const Floats& x, const std::vector<Floats>
 std::pair<Floats, std::vector<Floats>> backward(const py::tuple& spec, const Floats& dy, const Floats& x,
                                                 const std::vector<Floats>& parameters, bool training,
                                                 std::uint64_t seed) {
-  if (!training && spec_from(spec).kind == "dropout") throw std::invalid_argument("[dropout] has a gradient in training only");
+  if (!training && spec_from(spec).kind == "dropout")
+    throw std::invalid_argument("[dropout] has a gradient in training only");
   const auto network = single(spec, x, parameters, seed);
   const Source source = source_of(x);
   if (shape_of(dy) != with_rows(source.rows(), network->output()))
@@ -73,8 +75,11 @@ std::pair<Floats, std::vector<Floats>> backward(const py::tuple& spec, const Flo
 }
 
 // Rows and columns of outputs that go with a target of the same shape, or of (rows) if it is sparse.
-std::pair<std::size_t, std::size_t> rows_and_columns(const Floats& target, const Floats& output, bool sparse) {
-  if (output.ndim() != 2) throw std::invalid_argument("expected outputs of shape (rows, columns), got " + to_string(shape_of(output)));
+std::pair<std::size_t, std::size_t> rows_and_columns(const Floats& target, const Floats& output,
+                                                     bool sparse) {
+  if (output.ndim() != 2)
+    throw std::invalid_argument("expected outputs of shape (rows, columns), got " +
+                                to_string(shape_of(output)));
   if (output.shape(1) == 0) throw std::invalid_argument("expected outputs with at least one column");
   const Shape shape = shape_of(output), expected = sparse ? Shape{shape[0]} : shape;
   if (shape_of(target) != expected)
@@ -82,14 +87,15 @@ std::pair<std::size_t, std::size_t> rows_and_columns(const Floats& target, const
                                 to_string(shape_of(target)));
   if (sparse)
     for (std::size_t r = 0; r < shape[0]; ++r)
-      if (const float t = target.data()[r];
-          !(t >= 0.0f && t < static_cast<float>(shape[1]) && t == static_cast<float>(static_cast<std::size_t>(t))))
-        throw std::invalid_argument("class numbers must be whole numbers from 0 to " + std::to_string(shape[1] - 1) +
-                                    ", got " + std::to_string(t));
+      if (const float t = target.data()[r]; !(t >= 0.0f && t < static_cast<float>(shape[1]) &&
+                                              t == static_cast<float>(static_cast<std::size_t>(t))))
+        throw std::invalid_argument("class numbers must be whole numbers from 0 to " +
+                                    std::to_string(shape[1] - 1) + ", got " + std::to_string(t));
   return {shape[0], shape[1]};
 }
 
-// Kernels may read past the end of their inputs, so arrays of the user are copied into buffers with room for that.
+// Kernels may read past the end of their inputs, so arrays of the user are copied into buffers with room for
+// that.
 Buffer padded_copy(const Floats& a) {
   Buffer buffer(static_cast<std::size_t>(a.size()));
   std::copy_n(a.data(), a.size(), buffer.data());
@@ -107,8 +113,8 @@ Floats loss(const std::string& name, const Floats& target, const Floats& output,
   const auto [rows, columns] = rows_and_columns(target, output, is_sparse(kind));
   const Buffer t = padded_copy(target), x = padded_copy(output);
   Buffer value(rows);
-  active_kernels().loss[static_cast<int>(kind)](value.data(), nullptr, t.data(), x.data(), nullptr, label_smoothing,
-                                                rows, columns);
+  active_kernels().loss[static_cast<int>(kind)](value.data(), nullptr, t.data(), x.data(), nullptr,
+                                                label_smoothing, rows, columns);
   return from_buffer(value, {rows});
 }
 
@@ -117,7 +123,8 @@ Floats loss_backward(const std::string& name, const Floats& dy, const Floats& ta
   const Loss kind = loss_named(name);
   const auto [rows, columns] = rows_and_columns(target, output, is_sparse(kind));
   if (shape_of(dy) != Shape{rows})
-    throw std::invalid_argument("expected a dy of shape " + to_string({rows}) + ", got " + to_string(shape_of(dy)));
+    throw std::invalid_argument("expected a dy of shape " + to_string({rows}) + ", got " +
+                                to_string(shape_of(dy)));
   const Buffer t = padded_copy(target), x = padded_copy(output), scale = padded_copy(dy);
   Buffer value(rows), dx(rows * columns);
   active_kernels().loss[static_cast<int>(kind)](value.data(), dx.data(), t.data(), x.data(), scale.data(),
@@ -134,8 +141,9 @@ Floats metric(const std::string& name, const Floats& target, const Floats& outpu
   return from_buffer(value, {rows});
 }
 
-std::pair<Floats, std::vector<Floats>> update(const py::tuple& spec, std::uint64_t step, const Floats& parameter,
-                                              const Floats& gradient, const std::vector<Floats>& moments) {
+std::pair<Floats, std::vector<Floats>> update(const py::tuple& spec, std::uint64_t step,
+                                              const Floats& parameter, const Floats& gradient,
+                                              const std::vector<Floats>& moments) {
   const auto optimizer = make_optimizer(spec_from(spec));
   if (moments.size() != optimizer->moments().size())
     throw std::invalid_argument("expected " + std::to_string(optimizer->moments().size()) + " moments, got " +
@@ -144,7 +152,8 @@ std::pair<Floats, std::vector<Floats>> update(const py::tuple& spec, std::uint64
   const Shape shape = shape_of(parameter);
   for (const Floats& a : moments)
     if (shape_of(a) != shape) throw std::invalid_argument("moments must have the shape of the parameter");
-  if (shape_of(gradient) != shape) throw std::invalid_argument("gradient must have the shape of the parameter");
+  if (shape_of(gradient) != shape)
+    throw std::invalid_argument("gradient must have the shape of the parameter");
   Buffer w = padded_copy(parameter);
   const Buffer g = padded_copy(gradient);
   std::vector<Buffer> m;
@@ -161,8 +170,8 @@ std::pair<Floats, std::vector<Floats>> update(const py::tuple& spec, std::uint64
 }  // namespace
 
 void bind_ops(py::module_& m) {
-  m.def("forward", &forward, py::arg("spec"), py::arg("x"), py::arg("parameters"), py::arg("training") = false,
-        py::arg("seed") = 0);
+  m.def("forward", &forward, py::arg("spec"), py::arg("x"), py::arg("parameters"),
+        py::arg("training") = false, py::arg("seed") = 0);
   m.def("backward", &backward, py::arg("spec"), py::arg("dy"), py::arg("x"), py::arg("parameters"),
         py::arg("training") = false, py::arg("seed") = 0);
   m.def("loss", &loss, py::arg("name"), py::arg("target"), py::arg("output"), py::arg("label_smoothing"));

@@ -1,7 +1,8 @@
 // Convolution + bias + ReLU + non-overlapping max pooling in one pass, and its weight gradient.
 //
-// Only the pooled value and a one-byte argmax leave the registers: a quarter of the convolution's output and less for a
-// 2x2 pool. Vectors run over filters. The convolution sums in the order of `gemm`, so the result has the same bits.
+// Only the pooled value and a one-byte argmax leave the registers: a quarter of the convolution's output and
+// less for a 2x2 pool. Vectors run over filters. The convolution sums in the order of `gemm`, so the result
+// has the same bits.
 #pragma once
 
 #include "kernels.hpp"
@@ -26,8 +27,8 @@ inline void store_argmax(std::uint8_t* p, ivec index, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) p[i] = narrow[i];
 }
 
-// Positions of a pooling window whose convolutions are summed side by side: with the vectors of filters below, enough
-// independent sums to hide the latency of fused multiply-add.
+// Positions of a pooling window whose convolutions are summed side by side: with the vectors of filters
+// below, enough independent sums to hide the latency of fused multiply-add.
 constexpr std::size_t kPositions = 4;
 #if defined(__AVX512F__)
 constexpr std::size_t kFilterVectors = 4;
@@ -44,8 +45,8 @@ inline void window_offsets(std::size_t* offsets, const ConvPool& c) {
 
 // Convolution outputs at x + offsets[0], x + offsets[1], ... for the filters that start at w and bias.
 template <std::size_t Positions, std::size_t Vectors>
-inline void conv_tile(vec (&acc)[Positions][Vectors], const float* x, const std::size_t* offsets, const float* w,
-                      const float* bias, std::size_t tail, const ConvPool& c) {
+inline void conv_tile(vec (&acc)[Positions][Vectors], const float* x, const std::size_t* offsets,
+                      const float* w, const float* bias, std::size_t tail, const ConvPool& c) {
   for (std::size_t j = 0; j < Vectors; ++j) {
     const vec start = bias ? load(bias + j * kLanes, j + 1 < Vectors ? kLanes : tail) : vec{};
     for (std::size_t q = 0; q < Positions; ++q) acc[q][j] = start;
@@ -65,8 +66,8 @@ inline void conv_tile(vec (&acc)[Positions][Vectors], const float* x, const std:
   }
 }
 
-// Takes convolution outputs number q, q + 1, ... of a window into the running maximum. The first of equals wins; a NaN
-// wins over all and stays.
+// Takes convolution outputs number q, q + 1, ... of a window into the running maximum. The first of equals
+// wins; a NaN wins over all and stays.
 template <std::size_t Positions, std::size_t Vectors>
 inline void take_maximum(vec (&best)[Vectors], ivec (&index)[Vectors], const vec (&acc)[Positions][Vectors],
                          std::int32_t q) {
@@ -80,8 +81,8 @@ inline void take_maximum(vec (&best)[Vectors], ivec (&index)[Vectors], const vec
 }
 
 template <std::size_t Vectors>
-inline void conv_pool_filters(float* y, std::uint8_t* argmax, const float* x, const float* w, const float* bias,
-                              const ConvPool& c, std::size_t tail) {
+inline void conv_pool_filters(float* y, std::uint8_t* argmax, const float* x, const float* w,
+                              const float* bias, const ConvPool& c, std::size_t tail) {
   std::size_t offsets[kMostPositions];
   window_offsets(offsets, c);
   const std::size_t positions = c.pool_h * c.pool_w;
@@ -130,8 +131,9 @@ inline void conv_pool(float* y, std::uint8_t* argmax, const float* x, const floa
   conv_pool_from<kFilterVectors>(0, y, argmax, x, w, bias, c);
 }
 
-// One vector of filters and Rows consecutive taps of a kernel row (tap = kw * channels + channel), for any window: the
-// gradient is spread over the window's positions, zero in all lanes but those whose maximum stood there.
+// One vector of filters and Rows consecutive taps of a kernel row (tap = kw * channels + channel), for any
+// window: the gradient is spread over the window's positions, zero in all lanes but those whose maximum stood
+// there.
 template <std::size_t Rows>
 inline void gradient_rows(float* dw, const float* dz, const std::uint8_t* argmax, const float* x,
                           const std::size_t* offsets, const ConvPool& c, std::size_t lanes) {
@@ -152,15 +154,17 @@ inline void gradient_rows(float* dw, const float* dz, const std::uint8_t* argmax
   for (std::size_t r = 0; r < Rows; ++r) store(dw + r * c.filters, acc[r], lanes);
 }
 
-inline void any_gradient(float* dw, const float* dz, const std::uint8_t* argmax, const float* x, const ConvPool& c,
-                         std::size_t lanes) {
+inline void any_gradient(float* dw, const float* dz, const std::uint8_t* argmax, const float* x,
+                         const ConvPool& c, std::size_t lanes) {
   std::size_t offsets[kMostPositions];
   window_offsets(offsets, c);
   const std::size_t taps = c.kernel_w * c.channels;
   for (std::size_t kh = 0; kh < c.kernel_h; ++kh, x += c.in_w * c.channels) {
     std::size_t t = 0;
-    for (; t + 8 <= taps; t += 8, dw += 8 * c.filters) gradient_rows<8>(dw, dz, argmax, x + t, offsets, c, lanes);
-    for (; t + 3 <= taps; t += 3, dw += 3 * c.filters) gradient_rows<3>(dw, dz, argmax, x + t, offsets, c, lanes);
+    for (; t + 8 <= taps; t += 8, dw += 8 * c.filters)
+      gradient_rows<8>(dw, dz, argmax, x + t, offsets, c, lanes);
+    for (; t + 3 <= taps; t += 3, dw += 3 * c.filters)
+      gradient_rows<3>(dw, dz, argmax, x + t, offsets, c, lanes);
     for (; t < taps; ++t, dw += c.filters) gradient_rows<1>(dw, dz, argmax, x + t, offsets, c, lanes);
   }
 }
@@ -176,11 +180,12 @@ inline vec table_of(const float* low, const float* high) {
 #endif
 }
 
-// A 2x2 window over one channel, kernel rows of at most three taps. A tap meets the inputs of two rows and two columns;
-// each lane takes the one where its maximum stood, so there is one multiply-add for a tap, not four.
+// A 2x2 window over one channel, kernel rows of at most three taps. A tap meets the inputs of two rows and
+// two columns; each lane takes the one where its maximum stood, so there is one multiply-add for a tap, not
+// four.
 constexpr std::size_t kTableTaps = 3;
-inline void table_gradient(float* dw, const float* dz, const std::uint8_t* argmax, const float* x, const ConvPool& c,
-                           std::size_t lanes) {
+inline void table_gradient(float* dw, const float* dz, const std::uint8_t* argmax, const float* x,
+                           const ConvPool& c, std::size_t lanes) {
   constexpr std::size_t kRows = 3;
   for (std::size_t first = 0; first < c.kernel_h; first += kRows) {
     const std::size_t rows = c.kernel_h - first < kRows ? c.kernel_h - first : kRows;

@@ -33,8 +33,9 @@ namespace {
 std::vector<const Kernels*> detect() {
   std::vector<const Kernels*> tables;
 #if defined(NNCORE_HAVE_AVX512)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("fma"))
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("fma"))
     tables.push_back(&avx512::kernels);
 #endif
 #if defined(NNCORE_HAVE_AVX2)

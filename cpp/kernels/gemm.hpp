@@ -7,8 +7,8 @@
 namespace nncore::NNCORE_ISA {
 namespace {
 
-// The register tile is kTileRows x (kTileVectors * kLanes): as many accumulators as the registers hold beside the
-// vectors of B and one broadcast of A, and no more row pointers than there are general registers.
+// The register tile is kTileRows x (kTileVectors * kLanes): as many accumulators as the registers hold beside
+// the vectors of B and one broadcast of A, and no more row pointers than there are general registers.
 #if defined(__AVX512F__)
 constexpr std::size_t kTileRows = 8, kTileVectors = 3;
 #elif defined(__aarch64__)
@@ -17,12 +17,14 @@ constexpr std::size_t kTileRows = 6, kTileVectors = 4;
 constexpr std::size_t kTileRows = 6, kTileVectors = 2;
 #endif
 constexpr std::size_t kPanel = kTileVectors * kLanes;
-// Products are added in blocks of about this many, so that a block of a panel of B stays in the first-level cache.
+// Products are added in blocks of about this many, so that a block of a panel of B stays in the first-level
+// cache.
 constexpr std::size_t kBlock = 256;
 
 inline void pack(float* dst, std::size_t dst_panel, const float* b, std::size_t k, std::size_t n,
                  std::ptrdiff_t row_stride, std::ptrdiff_t column_stride) {
-  for (std::size_t j0 = 0; j0 < n; j0 += kPanel, dst += dst_panel, b += static_cast<std::ptrdiff_t>(kPanel) * column_stride) {
+  for (std::size_t j0 = 0; j0 < n;
+       j0 += kPanel, dst += dst_panel, b += static_cast<std::ptrdiff_t>(kPanel) * column_stride) {
     const std::size_t columns = n - j0 < kPanel ? n - j0 : kPanel;
     for (std::size_t r = 0; r < k; ++r) {
       float* to = dst + r * kPanel;
@@ -33,7 +35,8 @@ inline void pack(float* dst, std::size_t dst_panel, const float* b, std::size_t 
   }
 }
 
-// The part of a product that one call of `tile` adds: segments [first, last), elements [k_first, k_last) of each.
+// The part of a product that one call of `tile` adds: segments [first, last), elements [k_first, k_last) of
+// each.
 struct Block {
   std::size_t first, last, k_first, k_last;
   bool initial;  // start from the bias or zero (or from c, if g.accumulate), not from c
@@ -41,7 +44,8 @@ struct Block {
 
 // Rows [row, row + Rows) and `columns` columns from `column`, which lie in Vectors vectors.
 template <std::size_t Rows, std::size_t Vectors>
-inline void tile(const Gemm& g, const Block& block, std::size_t row, std::size_t column, std::size_t columns) {
+inline void tile(const Gemm& g, const Block& block, std::size_t row, std::size_t column,
+                 std::size_t columns) {
   const float* a[Rows];
   for (std::size_t i = 0; i < Rows; ++i)
     a[i] = g.a + (g.row_offsets ? g.row_offsets[row + i] : static_cast<std::ptrdiff_t>(row + i) * g.a_row);
@@ -82,7 +86,8 @@ inline void tile(const Gemm& g, const Block& block, std::size_t row, std::size_t
 
 // The last rows of a panel, fewer than a full tile.
 template <std::size_t Rows, std::size_t Vectors>
-inline void last_rows(const Gemm& g, const Block& block, std::size_t row, std::size_t column, std::size_t columns) {
+inline void last_rows(const Gemm& g, const Block& block, std::size_t row, std::size_t column,
+                      std::size_t columns) {
   if constexpr (Rows > 0) {
     if (g.m - row == Rows) return tile<Rows, Vectors>(g, block, row, column, columns);
     last_rows<Rows - 1, Vectors>(g, block, row, column, columns);

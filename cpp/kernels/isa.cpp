@@ -1,6 +1,6 @@
-// One table of kernels; compiled once per instruction set, with NNCORE_ISA as its name. The table is the only symbol
-// that leaves this file: everything else has internal linkage, so that no code compiled for a newer machine can be
-// picked by the linker for everybody.
+// One table of kernels; compiled once per instruction set, with NNCORE_ISA as its name. The table is the only
+// symbol that leaves this file: everything else has internal linkage, so that no code compiled for a newer
+// machine can be picked by the linker for everybody.
 #include "activation.hpp"
 #include "conv_pool.hpp"
 #include "gemm.hpp"

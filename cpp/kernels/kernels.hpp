@@ -1,7 +1,7 @@
 // The table of kernels: plain functions over pointers and sizes, one table for each instruction set.
 //
-// Sizes count elements; arrays are row-major float32. Outputs come first. A kernel does not allocate, throw or
-// start threads, and its result for one row does not depend on how many other rows are in the call.
+// Sizes count elements; arrays are row-major float32. Outputs come first. A kernel does not allocate, throw
+// or start threads, and its result for one row does not depend on how many other rows are in the call.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +15,8 @@ constexpr std::size_t kSlack = 64;
 // c (m, n) = [c +] sum over segments s and k of A(i, s, k) * B(s * k_count + k, j) [+ bias (n)]
 //   A(i, s, k) = a[rows(i) + segments[s] + k * a_k], with rows(i) = row_offsets ? row_offsets[i] : i * a_row
 //   B(r, j)    = b[(j / panel) * b_panel + r * b_k + j % panel]
-// A dense product has one segment. A convolution names its positions by row offsets and its taps by segments, and
-// its weight gradient swaps the two, so no im2col copy is made. Products are added in order of s, then k.
+// A dense product has one segment. A convolution names its positions by row offsets and its taps by segments,
+// and its weight gradient swaps the two, so no im2col copy is made. Products are added in order of s, then k.
 struct Gemm {
   float* c;
   std::size_t ldc;
@@ -91,7 +91,7 @@ struct ConvPool {
 };
 
 struct Adam {
-  float rate;  // learning rate times sqrt(1 - beta_2^t) / (1 - beta_1^t)
+  float rate;            // learning rate times sqrt(1 - beta_2^t) / (1 - beta_1^t)
   float gain_1, gain_2;  // 1 - beta_1, 1 - beta_2
   float epsilon;
 };
@@ -107,8 +107,8 @@ struct Kernels {
   std::size_t panel;  // columns in a packed panel of B
 
   // ---- gemm.hpp
-  // Panels of B for Gemm: dst[(j / panel) * dst_panel + r * panel + j % panel] = b[r * row_stride + j * column_stride] for
-  // r < k; columns from n to the end of the last panel are zero.
+  // Panels of B for Gemm: dst[(j / panel) * dst_panel + r * panel + j % panel] = b[r * row_stride + j *
+  // column_stride] for r < k; columns from n to the end of the last panel are zero.
   void (*pack)(float* dst, std::size_t dst_panel, const float* b, std::size_t k, std::size_t n,
                std::ptrdiff_t row_stride, std::ptrdiff_t column_stride);
   void (*gemm)(const Gemm& g);
@@ -130,8 +130,8 @@ struct Kernels {
   void (*softmax)(float* y, const float* x, std::size_t rows, std::size_t columns);
   void (*softmax_backward)(float* dx, const float* dy, const float* y, std::size_t rows, std::size_t columns);
 
-  // ---- loss.hpp; indexed by Loss. value (rows), target and x (rows, columns), dx[r, :] = scale[r] * d value[r] / d x[r, :].
-  // A sparse target is (rows): class numbers as floats. dx may be null, and may be x.
+  // ---- loss.hpp; indexed by Loss. value (rows), target and x (rows, columns), dx[r, :] = scale[r] * d
+  // value[r] / d x[r, :]. A sparse target is (rows): class numbers as floats. dx may be null, and may be x.
   void (*loss[static_cast<int>(Loss::count)])(float* value, float* dx, const float* target, const float* x,
                                               const float* scale, float label_smoothing, std::size_t rows,
                                               std::size_t columns);
@@ -142,8 +142,8 @@ struct Kernels {
 
   // ---- pool2d.hpp; one sample
   void (*max_pool2d)(float* y, const float* x, const Pool2D& p);
-  // dx = 0, then each dy is added to the first position of its window, in row-major order, where x equals y (a NaN
-  // equals a NaN).
+  // dx = 0, then each dy is added to the first position of its window, in row-major order, where x equals y
+  // (a NaN equals a NaN).
   void (*max_pool2d_backward)(float* dx, const float* dy, const float* x, const float* y, const Pool2D& p);
   // The mean over the part of the window that lies inside the image.
   void (*average_pool2d)(float* y, const float* x, const Pool2D& p);
@@ -153,13 +153,15 @@ struct Kernels {
   // w (kernel_h, kernel_w, channels, filters).
   void (*conv_pool)(float* y, std::uint8_t* argmax, const float* x, const float* w, const float* bias,
                     const ConvPool& c);
-  // dw, filters [first, last) only, += the gradient of one sample; dz (out_h, out_w, filters) is the gradient before ReLU.
+  // dw, filters [first, last) only, += the gradient of one sample; dz (out_h, out_w, filters) is the gradient
+  // before ReLU.
   void (*conv_pool_gradient)(float* dw, const float* dz, const std::uint8_t* argmax, const float* x,
                              const ConvPool& c, std::size_t first, std::size_t last);
 
-  // ---- random.hpp; keeps element i with probability 1 - rate and scales it by 1 / (1 - rate). The choice depends on
-  // (key, first + i) alone. y may be x.
-  void (*dropout)(float* y, const float* x, std::uint64_t key, std::uint64_t first, float rate, std::size_t n);
+  // ---- random.hpp; keeps element i with probability 1 - rate and scales it by 1 / (1 - rate). The choice
+  // depends on (key, first + i) alone. y may be x.
+  void (*dropout)(float* y, const float* x, std::uint64_t key, std::uint64_t first, float rate,
+                  std::size_t n);
 
   // ---- update.hpp; over runs of n parameters. Formulas as in Keras.
   void (*adam)(float* w, float* m, float* v, const float* g, const Adam& a, std::size_t n);

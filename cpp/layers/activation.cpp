@@ -12,7 +12,8 @@ constexpr std::array kNames = {"linear",   "relu", "leaky_relu", "elu",       "s
 
 class ActivationLayer final : public Layer {
  public:
-  ActivationLayer(const Spec& spec, const Shape& input) : Layer(input, input), function_(activation_of(spec)) {
+  ActivationLayer(const Spec& spec, const Shape& input)
+      : Layer(input, input), function_(activation_of(spec)) {
     if (function_.kind == Activation::softmax && input.empty()) spec.fail("softmax needs at least one axis");
   }
   bool is_view() const override { return function_.is_linear(); }
@@ -22,7 +23,8 @@ class ActivationLayer final : public Layer {
   }
   void backward(const Chunk& c) const override {
     if (!c.dx) return;
-    function_.backward(c.kernels, c.dx, c.dy, function_.needs_input() ? c.x : c.y, c.samples * rows(), columns());
+    function_.backward(c.kernels, c.dx, c.dy, function_.needs_input() ? c.x : c.y, c.samples * rows(),
+                       columns());
   }
 
  private:
@@ -42,8 +44,8 @@ void ActivationFunction::forward(const Kernels& k, float* y, const float* x, std
     k.activation(y, x, kind, alpha, rows * columns);
 }
 
-void ActivationFunction::backward(const Kernels& k, float* dx, const float* dy, const float* xy, std::size_t rows,
-                                  std::size_t columns) const {
+void ActivationFunction::backward(const Kernels& k, float* dx, const float* dy, const float* xy,
+                                  std::size_t rows, std::size_t columns) const {
   if (kind == Activation::softmax)
     k.softmax_backward(dx, dy, xy, rows, columns);
   else

@@ -1,4 +1,5 @@
-// An activation with its parameter, shared by the Activation layer and by layers with an `activation` of their own.
+// An activation with its parameter, shared by the Activation layer and by layers with an `activation` of
+// their own.
 #pragma once
 
 #include "layer.hpp"

@@ -35,7 +35,9 @@ struct Spec {
   std::string kind;
   std::map<std::string, Attribute> attributes;
 
-  [[noreturn]] void fail(const std::string& text) const { throw std::invalid_argument("[" + kind + "] " + text); }
+  [[noreturn]] void fail(const std::string& text) const {
+    throw std::invalid_argument("[" + kind + "] " + text);
+  }
 
   bool flag(const std::string& name) const { return get<bool>(name, "True or False"); }
   const std::string& text(const std::string& name) const { return get<std::string>(name, "a string"); }

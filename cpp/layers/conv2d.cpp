@@ -7,11 +7,13 @@
 namespace nncore {
 namespace {
 
-// y = f(bias + sum over taps of x[window] * kernel), channels last. kernel (kh, kw, in / groups, filters), bias (filters).
+// y = f(bias + sum over taps of x[window] * kernel), channels last. kernel (kh, kw, in / groups, filters),
+// bias (filters).
 //
-// All three products are Gemm calls on the (padded) image itself: output positions and taps are two lists of offsets
-// into it. Forward, positions are the rows and taps the segments; the weight gradient swaps them. The input gradient
-// multiplies one row of output positions with the transposed kernel (the replica) and adds the result onto the windows.
+// All three products are Gemm calls on the (padded) image itself: output positions and taps are two lists of
+// offsets into it. Forward, positions are the rows and taps the segments; the weight gradient swaps them. The
+// input gradient multiplies one row of output positions with the transposed kernel (the replica) and adds the
+// result onto the windows.
 class Conv2D final : public Layer {
  public:
   Conv2D(const Spec& spec, const Shape& input, Shape output, const WindowAxis& h, const WindowAxis& w)
@@ -47,7 +49,9 @@ class Conv2D final : public Layer {
     return p;
   }
   // The padded image, then what the activation's derivative needs.
-  std::size_t kept() const override { return padded_size() + (activation_.needs_input() ? output_size() : 0); }
+  std::size_t kept() const override {
+    return padded_size() + (activation_.needs_input() ? output_size() : 0);
+  }
   // The padded image, or its gradient and one row of products.
   std::size_t scratch() const override { return padded_size() + w_.out * taps_.size(); }
   std::size_t work() const override { return positions_.size() * taps_.size() * filters_; }
@@ -60,12 +64,22 @@ class Conv2D final : public Layer {
       const float* x = c.x + s * input_size();
       if (is_padded()) pad(kept, x), x = kept;
       for (std::size_t g = 0; g < groups_; ++g)
-        c.kernels.gemm({.c = z + g * group_filters(), .ldc = filters_, .a = x + g * group_channels(),
-                        .row_offsets = positions_.data(), .a_row = 0, .a_k = 1, .segments = segments_.data(),
-                        .segment_count = segments_.size(), .b = c.parameters + g * group_filters(), .b_k = filters_,
+        c.kernels.gemm({.c = z + g * group_filters(),
+                        .ldc = filters_,
+                        .a = x + g * group_channels(),
+                        .row_offsets = positions_.data(),
+                        .a_row = 0,
+                        .a_k = 1,
+                        .segments = segments_.data(),
+                        .segment_count = segments_.size(),
+                        .b = c.parameters + g * group_filters(),
+                        .b_k = filters_,
                         .b_panel = c.kernels.panel,
                         .bias = use_bias_ ? c.parameters + kernel_size() + g * group_filters() : nullptr,
-                        .m = positions_.size(), .n = group_filters(), .k = segment_, .accumulate = false});
+                        .m = positions_.size(),
+                        .n = group_filters(),
+                        .k = segment_,
+                        .accumulate = false});
       if (!activation_.is_linear()) activation_.forward(c.kernels, y, z, positions_.size(), filters_);
     }
   }
@@ -74,7 +88,8 @@ class Conv2D final : public Layer {
     if (!activation_.is_linear()) {
       for (std::size_t s = 0; s < c.samples; ++s) {
         float* dy = c.dy + s * output_size();
-        const float* xy = activation_.needs_input() ? c.kept + s * kept_size() + padded_size() : c.y + s * output_size();
+        const float* xy =
+            activation_.needs_input() ? c.kept + s * kept_size() + padded_size() : c.y + s * output_size();
         activation_.backward(c.kernels, dy, dy, xy, positions_.size(), filters_);
       }
     }
@@ -100,11 +115,22 @@ class Conv2D final : public Layer {
       const std::size_t group = first / group_filters();
       const std::size_t last = std::min(t.column + t.columns, (group + 1) * group_filters());
       for (std::size_t s = 0; s < b.samples; ++s)
-        b.kernels.gemm({.c = b.gradient + t.row * filters_ + first, .ldc = filters_,
-                        .a = image(b, s) + group * group_channels(), .row_offsets = taps_.data() + t.row, .a_row = 0,
-                        .a_k = offset(w_.stride * channels_), .segments = rows_.data(), .segment_count = rows_.size(),
-                        .b = b.dy + s * output_size() + first, .b_k = filters_, .b_panel = b.kernels.panel,
-                        .bias = nullptr, .m = t.rows, .n = last - first, .k = w_.out, .accumulate = s > 0});
+        b.kernels.gemm({.c = b.gradient + t.row * filters_ + first,
+                        .ldc = filters_,
+                        .a = image(b, s) + group * group_channels(),
+                        .row_offsets = taps_.data() + t.row,
+                        .a_row = 0,
+                        .a_k = offset(w_.stride * channels_),
+                        .segments = rows_.data(),
+                        .segment_count = rows_.size(),
+                        .b = b.dy + s * output_size() + first,
+                        .b_k = filters_,
+                        .b_panel = b.kernels.panel,
+                        .bias = nullptr,
+                        .m = t.rows,
+                        .n = last - first,
+                        .k = w_.out,
+                        .accumulate = s > 0});
       first = last;
     }
   }
@@ -128,7 +154,9 @@ class Conv2D final : public Layer {
   std::size_t group_channels() const { return channels_ / groups_; }
   std::size_t group_filters() const { return filters_ / groups_; }
   std::size_t kernel_size() const { return taps_.size() * filters_; }
-  std::size_t replica_columns(const Kernels& k) const { return (taps_.size() + k.panel - 1) / k.panel * k.panel; }
+  std::size_t replica_columns(const Kernels& k) const {
+    return (taps_.size() + k.panel - 1) / k.panel * k.panel;
+  }
   std::size_t kept_size() const { return kept(); }
 
   bool is_padded() const { return h_.padded() * w_.padded() != h_.in * w_.in; }
@@ -156,11 +184,22 @@ class Conv2D final : public Layer {
     std::fill_n(dx, h_.padded() * w_.padded() * channels_, 0.0f);
     for (std::size_t oy = 0; oy < h_.out; ++oy) {
       for (std::size_t g = 0; g < groups_; ++g) {
-        c.kernels.gemm({.c = products, .ldc = taps_.size(), .a = dy + oy * w_.out * filters_ + g * group_filters(),
-                        .row_offsets = nullptr, .a_row = offset(filters_), .a_k = 1, .segments = nullptr,
-                        .segment_count = 1, .b = c.replica + g * group_filters() * replica_columns(c.kernels),
-                        .b_k = c.kernels.panel, .b_panel = group_filters() * c.kernels.panel, .bias = nullptr,
-                        .m = w_.out, .n = taps_.size(), .k = group_filters(), .accumulate = false});
+        c.kernels.gemm({.c = products,
+                        .ldc = taps_.size(),
+                        .a = dy + oy * w_.out * filters_ + g * group_filters(),
+                        .row_offsets = nullptr,
+                        .a_row = offset(filters_),
+                        .a_k = 1,
+                        .segments = nullptr,
+                        .segment_count = 1,
+                        .b = c.replica + g * group_filters() * replica_columns(c.kernels),
+                        .b_k = c.kernels.panel,
+                        .b_panel = group_filters() * c.kernels.panel,
+                        .bias = nullptr,
+                        .m = w_.out,
+                        .n = taps_.size(),
+                        .k = group_filters(),
+                        .accumulate = false});
         for (std::size_t ox = 0; ox < w_.out; ++ox) {
           float* window = dx + positions_[oy * w_.out + ox] + offset(g * group_channels());
           const float* product = products + ox * taps_.size();

@@ -23,8 +23,8 @@ class Conv2DPool final : public Layer {
   void forward(const Chunk& c) const override {
     const float* bias = use_bias_ ? c.parameters + kernel_size() : nullptr;
     for (std::size_t s = 0; s < c.samples; ++s)
-      c.kernels.conv_pool(c.y + s * output_size(), c.kept ? argmax(c.kept, s) : nullptr, c.x + s * input_size(),
-                          c.parameters, bias, c_);
+      c.kernels.conv_pool(c.y + s * output_size(), c.kept ? argmax(c.kept, s) : nullptr,
+                          c.x + s * input_size(), c.parameters, bias, c_);
   }
 
   void backward(const Chunk& c) const override {
@@ -34,9 +34,18 @@ class Conv2DPool final : public Layer {
     const std::size_t conv_size = size_of(conv_->output());
     for (std::size_t s = 0; s < c.samples; ++s) {
       unpool(c.scratch, c.dy + s * output_size(), argmax(c.kept, s));
-      conv_->backward({.kernels = c.kernels, .samples = 1, .first = 0, .key = 0, .parameters = c.parameters,
-                       .replica = c.replica, .scratch = c.scratch + conv_size, .kept = nullptr, .x = nullptr,
-                       .y = nullptr, .dy = c.scratch, .dx = c.dx + s * input_size()});
+      conv_->backward({.kernels = c.kernels,
+                       .samples = 1,
+                       .first = 0,
+                       .key = 0,
+                       .parameters = c.parameters,
+                       .replica = c.replica,
+                       .scratch = c.scratch + conv_size,
+                       .kept = nullptr,
+                       .x = nullptr,
+                       .y = nullptr,
+                       .dy = c.scratch,
+                       .dx = c.dx + s * input_size()});
     }
   }
 
@@ -49,10 +58,11 @@ class Conv2DPool final : public Layer {
     if (t.parameter == 1)
       return b.kernels.column_sums(b.gradient + kernel_size() + t.column, b.dy + t.column,
                                    b.samples * c_.out_h * c_.out_w, t.columns, c_.filters, false);
-    for (std::size_t r = 0; r < t.rows; ++r) std::fill_n(b.gradient + r * c_.filters + t.column, t.columns, 0.0f);
+    for (std::size_t r = 0; r < t.rows; ++r)
+      std::fill_n(b.gradient + r * c_.filters + t.column, t.columns, 0.0f);
     for (std::size_t s = 0; s < b.samples; ++s)
-      b.kernels.conv_pool_gradient(b.gradient, b.dy + s * output_size(), argmax(b.kept, s), b.x + s * input_size(), c_,
-                                   t.column, t.column + t.columns);
+      b.kernels.conv_pool_gradient(b.gradient, b.dy + s * output_size(), argmax(b.kept, s),
+                                   b.x + s * input_size(), c_, t.column, t.column + t.columns);
   }
 
   std::size_t replica(const Kernels& k) const override { return conv_->replica(k); }
@@ -77,7 +87,8 @@ class Conv2DPool final : public Layer {
     for (std::size_t oy = 0; oy < c_.out_h; ++oy)
       for (std::size_t ox = 0; ox < c_.out_w; ++ox)
         for (std::size_t f = 0; f < c_.filters; ++f, ++dy, ++argmax) {
-          const std::size_t y = oy * c_.pool_h + *argmax / c_.pool_w, x = ox * c_.pool_w + *argmax % c_.pool_w;
+          const std::size_t y = oy * c_.pool_h + *argmax / c_.pool_w,
+                            x = ox * c_.pool_w + *argmax % c_.pool_w;
           dconv[(y * conv[1] + x) * c_.filters + f] = *dy;
         }
   }
@@ -97,16 +108,25 @@ std::unique_ptr<Layer> fuse_conv2d_pool(const Spec& conv, const Spec& pool, cons
       conv.positive("groups") != 1 || conv.text("padding") != "valid" || pool.text("padding") != "valid")
     return nullptr;
   const auto [pool_h, pool_w] = pool.positive_pair("pool_size");
-  if (pool.positive_pair("strides") != pool.positive_pair("pool_size") || pool_h * pool_w > 256) return nullptr;
+  if (pool.positive_pair("strides") != pool.positive_pair("pool_size") || pool_h * pool_w > 256)
+    return nullptr;
 
   Spec linear = conv;
   linear.attributes["activation"] = std::string(name_of(Activation::linear));
   auto layer = make_layer(linear, input);
   const Shape output = make_layer(pool, layer->output())->output();
   const auto [kernel_h, kernel_w] = conv.positive_pair("kernel_size");
-  const ConvPool c{.in_h = input[0], .in_w = input[1], .channels = input[2], .filters = output[2],
-                   .out_h = output[0], .out_w = output[1], .kernel_h = kernel_h, .kernel_w = kernel_w,
-                   .pool_h = pool_h, .pool_w = pool_w, .relu = !activation.is_linear()};
+  const ConvPool c{.in_h = input[0],
+                   .in_w = input[1],
+                   .channels = input[2],
+                   .filters = output[2],
+                   .out_h = output[0],
+                   .out_w = output[1],
+                   .kernel_h = kernel_h,
+                   .kernel_w = kernel_w,
+                   .pool_h = pool_h,
+                   .pool_w = pool_w,
+                   .relu = !activation.is_linear()};
   return std::make_unique<Conv2DPool>(input, c, std::move(layer), conv.flag("use_bias"));
 }
 

@@ -8,8 +8,8 @@ namespace {
 
 // y = f(x @ kernel + bias) over the last axis. kernel (in, out), bias (out).
 //
-// The replica holds the kernel twice: in panels of outputs for the forward product, and transposed in panels of inputs
-// for the input gradient.
+// The replica holds the kernel twice: in panels of outputs for the forward product, and transposed in panels
+// of inputs for the input gradient.
 class Dense final : public Layer {
  public:
   Dense(const Spec& spec, const Shape& input, Shape output)
@@ -31,10 +31,22 @@ class Dense final : public Layer {
   void forward(const Chunk& c) const override {
     const std::size_t m = c.samples * rows_;
     float* z = activation_.needs_input() && c.kept ? c.kept : c.y;
-    c.kernels.gemm({.c = z, .ldc = out_, .a = c.x, .row_offsets = nullptr, .a_row = offset(in_), .a_k = 1,
-                    .segments = nullptr, .segment_count = 1, .b = c.replica, .b_k = c.kernels.panel,
-                    .b_panel = in_ * c.kernels.panel, .bias = use_bias_ ? c.parameters + in_ * out_ : nullptr,
-                    .m = m, .n = out_, .k = in_, .accumulate = false});
+    c.kernels.gemm({.c = z,
+                    .ldc = out_,
+                    .a = c.x,
+                    .row_offsets = nullptr,
+                    .a_row = offset(in_),
+                    .a_k = 1,
+                    .segments = nullptr,
+                    .segment_count = 1,
+                    .b = c.replica,
+                    .b_k = c.kernels.panel,
+                    .b_panel = in_ * c.kernels.panel,
+                    .bias = use_bias_ ? c.parameters + in_ * out_ : nullptr,
+                    .m = m,
+                    .n = out_,
+                    .k = in_,
+                    .accumulate = false});
     if (!activation_.is_linear()) activation_.forward(c.kernels, c.y, z, m, out_);
   }
 
@@ -43,13 +55,26 @@ class Dense final : public Layer {
     if (!activation_.is_linear())
       activation_.backward(c.kernels, c.dy, c.dy, activation_.needs_input() ? c.kept : c.y, m, out_);
     if (!c.dx) return;
-    c.kernels.gemm({.c = c.dx, .ldc = in_, .a = c.dy, .row_offsets = nullptr, .a_row = offset(out_), .a_k = 1,
-                    .segments = nullptr, .segment_count = 1, .b = c.replica + forward_replica(c.kernels),
-                    .b_k = c.kernels.panel, .b_panel = out_ * c.kernels.panel, .bias = nullptr,
-                    .m = m, .n = in_, .k = out_, .accumulate = false});
+    c.kernels.gemm({.c = c.dx,
+                    .ldc = in_,
+                    .a = c.dy,
+                    .row_offsets = nullptr,
+                    .a_row = offset(out_),
+                    .a_k = 1,
+                    .segments = nullptr,
+                    .segment_count = 1,
+                    .b = c.replica + forward_replica(c.kernels),
+                    .b_k = c.kernels.panel,
+                    .b_panel = out_ * c.kernels.panel,
+                    .bias = nullptr,
+                    .m = m,
+                    .n = in_,
+                    .k = out_,
+                    .accumulate = false});
   }
 
-  // Rows and columns are multiples of every panel width, so that no two tiles write to one panel of the replica.
+  // Rows and columns are multiples of every panel width, so that no two tiles write to one panel of the
+  // replica.
   Shape tile_shape(std::size_t parameter) const override {
     constexpr std::size_t kRows = 48, kColumns = 528, kFloats = 8192;
     if (parameter == 1) return {1, out_};
@@ -62,10 +87,22 @@ class Dense final : public Layer {
       b.kernels.column_sums(b.gradient + in_ * out_ + t.column, b.dy + t.column, m, t.columns, out_, false);
       return;
     }
-    b.kernels.gemm({.c = b.gradient + t.row * out_ + t.column, .ldc = out_, .a = b.x + t.row, .row_offsets = nullptr,
-                    .a_row = 1, .a_k = offset(in_), .segments = nullptr, .segment_count = 1,
-                    .b = b.dy + t.column, .b_k = out_, .b_panel = b.kernels.panel, .bias = nullptr,
-                    .m = t.rows, .n = t.columns, .k = m, .accumulate = false});
+    b.kernels.gemm({.c = b.gradient + t.row * out_ + t.column,
+                    .ldc = out_,
+                    .a = b.x + t.row,
+                    .row_offsets = nullptr,
+                    .a_row = 1,
+                    .a_k = offset(in_),
+                    .segments = nullptr,
+                    .segment_count = 1,
+                    .b = b.dy + t.column,
+                    .b_k = out_,
+                    .b_panel = b.kernels.panel,
+                    .bias = nullptr,
+                    .m = t.rows,
+                    .n = t.columns,
+                    .k = m,
+                    .accumulate = false});
   }
 
   std::size_t replica(const Kernels& k) const override {
@@ -76,12 +113,14 @@ class Dense final : public Layer {
     const float* w = parameters + t.row * out_ + t.column;
     const auto ld = offset(out_);
     k.pack(replica + t.column * in_ + t.row * k.panel, in_ * k.panel, w, t.rows, t.columns, ld, 1);
-    k.pack(replica + forward_replica(k) + t.row * out_ + t.column * k.panel, out_ * k.panel, w, t.columns, t.rows, 1,
-           ld);
+    k.pack(replica + forward_replica(k) + t.row * out_ + t.column * k.panel, out_ * k.panel, w, t.columns,
+           t.rows, 1, ld);
   }
 
  private:
-  std::size_t forward_replica(const Kernels& k) const { return (out_ + k.panel - 1) / k.panel * k.panel * in_; }
+  std::size_t forward_replica(const Kernels& k) const {
+    return (out_ + k.panel - 1) / k.panel * k.panel * in_;
+  }
 
   std::size_t in_, out_, rows_;
   bool use_bias_;

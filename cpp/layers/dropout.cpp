@@ -5,8 +5,8 @@
 namespace nncore {
 namespace {
 
-// In training, zero with probability `rate`, else scaled by 1 / (1 - rate). Both directions draw the same mask from
-// the layer's key, so none is stored.
+// In training, zero with probability `rate`, else scaled by 1 / (1 - rate). Both directions draw the same
+// mask from the layer's key, so none is stored.
 class Dropout final : public Layer {
  public:
   Dropout(const Shape& input, float rate) : Layer(input, input), rate_(rate) {}

@@ -17,7 +17,8 @@ std::unique_ptr<Layer> make_activation(const Spec& spec, const Shape& input);
 std::unique_ptr<Layer> make_dropout(const Spec& spec, const Shape& input);
 std::unique_ptr<Layer> make_rescaling(const Spec& spec, const Shape& input);
 
-// A convolution and the max pooling that follows it as one layer, or null if the kernel for that does not fit them.
+// A convolution and the max pooling that follows it as one layer, or null if the kernel for that does not fit
+// them.
 std::unique_ptr<Layer> fuse_conv2d_pool(const Spec& conv, const Spec& pool, const Shape& input);
 
 }  // namespace nncore

@@ -33,7 +33,7 @@ struct Chunk {
   const float* parameters;  // the layer's parameters, one after the other
   const float* replica;     // as written by Layer::replicate
   float* scratch;           // Layer::scratch() floats of this worker
-  float* kept;              // Layer::kept() floats a sample, written forward and read backward; null outside training
+  float* kept;  // Layer::kept() floats a sample, written forward and read backward; null outside training
   const float* x;
   float* y;
   float* dy = nullptr;  // backward may overwrite it; afterwards it holds what `gradient` needs
@@ -63,8 +63,8 @@ class Layer {
   virtual bool is_view() const { return false; }
   // The same, outside training.
   virtual bool is_view_at_inference() const { return is_view(); }
-  virtual std::size_t kept() const { return 0; }     // floats for each sample
-  virtual std::size_t scratch() const { return 0; }  // floats for each worker
+  virtual std::size_t kept() const { return 0; }                 // floats for each sample
+  virtual std::size_t scratch() const { return 0; }              // floats for each worker
   virtual std::size_t work() const { return size_of(output_); }  // multiply-adds for each sample, about
 
   virtual void forward(const Chunk& c) const = 0;
@@ -77,7 +77,8 @@ class Layer {
 
   // Floats of a second copy of the parameters in the order in which the kernels read them.
   virtual std::size_t replica(const Kernels&) const { return 0; }
-  virtual void replicate(const Kernels&, float* /*replica*/, const float* /*parameters*/, const Tile&) const {}
+  virtual void replicate(const Kernels&, float* /*replica*/, const float* /*parameters*/, const Tile&) const {
+  }
 
  protected:
   std::size_t input_size() const { return size_of(input_); }
@@ -87,7 +88,8 @@ class Layer {
   Shape input_, output_;
 };
 
-// A layer of registered kind for inputs of a given shape. Throws std::invalid_argument that starts with "[kind]".
+// A layer of registered kind for inputs of a given shape. Throws std::invalid_argument that starts with
+// "[kind]".
 std::unique_ptr<Layer> make_layer(const Spec& spec, const Shape& input);
 const std::vector<std::string>& layer_kinds();
 

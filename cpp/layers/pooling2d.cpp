@@ -6,9 +6,12 @@ namespace {
 
 class Pooling2D : public Layer {
  public:
-  Pooling2D(const Shape& input, Shape output, const Pool2D& pool) : Layer(input, std::move(output)), pool_(pool) {}
+  Pooling2D(const Shape& input, Shape output, const Pool2D& pool)
+      : Layer(input, std::move(output)), pool_(pool) {}
 
-  std::size_t work() const override { return pool_.out_h * pool_.out_w * pool_.channels * pool_.pool_h * pool_.pool_w; }
+  std::size_t work() const override {
+    return pool_.out_h * pool_.out_w * pool_.channels * pool_.pool_h * pool_.pool_w;
+  }
 
  protected:
   Pool2D pool_;
@@ -52,7 +55,8 @@ std::unique_ptr<Layer> make_pooling(const Spec& spec, const Shape& input) {
   const auto [stride_h, stride_w] = spec.positive_pair("strides");
   const WindowAxis h = window_axis(spec, "height", input[0], pool_h, stride_h);
   const WindowAxis w = window_axis(spec, "width", input[1], pool_w, stride_w);
-  const Pool2D pool{input[0], input[1], input[2], h.out, w.out, pool_h, pool_w, stride_h, stride_w, h.before, w.before};
+  const Pool2D pool{input[0], input[1], input[2], h.out,    w.out,   pool_h,
+                    pool_w,   stride_h, stride_w, h.before, w.before};
   return std::make_unique<Pooling>(input, Shape{h.out, w.out, input[2]}, pool);
 }
 
@@ -60,7 +64,8 @@ template <class Pooling>
 std::unique_ptr<Layer> make_global_pooling(const Spec& spec, const Shape& input) {
   expect_image(spec, input);
   const Pool2D pool{input[0], input[1], input[2], 1, 1, input[0], input[1], 1, 1, 0, 0};
-  return std::make_unique<Pooling>(input, spec.flag("keepdims") ? Shape{1, 1, input[2]} : Shape{input[2]}, pool);
+  return std::make_unique<Pooling>(input, spec.flag("keepdims") ? Shape{1, 1, input[2]} : Shape{input[2]},
+                                   pool);
 }
 
 }  // namespace

@@ -6,7 +6,8 @@ namespace {
 // y = x * scale + offset
 class Rescaling final : public Layer {
  public:
-  Rescaling(const Shape& input, float scale, float offset) : Layer(input, input), scale_(scale), offset_(offset) {}
+  Rescaling(const Shape& input, float scale, float offset)
+      : Layer(input, input), scale_(scale), offset_(offset) {}
 
   void forward(const Chunk& c) const override {
     c.kernels.rescale(c.y, c.x, scale_, offset_, c.samples * input_size());

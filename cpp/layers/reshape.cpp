@@ -38,7 +38,8 @@ std::unique_ptr<Layer> make_reshape(const Spec& spec, const Shape& input) {
     output[static_cast<std::size_t>(std::ranges::find(spec.integers("target_shape"), -1) -
                                     spec.integers("target_shape").begin())] = size / known;
   if (size_of(output) != size)
-    spec.fail("cannot reshape samples of shape " + to_string(input) + " to target_shape " + to_string(output));
+    spec.fail("cannot reshape samples of shape " + to_string(input) + " to target_shape " +
+              to_string(output));
   return std::make_unique<Reshape>(input, output);
 }
 

@@ -14,7 +14,8 @@ struct WindowAxis {
   std::size_t padded() const { return before + in + after; }
 };
 
-// "valid": no padding. "same": out = ceil(in / stride), with the odd element of padding at the end, as in TensorFlow.
+// "valid": no padding. "same": out = ceil(in / stride), with the odd element of padding at the end, as in
+// TensorFlow.
 inline WindowAxis window_axis(const Spec& spec, const char* axis, std::size_t in, std::size_t extent,
                               std::size_t stride) {
   const std::string& padding = spec.text("padding");

@@ -19,7 +19,8 @@ Network::Network(Shape input, std::vector<Spec> specs, bool fuse)
 void Network::compile(const std::optional<Spec>& loss, const std::vector<std::string>& metrics,
                       const std::vector<std::string>& weighted_metrics, const std::optional<Spec>& optimizer,
                       const std::vector<bool>& trainable) {
-  if (trainable.size() != specs_.size()) throw std::invalid_argument("trainable must hold one flag for each layer");
+  if (trainable.size() != specs_.size())
+    throw std::invalid_argument("trainable must hold one flag for each layer");
   std::vector<std::string> all = metrics;
   all.insert(all.end(), weighted_metrics.begin(), weighted_metrics.end());
   auto objective = std::make_unique<Objective>(loss, all, output_, last_activation(specs_));
@@ -27,7 +28,8 @@ void Network::compile(const std::optional<Spec>& loss, const std::vector<std::st
   auto new_optimizer = optimizer ? make_optimizer(*optimizer) : nullptr;
   std::vector<Buffer> moments;
   if (new_optimizer)
-    for (std::size_t i = 0; i < new_optimizer->moments().size(); ++i) moments.emplace_back(plan->parameter_floats());
+    for (std::size_t i = 0; i < new_optimizer->moments().size(); ++i)
+      moments.emplace_back(plan->parameter_floats());
 
   optimizer_ = std::move(new_optimizer);
   moments_ = std::move(moments);
@@ -63,7 +65,8 @@ void Network::find_boundaries() {
     m.replica = replica;
     replica += aligned(layer.replica(kernels_));
     m.in = boundaries_.size() - 1;
-    if (!layer.is_view()) boundaries_.push_back({.size = size_of(layer.output()), .needs_gradient = needs_gradient});
+    if (!layer.is_view())
+      boundaries_.push_back({.size = size_of(layer.output()), .needs_gradient = needs_gradient});
     m.out = boundaries_.size() - 1;
     sample_work_ += layer.work();
     layer_scratch_ = std::max(layer_scratch_, layer.scratch());
@@ -88,7 +91,8 @@ void Network::cut_tiles() {
       const Shape tile = layer.tile_shape(p);
       for (std::size_t r = 0; r < rows; r += tile[0])
         for (std::size_t c = 0; c < columns; c += tile[1])
-          tiles_.push_back({i, {p, r, std::min(tile[0], rows - r), c, std::min(tile[1], columns - c)}, start, columns});
+          tiles_.push_back(
+              {i, {p, r, std::min(tile[0], rows - r), c, std::min(tile[1], columns - c)}, start, columns});
       start += size_of(parameters[p].shape);
     }
   }
@@ -97,8 +101,8 @@ void Network::cut_tiles() {
 void Network::replicate_all() {
   for (const TileTask& t : tiles_) {
     const Step& step = plan_->steps()[t.step];
-    step.layer->replicate(kernels_, replica_.data() + memory_[t.step].replica, parameters_.data() + step.parameters,
-                          t.tile);
+    step.layer->replicate(kernels_, replica_.data() + memory_[t.step].replica,
+                          parameters_.data() + step.parameters, t.tile);
   }
 }
 
@@ -170,7 +174,8 @@ void Network::reset_metrics() {
 
 std::vector<double> Network::metrics() const {
   std::vector<double> means;
-  for (std::size_t i = 0; i < sums_.size(); ++i) means.push_back(counts_[i] != 0.0 ? sums_[i] / counts_[i] : 0.0);
+  for (std::size_t i = 0; i < sums_.size(); ++i)
+    means.push_back(counts_[i] != 0.0 ? sums_[i] / counts_[i] : 0.0);
   return means;
 }
 

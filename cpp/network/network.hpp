@@ -43,7 +43,8 @@ class Network {
   std::vector<std::string> step_labels() const;
   std::size_t layer_count() const { return specs_.size(); }
 
-  // Flat buffers: "parameters", "gradients", then the optimizer's moments. Throws std::invalid_argument for others.
+  // Flat buffers: "parameters", "gradients", then the optimizer's moments. Throws std::invalid_argument for
+  // others.
   std::vector<std::string> buffer_names() const;
   const Buffer& buffer(const std::string& name) const;
   std::size_t buffer_size() const { return plan_->parameter_floats(); }
@@ -53,7 +54,8 @@ class Network {
   void compile(const std::optional<Spec>& loss, const std::vector<std::string>& metrics,
                const std::vector<std::string>& weighted_metrics, const std::optional<Spec>& optimizer,
                const std::vector<bool>& trainable);
-  // Throw std::invalid_argument for arrays that this network cannot take; check reads all class numbers as well.
+  // Throw std::invalid_argument for arrays that this network cannot take; check reads all class numbers as
+  // well.
   void check(const Source& x, const Source* y) const;
   void check_targets(const Source& y, std::size_t samples) const { objective_->check_shape(y, samples); }
 
@@ -65,7 +67,8 @@ class Network {
   // One batch, samples.start to samples.stop, forward and backward without an update: the loss.
   double gradients(const Samples& samples);
   void forward(float* out, const Samples& samples, bool training);
-  // dx of one batch for a given dy, in training mode; gradients stay in their buffer. For networks without a loss.
+  // dx of one batch for a given dy, in training mode; gradients stay in their buffer. For networks without a
+  // loss.
   void backward(float* dx, const float* dy, const Samples& samples);
 
   void reset_metrics();
@@ -137,14 +140,15 @@ class Network {
   Buffer parameters_, gradients_, replica_;
   std::vector<Buffer> moments_;
 
-  std::size_t sample_floats_ = 0;     // of values and gradients in the arena, for one sample
-  std::size_t sample_work_ = 0;       // multiply-adds forward, for one sample
-  std::size_t widest_ = 0;            // floats of the widest boundary
-  std::size_t layer_scratch_ = 0;     // floats that the neediest layer wants
+  std::size_t sample_floats_ = 0;  // of values and gradients in the arena, for one sample
+  std::size_t sample_work_ = 0;    // multiply-adds forward, for one sample
+  std::size_t widest_ = 0;         // floats of the widest boundary
+  std::size_t layer_scratch_ = 0;  // floats that the neediest layer wants
   std::size_t arena_batch_ = 0, results_batch_ = 0;
   Buffer arena_, results_, scratch_;
   std::size_t scratch_size_ = 0;  // floats of one worker
-  std::size_t target_ = 0, weight_ = 0, value_ = 0, scale_ = 0, activation_ = 0, loss_ = 0, metric_ = 0;  // in results_
+  std::size_t target_ = 0, weight_ = 0, value_ = 0, scale_ = 0, activation_ = 0, loss_ = 0,
+              metric_ = 0;  // in results_
 
   std::vector<double> sums_, counts_;  // loss, then metrics
 };

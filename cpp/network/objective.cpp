@@ -21,13 +21,15 @@ constexpr std::array kMetrics = {"binary_accuracy", "categorical_accuracy", "spa
 template <class Enum, class Names>
 Enum find(const Names& names, const std::string& name, const char* what) {
   const auto found = std::ranges::find(names, name);
-  if (found == names.end()) throw std::invalid_argument("there is no " + std::string(what) + " '" + name + "'");
+  if (found == names.end())
+    throw std::invalid_argument("there is no " + std::string(what) + " '" + name + "'");
   return static_cast<Enum>(found - names.begin());
 }
 
 // The cross-entropy that is computed from logits when the network ends in this activation.
 std::optional<Loss> from_logits(Loss loss, Activation last) {
-  if (loss == Loss::binary_crossentropy && last == Activation::sigmoid) return Loss::binary_crossentropy_logits;
+  if (loss == Loss::binary_crossentropy && last == Activation::sigmoid)
+    return Loss::binary_crossentropy_logits;
   if (loss == Loss::categorical_crossentropy && last == Activation::softmax)
     return Loss::categorical_crossentropy_logits;
   if (loss == Loss::sparse_categorical_crossentropy && last == Activation::softmax)
@@ -49,12 +51,13 @@ void means(float* mean, const float* value, std::size_t rows, std::size_t count)
 Loss loss_named(const std::string& name) { return find<Loss>(kLosses, name, "loss"); }
 Metric metric_named(const std::string& name) { return find<Metric>(kMetrics, name, "metric"); }
 bool is_sparse(Loss loss) {
-  return loss == Loss::sparse_categorical_crossentropy || loss == Loss::sparse_categorical_crossentropy_logits;
+  return loss == Loss::sparse_categorical_crossentropy ||
+         loss == Loss::sparse_categorical_crossentropy_logits;
 }
 bool is_sparse(Metric metric) { return metric == Metric::sparse_categorical_accuracy; }
 
-Objective::Objective(const std::optional<Spec>& loss, const std::vector<std::string>& metrics, const Shape& output,
-                     const ActivationFunction& last)
+Objective::Objective(const std::optional<Spec>& loss, const std::vector<std::string>& metrics,
+                     const Shape& output, const ActivationFunction& last)
     : output_(output), columns_(output.empty() ? 1 : output.back()) {
   rows_ = columns_ ? size_of(output) / columns_ : 0;
   if (loss) {
@@ -74,17 +77,18 @@ Objective::Objective(const std::optional<Spec>& loss, const std::vector<std::str
     const Metric metric = metric_named(name);
     if (!loss_ && metrics_.empty()) sparse_ = is_sparse(metric);
     if (is_sparse(metric) != sparse_)
-      throw std::invalid_argument("the metric '" + name + "' and the " + (loss ? "loss '" + loss->kind : "metric '" + metrics[0]) +
-                                  "' do not take the same kind of targets: class numbers for one, one value for each "
-                                  "output for the other");
+      throw std::invalid_argument(
+          "the metric '" + name + "' and the " + (loss ? "loss '" + loss->kind : "metric '" + metrics[0]) +
+          "' do not take the same kind of targets: class numbers for one, one value for each "
+          "output for the other");
     metrics_.push_back(metric);
   }
 }
 
 void Objective::check_shape(const Source& y, std::size_t samples) const {
   if (y.rows() != samples)
-    throw std::invalid_argument("x and y must have the same number of samples, got " + std::to_string(samples) +
-                                " and " + std::to_string(y.rows()));
+    throw std::invalid_argument("x and y must have the same number of samples, got " +
+                                std::to_string(samples) + " and " + std::to_string(y.rows()));
   // One target for each output; an axis of length 1 at the end may be left out or added.
   Shape expected = output_;
   if (sparse_) expected.pop_back();
@@ -98,19 +102,23 @@ void Objective::check_shape(const Source& y, std::size_t samples) const {
 
 void Objective::check_labels(const float* target, std::size_t row) const {
   for (std::size_t i = 0; i < rows_; ++i)
-    if (!(target[i] >= 0.0f && target[i] < static_cast<float>(columns_) && target[i] == std::floor(target[i])))
-      throw std::invalid_argument("class numbers must be whole numbers from 0 to " + std::to_string(columns_ - 1) +
-                                  " (the network has " + std::to_string(columns_) + " outputs), got " +
-                                  std::to_string(target[i]) + " for sample " + std::to_string(row));
+    if (!(target[i] >= 0.0f && target[i] < static_cast<float>(columns_) &&
+          target[i] == std::floor(target[i])))
+      throw std::invalid_argument("class numbers must be whole numbers from 0 to " +
+                                  std::to_string(columns_ - 1) + " (the network has " +
+                                  std::to_string(columns_) + " outputs), got " + std::to_string(target[i]) +
+                                  " for sample " + std::to_string(row));
 }
 
-void Objective::evaluate(const Kernels& k, const Result& r, float* gradient, const float* output, const float* target,
-                         const float* weight, float scale, std::size_t samples) const {
+void Objective::evaluate(const Kernels& k, const Result& r, float* gradient, const float* output,
+                         const float* target, const float* weight, float scale, std::size_t samples) const {
   const std::size_t rows = samples * rows_;
   if (loss_) {
     for (std::size_t s = 0; s < samples; ++s)
-      std::fill_n(r.scale + s * rows_, rows_, (weight ? weight[s] : 1.0f) * scale / static_cast<float>(rows_));
-    k.loss[static_cast<int>(*loss_)](r.value, gradient, target, output, r.scale, label_smoothing_, rows, columns_);
+      std::fill_n(r.scale + s * rows_, rows_,
+                  (weight ? weight[s] : 1.0f) * scale / static_cast<float>(rows_));
+    k.loss[static_cast<int>(*loss_)](r.value, gradient, target, output, r.scale, label_smoothing_, rows,
+                                     columns_);
     means(r.loss, r.value, rows_, samples);
     if (weight)
       for (std::size_t s = 0; s < samples; ++s) r.loss[s] *= weight[s];

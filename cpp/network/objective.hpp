@@ -18,7 +18,8 @@ bool is_sparse(Metric metric);
 
 class Objective {
  public:
-  // last: the activation that ends the network. Throws std::invalid_argument for names that do not exist or fit.
+  // last: the activation that ends the network. Throws std::invalid_argument for names that do not exist or
+  // fit.
   Objective(const std::optional<Spec>& loss, const std::vector<std::string>& metrics, const Shape& output,
             const ActivationFunction& last);
 
@@ -44,8 +45,8 @@ class Objective {
     float* metric;      // (metric_count, stride): mean over a sample's rows
     std::size_t stride;
   };
-  // output: the network's last values. gradient: of sum over samples of weight * loss * scale by them, or null.
-  // weight: (samples), or null.
+  // output: the network's last values. gradient: of sum over samples of weight * loss * scale by them, or
+  // null. weight: (samples), or null.
   void evaluate(const Kernels& k, const Result& r, float* gradient, const float* output, const float* target,
                 const float* weight, float scale, std::size_t samples) const;
 

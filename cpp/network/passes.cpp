@@ -1,8 +1,9 @@
 // The two passes of a training step, and the one pass of evaluation and prediction.
 //
-// Pass 1 cuts the batch into chunks of samples, and carries each forward through all steps, through the loss and back.
-// Pass 2 cuts the parameters into tiles, and makes the gradient of each over the whole batch and the update at once. How
-// both are cut depends on shapes alone, and no sum crosses a cut, so results do not depend on the number of threads.
+// Pass 1 cuts the batch into chunks of samples, and carries each forward through all steps, through the loss
+// and back. Pass 2 cuts the parameters into tiles, and makes the gradient of each over the whole batch and
+// the update at once. How both are cut depends on shapes alone, and no sum crosses a cut, so results do not
+// depend on the number of threads.
 #include <algorithm>
 #include <chrono>
 
@@ -23,7 +24,8 @@ class Deadline {
   std::chrono::time_point<Clock, std::chrono::duration<double>> end_;
 };
 
-// Calls step(position, count) for one batch after another, with a team of threads; returns the position reached.
+// Calls step(position, count) for one batch after another, with a team of threads; returns the position
+// reached.
 template <class Step>
 std::size_t for_batches(const Samples& s, double seconds, int threads, Step step) {
   const Deadline deadline(seconds);
@@ -42,12 +44,14 @@ std::size_t for_batches(const Samples& s, double seconds, int threads, Step step
 // Samples in a chunk: as many as keep its values and gradients in the second-level cache.
 std::size_t chunk_size(std::size_t floats_per_sample, std::size_t batch) {
   constexpr std::size_t kCacheFloats = 192 * 1024, kMost = 32;
-  const std::size_t size = std::clamp<std::size_t>(kCacheFloats / std::max<std::size_t>(1, floats_per_sample), 1, kMost);
+  const std::size_t size =
+      std::clamp<std::size_t>(kCacheFloats / std::max<std::size_t>(1, floats_per_sample), 1, kMost);
   const std::size_t chunks = std::max<std::size_t>(1, (batch + size - 1) / size);
   return (batch + chunks - 1) / chunks;
 }
 
-// Runs the tasks of a pass. With fewer multiply-adds than this they take less time than waking a second thread.
+// Runs the tasks of a pass. With fewer multiply-adds than this they take less time than waking a second
+// thread.
 constexpr std::size_t kTeamWork = 400'000;
 template <class Body>
 void run_pass(std::size_t tasks, std::size_t multiply_adds, Body body) {
@@ -118,7 +122,7 @@ Objective::Result Network::result_at(std::size_t first) {
   const std::size_t rows = objective_->rows();
   const std::size_t outputs = objective_->activation().is_linear() ? 0 : size_of(output_);
   return {r + value_ + first * rows, r + scale_ + first * rows, r + activation_ + first * outputs,
-          r + loss_ + first, r + metric_ + first, results_batch_};
+          r + loss_ + first,         r + metric_ + first,       results_batch_};
 }
 
 void Network::check_order(const Samples& s, std::size_t start, std::size_t stop) const {
@@ -174,7 +178,8 @@ void Network::read_targets(const Samples& s, std::size_t start, std::size_t coun
 }
 
 // Pass 1. dy (count, output): the gradient to start from, where there is no loss.
-void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count, bool with_loss, const float* dy) {
+void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count, bool with_loss,
+                          const float* dy) {
   const std::size_t size = chunk_size(sample_floats_, count), chunks = (count + size - 1) / size;
   if (with_loss) read_targets(s, start, count);
   lay_out_arena(count);
@@ -190,7 +195,8 @@ void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count
     if (with_loss) {
       objective_->evaluate(kernels_, result_at(first), gradient, a + out.value + first * out.size,
                            results_.data() + target_ + first * objective_->target_size(),
-                           s.weight ? results_.data() + weight_ + first : nullptr, 1.0f / static_cast<float>(count), n);
+                           s.weight ? results_.data() + weight_ + first : nullptr,
+                           1.0f / static_cast<float>(count), n);
     } else if (dy && gradient) {
       std::copy_n(dy + first * out.size, n * out.size, gradient);
     }
@@ -229,7 +235,8 @@ void Network::parameter_pass(std::size_t count, bool update) {
                          t.tile);
     if (!update) return;
     update_tile(t);
-    step.layer->replicate(kernels_, replica_.data() + m.replica, parameters_.data() + step.parameters, t.tile);
+    step.layer->replicate(kernels_, replica_.data() + m.replica, parameters_.data() + step.parameters,
+                          t.tile);
   });
 }
 
@@ -256,13 +263,14 @@ void Network::add_metrics(const Samples& s, std::size_t count) {
 std::size_t Network::train(const Samples& samples, double seconds) {
   require(optimizer_ != nullptr, "an optimizer");
   require(objective_->has_loss(), "a loss");
-  return for_batches(samples, seconds, threads_for_training(samples), [&](std::size_t position, std::size_t count) {
-    check_order(samples, position, position + count);
-    sample_pass(samples, position, count, true, nullptr);
-    parameter_pass(count, true);
-    ++iterations;
-    add_metrics(samples, count);
-  });
+  return for_batches(samples, seconds, threads_for_training(samples),
+                     [&](std::size_t position, std::size_t count) {
+                       check_order(samples, position, position + count);
+                       sample_pass(samples, position, count, true, nullptr);
+                       parameter_pass(count, true);
+                       ++iterations;
+                       add_metrics(samples, count);
+                     });
 }
 
 double Network::gradients(const Samples& samples) {
@@ -294,10 +302,16 @@ const float* Network::infer_chunk(const Samples& s, std::size_t position, std::s
   for (std::size_t i = 0; i < memory_.size(); ++i) {
     const Step& step = plan_->steps()[i];
     if (step.layer->is_view_at_inference()) continue;
-    step.layer->forward({.kernels = kernels_, .samples = count, .first = 0, .key = 0,
+    step.layer->forward({.kernels = kernels_,
+                         .samples = count,
+                         .first = 0,
+                         .key = 0,
                          .parameters = parameters_.data() + step.parameters,
-                         .replica = replica_.data() + memory_[i].replica, .scratch = layer_scratch, .kept = nullptr,
-                         .x = x, .y = y});
+                         .replica = replica_.data() + memory_[i].replica,
+                         .scratch = layer_scratch,
+                         .kept = nullptr,
+                         .x = x,
+                         .y = y});
     std::swap(x, y);
   }
   return x;
@@ -319,29 +333,31 @@ void Network::test_pass(const Samples& s, std::size_t start, std::size_t count) 
 
 std::size_t Network::test(const Samples& samples, double seconds) {
   require(objective_->has_loss() || objective_->metric_count() > 0, "a loss");
-  return for_batches(samples, seconds, threads_for_inference(samples), [&](std::size_t position, std::size_t count) {
-    test_pass(samples, position, count);
-    add_metrics(samples, count);
-  });
+  return for_batches(samples, seconds, threads_for_inference(samples),
+                     [&](std::size_t position, std::size_t count) {
+                       test_pass(samples, position, count);
+                       add_metrics(samples, count);
+                     });
 }
 
 std::size_t Network::predict(float* out, const Samples& samples, double seconds) {
   const std::size_t outputs = size_of(output_);
-  return for_batches(samples, seconds, threads_for_inference(samples), [&](std::size_t position, std::size_t count) {
-    const std::size_t size = inference_chunk(count), chunks = (count + size - 1) / size;
-    lay_out_scratch(team_size(), 2 * aligned(widest_ * size) + layer_scratch_);
-    run_pass(chunks, count * sample_work_, [&](std::size_t task, int worker) {
-      const std::size_t first = task * size, n = std::min(size, count - first);
-      const float* y =
-          infer_chunk(samples, position + first, n, scratch_.data() + static_cast<std::size_t>(worker) * scratch_size_);
-      float* to = out + (position + first) * outputs;
-      const ActivationFunction& last = objective_->activation();
-      if (last.is_linear())
-        std::copy_n(y, n * outputs, to);
-      else
-        last.forward(kernels_, to, y, n * objective_->rows(), outputs / objective_->rows());
-    });
-  });
+  return for_batches(
+      samples, seconds, threads_for_inference(samples), [&](std::size_t position, std::size_t count) {
+        const std::size_t size = inference_chunk(count), chunks = (count + size - 1) / size;
+        lay_out_scratch(team_size(), 2 * aligned(widest_ * size) + layer_scratch_);
+        run_pass(chunks, count * sample_work_, [&](std::size_t task, int worker) {
+          const std::size_t first = task * size, n = std::min(size, count - first);
+          const float* y = infer_chunk(samples, position + first, n,
+                                       scratch_.data() + static_cast<std::size_t>(worker) * scratch_size_);
+          float* to = out + (position + first) * outputs;
+          const ActivationFunction& last = objective_->activation();
+          if (last.is_linear())
+            std::copy_n(y, n * outputs, to);
+          else
+            last.forward(kernels_, to, y, n * objective_->rows(), outputs / objective_->rows());
+        });
+      });
 }
 
 void Network::forward(float* out, const Samples& samples, bool training) {
@@ -350,7 +366,8 @@ void Network::forward(float* out, const Samples& samples, bool training) {
     return;
   }
   const std::size_t count = samples.stop - samples.start, outputs = size_of(output_);
-  with_team(threads_for_training(samples), [&] { sample_pass(samples, samples.start, count, false, nullptr); });
+  with_team(threads_for_training(samples),
+            [&] { sample_pass(samples, samples.start, count, false, nullptr); });
   const float* y = arena_.data() + boundaries_.back().value;
   if (const ActivationFunction& last = objective_->activation(); last.is_linear())
     std::copy_n(y, count * outputs, out);

@@ -25,7 +25,8 @@ bool is_linear(const Spec& spec) { return activation_of(spec).is_linear(); }
 
 std::string label_of(const Spec& spec) {
   if (spec.kind == kActivation) return name_of(activation_of(spec).kind);
-  return has_activation(spec) && !is_linear(spec) ? spec.kind + "+" + name_of(activation_of(spec).kind) : spec.kind;
+  return has_activation(spec) && !is_linear(spec) ? spec.kind + "+" + name_of(activation_of(spec).kind)
+                                                  : spec.kind;
 }
 
 }  // namespace
@@ -39,7 +40,8 @@ void Plan::add(std::size_t number, std::unique_ptr<Layer> layer, std::string lab
   steps_.push_back({std::move(layer), number, std::move(label), offset});
 }
 
-Plan::Plan(const Shape& input, const std::vector<Spec>& all_specs, bool fuse, bool detach_last) : input_(input) {
+Plan::Plan(const Shape& input, const std::vector<Spec>& all_specs, bool fuse, bool detach_last)
+    : input_(input) {
   std::vector<Spec> specs = all_specs;
   if (detach_last) specs.back() = without_activation(specs.back());
 

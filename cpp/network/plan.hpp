@@ -1,4 +1,5 @@
-// From specs to the steps that run: shapes, places in the flat buffers, and fusion, which is known nowhere else.
+// From specs to the steps that run: shapes, places in the flat buffers, and fusion, which is known nowhere
+// else.
 #pragma once
 
 #include <memory>
@@ -27,8 +28,8 @@ struct Step {
 
 class Plan {
  public:
-  // Throws std::invalid_argument naming the layer that does not accept its input. detach_last: leave the activation of
-  // the last spec out, so that the network ends in logits.
+  // Throws std::invalid_argument naming the layer that does not accept its input. detach_last: leave the
+  // activation of the last spec out, so that the network ends in logits.
   Plan(const Shape& input, const std::vector<Spec>& specs, bool fuse, bool detach_last);
 
   const std::vector<Step>& steps() const { return steps_; }

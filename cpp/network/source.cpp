@@ -11,7 +11,8 @@ namespace {
 
 // IEEE 754 binary16.
 float half_to_float(std::uint16_t h) {
-  const std::uint32_t sign = std::uint32_t{h & 0x8000u} << 16, exponent = (h >> 10) & 31u, fraction = h & 1023u;
+  const std::uint32_t sign = std::uint32_t{h & 0x8000u} << 16, exponent = (h >> 10) & 31u,
+                      fraction = h & 1023u;
   if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000u | fraction << 13);
   if (exponent == 0) {
     const float value = static_cast<float>(fraction) * 0x1p-24f;
@@ -59,19 +60,21 @@ constexpr Type type(char kind) {
 }
 
 constexpr std::array kTypes = {
-    type<float>('f'),         type<double>('f'),        type<Half>('f'),         type<std::uint8_t>('u'),
+    type<float>('f'),         type<double>('f'),        type<Half>('f'),          type<std::uint8_t>('u'),
     type<std::uint16_t>('u'), type<std::uint32_t>('u'), type<std::uint64_t>('u'), type<std::int8_t>('i'),
     type<std::int16_t>('i'),  type<std::int32_t>('i'),  type<std::int64_t>('i'),  type<Boolean>('b'),
 };
 
 }  // namespace
 
-Source::Source(const void* data, char kind, std::size_t item, bool swapped, const std::vector<std::size_t>& shape,
-               const std::vector<std::ptrdiff_t>& strides)
+Source::Source(const void* data, char kind, std::size_t item, bool swapped,
+               const std::vector<std::size_t>& shape, const std::vector<std::ptrdiff_t>& strides)
     : data_(static_cast<const std::byte*>(data)) {
-  const auto found = std::ranges::find_if(kTypes, [&](const Type& t) { return t.kind == kind && t.item == item; });
+  const auto found =
+      std::ranges::find_if(kTypes, [&](const Type& t) { return t.kind == kind && t.item == item; });
   if (found == kTypes.end())
-    throw std::invalid_argument(std::string("arrays of type '") + kind + std::to_string(item) + "' cannot be read");
+    throw std::invalid_argument(std::string("arrays of type '") + kind + std::to_string(item) +
+                                "' cannot be read");
   if (shape.empty()) throw std::invalid_argument("expected an array with an axis of samples, got a scalar");
   convert_ = swapped && item > 1 ? found->swapped : found->native;
   rows_ = shape[0];
@@ -80,7 +83,8 @@ Source::Source(const void* data, char kind, std::size_t item, bool swapped, cons
   row_size_ = size_of(row_shape_);
   for (std::size_t axis = 1; axis < shape.size(); ++axis) {
     if (shape[axis] == 1) continue;
-    const bool joins = !extents_.empty() && strides_.back() == strides[axis] * static_cast<std::ptrdiff_t>(shape[axis]);
+    const bool joins =
+        !extents_.empty() && strides_.back() == strides[axis] * static_cast<std::ptrdiff_t>(shape[axis]);
     if (joins) {
       extents_.back() *= shape[axis];
       strides_.back() = strides[axis];

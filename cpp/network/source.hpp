@@ -1,4 +1,5 @@
-// Rows of an array as it lies in the user's memory: any real type, strides and byte order, converted row by row.
+// Rows of an array as it lies in the user's memory: any real type, strides and byte order, converted row by
+// row.
 #pragma once
 
 #include <cstddef>
@@ -11,8 +12,8 @@ namespace nncore {
 
 class Source {
  public:
-  // kind: 'b' (bool), 'i', 'u' or 'f', with `item` bytes; swapped: not this machine's byte order. shape and strides
-  // (in bytes) include the axis of rows. Throws std::invalid_argument for a type that cannot be read.
+  // kind: 'b' (bool), 'i', 'u' or 'f', with `item` bytes; swapped: not this machine's byte order. shape and
+  // strides (in bytes) include the axis of rows. Throws std::invalid_argument for a type that cannot be read.
   Source(const void* data, char kind, std::size_t item, bool swapped, const std::vector<std::size_t>& shape,
          const std::vector<std::ptrdiff_t>& strides);
 

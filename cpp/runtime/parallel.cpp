@@ -105,7 +105,8 @@ inline void pause() {
 #endif
 }
 
-// Threads that work on one job after another. The leader publishes a job; everybody claims its tasks one by one.
+// Threads that work on one job after another. The leader publishes a job; everybody claims its tasks one by
+// one.
 class Team {
  public:
   explicit Team(int size) : size_(size) {}
@@ -114,7 +115,8 @@ class Team {
 
   void lead(std::size_t tasks, TaskFunction call, void* context) {
     const std::uint32_t job = ++leader_job_;
-    // A claim succeeds only on the ticket that was read before the job's fields, so the fields change between the two.
+    // A claim succeeds only on the ticket that was read before the job's fields, so the fields change between
+    // the two.
     ticket_.store(ticket(job, kClosed), std::memory_order_release);
     call_.store(call, std::memory_order_release);
     context_.store(context, std::memory_order_release);
@@ -155,7 +157,9 @@ class Team {
   static constexpr std::uint32_t kStop = 0xffffffff;
   static constexpr std::uint32_t kClosed = 0xffffffff;  // number of a task that no job has
 
-  static std::uint64_t ticket(std::uint32_t job, std::uint32_t task) { return std::uint64_t{job} << 32 | task; }
+  static std::uint64_t ticket(std::uint32_t job, std::uint32_t task) {
+    return std::uint64_t{job} << 32 | task;
+  }
 
   // Some ten microseconds, then sleep. Threads that share a processor do not spin at all.
   int spin_limit() const { return size_ > processors ? 0 : 1000; }
@@ -169,7 +173,8 @@ class Team {
       void* const context = context_.load(std::memory_order_acquire);
       const std::uint32_t tasks = tasks_.load(std::memory_order_acquire);
       if (task >= tasks) return;
-      if (!ticket_.compare_exchange_weak(at, at + 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+      if (!ticket_.compare_exchange_weak(at, at + 1, std::memory_order_acq_rel, std::memory_order_acquire))
+        continue;
       call(context, task, worker);
       if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == tasks && worker != 0) done_.notify_one();
       at = ticket_.load(std::memory_order_acquire);

@@ -1,4 +1,5 @@
-// Threads: how many, a team of them, and one loop over independent tasks. The only user of OpenMP is parallel.cpp.
+// Threads: how many, a team of them, and one loop over independent tasks. The only user of OpenMP is
+// parallel.cpp.
 #pragma once
 
 #include <cstddef>
@@ -28,10 +29,10 @@ using TaskFunction = void (*)(void* context, std::size_t task, int worker) noexc
 void run_with_team(int threads, BodyFunction call, void* context);
 void run_tasks(std::size_t tasks, TaskFunction call, void* context) noexcept;
 
-// Calls body() on this thread, with a team of `threads` threads, this one among them, for the parallel_for in it. An
-// exception of the body is passed on. No team is made for one thread, in a task of a parallel_for, in a serial build,
-// and in a forked child of a process that has had a team (OpenMP's threads do not survive a fork, and waiting for them
-// would hang).
+// Calls body() on this thread, with a team of `threads` threads, this one among them, for the parallel_for in
+// it. An exception of the body is passed on. No team is made for one thread, in a task of a parallel_for, in
+// a serial build, and in a forked child of a process that has had a team (OpenMP's threads do not survive a
+// fork, and waiting for them would hang).
 template <class Body>
 void with_team(int threads, Body&& body) {
   using Function = std::remove_reference_t<Body>;
@@ -40,18 +41,22 @@ void with_team(int threads, Body&& body) {
       const_cast<void*>(static_cast<const void*>(std::addressof(body))));
 }
 
-// Calls body(task, worker) once for each task in [0, tasks), in any order, and returns when all are done. `worker` is in
-// [0, team_size()) and names the calling thread's place in the team: no two calls run at the same time with the same
-// worker, so that scratch memory can be indexed by it. Without a team everything runs on this thread, in order.
+// Calls body(task, worker) once for each task in [0, tasks), in any order, and returns when all are done.
+// `worker` is in [0, team_size()) and names the calling thread's place in the team: no two calls run at the
+// same time with the same worker, so that scratch memory can be indexed by it. Without a team everything runs
+// on this thread, in order.
 //
-// Nothing is allocated. This thread takes tasks like the others and waits only for tasks that another has begun, so a
-// team member that the system does not run costs nothing. The body must not throw: an exception ends the process.
+// Nothing is allocated. This thread takes tasks like the others and waits only for tasks that another has
+// begun, so a team member that the system does not run costs nothing. The body must not throw: an exception
+// ends the process.
 template <class Body>
 void parallel_for(std::size_t tasks, Body&& body) {
   using Function = std::remove_reference_t<Body>;
   run_tasks(
       tasks,
-      [](void* context, std::size_t task, int worker) noexcept { (*static_cast<Function*>(context))(task, worker); },
+      [](void* context, std::size_t task, int worker) noexcept {
+        (*static_cast<Function*>(context))(task, worker);
+      },
       const_cast<void*>(static_cast<const void*>(std::addressof(body))));
 }
 
