@@ -26,7 +26,11 @@ def run(python: str, framework: str, workload: str, threads: int) -> dict[str, f
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
     done = subprocess.run(
-        [python, str(SCRIPT), framework, workload], env=environment, capture_output=True, text=True, check=False
+        [python, str(SCRIPT), framework, workload],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         sys.exit(f"{framework} {workload} failed:\n{done.stderr[-2000:]}")
@@ -35,7 +39,9 @@ def run(python: str, framework: str, workload: str, threads: int) -> dict[str, f
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--keras-python", default=sys.executable)

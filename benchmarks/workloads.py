@@ -2,7 +2,8 @@
 
     python benchmarks/workloads.py FRAMEWORK WORKLOAD     e.g. nncore mnist_cnn
 
-Keras and nncore run the same lines; only the module differs. Times leave out import, data and the first, warming epoch.
+Keras and nncore run the same lines; only the module differs. Times leave out import, data and the first,
+warming epoch.
 """
 
 from __future__ import annotations

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 try:
     from . import _core
-except ModuleNotFoundError as error:
-    if error.name != f"{__name__}._core":
+except ImportError as error:
+    from importlib.util import find_spec
+
+    if find_spec(f"{__name__}._core") is not None:
         raise
     raise ImportError(
         "nncore's compiled module is missing. In a clone of the project, build and install it with "

@@ -25,17 +25,19 @@ def build_info() -> dict[str, str]: ...
 # ---- shapes
 def layer_kinds() -> list[str]: ...
 def infer(spec: Spec, input_shape: Shape) -> tuple[Shape, list[tuple[str, Shape]]]:
-    """Output shape and (name, shape) of each parameter. ValueError when the layer does not accept the shape."""
+    """Output shape and (name, shape) of each parameter. ValueError if the layer does not accept the shape."""
 
-# ---- single layers and functions over arrays, the engine of nncore.ops (float32 in and out, batch axis first)
-def forward(spec: Spec, x: Floats, parameters: Sequence[Floats], training: bool = False, seed: int = 0) -> Floats: ...
+# ---- single layers and functions over arrays, the engine of nncore.ops (float32, batch axis first)
+def forward(
+    spec: Spec, x: Floats, parameters: Sequence[Floats], training: bool = False, seed: int = 0
+) -> Floats: ...
 def backward(
     spec: Spec, dy: Floats, x: Floats, parameters: Sequence[Floats], training: bool = False, seed: int = 0
 ) -> tuple[Floats, list[Floats]]:
     """(dx, gradient of each parameter)"""
 
 def loss(name: str, target: Floats, output: Floats, label_smoothing: float) -> Floats:
-    """Value of each row: target and output (rows, columns), or target (rows,) for the sparse loss."""
+    """Value of each row: target and output (rows, columns), or target (rows,) for a sparse loss."""
 
 def loss_backward(name: str, dy: Floats, target: Floats, output: Floats, label_smoothing: float) -> Floats:
     """dy (rows,) times the gradient of each row's value by its outputs: (rows, columns)."""
@@ -63,7 +65,7 @@ class Network:
 
     @property
     def buffers(self) -> list[str]:
-        """Names for read and write: 'parameters', 'gradients', and the optimizer's moments, e.g. 'momentum', 'velocity'."""
+        """Names for read and write: 'parameters', 'gradients', and the optimizer's moments."""
 
     def read(self, buffer: str) -> Floats:
         """A copy of a flat buffer, each parameter in its canonical (Keras) layout at its offset."""
@@ -77,18 +79,18 @@ class Network:
         optimizer: Spec | None,
         trainable: Sequence[bool],
     ) -> None:
-        """trainable: one flag a layer. Clears the moments, sets `iterations` to 0 and leaves the parameters."""
+        """trainable: one flag a layer. Clears the moments and `iterations`, leaves the parameters."""
 
     seed: int  # of dropout masks, together with `iterations`
     iterations: int  # optimizer steps so far
     learning_rate: float
 
-    # x, y: arrays of any real dtype, strides and byte order, read row by row and never copied whole. sample_weight:
-    # (samples,) float32, or None. order: int64 row numbers, or None for 0, 1, 2, ... Each call works through
-    # order[start:stop] in batches until `seconds` have passed, and returns the position it reached: call again from
-    # there. At least one batch is done.
+    # x, y: arrays of any real dtype but longdouble, any strides and byte order, read row by row and never
+    # copied whole. sample_weight: (samples,) float32, or None. order: int64 rows, or None for 0, 1, ...
+    # A call works through order[start:stop] in batches until `seconds` have passed, one batch at least, and
+    # returns the position it reached: call again from there.
     def check(self, x: NDArray[Any], y: NDArray[Any] | None) -> None:
-        """ValueError unless x (and y) have the rows, shapes and labels this network needs. Reads all labels of a sparse loss."""
+        """ValueError unless x and y have the rows, shapes and (for a sparse loss) labels it needs."""
 
     def train(
         self,
@@ -113,7 +115,7 @@ class Network:
     ) -> int: ...
     def predict(self, x: NDArray[Any], out: Floats, start: int, stop: int, seconds: float) -> int: ...
     def gradients(self, x: NDArray[Any], y: NDArray[Any], sample_weight: Floats | None) -> float:
-        """Forward and backward of one batch in training mode without an update: the loss. Then read('gradients')."""
+        """Forward and backward of one batch without an update: the loss. Then read('gradients')."""
 
     def forward(self, x: NDArray[Any], training: bool) -> Floats: ...
     def reset_metrics(self) -> None: ...

@@ -105,7 +105,7 @@ def _figures(history: History, x: Bytes, labels: Bytes, predictions: Floats) -> 
     from . import plot
 
     figures = {
-        "history.png": plot.history(history, title="Training of the MNIST CNN"),
+        "history.png": plot.history(history, title="Training of the MNIST CNN (validation: the test digits)"),
         "digits.png": plot.images(
             x[:GRID], labels[:GRID], predictions[:GRID], columns=8, title="Digits of the test set"
         ),
