@@ -1,4 +1,4 @@
-"""Data sets from mirrors that fail in every way: what is kept, what is asked again, and what the user is told."""
+"""Data sets from mirrors that fail in every way: what is kept, what is asked again, what the user is told."""
 
 from __future__ import annotations
 

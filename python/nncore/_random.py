@@ -6,7 +6,7 @@ parameter and each epoch has its own numbers, whatever was drawn before.
 
 from __future__ import annotations
 
-import secrets
+import os
 import threading
 
 import numpy as np
@@ -27,7 +27,9 @@ def start_stream(seed: int) -> None:
 
 def draw_seed() -> int:
     with _lock:
-        return secrets.randbelow(SEEDS) if _stream is None else int(_stream.integers(SEEDS))
+        if _stream is None:
+            return int.from_bytes(os.urandom(8), "little") % SEEDS
+        return int(_stream.integers(SEEDS))
 
 
 def of_parameter(seed: int, layer: int, parameter: int) -> np.random.Generator:

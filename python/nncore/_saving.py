@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import struct
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -99,6 +98,8 @@ def to_bytes(model: Sequential, weights_only: bool) -> bytes:
 
 def write(filepath: str | os.PathLike[str], data: bytes, overwrite: bool) -> None:
     """Puts data at filepath in one go: a temporary file beside it takes its place when it is complete."""
+    import tempfile
+
     path = Path(filepath)
     if not overwrite and path.exists():
         raise FileExistsError(f"there is a file {path} already, and overwrite is False")
