@@ -134,7 +134,7 @@ class Batches(Feed):
             return True
         if self._fetch():
             return False
-        if self._limit is not None:
+        if self._limit is not None and self._made:
             ran_out(self._made, self._limit)
         return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 import warnings
@@ -57,7 +58,7 @@ def _bar(total: int | None, title: str) -> Any:
             file=sys.stdout,
             bar_format=shape if total and not in_notebook() else None,
             mininterval=0.05,
-            dynamic_ncols=True,
+            ncols=None if in_notebook() else shutil.get_terminal_size().columns,
         )
 
 

@@ -232,7 +232,9 @@ class Trainable(Fed):
         callbacks.call("on_test_begin", {})
         network.reset_metrics()
         feed.start(0)
-        self._pass(network, feed, "test", callbacks, progress)
+        if not self._pass(network, feed, "test", callbacks, progress):
+            warnings.warn("the data to evaluate are used up: there is no result", stacklevel=4)
+            return {}
         logs = self._logs(network)
         callbacks.call("on_test_end", logs)
         return logs

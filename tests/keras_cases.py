@@ -1,0 +1,292 @@
+"""What Keras and nncore should both do: each case runs with either library and gives plain numbers and texts.
+
+`python tests/keras_cases.py` with Keras installed writes what it gives to keras_facts.json. The test
+test_keras_parity.py compares nncore with that file, and needs no Keras.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FACTS = Path(__file__).with_name("keras_facts.json")
+
+X = np.linspace(-1, 1, 36, dtype=np.float32).reshape(12, 3)
+Y1 = (np.arange(12) % 3 == 0).astype(np.int64)
+Y4 = np.arange(12) % 4
+HOT = np.eye(4, dtype=np.float32)[Y4]
+WEIGHT = np.linspace(0.5, 2, 12).astype(np.float32)
+IMAGES = np.sin(np.arange(2 * 9 * 8 * 4, dtype=np.float32)).reshape(2, 9, 8, 4)
+ROW = np.linspace(-4, 4, 9, dtype=np.float32).reshape(1, 9)
+FIT: Any = {"shuffle": False, "verbose": 0}
+
+Case = Callable[[Any], Any]
+
+
+def set_weights(model: Any) -> Any:
+    """The same numbers in both libraries."""
+    sizes = [w.shape for w in model.get_weights()]
+    model.set_weights(
+        [
+            (np.sin(np.arange(np.prod(s)) + 7 * i) / 2).reshape(s).astype(np.float32)
+            for i, s in enumerate(sizes)
+        ]
+    )
+    return model
+
+
+def make(
+    k: Any,
+    units: int = 1,
+    activation: Any = "sigmoid",
+    loss: Any = "binary_crossentropy",
+    metrics: Any = ("accuracy",),
+    optimizer: Any = "sgd",
+    **settings: Any,
+) -> Any:
+    layers = [
+        k.Input((3,)),
+        k.layers.Dense(5, activation="relu"),
+        k.layers.Dense(units, activation=activation),
+    ]
+    model = set_weights(k.Sequential(layers))
+    model.compile(optimizer=optimizer, loss=loss, metrics=list(metrics), **settings)
+    return model
+
+
+SPARSE, CATEGORICAL = "sparse_categorical_crossentropy", "categorical_crossentropy"
+
+HISTORIES: dict[str, Case] = {
+    "binary": lambda k: make(k).fit(X, Y1, epochs=3, batch_size=5, **FIT),
+    "binary, bool column": lambda k: make(k).fit(X, Y1[:, None].astype(bool), epochs=2, **FIT),
+    "sparse": lambda k: make(k, 4, "softmax", SPARSE).fit(X, Y4, epochs=3, batch_size=5, **FIT),
+    "sparse column": lambda k: make(k, 4, "softmax", SPARSE).fit(X, Y4[:, None], **FIT),
+    "categorical": lambda k: make(k, 4, "softmax", CATEGORICAL).fit(X, HOT, epochs=3, batch_size=5, **FIT),
+    "categorical logits": lambda k: make(
+        k, 4, None, k.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
+    ).fit(X, HOT, epochs=2, **FIT),
+    "binary logits": lambda k: make(
+        k, 1, None, k.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.1)
+    ).fit(X, Y1, epochs=2, **FIT),
+    "several labels": lambda k: make(k, 4).fit(X, HOT, epochs=2, **FIT),
+    "mse": lambda k: make(k, 2, None, "mse", ("mae", "mse")).fit(X, X[:, :2], epochs=2, **FIT),
+    "mae": lambda k: make(k, 2, None, "mae", ("mae",)).fit(X, X[:, :2], epochs=2, **FIT),
+    "mse of one": lambda k: make(k, 1, None, "mse", ("mae",)).fit(X, X[:, 0], epochs=2, **FIT),
+    "sample weights": lambda k: make(
+        k, metrics=["accuracy", "mae"], weighted_metrics=["accuracy", "mse"]
+    ).fit(X, Y1, epochs=2, batch_size=5, sample_weight=WEIGHT, validation_data=(X, Y1, WEIGHT), **FIT),
+    "class weights": lambda k: make(k, weighted_metrics=["acc"]).fit(
+        X, Y1, epochs=2, batch_size=5, class_weight={0: 2.0, 1: 0.5}, **FIT
+    ),
+    "class weights, one-hot": lambda k: make(k, 4, "softmax", CATEGORICAL).fit(
+        X, HOT, epochs=2, batch_size=5, class_weight={0: 2.0, 3: 0.5}, **FIT
+    ),
+    "class weights, some": lambda k: make(k, 4, "softmax", SPARSE).fit(X, Y4, class_weight={0: 2.0}, **FIT),
+    "split": lambda k: make(k).fit(X, Y1, epochs=2, validation_split=0.3, batch_size=4, **FIT),
+    "split with weights": lambda k: make(k).fit(
+        X, Y1, validation_split=0.3, batch_size=4, sample_weight=WEIGHT, **FIT
+    ),
+    "every second": lambda k: make(k).fit(X, Y1, epochs=4, validation_data=(X, Y1), validation_freq=2, **FIT),
+    "some epochs": lambda k: make(k).fit(
+        X, Y1, epochs=4, validation_data=(X, Y1), validation_freq=[1, 4], **FIT
+    ),
+    "steps go on": lambda k: make(k).fit(X, Y1, epochs=3, batch_size=4, steps_per_epoch=1, **FIT),
+    "steps without a batch size": lambda k: make(k).fit(X, Y1, epochs=2, steps_per_epoch=3, **FIT),
+    "generator": lambda k: make(k).fit(
+        endless(), epochs=2, steps_per_epoch=3, verbose=0, validation_data=endless(), validation_steps=2
+    ),
+    "repeated names": lambda k: make(
+        k,
+        metrics=["accuracy", "accuracy", "mae", k.metrics.MeanAbsoluteError(name="mae")],
+        weighted_metrics=["accuracy", "mae", "accuracy"],
+    ).fit(X, Y1, **FIT),
+    "named metrics": lambda k: make(
+        k, metrics=["MeanSquaredError", "mse", k.metrics.BinaryAccuracy(), k.losses.mean_absolute_error]
+    ).fit(X, Y1, **FIT),
+}
+
+
+def endless() -> Iterator[Any]:
+    while True:
+        yield X[:5], Y1[:5]
+        yield X[5:], Y1[5:]
+
+
+def values(k: Any) -> Any:
+    model = make(k)
+    return [
+        model.evaluate(X, Y1, verbose=0),
+        model.evaluate(X, Y1, verbose=0, return_dict=True),
+        model.evaluate(X, Y1, sample_weight=WEIGHT, batch_size=5, verbose=0),
+        model.evaluate(X, Y1, steps=1, batch_size=5, verbose=0),
+        model.train_on_batch(X, Y1),
+        model.train_on_batch(X, Y1, sample_weight=WEIGHT),
+        model.train_on_batch(X, Y1, class_weight={0: 2.0}),
+        model.train_on_batch(X, Y1, return_dict=True),
+        model.test_on_batch(X, Y1),
+        model.predict_on_batch(X),
+        model.predict(X, batch_size=5, steps=2, verbose=0),
+        make(k, metrics=()).evaluate(X, Y1, verbose=0),
+        make(k, metrics=()).train_on_batch(X, Y1),
+        make(k, 4, "tanh", CATEGORICAL).evaluate(X, HOT, verbose=0),
+    ]
+
+
+def optimizer(name: str, **settings: Any) -> Case:
+    def case(k: Any) -> Any:
+        model = make(k, optimizer=getattr(k.optimizers, name)(**settings))
+        return [model.fit(X, Y1, epochs=4, batch_size=5, **FIT).history["loss"], model.get_weights()]
+
+    return case
+
+
+def image(*layers: Callable[[Any], Any]) -> Case:
+    def case(k: Any) -> Any:
+        model = k.Sequential([k.Input((9, 8, 4)), *(layer(k.layers) for layer in layers)])
+        outputs = set_weights(model).predict(IMAGES, verbose=0)
+        return [outputs.shape, outputs.reshape(-1)[:: max(1, outputs.size // 40)], model.count_params()]
+
+    return case
+
+
+def row(layer: Callable[[Any], Any]) -> Case:
+    return lambda k: k.Sequential([k.Input((9,)), layer(k.layers)]).predict(ROW, verbose=0)
+
+
+def names(k: Any) -> Any:
+    n = k.layers
+    k.utils.clear_session()
+    layers = [n.Dense(1), n.Dense(1), n.Conv2D(1, 1), n.MaxPooling2D(), n.GlobalMaxPooling2D(), n.ReLU()]
+    layers += [n.LeakyReLU(), n.ELU(), n.AveragePooling2D(2), n.Dense(1, name="own"), n.Dense(1), n.Flatten()]
+    return [layer.name for layer in layers] + [k.Sequential().name for _ in range(3)]
+
+
+def events(k: Any) -> Any:
+    """Names of the hooks in order, with their number and the names in their logs."""
+    log: list[Any] = []
+
+    def hook(name: str) -> Callable[..., None]:
+        def called(self: Any, *arguments: Any, **others: Any) -> None:
+            given = [*arguments, *others.values()]
+            logs = next((sorted(a) for a in given if isinstance(a, dict)), [])
+            log.append([name, [a for a in given if isinstance(a, int)], logs])
+
+        return called
+
+    hooks = [n for n in dir(k.callbacks.Callback) if n.startswith("on_") and not n.startswith("on_batch")]
+    watch = type("Watch", (k.callbacks.Callback,), {name: hook(name) for name in hooks})()
+    model = make(k)
+    model.fit(X, Y1, epochs=2, batch_size=5, validation_data=(X, Y1), callbacks=[watch], **FIT)
+    model.evaluate(X, Y1, callbacks=[watch], verbose=0)
+    model.predict(X, batch_size=5, callbacks=[watch], verbose=0)
+    return log
+
+
+def stopping(**settings: Any) -> Case:
+    def case(k: Any) -> Any:
+        model, stop = make(k), k.callbacks.EarlyStopping(**settings)
+        history = model.fit(X, Y1, epochs=8, validation_data=(X, Y1), callbacks=[stop], **FIT)
+        return [history.epoch, stop.stopped_epoch, stop.best_epoch, model.get_weights()]
+
+    return case
+
+
+def epochs(k: Any) -> Any:
+    history = make(k).fit(X, Y1, epochs=4, initial_epoch=2, batch_size=5, **FIT)
+    return [history.epoch, history.params["epochs"], history.params["steps"]]
+
+
+def weights(k: Any) -> Any:
+    """Shapes and counts, with a frozen layer."""
+    model = make(k)
+    model.layers[0].trainable = False
+    lists = [model.weights, model.trainable_weights, model.non_trainable_weights, model.layers[0].weights]
+    frozen = model.layers[0].get_weights()
+    model.compile("sgd", "mse")
+    model.fit(X, Y1, **FIT)
+    kept = all(np.array_equal(a, b) for a, b in zip(frozen, model.layers[0].get_weights()))
+    return [[[w.name for w in group] for group in lists], model.input_shape, model.output_shape, kept]
+
+
+CASES: dict[str, Case] = {
+    **{f"fit: {name}": (lambda k, case=case: case(k).history) for name, case in HISTORIES.items()},
+    "values": values,
+    "names": names,
+    "events": events,
+    "epochs": epochs,
+    "weights": weights,
+    "sgd": optimizer("SGD"),
+    "sgd with momentum": optimizer("SGD", learning_rate=0.1, momentum=0.9),
+    "sgd with nesterov": optimizer("SGD", momentum=0.9, nesterov=True),
+    "adam": optimizer("Adam"),
+    "adam with settings": optimizer("Adam", learning_rate=0.1, beta_1=0.5, beta_2=0.9, epsilon=1e-3),
+    "stops at once": stopping(monitor="loss", min_delta=10),
+    "stops with patience": stopping(monitor="loss", patience=1, min_delta=0.01),
+    "stops and restores": stopping(monitor="val_accuracy", patience=1, restore_best_weights=True),
+    "stops by a baseline": stopping(monitor="loss", baseline=0.1, patience=2),
+    "stops late": stopping(monitor="loss", start_from_epoch=3, min_delta=10),
+    "conv2d": image(lambda n: n.Conv2D(3, 3)),
+    "conv2d same": image(lambda n: n.Conv2D(3, (2, 3), strides=2, padding="same", activation="gelu")),
+    "conv2d dilated": image(lambda n: n.Conv2D(4, 3, dilation_rate=2, groups=2, use_bias=False)),
+    "max": image(lambda n: n.MaxPooling2D()),
+    "max same": image(lambda n: n.MaxPooling2D(3, 2, "same")),
+    "average same": image(lambda n: n.AveragePooling2D((2, 3), padding="same")),
+    "global average": image(lambda n: n.GlobalAveragePooling2D()),
+    "global max": image(lambda n: n.GlobalMaxPooling2D(keepdims=True)),
+    "reshape": image(lambda n: n.Reshape((-1, 2))),
+    "flatten": image(lambda n: n.Flatten(), lambda n: n.Dense(3)),
+    "dense of images": image(lambda n: n.Dense(2)),
+    "rescaling": image(lambda n: n.Rescaling(2.0, 1.0)),
+    "dropout": image(lambda n: n.Dropout(0.5)),
+    **{
+        f"activation {name}": row(lambda n, name=name: n.Activation(name))
+        for name in (
+            "relu",
+            "leaky_relu",
+            "elu",
+            "sigmoid",
+            "tanh",
+            "softplus",
+            "silu",
+            "swish",
+            "gelu",
+            "softmax",
+        )
+    },
+    **{
+        f"layer {name}": row(lambda n, name=name: getattr(n, name)())
+        for name in ("ReLU", "LeakyReLU", "ELU", "Softmax")
+    },
+}
+
+
+def plain(value: Any) -> Any:
+    """Numbers, texts, lists and dicts only."""
+    if isinstance(value, dict):
+        return {name: plain(v) for name, v in sorted(value.items())}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if hasattr(value, "numpy"):
+        value = value.numpy()
+    if isinstance(value, (np.ndarray, np.generic)):
+        return plain(value.tolist())
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def main() -> None:
+    import keras
+
+    facts = {
+        "version of Keras": keras.__version__,
+        **{name: plain(case(keras)) for name, case in CASES.items()},
+    }
+    lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in facts.items())
+    FACTS.write_text("{\n" + lines + "\n}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""Model files: what is written is read again, and nothing else is."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nncore
+from nncore import initializers, losses, metrics, models, optimizers
+from nncore.layers import (
+    ELU,
+    Activation,
+    AveragePooling2D,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    Input,
+    LeakyReLU,
+    MaxPooling2D,
+    ReLU,
+    Rescaling,
+    Reshape,
+    Softmax,
+)
+
+RNG = np.random.default_rng(8)
+X = RNG.random((24, 8, 8, 2), dtype=np.float32)
+Y = RNG.integers(0, 5, 24)
+
+
+def everything() -> nncore.Sequential:
+    """Every layer, and settings that differ from the defaults."""
+    model = nncore.Sequential(
+        [
+            Rescaling(0.5, 0.1, input_shape=(8, 8, 2)),
+            Conv2D(
+                4, (3, 2), (1, 2), "same", activation="relu", kernel_initializer="he_normal", name="first"
+            ),
+            Conv2D(4, 2, dilation_rate=2, groups=2, use_bias=False, trainable=False),
+            LeakyReLU(0.1),
+            ELU(0.5),
+            ReLU(negative_slope=0.2),
+            MaxPooling2D(2, padding="same"),
+            AveragePooling2D(1),
+            Dense(6, bias_initializer=initializers.Constant(0.25)),
+            Activation("gelu"),
+            GlobalMaxPooling2D(keepdims=True),
+            Reshape((1, 1, -1)),
+            GlobalAveragePooling2D(),
+            Flatten(),
+            Dropout(0.25),
+            Dense(5),
+            Softmax(),
+        ],
+        name="all",
+    )
+    model.compile(
+        optimizers.SGD(0.05, momentum=0.5, nesterov=True),
+        losses.SparseCategoricalCrossentropy(),
+        metrics=["accuracy", metrics.SparseCategoricalAccuracy(name="sure")],
+        weighted_metrics=["acc"],
+    )
+    return model
+
+
+def small(optimizer: Any = "adam") -> nncore.Sequential:
+    model = nncore.Sequential(
+        [Input((3,)), Dense(4, activation="relu", name="a"), Dense(1, name="b")], name="s"
+    )
+    model.compile(optimizer, "mse")
+    return model
+
+
+def same(one: nncore.Sequential, other: nncore.Sequential) -> None:
+    assert one.name == other.name
+    assert [type(x) for x in one.layers] == [type(x) for x in other.layers]
+    assert [x.get_config() for x in one.layers] == [x.get_config() for x in other.layers]
+    assert one.built == other.built
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert one.metrics_names == other.metrics_names
+    assert repr(one.optimizer) == repr(other.optimizer)
+    if one.optimizer is not None and other.optimizer is not None:
+        assert one.optimizer.iterations == other.optimizer.iterations
+
+
+WAYS: dict[str, Callable[[nncore.Sequential, Path], nncore.Sequential]] = {
+    "file": lambda model, path: (model.save(path / "m"), models.load_model(str(path / "m")))[1],
+    "pickle": lambda model, path: pickle.loads(pickle.dumps(model)),
+    "deepcopy": lambda model, path: copy.deepcopy(model),
+    "copy": lambda model, path: copy.copy(model),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("epochs", [0, 2])
+def test_everything_comes_back(way: str, epochs: int, tmp_path: Path) -> None:
+    model = everything()
+    model.fit(X, Y, epochs=epochs, verbose=0)
+    found = WAYS[way](model, tmp_path)
+    same(model, found)
+    np.testing.assert_array_equal(found.predict(X), model.predict(X))
+    assert found.evaluate(X, Y, verbose=0) == model.evaluate(X, Y, verbose=0)
+    again, as_well = (m.fit(X, Y, epochs=2, batch_size=7, verbose=0).history for m in (model, found))
+    assert again == as_well
+    same(model, found)
+    assert not found.layers[2].trainable
+    assert found.layers[1].kernel_initializer == initializers.HeNormal()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_model_that_is_not_built_comes_back(way: str, tmp_path: Path) -> None:
+    model = nncore.Sequential([Dense(3, activation="relu"), Dense(1)])
+    found = WAYS[way](model, tmp_path)
+    same(model, found)
+    assert not found.built
+    assert found.predict(np.ones((2, 5))).shape == (2, 1)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_model_without_layers_comes_back(way: str, tmp_path: Path) -> None:
+    same(nncore.Sequential(name="empty"), WAYS[way](nncore.Sequential(name="empty"), tmp_path))
+
+
+def test_the_learning_rate_of_the_moment_comes_back() -> None:
+    model = small()
+    assert model.optimizer is not None
+    model.optimizer.learning_rate = 0.125
+    found = copy.deepcopy(model)
+    assert found.optimizer is not None
+    assert found.optimizer.learning_rate == 0.125
+    found.optimizer.learning_rate = 0.5
+    assert model.optimizer.learning_rate == 0.125
+
+
+def test_layers_and_optimizers_can_be_copied() -> None:
+    model = small()
+    layer = copy.deepcopy(model.layers[0])
+    np.testing.assert_array_equal(layer.get_weights()[0], model.get_weights()[0])
+    assert nncore.Sequential([layer]).layers == [layer]
+    assert repr(copy.deepcopy(model.optimizer)) == repr(model.optimizer)
+    history = pickle.loads(pickle.dumps(model.fit(np.ones((4, 3)), np.ones(4), verbose=0)))
+    assert list(history.history) == ["loss"]
+
+
+def test_compile_settings_can_be_left_out(tmp_path: Path) -> None:
+    model = small()
+    model.fit(np.ones((4, 3)), np.ones(4), verbose=0)
+    model.save(tmp_path / "m")
+    found = models.load_model(tmp_path / "m", compile=False)
+    assert found.optimizer is None
+    np.testing.assert_array_equal(found.get_weights()[0], model.get_weights()[0])
+
+
+def test_a_subclass_stays_one() -> None:
+    class Mine(nncore.Sequential):
+        def __init__(self, extra: int) -> None:
+            super().__init__([Input((2,)), Dense(extra)])
+
+    Mine.__qualname__ = "Mine"
+    found = copy.deepcopy(Mine(3))
+    assert type(found) is Mine
+    assert found.output_shape == (None, 3)
+
+
+# ---- weights alone
+
+
+def test_weights_alone_by_order_and_not_by_name(tmp_path: Path) -> None:
+    model, other = small(), nncore.Sequential([Input((3,)), Dense(4), Dense(1)])
+    for save in (model.save_weights, model.save):
+        save(tmp_path / "w")
+        other.set_weights([np.zeros_like(w) for w in other.get_weights()])
+        other.load_weights(tmp_path / "w")
+        for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+    model.save_weights(tmp_path / "w")
+    with pytest.raises(ValueError, match="w is not a usable model file"):
+        models.load_model(tmp_path / "w")
+
+
+@pytest.mark.parametrize(
+    ("layers", "text"),
+    [
+        ([Dense(4)], "it has 4 weights, and the model 't' has 2"),
+        ([Dense(4), Dense(2)], "does not fit"),
+        ([Dense(4, use_bias=False), Dense(1, use_bias=False)], "it has 4 weights"),
+    ],
+)
+def test_weights_of_another_model_are_refused(layers: list[Any], text: str, tmp_path: Path) -> None:
+    small().save_weights(tmp_path / "w")
+    model = nncore.Sequential([Input((3,)), *layers], name="t")
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=text):
+        model.load_weights(tmp_path / "w")
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+# ---- writing
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "m"
+    small().save(path)
+    before = path.read_bytes()
+
+    def fail(*_: Any) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr("os.replace", fail)
+    with pytest.raises(OSError, match="full"):
+        small().save(path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["m"]
+
+
+def test_a_file_is_not_overwritten_against_the_will(tmp_path: Path) -> None:
+    small().save(tmp_path / "m")
+    with pytest.raises(FileExistsError, match="overwrite is False"):
+        small().save(tmp_path / "m", overwrite=False)
