@@ -137,8 +137,7 @@ inline void conv_pool(float* y, std::uint8_t* argmax, const float* x, const floa
 template <std::size_t Rows>
 inline void gradient_rows(float* dw, const float* dz, const std::uint8_t* argmax, const float* x,
                           const std::size_t* offsets, const ConvPool& c, std::size_t lanes) {
-  vec acc[Rows];
-  for (std::size_t r = 0; r < Rows; ++r) acc[r] = load(dw + r * c.filters, lanes);
+  vec acc[Rows] = {};
   for (std::size_t oy = 0; oy < c.out_h; ++oy) {
     for (std::size_t ox = 0; ox < c.out_w; ++ox, dz += c.filters, argmax += c.filters) {
       const float* corner = x + (oy * c.pool_h * c.in_w + ox * c.pool_w) * c.channels;
@@ -151,7 +150,7 @@ inline void gradient_rows(float* dw, const float* dz, const std::uint8_t* argmax
       }
     }
   }
-  for (std::size_t r = 0; r < Rows; ++r) store(dw + r * c.filters, acc[r], lanes);
+  for (std::size_t r = 0; r < Rows; ++r, dw += c.filters) store(dw, load(dw, lanes) + acc[r], lanes);
 }
 
 inline void any_gradient(float* dw, const float* dz, const std::uint8_t* argmax, const float* x,

@@ -50,7 +50,8 @@ def _bar(total: int | None, title: str) -> Any:
         class Bar(tqdm):  # type: ignore[misc]
             monitor_interval = 0  # no thread of its own
 
-        shape = "{desc} {n_fmt}/{total_fmt} {bar:20} {elapsed}<{remaining} {rate_fmt}{postfix}"
+        size = shutil.get_terminal_size()  # never 0, unlike tqdm's, with which it shows nothing
+        shape = "{desc} {n_fmt}/{total_fmt} {bar:10} {elapsed}<{remaining}{postfix}"
         return Bar(
             total=total,
             desc=title,
@@ -58,7 +59,8 @@ def _bar(total: int | None, title: str) -> Any:
             file=sys.stdout,
             bar_format=shape if total and not in_notebook() else None,
             mininterval=0.05,
-            ncols=None if in_notebook() else shutil.get_terminal_size().columns,
+            ncols=None if in_notebook() else size.columns,
+            nrows=size.lines,
         )
 
 
@@ -69,6 +71,7 @@ class Progress:
         self._style, self._title, self._steps = style, title, steps
         self._start = time.perf_counter()
         self._done = 0
+        self._below = ""  # a line under the bar, for values that do not fit beside it
         self._bar = _bar(steps, title) if style == 1 else None
 
     def update(self, steps: int, logs: Mapping[str, float]) -> None:
@@ -80,7 +83,11 @@ class Progress:
     def finish(self, logs: Mapping[str, float]) -> None:
         """The last word: with values of validation too."""
         if self._bar is not None:
-            self._bar.set_postfix_str(_text(logs), refresh=True)
+            text = _text(logs)
+            room = shutil.get_terminal_size().columns - len(self._title) - 2 * len(str(self._steps)) - 30
+            if len(text) > room and not in_notebook():
+                self._below, text = text, ""
+            self._bar.set_postfix_str(text, refresh=True)
         elif self._style == 2:
             seconds = time.perf_counter() - self._start
             step = seconds / max(1, self._done)
@@ -91,3 +98,5 @@ class Progress:
     def close(self) -> None:
         if self._bar is not None:
             self._bar.close()
+        if self._below:
+            print(f"  {self._below}", flush=True)
