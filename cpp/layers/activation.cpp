@@ -2,8 +2,6 @@
 
 #include <array>
 
-#include "families.hpp"
-
 namespace nncore {
 namespace {
 

@@ -1,7 +1,8 @@
+#include "conv2d_pool.hpp"
+
 #include <algorithm>
 
 #include "activation.hpp"
-#include "families.hpp"
 #include "window.hpp"
 
 namespace nncore {

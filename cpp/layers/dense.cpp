@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include "activation.hpp"
-#include "families.hpp"
 
 namespace nncore {
 namespace {

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "families.hpp"
+#include "layer.hpp"
 
 namespace nncore {
 namespace {

@@ -1,4 +1,3 @@
-#include "families.hpp"
 #include "window.hpp"
 
 namespace nncore {

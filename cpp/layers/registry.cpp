@@ -1,9 +1,28 @@
 #include <algorithm>
 #include <array>
 
-#include "families.hpp"
+#include "layer.hpp"
 
 namespace nncore {
+
+// Every kind of layer: its name, and that of its maker after "make_".
+#define NNCORE_LAYERS(LAYER)      \
+  LAYER(activation)               \
+  LAYER(average_pooling2d)        \
+  LAYER(conv2d)                   \
+  LAYER(dense)                    \
+  LAYER(dropout)                  \
+  LAYER(flatten)                  \
+  LAYER(global_average_pooling2d) \
+  LAYER(global_max_pooling2d)     \
+  LAYER(max_pooling2d)            \
+  LAYER(rescaling)                \
+  LAYER(reshape)
+
+#define NNCORE_DECLARE(kind) std::unique_ptr<Layer> make_##kind(const Spec& spec, const Shape& input);
+NNCORE_LAYERS(NNCORE_DECLARE)
+#undef NNCORE_DECLARE
+
 namespace {
 
 struct Entry {
@@ -11,25 +30,14 @@ struct Entry {
   std::unique_ptr<Layer> (*make)(const Spec& spec, const Shape& input);
 };
 
-constexpr std::array kLayers = {
-    Entry{"activation", make_activation},
-    Entry{"average_pooling2d", make_average_pooling2d},
-    Entry{"conv2d", make_conv2d},
-    Entry{"dense", make_dense},
-    Entry{"dropout", make_dropout},
-    Entry{"flatten", make_flatten},
-    Entry{"global_average_pooling2d", make_global_average_pooling2d},
-    Entry{"global_max_pooling2d", make_global_max_pooling2d},
-    Entry{"max_pooling2d", make_max_pooling2d},
-    Entry{"rescaling", make_rescaling},
-    Entry{"reshape", make_reshape},
-};
+#define NNCORE_ENTRY(kind) Entry{#kind, make_##kind},
+constexpr std::array kLayers = {NNCORE_LAYERS(NNCORE_ENTRY)};
+#undef NNCORE_ENTRY
 
 }  // namespace
 
 std::unique_ptr<Layer> make_layer(const Spec& spec, const Shape& input) {
-  const auto entry =
-      std::find_if(kLayers.begin(), kLayers.end(), [&](const Entry& e) { return spec.kind == e.kind; });
+  const auto entry = std::ranges::find_if(kLayers, [&](const Entry& e) { return spec.kind == e.kind; });
   if (entry == kLayers.end()) spec.fail("there is no layer of this kind");
   return entry->make(spec, input);
 }

@@ -1,4 +1,4 @@
-#include "families.hpp"
+#include "layer.hpp"
 
 namespace nncore {
 namespace {

@@ -1,6 +1,6 @@
 #include "plan.hpp"
 
-#include "../layers/families.hpp"
+#include "../layers/conv2d_pool.hpp"
 #include "../runtime/memory.hpp"
 
 namespace nncore {
