@@ -16,8 +16,9 @@ namespace nncore {
 
 namespace py = pybind11;
 
-// Contiguous float32; anything else is converted to a copy.
-using Floats = py::array_t<float, py::array::c_style | py::array::forcecast>;
+// Contiguous and aligned, so that it can be read through a pointer; anything else is converted to a copy.
+constexpr int kPlain = py::array::c_style | int{py::detail::npy_api::NPY_ARRAY_ALIGNED_};
+using Floats = py::array_t<float, kPlain | py::array::forcecast>;
 
 inline Shape shape_of(const py::array& a, py::ssize_t first_axis = 0) {
   Shape shape;
@@ -63,7 +64,11 @@ inline Source source_of(const py::array& a) {
 
 inline Attribute attribute_from(const py::handle& h) {
   if (py::isinstance<py::bool_>(h)) return h.cast<bool>();
-  if (py::isinstance<py::int_>(h)) return h.cast<std::int64_t>();
+  if (py::isinstance<py::int_>(h)) {
+    const long long value = PyLong_AsLongLong(h.ptr());
+    if (value == -1 && PyErr_Occurred()) throw py::error_already_set();
+    return std::int64_t{value};
+  }
   if (py::isinstance<py::float_>(h)) return h.cast<double>();
   if (py::isinstance<py::str>(h)) return h.cast<std::string>();
   if (py::isinstance<py::tuple>(h) || py::isinstance<py::list>(h)) return h.cast<std::vector<std::int64_t>>();

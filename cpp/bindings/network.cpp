@@ -5,8 +5,8 @@
 namespace nncore {
 namespace {
 
-using Order = py::array_t<std::int64_t, py::array::c_style>;
-using Weights = py::array_t<float, py::array::c_style>;
+using Order = py::array_t<std::int64_t, kPlain>;
+using Weights = py::array_t<float, kPlain>;
 
 // Runs f with the GIL released, then the network locked: never the other way round, so that no thread waits
 // for the network with the GIL in its hands.
@@ -62,9 +62,9 @@ void bind_network(py::module_& m) {
       .def_property_readonly(
           "layout",
           [](const Network& n) {
-            const std::lock_guard lock(n.mutex);
+            const std::vector<Place> places = exclusively(n, [&] { return n.places(); });
             std::vector<std::tuple<std::size_t, std::string, std::size_t, py::tuple>> layout;
-            for (const Place& p : n.places())
+            for (const Place& p : places)
               layout.emplace_back(p.layer, p.name, p.offset, py::tuple(py::cast(p.shape)));
             return layout;
           })

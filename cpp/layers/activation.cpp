@@ -1,6 +1,7 @@
 #include "activation.hpp"
 
 #include <array>
+#include <cmath>
 
 namespace nncore {
 namespace {
@@ -27,7 +28,7 @@ class ActivationLayer final : public Layer {
 
  private:
   std::size_t columns() const { return input().empty() ? 1 : input().back(); }
-  std::size_t rows() const { return input_size() / columns(); }
+  std::size_t rows() const { return columns() ? input_size() / columns() : 0; }
 
   ActivationFunction function_;
 };
@@ -53,7 +54,15 @@ void ActivationFunction::backward(const Kernels& k, float* dx, const float* dy, 
 ActivationFunction activation_of(const Spec& spec) {
   const std::string& name = spec.text("activation");
   for (std::size_t i = 0; i < kNames.size(); ++i)
-    if (name == kNames[i]) return {static_cast<Activation>(i), spec.single("alpha")};
+    if (name == kNames[i]) {
+      const ActivationFunction f{static_cast<Activation>(i), spec.single("alpha")};
+      // The derivatives are made from the output, which shows the branch only where alpha >= 0.
+      const bool uses_alpha = f.kind == Activation::leaky_relu || f.kind == Activation::elu;
+      if (uses_alpha && !(f.alpha >= 0.0f && std::isfinite(f.alpha)))
+        spec.fail("the slope or alpha of " + name + " must be a finite number >= 0, got " +
+                  std::to_string(f.alpha));
+      return f;
+    }
   spec.fail("unknown activation '" + name + "'");
 }
 

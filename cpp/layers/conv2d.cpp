@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <initializer_list>
 
 #include "activation.hpp"
 #include "window.hpp"
@@ -235,6 +236,17 @@ std::unique_ptr<Layer> make_conv2d(const Spec& spec, const Shape& input) {
   const auto [dilation_h, dilation_w] = spec.positive_pair("dilation_rate");
   const WindowAxis h = window_axis(spec, "height", input[0], (kernel_h - 1) * dilation_h + 1, stride_h);
   const WindowAxis w = window_axis(spec, "width", input[1], (kernel_w - 1) * dilation_w + 1, stride_w);
+  // Of the tables of offsets, and of what they point into.
+  constexpr std::size_t kMost = std::size_t{1} << 27;
+  const auto limit = [&](const char* what, std::initializer_list<std::size_t> factors) {
+    std::size_t n = 1;
+    for (std::size_t f : factors)
+      if (__builtin_mul_overflow(n, f, &n) || n > kMost)
+        spec.fail(std::string(what) + " has more than " + std::to_string(kMost) + " elements");
+  };
+  limit("a filter", {kernel_h, kernel_w, input[2] / groups});
+  limit("one channel of the output", {h.out, w.out});
+  limit("the padded image", {h.padded(), w.padded(), input[2]});
   return std::make_unique<Conv2D>(spec, input, Shape{h.out, w.out, filters}, h, w);
 }
 

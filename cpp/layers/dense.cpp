@@ -130,6 +130,7 @@ class Dense final : public Layer {
 
 std::unique_ptr<Layer> make_dense(const Spec& spec, const Shape& input) {
   if (input.empty()) spec.fail("expected inputs with at least one feature axis, got samples of shape ()");
+  if (input.back() == 0) spec.fail("an axis of the input is empty: " + to_string(input));
   Shape output = input;
   output.back() = spec.positive("units");
   return std::make_unique<Dense>(spec, input, std::move(output));

@@ -36,6 +36,7 @@ void Network::compile(const std::optional<Spec>& loss, const std::vector<std::st
   weighted_from_ = metrics.size();
   trainable_ = trainable;
   iterations = 0;
+  if (gradients_.data()) gradients_.zero();
   adopt(std::move(plan), std::move(objective));
 }
 

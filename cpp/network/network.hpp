@@ -47,7 +47,8 @@ class Network {
   // others.
   std::vector<std::string> buffer_names() const;
   const Buffer& buffer(const std::string& name) const;
-  std::size_t buffer_size() const { return plan_->parameter_floats(); }
+  // The same for every plan, so it may be asked without the mutex.
+  std::size_t buffer_size() const { return parameters_.size(); }
   void write(const std::string& name, const float* values);
 
   // On an exception the network is as it was.

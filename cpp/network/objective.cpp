@@ -72,7 +72,6 @@ Objective::Objective(const std::optional<Spec>& loss, const std::vector<std::str
       activation_ = last;
     }
   }
-  if (sparse_ && output.empty()) loss->fail("expected outputs with an axis of classes");
   for (const std::string& name : metrics) {
     const Metric metric = metric_named(name);
     if (!loss_ && metrics_.empty()) sparse_ = is_sparse(metric);
@@ -83,6 +82,7 @@ Objective::Objective(const std::optional<Spec>& loss, const std::vector<std::str
           "output for the other");
     metrics_.push_back(metric);
   }
+  if (sparse_ && output.empty()) throw std::invalid_argument("expected outputs with an axis of classes");
 }
 
 void Objective::check_shape(const Source& y, std::size_t samples) const {

@@ -74,47 +74,38 @@ int Network::threads_for_inference(const Samples& s) const {
 
 std::size_t Network::inference_chunk(std::size_t batch) const { return chunk_size(2 * widest_, batch); }
 
+// The places change before the memory is there, so the old capacity is given up first.
 void Network::lay_out_arena(std::size_t batch) {
   if (batch <= arena_batch_) return;
-  std::size_t at = 0;
-  const auto place = [&](std::size_t floats) {
-    const std::size_t start = at;
-    at += aligned(batch * floats);
-    return start;
-  };
-  for (Boundary& b : boundaries_) {
-    b.value = place(b.size);
-    if (b.needs_gradient) b.gradient = place(b.size);
-  }
-  for (StepMemory& m : memory_) m.kept = place(m.kept_size);
   arena_batch_ = 0;
-  arena_.grow(at);
+  Layout layout;
+  for (Boundary& b : boundaries_) {
+    b.value = layout.place(batch, b.size);
+    if (b.needs_gradient) b.gradient = layout.place(batch, b.size);
+  }
+  for (StepMemory& m : memory_) m.kept = layout.place(batch, m.kept_size);
+  arena_.grow(layout.size());
   arena_batch_ = batch;
 }
 
 void Network::lay_out_results(std::size_t batch) {
   if (batch <= results_batch_) return;
-  std::size_t at = 0;
-  const auto place = [&](std::size_t floats) {
-    const std::size_t start = at;
-    at += aligned(batch * floats);
-    return start;
-  };
-  target_ = place(objective_->target_size());
-  weight_ = place(1);
-  value_ = place(objective_->rows());
-  scale_ = place(objective_->rows());
-  activation_ = place(objective_->activation().is_linear() ? 0 : size_of(output_));
-  loss_ = place(1);
-  metric_ = place(objective_->metric_count());
   results_batch_ = 0;
-  results_.grow(at);
+  Layout layout;
+  target_ = layout.place(batch, objective_->target_size());
+  weight_ = layout.place(batch, 1);
+  value_ = layout.place(batch, objective_->rows());
+  scale_ = layout.place(batch, objective_->rows());
+  activation_ = layout.place(batch, objective_->activation().is_linear() ? 0 : size_of(output_));
+  loss_ = layout.place(batch, 1);
+  metric_ = layout.place(batch, objective_->metric_count());
+  results_.grow(layout.size());
   results_batch_ = batch;
 }
 
 void Network::lay_out_scratch(int workers, std::size_t floats) {
   scratch_size_ = aligned(floats) + kSlack;
-  scratch_.grow(static_cast<std::size_t>(workers) * scratch_size_);
+  scratch_.grow(checked_floats(static_cast<std::size_t>(workers), scratch_size_));
 }
 
 Objective::Result Network::result_at(std::size_t first) {
@@ -320,7 +311,7 @@ const float* Network::infer_chunk(const Samples& s, std::size_t position, std::s
 void Network::test_pass(const Samples& s, std::size_t start, std::size_t count) {
   const std::size_t size = inference_chunk(count), chunks = (count + size - 1) / size;
   read_targets(s, start, count);
-  lay_out_scratch(team_size(), 2 * aligned(widest_ * size) + layer_scratch_);
+  lay_out_scratch(team_size(), 2 * aligned(checked_floats(widest_, size)) + layer_scratch_);
   run_pass(chunks, count * sample_work_, [&](std::size_t task, int worker) {
     const std::size_t first = task * size, n = std::min(size, count - first);
     const float* y =
@@ -345,7 +336,7 @@ std::size_t Network::predict(float* out, const Samples& samples, double seconds)
   return for_batches(
       samples, seconds, threads_for_inference(samples), [&](std::size_t position, std::size_t count) {
         const std::size_t size = inference_chunk(count), chunks = (count + size - 1) / size;
-        lay_out_scratch(team_size(), 2 * aligned(widest_ * size) + layer_scratch_);
+        lay_out_scratch(team_size(), 2 * aligned(checked_floats(widest_, size)) + layer_scratch_);
         run_pass(chunks, count * sample_work_, [&](std::size_t task, int worker) {
           const std::size_t first = task * size, n = std::min(size, count - first);
           const float* y = infer_chunk(samples, position + first, n,

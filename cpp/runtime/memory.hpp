@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <new>
 
@@ -18,6 +19,38 @@ constexpr std::size_t aligned(std::size_t floats) {
   return (floats + line - 1) / line * line;
 }
 
+// Far from the end of the address space, so that a few of these add up without overflow.
+constexpr std::size_t kMostFloats = PTRDIFF_MAX / sizeof(float) / 16;
+
+class OutOfMemory : public std::bad_alloc {
+ public:
+  const char* what() const noexcept override {
+    return "there is not enough memory for a network and batch of this size";
+  }
+};
+
+// count * each. Throws OutOfMemory where no memory could hold that many floats.
+inline std::size_t checked_floats(std::size_t count, std::size_t each) {
+  std::size_t n = 0;
+  if (__builtin_mul_overflow(count, each, &n) || n > kMostFloats) throw OutOfMemory();
+  return n;
+}
+
+// Places one array after the other in a buffer.
+class Layout {
+ public:
+  // Where `count` times `each` floats start.
+  std::size_t place(std::size_t count, std::size_t each) {
+    const std::size_t start = size_;
+    size_ = checked_floats(1, size_ + aligned(checked_floats(count, each)));
+    return start;
+  }
+  std::size_t size() const { return size_; }
+
+ private:
+  std::size_t size_ = 0;
+};
+
 class Buffer {
  public:
   Buffer() = default;
@@ -30,10 +63,13 @@ class Buffer {
   // At least `size` floats and kSlack readable ones past them. Growing discards the contents.
   void grow(std::size_t size) {
     if (data_ && size <= size_) return;
+    checked_floats(1, size);
     data_.reset();
     size_ = 0;
     const std::size_t floats = size + kSlack;
-    data_.reset(static_cast<float*>(::operator new(floats * sizeof(float), std::align_val_t{kAlignment})));
+    data_.reset(static_cast<float*>(
+        ::operator new(floats * sizeof(float), std::align_val_t{kAlignment}, std::nothrow)));
+    if (!data_) throw OutOfMemory();
     std::fill_n(data_.get(), floats, 0.0f);
     size_ = size;
   }

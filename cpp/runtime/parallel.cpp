@@ -123,7 +123,7 @@ class Team {
     tasks_.store(static_cast<std::uint32_t>(tasks), std::memory_order_release);
     done_.store(0, std::memory_order_release);
     ticket_.store(ticket(job, 0), std::memory_order_release);
-    job_.store(job, std::memory_order_release);
+    job_.store(job, std::memory_order_seq_cst);
     job_.notify_all();
     work(job, 0);
     for (int spins = 0; done_.load(std::memory_order_acquire) != tasks;) {
@@ -149,7 +149,7 @@ class Team {
   }
 
   void dismiss() {
-    job_.store(kStop, std::memory_order_release);
+    job_.store(kStop, std::memory_order_seq_cst);
     job_.notify_all();
   }
 

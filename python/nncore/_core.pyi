@@ -57,7 +57,7 @@ class Network:
     def output_shape(self) -> Shape: ...
     @property
     def layout(self) -> list[tuple[int, str, int, Shape]]:
-        """(layer index, parameter name, offset, shape) of each parameter; there are gaps in the flat buffers."""
+        """(layer index, name, offset, shape) of each parameter; there are gaps in the flat buffers."""
 
     @property
     def steps(self) -> list[str]:

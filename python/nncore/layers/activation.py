@@ -73,7 +73,7 @@ class LeakyReLU(Layer):
         if "alpha" in options:  # its name before Keras 3
             negative_slope = options.pop("alpha")
         super().__init__(options)
-        self.negative_slope = number("LeakyReLU", "negative_slope", negative_slope)
+        self.negative_slope = number("LeakyReLU", "negative_slope", negative_slope, 0.0)
 
     def _spec(self) -> tuple[str, dict[str, Any]]:
         return "activation", {"activation": "leaky_relu", "alpha": self.negative_slope}
@@ -92,7 +92,7 @@ class ELU(Layer):
 
     def __init__(self, alpha: float = 1.0, **options: Any) -> None:
         super().__init__(options)
-        self.alpha = number("ELU", "alpha", alpha)
+        self.alpha = number("ELU", "alpha", alpha, 0.0)
 
     def _spec(self) -> tuple[str, dict[str, Any]]:
         return "activation", {"activation": "elu", "alpha": self.alpha}

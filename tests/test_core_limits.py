@@ -1,0 +1,104 @@
+"""What the compiled core itself refuses: sizes beyond memory, and corners of the plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nncore import _core
+
+LINEAR = {"use_bias": True, "activation": "linear", "alpha": 0.0}
+CONV = {"strides": (1, 1), "dilation_rate": (1, 1), "groups": 1, **LINEAR}
+
+
+def dense(units: int) -> tuple[str, dict[str, Any]]:
+    return "dense", {"units": units, **LINEAR}
+
+
+def test_sizes_that_overflow_are_memory_errors() -> None:
+    with pytest.raises(MemoryError, match="not enough memory"):
+        _core.Network((2**62,), [dense(1)])
+    network = _core.Network((2**31, 2**31, 1), [("global_average_pooling2d", {"keepdims": False})])
+    endless = np.broadcast_to(np.uint8(1), (1, 2**31, 2**31, 1))  # one byte, seen many times
+    with pytest.raises(MemoryError, match="not enough memory"):
+        network.forward(endless, False)
+    with pytest.raises(MemoryError, match="not enough memory"):
+        network.forward(endless, True)
+
+
+def test_a_batch_beyond_memory_leaves_the_network_usable() -> None:
+    network = _core.Network((1,), [dense(1)])
+    network.compile(
+        ("mean_squared_error", {"from_logits": False, "label_smoothing": 0.0}), [], [], None, [True]
+    )
+    rows = np.broadcast_to(np.uint8(1), (2**61, 1))
+    with pytest.raises(MemoryError, match="not enough memory"):
+        network.test(rows, rows, None, 0, 2**61, 2**61, 1.0)
+    x = np.ones((3, 1), np.float32)
+    assert network.test(x, x, None, 0, 3, 3, 1.0) == 3
+    assert network.metrics == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "padding", "shape"),
+    [
+        ((3, 3), "valid", (100_000, 100_000, 3)),
+        ((2**20, 2**20), "same", (1, 1, 1)),
+        ((3, 3), "same", (9000, 9000, 9)),
+    ],
+)
+def test_convolutions_beyond_reason_are_refused(kernel: Any, padding: str, shape: Any) -> None:
+    spec = ("conv2d", {"filters": 1, "kernel_size": kernel, "padding": padding, **CONV})
+    with pytest.raises(ValueError, match=r"\[conv2d\] .* has more than \d+ elements"):
+        _core.infer(spec, shape)
+
+
+@pytest.mark.parametrize("name", ["leaky_relu", "elu"])
+@pytest.mark.parametrize("alpha", [-0.5, float("nan"), float("inf")])
+def test_slopes_without_a_derivative_from_the_output_are_refused(name: str, alpha: float) -> None:
+    with pytest.raises(ValueError, match=r"finite number >= 0"):
+        _core.infer(("activation", {"activation": name, "alpha": alpha}), (3,))
+
+
+def test_empty_and_scalar_samples() -> None:
+    empty = np.zeros((3, 0), np.float32)
+    relu = ("activation", {"activation": "relu", "alpha": 0.0})
+    assert _core.forward(relu, empty, []).shape == (3, 0)
+    with pytest.raises(ValueError, match="an axis of the input is empty"):
+        _core.forward(dense(2), empty, [np.zeros((0, 2), np.float32), np.zeros(2, np.float32)])
+    with pytest.raises(ValueError, match="an axis of classes"):
+        _core.Network((), []).compile(None, ["sparse_categorical_accuracy"], [], None, [])
+    with pytest.raises(ValueError, match="at least one sample"):
+        _core.backward(relu, np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32), [])
+
+
+def test_gradients_of_frozen_layers_are_zero() -> None:
+    network = _core.Network((2,), [dense(2), dense(1)])
+    network.write("parameters", np.ones_like(network.read("parameters")))
+    loss = ("mean_squared_error", {"from_logits": False, "label_smoothing": 0.0})
+    x, y = np.ones((4, 2), np.float32), np.zeros(4, np.float32)
+    network.compile(loss, [], [], None, [True, True])
+    network.gradients(x, y, None)
+    (_, _, first, _), *_ = network.layout
+    assert network.read("gradients")[first] != 0
+    network.compile(loss, [], [], None, [False, True])
+    network.gradients(x, y, None)
+    assert network.read("gradients")[first] == 0
+
+
+def test_unaligned_arrays_are_read_right() -> None:
+    network = _core.Network((1,), [dense(1)])
+    network.compile(
+        ("mean_squared_error", {"from_logits": False, "label_smoothing": 0.0}),
+        [],
+        [],
+        ("sgd", {"learning_rate": 0.0, "momentum": 0.0, "nesterov": False}),
+        [True],
+    )
+    order = np.frombuffer(b"x" + np.array([2, 0, 1]).tobytes(), np.int64, offset=1)
+    assert not order.flags.aligned
+    x = np.array([[1.0], [2.0], [3.0]], np.float32)
+    assert network.train(x, x, None, order, 0, 1, 1, 1.0) == 1
+    assert network.metrics == [9.0]
