@@ -11,20 +11,11 @@
 namespace nncore::NNCORE_ISA {
 namespace {
 
-using bytes = std::uint8_t __attribute__((vector_size(kLanes)));
-
-// A full vector, whatever lies in the lanes beyond the last filter: their gradient is zero.
-inline ivec load_argmax(const std::uint8_t* p) {
-  bytes index;
-  __builtin_memcpy(&index, p, sizeof index);
-  return __builtin_convertvector(index, ivec);
-}
 inline void store_argmax(std::uint8_t* p, ivec index, std::size_t count) {
-  const bytes narrow = __builtin_convertvector(index, bytes);
-  if (count == kLanes)
-    __builtin_memcpy(p, &narrow, sizeof narrow);
-  else
-    for (std::size_t i = 0; i < count; ++i) p[i] = narrow[i];
+  if (count == kLanes) return store_bytes(p, index);
+  std::uint8_t all[kLanes];
+  store_bytes(all, index);
+  for (std::size_t i = 0; i < count; ++i) p[i] = all[i];
 }
 
 // Positions of a pooling window whose convolutions are summed side by side: with the vectors of filters
@@ -66,6 +57,23 @@ inline void conv_tile(vec (&acc)[Positions][Vectors], const float* x, const std:
   }
 }
 
+// The maximum of a window of four and where it stands, if no output is NaN; false otherwise.
+template <std::size_t Vectors>
+inline bool maximum_of_four(vec (&best)[Vectors], ivec (&index)[Vectors], const vec (&acc)[4][Vectors]) {
+  vec sum{};
+  for (std::size_t j = 0; j < Vectors; ++j) {
+    sum += (acc[0][j] + acc[1][j]) + (acc[2][j] + acc[3][j]);
+    const vec m01 = acc[0][j] > acc[1][j] ? acc[0][j] : acc[1][j];
+    const vec m23 = acc[2][j] > acc[3][j] ? acc[2][j] : acc[3][j];
+    const vec m = m01 > m23 ? m01 : m23;
+    ivec at = acc[2][j] == m ? ivec{} + 2 : ivec{} + 3;
+    at = acc[1][j] == m ? ivec{} + 1 : at;
+    index[j] = acc[0][j] == m ? ivec{} : at;
+    best[j] = m;
+  }
+  return is_ordered(sum);
+}
+
 // Takes convolution outputs number q, q + 1, ... of a window into the running maximum. The first of equals
 // wins; a NaN wins over all and stays.
 template <std::size_t Positions, std::size_t Vectors>
@@ -91,11 +99,15 @@ inline void conv_pool_filters(float* y, std::uint8_t* argmax, const float* x, co
       const float* corner = x + (oy * c.pool_h * c.in_w + ox * c.pool_w) * c.channels;
       vec best[Vectors];
       ivec index[Vectors];
-      for (std::size_t j = 0; j < Vectors; ++j) best[j] = vec{} - __builtin_inff(), index[j] = ivec{};
+      const vec lowest = broadcast(-__builtin_inff());
+      for (std::size_t j = 0; j < Vectors; ++j) best[j] = lowest, index[j] = ivec{};
       std::size_t q = 0;
       for (; q + kPositions <= positions; q += kPositions) {
         vec acc[kPositions][Vectors];
         conv_tile(acc, corner, offsets + q, w, bias, tail, c);
+        if (positions == kPositions && maximum_of_four(best, index, acc)) continue;
+        for (std::size_t j = 0; j < Vectors && positions == kPositions; ++j)
+          best[j] = lowest, index[j] = ivec{};
         take_maximum(best, index, acc, static_cast<std::int32_t>(q));
       }
       for (; q < positions; ++q) {
@@ -142,7 +154,8 @@ inline void gradient_rows(float* dw, const float* dz, const std::uint8_t* argmax
     for (std::size_t ox = 0; ox < c.out_w; ++ox, dz += c.filters, argmax += c.filters) {
       const float* corner = x + (oy * c.pool_h * c.in_w + ox * c.pool_w) * c.channels;
       const vec d = load(dz, lanes);
-      const ivec index = load_argmax(argmax);
+      // Whatever lies in the lanes beyond the last filter: their gradient is zero.
+      const ivec index = load_bytes(argmax);
       for (std::size_t q = 0; q < c.pool_h * c.pool_w; ++q) {
         const vec d_q = index == static_cast<std::int32_t>(q) ? d : vec{};
         const float* at = corner + offsets[q];
@@ -169,15 +182,23 @@ inline void any_gradient(float* dw, const float* dz, const std::uint8_t* argmax,
 }
 
 #if defined(__AVX2__)
-// Two runs of four floats as a table of eight in the first lanes.
-inline vec table_of(const float* low, const float* high) {
-  const __m256 table = _mm256_loadu2_m128(high, low);
+// Two runs of floats, of which lane i takes low[at[i] & 3] or high[at[i] & 3]: high where bit kHighBit of
+// `at` is set.
 #if defined(__AVX512F__)
-  return __builtin_shufflevector(table, table, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7);
+constexpr int kHighBit = 4;
+struct Table {
+  vec low, high;
+  Table(const float* l, const float* h) : low(load(l)), high(load(h)) {}
+  vec look_up(ivec at) const { return _mm512_permutex2var_ps(low, reinterpret_cast<__m512i>(at), high); }
+};
 #else
-  return table;
+constexpr int kHighBit = 2;
+struct Table {
+  vec both;
+  Table(const float* l, const float* h) : both(_mm256_loadu2_m128(h, l)) {}
+  vec look_up(ivec at) const { return __builtin_shuffle(both, at); }
+};
 #endif
-}
 
 // A 2x2 window over one channel, kernel rows of at most three taps. A tap meets the inputs of two rows and
 // two columns; each lane takes the one where its maximum stood, so there is one multiply-add for a tap, not
@@ -198,13 +219,13 @@ inline void table_gradient(float* dw, const float* dz, const std::uint8_t* argma
       for (std::size_t ox = 0; ox < c.out_w; ++ox, d += c.filters, a += c.filters) {
         const float* corner = x + oy * 2 * c.in_w + ox * 2;
         const vec value = load(d, lanes);
-        const ivec at = load_argmax(a);
-        const ivec index = (at & 1) + ((at & 2) << 1);
+        const ivec at = load_bytes(a);
+        const ivec index = (at & 1) + ((at & 2) << (kHighBit - 1));
         for (std::size_t r = 0; r < kRows; ++r) {
           const float* row = corner + row_offset[r];
-          const vec table = table_of(row, row + c.in_w);
+          const Table table(row, row + c.in_w);
           for (std::size_t t = 0; t < kTableTaps; ++t)
-            acc[r][t] = fma(__builtin_shuffle(table, index + static_cast<std::int32_t>(t)), value, acc[r][t]);
+            acc[r][t] = fma(table.look_up(index + static_cast<std::int32_t>(t)), value, acc[r][t]);
         }
       }
     }

@@ -112,6 +112,46 @@ inline vec sqrt(vec x) {
 #endif
 }
 
+// kLanes bytes as whole numbers, and back: the low byte of each lane.
+inline ivec load_bytes(const std::uint8_t* p) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<ivec>(
+      _mm512_maskz_cvtepu8_epi32(0xffff, _mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+#elif defined(__AVX2__)
+  return reinterpret_cast<ivec>(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+#else
+  ivec x;
+  for (std::size_t i = 0; i < kLanes; ++i) x[i] = p[i];
+  return x;
+#endif
+}
+inline void store_bytes(std::uint8_t* p, ivec x) {
+#if defined(__AVX512F__)
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
+                   _mm512_maskz_cvtepi32_epi8(0xffff, reinterpret_cast<__m512i>(x)));
+#elif defined(__AVX2__)
+  const __m256i wide = reinterpret_cast<__m256i>(x);
+  const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(wide), _mm256_extracti128_si256(wide, 1));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
+#else
+  for (std::size_t i = 0; i < kLanes; ++i) p[i] = static_cast<std::uint8_t>(x[i]);
+#endif
+}
+
+// No lane is NaN.
+inline bool is_ordered(vec x) {
+#if defined(__AVX512F__)
+  return _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q) == 0;
+#elif defined(__AVX2__)
+  return _mm256_movemask_ps(_mm256_cmp_ps(x, x, _CMP_UNORD_Q)) == 0;
+#else
+  const ivec equal = x == x;
+  std::int32_t all = -1;
+  for (std::size_t i = 0; i < kLanes; ++i) all &= equal[i];
+  return all == -1;
+#endif
+}
+
 inline vec select(ivec mask, vec a, vec b) { return mask ? a : b; }
 // Of a NaN and a number, in either order, both give b.
 inline vec max(vec a, vec b) { return a > b ? a : b; }

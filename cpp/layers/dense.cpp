@@ -38,8 +38,8 @@ class Dense final : public Layer {
                     .a_k = 1,
                     .segments = nullptr,
                     .segment_count = 1,
-                    .b = c.replica,
-                    .b_k = c.kernels.panel,
+                    .b = is_packed(c.kernels) ? c.replica : c.parameters,
+                    .b_k = is_packed(c.kernels) ? c.kernels.panel : out_,
                     .b_panel = in_ * c.kernels.panel,
                     .bias = use_bias_ ? c.parameters + in_ * out_ : nullptr,
                     .m = m,
@@ -111,14 +111,17 @@ class Dense final : public Layer {
     if (t.parameter == 1) return;
     const float* w = parameters + t.row * out_ + t.column;
     const auto ld = offset(out_);
-    k.pack(replica + t.column * in_ + t.row * k.panel, in_ * k.panel, w, t.rows, t.columns, ld, 1);
+    if (is_packed(k))
+      k.pack(replica + t.column * in_ + t.row * k.panel, in_ * k.panel, w, t.rows, t.columns, ld, 1);
     k.pack(replica + forward_replica(k) + t.row * out_ + t.column * k.panel, out_ * k.panel, w, t.columns,
            t.rows, 1, ld);
   }
 
  private:
+  // A kernel that is no wider than a panel is one as it lies.
+  bool is_packed(const Kernels& k) const { return out_ > k.panel; }
   std::size_t forward_replica(const Kernels& k) const {
-    return (out_ + k.panel - 1) / k.panel * k.panel * in_;
+    return is_packed(k) ? (out_ + k.panel - 1) / k.panel * k.panel * in_ : 0;
   }
 
   std::size_t in_, out_, rows_;

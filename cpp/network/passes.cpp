@@ -43,7 +43,7 @@ std::size_t for_batches(const Samples& s, double seconds, int threads, Step step
 
 // Samples in a chunk: as many as keep its values and gradients in the second-level cache.
 std::size_t chunk_size(std::size_t floats_per_sample, std::size_t batch) {
-  constexpr std::size_t kCacheFloats = 192 * 1024, kMost = 32;
+  constexpr std::size_t kCacheFloats = 256 * 1024, kMost = 32;
   const std::size_t size =
       std::clamp<std::size_t>(kCacheFloats / std::max<std::size_t>(1, floats_per_sample), 1, kMost);
   const std::size_t chunks = std::max<std::size_t>(1, (batch + size - 1) / size);
