@@ -229,11 +229,12 @@ inline void table_gradient(float* dw, const float* dz, const std::uint8_t* argma
         }
       }
     }
-    for (std::size_t r = 0; r < rows; ++r)
-      for (std::size_t t = 0; t < c.kernel_w; ++t) {
-        float* to = dw + ((first + r) * c.kernel_w + t) * c.filters;
-        store(to, load(to, lanes) + acc[r][t], lanes);
-      }
+    for (std::size_t r = 0; r < kRows; ++r)
+      for (std::size_t t = 0; t < kTableTaps; ++t)
+        if (r < rows && t < c.kernel_w) {
+          float* to = dw + ((first + r) * c.kernel_w + t) * c.filters;
+          store(to, load(to, lanes) + acc[r][t], lanes);
+        }
   }
 }
 #endif
