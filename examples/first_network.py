@@ -1,6 +1,6 @@
 """Lesson 1: a first network, from a table of two columns to a yes or no.
 
-Everything below is Keras code; only the imports say nncore.
+Everything below is Keras code; only the imports say nncore. The table is one of pandas (pip install pandas).
 
     python examples/first_network.py
 """

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tracemalloc
+from array import array
 from collections.abc import Callable, Iterator
+from ctypes import c_float
 from pathlib import Path
 from typing import Any
 
@@ -275,6 +277,48 @@ def test_batches_to_evaluate_predict_and_validate() -> None:
     assert second.history == first.history
 
 
+class Indexed:
+    """As a keras.utils.PyDataset: no __iter__, and an IndexError ends nothing."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.ended = 0
+
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> Any:
+        self.asked.append(index)
+        rows = slice(5 * (index % 4), 5 * (index % 4) + 5)
+        return BASE[rows], LABELS[rows]
+
+    def on_epoch_end(self) -> None:
+        self.ended += 1
+
+
+def test_a_source_with_indexed_batches() -> None:
+    source = Indexed()
+    model = make()
+    history = model.fit(source, epochs=3, verbose=0)
+    assert history.history["loss"] == expected()
+    assert history.params["steps"] == 4
+    assert source.asked == [0, 1, 2, 3] * 3
+    assert source.ended == 3
+    assert model.evaluate(source, verbose=0) == model.evaluate(BASE, LABELS, batch_size=5, verbose=0)
+    np.testing.assert_array_equal(model.predict(source), model.predict(BASE))
+    np.testing.assert_array_equal(model.predict(source, steps=2), model.predict(BASE[:10]))
+    assert source.ended == 6
+    one, other = make(), make()
+    first = one.fit(source, validation_data=Indexed(), epochs=2, verbose=0)
+    second = other.fit(Again(), validation_data=Again(), epochs=2, verbose=0)
+    assert first.history == second.history
+
+
+@pytest.mark.parametrize("source", [Indexed, Again])
+def test_an_epoch_of_as_many_steps_as_there_are_batches(source: type) -> None:
+    assert make().fit(source(), epochs=3, steps_per_epoch=4, verbose=0).history["loss"] == expected()
+
+
 def test_batches_build_a_model() -> None:
     model = nncore.Sequential([Dense(1)])
     model.compile("sgd", "mse")
@@ -282,6 +326,9 @@ def test_batches_build_a_model() -> None:
     assert model.input_shape == (None, 3)
 
 
-@pytest.mark.parametrize("value", [[1], (1,), "a", b"a", {}, np.ones(2), pd.Series([1]), range(3), 3])
+@pytest.mark.parametrize(
+    "value",
+    [[1], (1,), "a", b"a", {}, np.ones(2), pd.Series([1]), range(3), 3, array("d", [1]), (c_float * 2)(1, 2)],
+)
 def test_what_is_not_an_iterator_of_batches(value: Any) -> None:
     assert not is_batches(value)

@@ -264,6 +264,14 @@ def test_two_at_once(server: Server, cache: Path) -> None:
     assert files_in(cache) == sorted(PACKED)
 
 
+def test_a_data_dir_without_the_files_is_named(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NNCORE_DATA_DIR", str(tmp_path / "empty"))
+    with pytest.raises(ConnectionError, match=r"but .*empty.mnist has none of the files"):
+        small_source("http://127.0.0.1:9/").load()
+
+
 def test_cache_that_cannot_be_written(server: Server, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file where the folder should be")
     with pytest.raises(OSError, match=r"(?s)cannot write to .*NNCORE_DATA_DIR"):

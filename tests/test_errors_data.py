@@ -214,8 +214,16 @@ SINGLE: list[Row] = [
      lambda: one().predict(iter([X]), batch_size=2)),
     ("file that is there", FileExistsError, "overwrite is False",
      lambda: built().save(__file__, overwrite=False)),
-    ("file in no folder", FileNotFoundError, "nowhere",
+    ("file in no folder", FileNotFoundError, "no folder /nowhere/at/all",
      lambda: built().save("/nowhere/at/all/model.safetensors")),
+    ("class numbers for one output", ValueError, "needs one output for each class, the model has 1",
+     lambda: built(optimizer="sgd", loss="sparse_categorical_crossentropy", metrics=["accuracy"])),
+    ("class numbers for one-hot rows", ValueError, r"\(one-hot; for class numbers use sparse_",
+     lambda: several("categorical_crossentropy").fit(X, Y1)),
+    ("images for one-hot rows", ValueError, r"got \(2, 2\)$",
+     lambda: several("categorical_crossentropy").fit(X, np.zeros((len(X), 2, 2)))),
+    ("text in a Series", TypeError, "not numbers are: 'y'",
+     lambda: one().fit(X, pd.Series(["a"] * len(X)))),
     ("custom objects", ValueError, "custom_objects", lambda: models.load_model("x", custom_objects={"a": 1})),
 ]
 # fmt: on
@@ -223,6 +231,12 @@ SINGLE: list[Row] = [
 
 def one() -> nncore.Sequential:
     return built(optimizer="sgd", loss="mse")
+
+
+def several(loss: str) -> nncore.Sequential:
+    model = nncore.Sequential([Input(X.shape[1:]), Dense(3, activation="softmax")])
+    model.compile("sgd", loss)
+    return model
 
 
 def compiled(model: nncore.Sequential) -> nncore.Sequential:

@@ -156,8 +156,9 @@ def test_paths_that_do_not_work(tmp_path: Path, few_digits: Path, capsys: pytest
     assert command.main(["train", "--data", str(tmp_path / "nowhere")]) == 1
     assert "nowhere does not exist" in capsys.readouterr().err
     (tmp_path / "file").write_text("")
-    assert command.main(["train", "--data", str(few_digits), "--out", str(tmp_path / "file")]) == 1
-    assert "file" in capsys.readouterr().err
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):  # looked at before the digits
+        assert command.main(["train", "--data", str(tmp_path / "nowhere"), "--out", str(out)]) == 1
+        assert "file" in capsys.readouterr().err
 
 
 def test_worst_mistakes() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import nncore
-from nncore import initializers, losses, metrics, models, optimizers
+from nncore import initializers, layers, losses, metrics, models, optimizers
 from nncore.layers import (
     ELU,
     Activation,
@@ -207,6 +207,30 @@ def test_weights_of_another_model_are_refused(layers: list[Any], text: str, tmp_
 
 
 # ---- writing
+
+
+def test_a_class_that_files_do_not_know_is_refused(tmp_path: Path) -> None:
+    class Own(Dense):
+        pass
+
+    model = nncore.Sequential([Input((3,)), Dense(2), Own(1, name="mine")])
+    with pytest.raises(ValueError, match=r"'mine' cannot be saved: its class Own"):
+        model.save(tmp_path / "m")
+    assert not list(tmp_path.iterdir())
+    model.save_weights(tmp_path / "w")
+
+
+def test_files_know_every_layer() -> None:
+    def below(cls: type) -> list[type]:
+        return [c for sub in cls.__subclasses__() for c in (sub, *below(sub))]
+
+    concrete = {
+        c.__name__: c
+        for c in below(layers.Layer)
+        if c.__module__.startswith("nncore.layers.") and hasattr(c, "kind") and c is not layers.InputLayer
+    }
+    assert concrete == layers.CLASSES
+    assert set(concrete) <= set(layers.__all__)
 
 
 def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,38 +10,57 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+BLOCKS = 5
+PAUSE = 0.15  # seconds: the threads of OpenBLAS spin for about 0.1 s after their last work
+
 Case = tuple[str, Callable[[], Any], Callable[[], Any]]
 
 
 def run(seconds: float) -> None:
-    """Print a table: one line an operation, the best time of each side within `seconds`, and their ratio."""
+    """Print a table: one line an operation, the time of a call on each side, and their ratio.
+
+    `seconds`: how long each side of an operation is timed.
+    """
     from . import get_num_threads, isa
 
     print(
         f"nncore on {get_num_threads()} thread(s), {isa()}; NumPy {np.__version__}. "
-        "Best times in milliseconds.\n"
+        f"Milliseconds for a call, the median of {BLOCKS} blocks.\n"
+        "Operations of nncore copy their arguments (pack the weights) at each call.\n"
     )
     print(f"{'operation':<44}{'NumPy':>10}{'nncore':>10}{'ratio':>9}")
     for name, with_numpy, with_nncore in _cases():
         expected, found = with_numpy(), with_nncore()
         if not np.allclose(expected, found, rtol=1e-3, atol=1e-3):
             raise ValueError(f"bench: {name}: nncore and NumPy disagree")
-        theirs, ours = _best(with_numpy, with_nncore, seconds)
+        theirs, ours = _medians(with_numpy, with_nncore, seconds)
         print(f"{name:<44}{1e3 * theirs:>10.3f}{1e3 * ours:>10.3f}{theirs / ours:>8.1f}x", flush=True)
 
 
-def _best(first: Callable[[], Any], second: Callable[[], Any], seconds: float) -> tuple[float, float]:
-    """Best time of each; they take turns, so that what else the machine does falls on both."""
-    best = [float("inf"), float("inf")]
-    spent = 0.0
-    while spent < 2 * seconds:
+def _medians(first: Callable[[], Any], second: Callable[[], Any], seconds: float) -> tuple[float, float]:
+    """Seconds for a call of each.
+
+    They take turns in blocks, so that what else the machine does falls on both, with pauses between, so that
+    the threads of one do not take time from the other.
+    """
+    blocks: tuple[list[float], list[float]] = ([], [])
+    for _ in range(BLOCKS):
         for side, function in enumerate((first, second)):
-            started = time.perf_counter()
-            function()
-            took = time.perf_counter() - started
-            best[side] = min(best[side], took)
-            spent += took
-    return best[0], best[1]
+            time.sleep(PAUSE)
+            function()  # wakes the threads
+            blocks[side].append(_block(function, seconds / BLOCKS))
+    return statistics.median(blocks[0]), statistics.median(blocks[1])
+
+
+def _block(function: Callable[[], Any], seconds: float) -> float:
+    """Mean time of the calls that fit into so many seconds, one at least."""
+    calls, started = 0, time.perf_counter()
+    while True:
+        function()
+        calls += 1
+        spent = time.perf_counter() - started
+        if spent >= seconds:
+            return spent / calls
 
 
 def _cases() -> list[Case]:

@@ -49,6 +49,10 @@ class Settings:
     def apply(self, network: _core.Network, owner: str, layers: Sequence[str]) -> None:
         """Compiles the network. ValueError, and no change, if outputs, loss and metrics do not fit."""
         spec = self.loss._spec() if self.loss is not None else None
+        if isinstance(self.loss, losses.SparseCategoricalCrossentropy) and network.output_shape[-1:] == (1,):
+            raise ValueError(
+                f"[{owner}] sparse_categorical_crossentropy needs one output for each class, the model has 1"
+            )
         plain, weighted = (
             self._resolved(group, network.output_shape) for group in (self.metrics, self.weighted_metrics)
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,19 @@ _CORE_ITEMS = {"f": (2, 4, 8), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "b": (1,)}
 
 
 def is_batches(x: object) -> bool:
-    """Whether x yields batches, one after another, rather than being one array."""
+    """Whether x yields batches, one after another, rather than being one array.
+
+    It is an iterable, or has batches x[0] to x[len(x) - 1], as a `keras.utils.PyDataset`.
+    """
     if isinstance(x, (list, tuple, str, bytes, range, Mapping, set, frozenset)):
         return False
     if any(hasattr(x, name) for name in ("__array__", "__array_interface__", "__dlpack__", "to_numpy")):
         return False
-    return hasattr(x, "__next__") or hasattr(x, "__iter__")
+    try:
+        memoryview(x)  # type: ignore[arg-type]
+    except TypeError:
+        return hasattr(x, "__iter__") or (hasattr(x, "__len__") and hasattr(x, "__getitem__"))
+    return False
 
 
 def as_array(owner: str, name: str, value: object) -> Array:
@@ -73,7 +80,8 @@ def _from_table(owner: str, name: str, value: Any) -> Array:
     if array.dtype.kind != "O":
         return array
     types: Any = getattr(value, "dtypes", None)
-    columns = types.items() if hasattr(types, "items") else [(getattr(value, "name", name), types)]
+    label = getattr(value, "name", None)
+    columns = types.items() if hasattr(types, "items") else [(name if label is None else label, types)]
     wrong = [
         f"{column!r} ({dtype})" for column, dtype in columns if getattr(dtype, "kind", "O") not in "biuf"
     ]
@@ -161,9 +169,14 @@ def unpacked(owner: str, item: object) -> tuple[object, object, object]:
     return item, None, None
 
 
-def length(batches: Iterable[Any]) -> int | None:
+def each(batches: Any) -> Iterator[Any]:
+    """The batches of a pass, of what `is_batches`."""
+    return iter(batches) if hasattr(batches, "__iter__") else (batches[i] for i in range(len(batches)))
+
+
+def length(batches: Any) -> int | None:
     """Number of batches in a pass, if it is known."""
     try:
-        return len(batches)  # type: ignore[arg-type]
+        return len(batches)
     except TypeError:
         return None

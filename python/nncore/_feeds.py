@@ -1,15 +1,16 @@
-"""The data of a pass, served to the network in slices: from arrays, or from an iterator of batches."""
+"""The data of a pass, served to the network in slices: from arrays, or from a source of batches."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._data import Array, length
+from ._data import each as each_batch
 
 # Seconds of work in one call of the core: how long Ctrl-C and the progress bar wait.
 SLICE = 0.1
@@ -37,7 +38,7 @@ class Feed:
         raise NotImplementedError
 
     def done(self) -> bool:
-        """Whether the pass is at its end."""
+        """Whether the pass is at its end. Not asked again after it has said so."""
         raise NotImplementedError
 
     def advance(self, work: Work, each: bool) -> int:
@@ -92,18 +93,18 @@ class Rows(Feed):
 
 
 class Batches(Feed):
-    """What an iterator yields, each item a batch. `adapt` makes it into arrays and checks it.
+    """What a source of batches yields (see `_data.is_batches`). `adapt` makes it into arrays and checks it.
 
     What can be iterated again starts anew in each pass, or with `resume` when it has ended. An iterator goes
-    on where it was.
+    on where it was. A source's `on_epoch_end`, if it has one, is called after each pass.
     """
 
     def __init__(
-        self, source: Iterable[Any], limit: int | None, adapt: Callable[[Any], Data], resume: bool = False
+        self, source: Any, limit: int | None, adapt: Callable[[Any], Data], resume: bool = False
     ) -> None:
         self._source, self._limit, self._adapt, self._resume = source, limit, adapt, resume
         self._once = hasattr(source, "__next__")
-        self._iterator: Iterator[Any] | None = iter(source)
+        self._iterator: Iterator[Any] | None = each_batch(source)
         self._ahead: list[Data] = []
         self._made = 0
         self.steps = length(source) if limit is None else limit
@@ -125,17 +126,18 @@ class Batches(Feed):
         return bool(self._ahead)
 
     def start(self, epoch: int) -> None:
-        if not self._once and (self._iterator is None or (self._made and not self._resume)):
-            self._iterator, self._ahead = iter(self._source), []
+        if not self._once and ((self._made and not self._resume) or not self._fetch()):
+            self._iterator, self._ahead = each_batch(self._source), []
         self._made = 0
 
     def done(self) -> bool:
-        if self._made == self._limit:
-            return True
-        if self._fetch():
-            return False
-        if self._limit is not None and self._made:
-            ran_out(self._made, self._limit)
+        if self._made != self._limit:
+            if self._fetch():
+                return False
+            if self._limit is not None and self._made:
+                ran_out(self._made, self._limit)
+        if hasattr(self._source, "on_epoch_end"):
+            self._source.on_epoch_end()
         return True
 
     def advance(self, work: Work, each: bool) -> int:

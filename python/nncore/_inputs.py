@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +87,7 @@ class Fed(Stack):
                 self._checked(self._network, data)
             return data
 
-        feed = Batches(cast("Iterable[Any]", x), limit, adapt, resume)
+        feed = Batches(x, limit, adapt, resume)
         return feed, feed.first()
 
     def _validation_feed(self, data: Any, batch_size: int | None, steps: int | None) -> tuple[Feed, Data]:

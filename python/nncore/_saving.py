@@ -63,6 +63,12 @@ def to_bytes(model: Sequential, weights_only: bool) -> bytes:
     from safetensors.numpy import save
 
     network = model._network
+    for layer in () if weights_only else model.layers:
+        if _layers.CLASSES.get(type(layer).__name__) is not type(layer):
+            raise ValueError(
+                f"[{model.name}] the layer {layer.name!r} cannot be saved: its class {type(layer).__name__} "
+                "is not one of nncore.layers. Its weights can, with save_weights"
+            )
     if network is None and any(layer.weights for layer in model.layers):
         raise ValueError(
             f"[{model.name}] is not built, but some of its layers are: call build(input_shape) first"
@@ -103,6 +109,8 @@ def write(filepath: str | os.PathLike[str], data: bytes, overwrite: bool) -> Non
     path = Path(filepath)
     if not overwrite and path.exists():
         raise FileExistsError(f"there is a file {path} already, and overwrite is False")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into")
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -28,17 +28,19 @@ MISTAKES = 20
 def run(data: str, epochs: int | None, batch_size: int, seed: int, out: Path) -> None:
     """Train, evaluate, and write the model and (with matplotlib) the pictures into the folder `out`.
 
-    ValueError or OSError before the training when the digits cannot be had or `out` cannot be written.
+    OSError before the digits are fetched when `out` cannot be written, and ValueError or OSError before the
+    training when they cannot be had.
     """
     from . import get_num_threads, isa, utils
 
+    existing = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    with TemporaryFile(dir=existing):  # so that no training is lost for a folder that cannot be written
+        pass
     split, what, small = _digits(data)
     (x_train, y_train), (x_test, y_test) = split
     if epochs is None:
         epochs = SAMPLE_EPOCHS if small else FULL_EPOCHS
     out.mkdir(parents=True, exist_ok=True)
-    with TemporaryFile(dir=out):
-        pass
     print(f"Data: {what}: {len(x_train):,} digits to train on, {len(x_test):,} to test.")
     print(f"Runs on {get_num_threads()} thread(s), {isa()}; {epochs} epoch(s), batches of {batch_size}.")
 

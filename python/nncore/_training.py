@@ -15,7 +15,7 @@ from ._feeds import SLICE, Data, Feed, Work
 from ._inputs import Fed
 from ._progress import Progress
 from .callbacks import Callback, CallbackList, History, Logs
-from .losses import Loss
+from .losses import CategoricalCrossentropy, Loss
 from .metrics import Metric
 from .optimizers import Optimizer
 
@@ -127,6 +127,22 @@ class Trainable(Fed):
             self._settings.optimizer._bind(self, network)
             self._compiled = network
         return network
+
+    def _checked(self, network: _core.Network, data: Data) -> None:
+        try:
+            super()._checked(network, data)
+        except ValueError as error:
+            loss = self._settings.loss if self._settings else None
+            labels = network.output_shape[:-1]  # what class numbers would have for each sample
+            if (
+                isinstance(loss, CategoricalCrossentropy)
+                and data.y is not None
+                and data.y.shape[1:] in (labels, (*labels, 1))
+                and "targets" in str(error)
+            ):
+                hint = "(one-hot; for class numbers use sparse_categorical_crossentropy)"
+                raise ValueError(f"{error} {hint}") from None
+            raise
 
     def _validation_due(self, frequency: object) -> Any:
         if isinstance(frequency, (list, tuple, set)):

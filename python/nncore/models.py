@@ -60,7 +60,9 @@ class Sequential(Predictive):
 
         Args:
             x: inputs (n, ...) of any real type: array, memmap, list, DataFrame, tensor. Or something that
-                yields batches (x, y) or (x, y, sample_weight), which are taken as they come.
+                yields batches (x, y) or (x, y, sample_weight), which are taken as they come: an iterable, or
+                an object with ``len(x)`` batches ``x[i]``, whose ``on_epoch_end()``, if it has one, is called
+                after each epoch (as of `keras.utils.PyDataset`).
             y: targets (n, ...): one value for each output, or class numbers for the sparse loss. An axis of
                 length 1 at the end may be left out or added.
             batch_size: samples in a step; default 32.

@@ -10,6 +10,8 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from . import _names
 from ._arguments import Settings, boolean, neutral, number, only, unknown
 
@@ -31,6 +33,28 @@ _NEUTRAL: dict[str, Any] = {
     "loss_scale_factor": None,
     "gradient_accumulation_steps": None,
 }
+
+
+class LearningRate(float):
+    """A learning rate: a number, with the methods that Keras' variable has for it.
+
+    >>> optimizer = SGD(0.5)
+    >>> optimizer.learning_rate.assign(0.25)
+    >>> float(optimizer.learning_rate), optimizer.learning_rate.numpy().dtype
+    (0.25, dtype('float32'))
+    """
+
+    _optimizer: Optimizer
+
+    def assign(self, value: float) -> None:
+        """As ``optimizer.learning_rate = value``. The number at hand stays what it is: ask for it again."""
+        self._optimizer.learning_rate = value
+
+    def numpy(self) -> np.float32:
+        return np.float32(self)
+
+    def __reduce__(self) -> tuple[type[float], tuple[float]]:
+        return float, (float(self),)
 
 
 class Optimizer(Settings):
@@ -57,9 +81,14 @@ class Optimizer(Settings):
         return number(type(self).__name__, "learning_rate", value, low=0.0, high=3.4e38)
 
     @property
-    def learning_rate(self) -> float:
-        """Size of the steps. Can be set at any time, also by callbacks during training."""
-        return self._learning_rate
+    def learning_rate(self) -> LearningRate:
+        """Size of the steps. Can be set at any time, also by callbacks during training.
+
+        Setting takes a plain number; what is read has ``assign(value)`` and ``numpy()`` besides.
+        """
+        rate = LearningRate(self._learning_rate)
+        rate._optimizer = self
+        return rate
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
@@ -95,7 +124,8 @@ class Optimizer(Settings):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal one."""
-        return {**{name: getattr(self, name) for name in self._settings}, "name": self.name}
+        settings = {name: getattr(self, name) for name in self._settings}
+        return {**settings, "learning_rate": self._learning_rate, "name": self.name}
 
     def __reduce__(self) -> tuple[Callable[..., Optimizer], tuple[str, dict[str, Any]]]:
         return _remade, (type(self).__name__, self.get_config())

@@ -42,11 +42,9 @@ class Source:
     def load(self, path: str | os.PathLike[str] | None = None) -> Split:
         if path is not None:
             return self._load_path(Path(path).expanduser())
-        directory = os.environ.get("NNCORE_DATA_DIR")
-        if directory:
-            given = Path(directory).expanduser() / self.name
-            if any(_locate(given, key) for key in FILES):
-                return self._load_folder(given)
+        given = self._given_folder()
+        if given is not None and any(_locate(given, key) for key in FILES):
+            return self._load_folder(given)
         cached = cache_folder() / self.name
         with contextlib.suppress(OSError, ValueError):  # not there yet, or damaged since
             return self._load_folder(cached)
@@ -67,6 +65,10 @@ class Source:
         except OSError as error:
             text = f"{self.name}: cannot write to {cached} ({error})"
             raise OSError(f"{text}\n{self._advice(cached)}") from None
+
+    def _given_folder(self) -> Path | None:
+        directory = os.environ.get("NNCORE_DATA_DIR")
+        return Path(directory).expanduser() / self.name if directory else None
 
     def _load_path(self, path: Path) -> Split:
         if path.is_dir():
@@ -106,7 +108,9 @@ class Source:
     def _advice(self, cached: Path) -> str:
         sample = " nncore.datasets.mnist.load_sample() needs no download." if self.name == "mnist" else ""
         names = ", ".join(f"{name}.gz" for name in FILES.values())
-        return (
+        given = self._given_folder()
+        unused = f"NNCORE_DATA_DIR is set, but {given} has none of the files.\n" if given else ""
+        return unused + (
             f"Without a network: get {names} by other means and put them into {cached}, or into a folder "
             f"{self.name} under the one that NNCORE_DATA_DIR names, or call load_data(their folder).{sample}"
         )
