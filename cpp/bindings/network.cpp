@@ -65,7 +65,8 @@ void bind_network(py::module_& m) {
             const std::vector<Place> places = exclusively(n, [&] { return n.places(); });
             std::vector<std::tuple<std::size_t, std::string, std::size_t, py::tuple>> layout;
             for (const Place& p : places)
-              layout.emplace_back(p.layer, p.name, p.offset, py::tuple(py::cast(p.shape)));
+              layout.emplace_back(p.layer, p.parameter.name, p.offset,
+                                  py::tuple(py::cast(p.parameter.shape)));
             return layout;
           })
       .def_property_readonly("steps",
@@ -77,12 +78,7 @@ void bind_network(py::module_& m) {
           [](const Network& n, const std::string& name) {
             Floats values = make_floats({n.buffer_size()});
             float* to = values.mutable_data();
-            exclusively(n, [&] {
-              const Buffer& from = n.buffer(name);
-              if (from.size() < n.buffer_size())
-                throw std::runtime_error("no " + name + " have been computed yet");
-              std::copy_n(from.data(), n.buffer_size(), to);
-            });
+            exclusively(n, [&] { n.read(name, to); });
             return values;
           },
           py::arg("buffer"))

@@ -19,9 +19,10 @@ std::unique_ptr<Network> single(const py::tuple& spec, const Floats& x, const st
                                 std::to_string(parameters.size()));
   Buffer flat(network->buffer_size());
   for (std::size_t i = 0; i < places.size(); ++i) {
-    if (shape_of(parameters[i]) != places[i].shape)
-      throw std::invalid_argument("expected a " + places[i].name + " of shape " + to_string(places[i].shape) +
-                                  ", got " + to_string(shape_of(parameters[i])));
+    if (shape_of(parameters[i]) != places[i].parameter.shape)
+      throw std::invalid_argument("expected a " + places[i].parameter.name + " of shape " +
+                                  to_string(places[i].parameter.shape) + ", got " +
+                                  to_string(shape_of(parameters[i])));
     std::copy_n(parameters[i].data(), parameters[i].size(), flat.data() + places[i].offset);
   }
   network->write("parameters", flat.data());
@@ -66,10 +67,11 @@ std::pair<Floats, std::vector<Floats>> backward(const py::tuple& spec, const Flo
     network->backward(out, in, all_rows(source));
   }
   std::vector<Floats> gradients;
+  Buffer flat(network->buffer_size());
+  network->read("gradients", flat.data());
   for (const Place& place : network->places()) {
-    gradients.push_back(make_floats(place.shape));
-    std::copy_n(network->buffer("gradients").data() + place.offset, size_of(place.shape),
-                gradients.back().mutable_data());
+    gradients.push_back(make_floats(place.parameter.shape));
+    std::copy_n(flat.data() + place.offset, gradients.back().size(), gradients.back().mutable_data());
   }
   return {dx, gradients};
 }

@@ -24,6 +24,7 @@ const Kernels kernels = {
     .panel = kPanel,
     .pack = pack,
     .gemm = gemm,
+    .narrow_product = narrow_product,
     .column_sums = column_sums,
     .add = add,
     .rescale = rescale,

@@ -112,6 +112,9 @@ struct Kernels {
   void (*pack)(float* dst, std::size_t dst_panel, const float* b, std::size_t k, std::size_t n,
                std::ptrdiff_t row_stride, std::ptrdiff_t column_stride);
   void (*gemm)(const Gemm& g);
+  // y (m, n) = x (m, k) @ transpose of w (n, k) [+ bias (n)], for few columns: sums along k.
+  void (*narrow_product)(float* y, const float* x, const float* w, const float* bias, std::size_t m,
+                         std::size_t n, std::size_t k);
   // y[j] [+]= sum over i, in order, of x[i * ld + j]
   void (*column_sums)(float* y, const float* x, std::size_t rows, std::size_t columns, std::size_t ld,
                       bool accumulate);

@@ -6,21 +6,18 @@ namespace nncore {
 namespace {
 
 // y = f(x @ kernel + bias) over the last axis. kernel (in, out), bias (out).
-//
-// The replica holds the kernel twice: in panels of outputs for the forward product, and transposed in panels
-// of inputs for the input gradient.
-class Dense final : public Layer {
+class Dense : public Layer {
  public:
   Dense(const Spec& spec, const Shape& input, Shape output)
       : Layer(input, std::move(output)),
         in_(input.back()),
         out_(this->output().back()),
-        rows_(input_size() / in_),
         use_bias_(spec.flag("use_bias")),
+        rows_(input_size() / in_),
         activation_(activation_of(spec)) {}
 
   std::vector<Parameter> parameters() const override {
-    std::vector<Parameter> p{{"kernel", {in_, out_}}};
+    std::vector<Parameter> p{{"kernel", {in_, out_}, is_narrow()}};
     if (use_bias_) p.push_back({"bias", {out_}});
     return p;
   }
@@ -30,6 +27,79 @@ class Dense final : public Layer {
   void forward(const Chunk& c) const override {
     const std::size_t m = c.samples * rows_;
     float* z = activation_.needs_input() && c.kept ? c.kept : c.y;
+    product(c, z, m);
+    if (!activation_.is_linear()) activation_.forward(c.kernels, c.y, z, m, out_);
+  }
+
+  void backward(const Chunk& c) const override {
+    const std::size_t m = c.samples * rows_;
+    if (!activation_.is_linear())
+      activation_.backward(c.kernels, c.dy, c.dy, activation_.needs_input() ? c.kept : c.y, m, out_);
+    if (c.dx) input_gradient(c, m);
+  }
+
+  Shape tile_shape(std::size_t parameter) const override {
+    return parameter == 1 ? Shape{1, out_} : kernel_tile();
+  }
+
+  void gradient(const Batch& b, const Tile& t) const override {
+    const std::size_t m = b.samples * rows_;
+    if (t.parameter == 1)
+      b.kernels.column_sums(b.gradient + in_ * out_ + t.column, b.dy + t.column, m, t.columns, out_, false);
+    else
+      kernel_gradient(b, t, m);
+  }
+
+ protected:
+  // Multiples of every panel width.
+  static constexpr std::size_t kTileStep = 48, kTileFloats = 8192;
+
+  const float* bias(const Chunk& c) const { return use_bias_ ? c.parameters + in_ * out_ : nullptr; }
+
+  virtual bool is_narrow() const = 0;
+  virtual Shape kernel_tile() const = 0;
+  // z (m, out) from x (m, in); dx (m, in) from dy (m, out); a tile of the kernel's gradient.
+  virtual void product(const Chunk& c, float* z, std::size_t m) const = 0;
+  virtual void input_gradient(const Chunk& c, std::size_t m) const = 0;
+  virtual void kernel_gradient(const Batch& b, const Tile& t, std::size_t m) const = 0;
+
+  std::size_t in_, out_;
+  bool use_bias_;
+
+ private:
+  std::size_t rows_;  // of a sample
+  ActivationFunction activation_;
+};
+
+// The replica holds the kernel in panels of outputs for the forward product, and transposed in panels of
+// inputs for the input gradient.
+class WideDense final : public Dense {
+ public:
+  using Dense::Dense;
+
+  std::size_t replica(const Kernels& k) const override {
+    return forward_replica(k) + (in_ + k.panel - 1) / k.panel * k.panel * out_;
+  }
+  void replicate(const Kernels& k, float* replica, const float* parameters, const Tile& t) const override {
+    if (t.parameter == 1) return;
+    const float* w = parameters + t.row * out_ + t.column;
+    const auto ld = offset(out_);
+    if (is_packed(k))
+      k.pack(replica + t.column * in_ + t.row * k.panel, in_ * k.panel, w, t.rows, t.columns, ld, 1);
+    k.pack(replica + forward_replica(k) + t.row * out_ + t.column * k.panel, out_ * k.panel, w, t.columns,
+           t.rows, 1, ld);
+  }
+
+ private:
+  bool is_narrow() const override { return false; }
+
+  // No two tiles write to one panel of the replica.
+  Shape kernel_tile() const override {
+    constexpr std::size_t kColumns = 11 * kTileStep;
+    return {std::max<std::size_t>(1, kTileFloats / out_ / kTileStep) * kTileStep, std::min(out_, kColumns)};
+  }
+
+  void product(const Chunk& c, float* z, std::size_t m) const override {
     c.kernels.gemm({.c = z,
                     .ldc = out_,
                     .a = c.x,
@@ -41,19 +111,14 @@ class Dense final : public Layer {
                     .b = is_packed(c.kernels) ? c.replica : c.parameters,
                     .b_k = is_packed(c.kernels) ? c.kernels.panel : out_,
                     .b_panel = in_ * c.kernels.panel,
-                    .bias = use_bias_ ? c.parameters + in_ * out_ : nullptr,
+                    .bias = bias(c),
                     .m = m,
                     .n = out_,
                     .k = in_,
                     .accumulate = false});
-    if (!activation_.is_linear()) activation_.forward(c.kernels, c.y, z, m, out_);
   }
 
-  void backward(const Chunk& c) const override {
-    const std::size_t m = c.samples * rows_;
-    if (!activation_.is_linear())
-      activation_.backward(c.kernels, c.dy, c.dy, activation_.needs_input() ? c.kept : c.y, m, out_);
-    if (!c.dx) return;
+  void input_gradient(const Chunk& c, std::size_t m) const override {
     c.kernels.gemm({.c = c.dx,
                     .ldc = in_,
                     .a = c.dy,
@@ -72,20 +137,7 @@ class Dense final : public Layer {
                     .accumulate = false});
   }
 
-  // Rows and columns are multiples of every panel width, so that no two tiles write to one panel of the
-  // replica.
-  Shape tile_shape(std::size_t parameter) const override {
-    constexpr std::size_t kRows = 48, kColumns = 528, kFloats = 8192;
-    if (parameter == 1) return {1, out_};
-    return {std::max<std::size_t>(1, kFloats / out_ / kRows) * kRows, std::min(out_, kColumns)};
-  }
-
-  void gradient(const Batch& b, const Tile& t) const override {
-    const std::size_t m = b.samples * rows_;
-    if (t.parameter == 1) {
-      b.kernels.column_sums(b.gradient + in_ * out_ + t.column, b.dy + t.column, m, t.columns, out_, false);
-      return;
-    }
+  void kernel_gradient(const Batch& b, const Tile& t, std::size_t m) const override {
     b.kernels.gemm({.c = b.gradient + t.row * out_ + t.column,
                     .ldc = out_,
                     .a = b.x + t.row,
@@ -104,29 +156,67 @@ class Dense final : public Layer {
                     .accumulate = false});
   }
 
-  std::size_t replica(const Kernels& k) const override {
-    return forward_replica(k) + (in_ + k.panel - 1) / k.panel * k.panel * out_;
-  }
-  void replicate(const Kernels& k, float* replica, const float* parameters, const Tile& t) const override {
-    if (t.parameter == 1) return;
-    const float* w = parameters + t.row * out_ + t.column;
-    const auto ld = offset(out_);
-    if (is_packed(k))
-      k.pack(replica + t.column * in_ + t.row * k.panel, in_ * k.panel, w, t.rows, t.columns, ld, 1);
-    k.pack(replica + forward_replica(k) + t.row * out_ + t.column * k.panel, out_ * k.panel, w, t.columns,
-           t.rows, 1, ld);
-  }
-
- private:
   // A kernel that is no wider than a panel is one as it lies.
   bool is_packed(const Kernels& k) const { return out_ > k.panel; }
   std::size_t forward_replica(const Kernels& k) const {
     return is_packed(k) ? (out_ + k.panel - 1) / k.panel * k.panel * in_ : 0;
   }
+};
 
-  std::size_t in_, out_, rows_;
-  bool use_bias_;
-  ActivationFunction activation_;
+// Few outputs of many inputs: the kernel is held as (out, in), so that all three products run along `in` with
+// full vectors and need no replica.
+class NarrowDense final : public Dense {
+ public:
+  using Dense::Dense;
+
+  static bool fits(std::size_t in, std::size_t out) { return out <= 16 && in >= 64; }
+
+ private:
+  bool is_narrow() const override { return true; }
+
+  Shape kernel_tile() const override { return {out_, kTileFloats / out_ / kTileStep * kTileStep}; }
+
+  void product(const Chunk& c, float* z, std::size_t m) const override {
+    c.kernels.narrow_product(z, c.x, c.parameters, bias(c), m, out_, in_);
+  }
+
+  void input_gradient(const Chunk& c, std::size_t m) const override {
+    c.kernels.gemm({.c = c.dx,
+                    .ldc = in_,
+                    .a = c.dy,
+                    .row_offsets = nullptr,
+                    .a_row = offset(out_),
+                    .a_k = 1,
+                    .segments = nullptr,
+                    .segment_count = 1,
+                    .b = c.parameters,
+                    .b_k = in_,
+                    .b_panel = c.kernels.panel,
+                    .bias = nullptr,
+                    .m = m,
+                    .n = in_,
+                    .k = out_,
+                    .accumulate = false});
+  }
+
+  void kernel_gradient(const Batch& b, const Tile& t, std::size_t m) const override {
+    b.kernels.gemm({.c = b.gradient + t.row * in_ + t.column,
+                    .ldc = in_,
+                    .a = b.dy + t.row,
+                    .row_offsets = nullptr,
+                    .a_row = 1,
+                    .a_k = offset(out_),
+                    .segments = nullptr,
+                    .segment_count = 1,
+                    .b = b.x + t.column,
+                    .b_k = in_,
+                    .b_panel = b.kernels.panel,
+                    .bias = nullptr,
+                    .m = t.rows,
+                    .n = t.columns,
+                    .k = m,
+                    .accumulate = false});
+  }
 };
 
 }  // namespace
@@ -136,7 +226,9 @@ std::unique_ptr<Layer> make_dense(const Spec& spec, const Shape& input) {
   if (input.back() == 0) spec.fail("an axis of the input is empty: " + to_string(input));
   Shape output = input;
   output.back() = spec.positive("units");
-  return std::make_unique<Dense>(spec, input, std::move(output));
+  if (NarrowDense::fits(input.back(), output.back()))
+    return std::make_unique<NarrowDense>(spec, input, std::move(output));
+  return std::make_unique<WideDense>(spec, input, std::move(output));
 }
 
 }  // namespace nncore

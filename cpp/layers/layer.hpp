@@ -14,12 +14,18 @@ namespace nncore {
 // A size as a distance between elements.
 constexpr std::ptrdiff_t offset(std::size_t n) { return static_cast<std::ptrdiff_t>(n); }
 
+// Seen as a matrix (all leading axes, last axis); the flat buffers hold its transpose if that is what the
+// kernels read.
 struct Parameter {
   std::string name;
   Shape shape;
+  bool transposed = false;
+
+  std::size_t rows() const { return transposed ? shape.back() : size_of(shape) / shape.back(); }  // as held
+  std::size_t columns() const { return transposed ? size_of(shape) / shape.back() : shape.back(); }
 };
 
-// A block of one parameter, seen as a matrix (all leading axes, last axis).
+// A block of one parameter, as the flat buffers hold it.
 struct Tile {
   std::size_t parameter, row, rows, column, columns;
 };

@@ -5,6 +5,15 @@
 #include "../kernels/dispatch.hpp"
 
 namespace nncore {
+namespace {
+
+// to (columns, rows), from (rows, columns)
+void transpose(float* to, const float* from, std::size_t rows, std::size_t columns) {
+  for (std::size_t r = 0; r < rows; ++r)
+    for (std::size_t c = 0; c < columns; ++c) to[c * rows + r] = from[r * columns + c];
+}
+
+}  // namespace
 
 Network::Network(Shape input, std::vector<Spec> specs, bool fuse)
     : kernels_(active_kernels()), input_(std::move(input)), specs_(std::move(specs)), fuse_(fuse) {
@@ -88,7 +97,7 @@ void Network::cut_tiles() {
     const auto parameters = layer.parameters();
     std::size_t start = plan_->steps()[i].parameters;
     for (std::size_t p = 0; p < parameters.size(); ++p) {
-      const std::size_t columns = parameters[p].shape.back(), rows = size_of(parameters[p].shape) / columns;
+      const std::size_t rows = parameters[p].rows(), columns = parameters[p].columns();
       const Shape tile = layer.tile_shape(p);
       for (std::size_t r = 0; r < rows; r += tile[0])
         for (std::size_t c = 0; c < columns; c += tile[1])
@@ -131,10 +140,22 @@ const Buffer& Network::buffer(const std::string& name) const {
   throw std::invalid_argument("there is no buffer '" + name + "'");
 }
 
+void Network::read(const std::string& name, float* values) const {
+  const Buffer& from = buffer(name);
+  if (from.size() < buffer_size()) throw std::runtime_error("no " + name + " have been computed yet");
+  std::copy_n(from.data(), buffer_size(), values);
+  for (const Place& p : places())
+    if (p.parameter.transposed)
+      transpose(values + p.offset, from.data() + p.offset, p.parameter.rows(), p.parameter.columns());
+}
+
 void Network::write(const std::string& name, const float* values) {
   auto& to = const_cast<Buffer&>(buffer(name));
   to.grow(buffer_size());
   std::copy_n(values, buffer_size(), to.data());
+  for (const Place& p : places())
+    if (p.parameter.transposed)
+      transpose(to.data() + p.offset, values + p.offset, p.parameter.columns(), p.parameter.rows());
   if (name == "parameters") replicate_all();
 }
 

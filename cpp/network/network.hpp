@@ -49,6 +49,8 @@ class Network {
   const Buffer& buffer(const std::string& name) const;
   // The same for every plan, so it may be asked without the mutex.
   std::size_t buffer_size() const { return parameters_.size(); }
+  // buffer_size() values, each parameter in the user's layout at its place.
+  void read(const std::string& name, float* values) const;
   void write(const std::string& name, const float* values);
 
   // On an exception the network is as it was.

@@ -51,9 +51,9 @@ Plan::Plan(const Shape& input, const std::vector<Spec>& all_specs, bool fuse, bo
     const auto layer = make_layer(specs[i], shape);
     offsets_.push_back(parameter_floats_);
     std::size_t at = parameter_floats_;
-    for (Parameter& p : layer->parameters()) {
+    for (const Parameter& p : layer->parameters()) {
       const std::size_t size = checked_floats(1, size_of(p.shape));
-      places_.push_back({i, p.name, at, p.shape});
+      places_.push_back({i, p, at});
       at = checked_floats(1, at + size);
     }
     parameter_floats_ = aligned(at);

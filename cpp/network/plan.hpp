@@ -14,9 +14,8 @@ namespace nncore {
 // A parameter's place in the flat buffers, in the order in which the user sees them.
 struct Place {
   std::size_t layer;  // number of the spec
-  std::string name;
+  Parameter parameter;
   std::size_t offset;  // floats
-  Shape shape;
 };
 
 struct Step {

@@ -94,6 +94,21 @@ void transposed_product(Report& r, std::size_t m, std::size_t n, std::size_t k) 
   r.compare("gemm_transposed", {m, n, k}, c, want);
 }
 
+// x @ transpose of w + bias.
+void narrow_product(Report& r, std::size_t m, std::size_t n, std::size_t k) {
+  const Array x(m * k, 11, -1, 1), w(n * k, 12, -1, 1), bias(n, 13, -1, 1);
+  Array y(m * n);
+  std::vector<Expected> want(m * n);
+  for (std::size_t i = 0; i < m; ++i)
+    for (std::size_t j = 0; j < n; ++j) {
+      want[i * n + j].add(bias[j]);
+      for (std::size_t s = 0; s < k; ++s)
+        want[i * n + j].add(static_cast<double>(x[i * k + s]) * w[j * k + s]);
+    }
+  r.k.narrow_product(y.data(), x.data(), w.data(), bias.data(), m, n, k);
+  r.compare("narrow_product", {m, n, k}, y, want);
+}
+
 void sums(Report& r, std::size_t rows, std::size_t columns) {
   const std::size_t ld = columns + 3;
   const Array x(rows * ld, 9, -1, 1);
@@ -115,6 +130,8 @@ void test_products(Report& r) {
   for (std::size_t n : kSizes) {
     for (std::size_t m : {1, 2, 5, 6, 7, 8, 13, 16, 17, 33})
       for (std::size_t k : {1, 3, 16, 65}) dense_product(r, m, n, k, {true, false, true});
+    for (std::size_t m : {1, 3, 4, 9})
+      for (std::size_t k : {1, 15, 16, 33, 300}) narrow_product(r, m, n, k);
     dense_product(r, 9, n, 17, {true, false, false});
     dense_product(r, 9, n, 17, {false, true, true});
     dense_product(r, 9, n, 17, {false, false, false});
