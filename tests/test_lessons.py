@@ -95,25 +95,27 @@ def test_mnist_cnn_on_all_of_mnist() -> None:
     assert min(accuracies) >= 0.979, accuracies
 
 
-@pytest.mark.parametrize("threads", [2, 3, 7])
-def test_lessons_do_not_depend_on_threads(threads: int) -> None:
-    """The first step to the last, to the bit: one slice of lesson 3's training."""
-    (x, y), _ = nncore.datasets.mnist.load_sample()
-    before = nncore.get_num_threads()
-    try:
-        results = [_train_a_little(x[:500, ..., None], y[:500], count) for count in (1, threads)]
-    finally:
-        nncore.set_num_threads(before)
-    for a, b in zip(*results):
-        np.testing.assert_array_equal(a, b)
+def _first_network() -> nncore.Sequential:
+    return nncore.Sequential(
+        [
+            nncore.Input((2,)),
+            nncore.layers.Dense(10, activation="relu"),
+            nncore.layers.Dense(1, activation="sigmoid"),
+        ]
+    )
 
 
-def _train_a_little(x: np.ndarray, y: np.ndarray, threads: int) -> list[np.ndarray]:
+def _by_hand() -> nncore.Sequential:
+    dense = nncore.layers.Dense
+    return nncore.Sequential(
+        [nncore.Input((2,)), dense(3, activation="sigmoid"), dense(1, activation="sigmoid")]
+    )
+
+
+def _mnist_cnn() -> nncore.Sequential:
     from nncore.layers import Conv2D, Dense, Flatten, Input, MaxPooling2D
 
-    nncore.set_num_threads(threads)
-    nncore.utils.set_random_seed(5)
-    model = nncore.Sequential(
+    return nncore.Sequential(
         [
             Input((28, 28, 1)),
             Conv2D(64, 3, activation="relu"),
@@ -122,6 +124,37 @@ def _train_a_little(x: np.ndarray, y: np.ndarray, threads: int) -> list[np.ndarr
             Dense(10, activation="softmax"),
         ]
     )
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    history = model.fit(x, y, batch_size=32, epochs=2, verbose=0).history
-    return [*model.get_weights(), np.array(history["loss"]), model.predict(x[:50])]
+
+
+# Batches of the first two are large enough that a team of threads works on them.
+LESSONS = {
+    "first_network": (_first_network, "adam", "binary_crossentropy", 12_000),
+    "backprop_by_hand": (_by_hand, "sgd", "binary_crossentropy", 60_000),
+    "mnist_cnn": (_mnist_cnn, "adam", "sparse_categorical_crossentropy", 32),
+}
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_lessons_do_not_depend_on_threads(name: str) -> None:
+    make, optimizer, loss, batch = LESSONS[name]
+    if name == "mnist_cnn":
+        (x, y), _ = nncore.datasets.mnist.load_sample()
+        x, y = x[:500, ..., None], y[:500]
+    else:
+        x = np.random.default_rng(7).random((2 * batch, 2))
+        y = (x.sum(axis=1) > 1).astype(int)
+    before = nncore.get_num_threads()
+    results = []
+    try:
+        for threads in (1, 2, 3, 7, 16):
+            nncore.set_num_threads(threads)
+            nncore.utils.set_random_seed(5)
+            model = make()
+            model.compile(optimizer, loss, metrics=["accuracy"])
+            history = model.fit(x, y, batch_size=batch, epochs=2, verbose=0).history
+            results.append([*model.get_weights(), np.array(history["loss"]), model.predict(x[:50])])
+    finally:
+        nncore.set_num_threads(before)
+    for other in results[1:]:
+        for a, b in zip(results[0], other):
+            np.testing.assert_array_equal(a, b)
