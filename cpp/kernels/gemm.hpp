@@ -9,14 +9,13 @@ namespace {
 
 // The register tile is kTileRows x (kTileVectors * kLanes): as many accumulators as the registers hold beside
 // the vectors of B and one broadcast of A, and no more row pointers than there are general registers.
-#if defined(__AVX512F__)
-constexpr std::size_t kTileRows = 8, kTileVectors = 3;
-#elif defined(__aarch64__)
+#if defined(__AVX512F__) || defined(__aarch64__)
 constexpr std::size_t kTileRows = 6, kTileVectors = 4;
 #else
 constexpr std::size_t kTileRows = 6, kTileVectors = 2;
 #endif
 constexpr std::size_t kPanel = kTileVectors * kLanes;
+static_assert(kPanels % kPanel == 0);
 // Products are added in blocks of about this many, so that a block of a panel of B stays in the first-level
 // cache.
 constexpr std::size_t kBlock = 256;

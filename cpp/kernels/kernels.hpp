@@ -11,6 +11,8 @@ namespace nncore {
 
 // Floats that may be read (never written) past the end of every buffer handed to a kernel.
 constexpr std::size_t kSlack = 64;
+// A multiple of Kernels::panel on every instruction set.
+constexpr std::size_t kPanels = 64;
 
 // c (m, n) = [c +] sum over segments s and k of A(i, s, k) * B(s * k_count + k, j) [+ bias (n)]
 //   A(i, s, k) = a[rows(i) + segments[s] + k * a_k], with rows(i) = row_offsets ? row_offsets[i] : i * a_row
@@ -21,17 +23,17 @@ struct Gemm {
   float* c;
   std::size_t ldc;
   const float* a;
-  const std::ptrdiff_t* row_offsets;  // (m), or null
-  std::ptrdiff_t a_row;
-  std::ptrdiff_t a_k;
-  const std::ptrdiff_t* segments;  // (segment_count), or null for a single segment at 0
-  std::size_t segment_count;
+  const std::ptrdiff_t* row_offsets = nullptr;  // (m), or null
+  std::ptrdiff_t a_row = 0;
+  std::ptrdiff_t a_k = 1;
+  const std::ptrdiff_t* segments = nullptr;  // (segment_count), or null for a single segment at 0
+  std::size_t segment_count = 1;
   const float* b;
   std::size_t b_k;
   std::size_t b_panel;
-  const float* bias;  // (n), or null
+  const float* bias = nullptr;  // (n), or null
   std::size_t m, n, k;
-  bool accumulate;  // start from c instead of zero
+  bool accumulate = false;  // start from c instead of zero
 };
 
 enum class Activation : std::int32_t {

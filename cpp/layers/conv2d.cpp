@@ -68,8 +68,6 @@ class Conv2D final : public Layer {
                         .ldc = filters_,
                         .a = x + g * group_channels(),
                         .row_offsets = positions_.data(),
-                        .a_row = 0,
-                        .a_k = 1,
                         .segments = segments_.data(),
                         .segment_count = segments_.size(),
                         .b = c.parameters + g * group_filters(),
@@ -78,8 +76,7 @@ class Conv2D final : public Layer {
                         .bias = use_bias_ ? c.parameters + kernel_size() + g * group_filters() : nullptr,
                         .m = positions_.size(),
                         .n = group_filters(),
-                        .k = segment_,
-                        .accumulate = false});
+                        .k = segment_});
       if (!activation_.is_linear()) activation_.forward(c.kernels, y, z, positions_.size(), filters_);
     }
   }
@@ -103,7 +100,7 @@ class Conv2D final : public Layer {
   }
 
   Shape tile_shape(std::size_t parameter) const override {
-    constexpr std::size_t kRows = 144, kColumns = 64;
+    constexpr std::size_t kRows = 2 * kPanels, kColumns = 64;
     return {parameter == 1 ? 1 : kRows, std::min(filters_, kColumns)};
   }
 
@@ -119,14 +116,12 @@ class Conv2D final : public Layer {
                         .ldc = filters_,
                         .a = image(b, s) + group * group_channels(),
                         .row_offsets = taps_.data() + t.row,
-                        .a_row = 0,
                         .a_k = offset(w_.stride * channels_),
                         .segments = rows_.data(),
                         .segment_count = rows_.size(),
                         .b = b.dy + s * output_size() + first,
                         .b_k = filters_,
                         .b_panel = b.kernels.panel,
-                        .bias = nullptr,
                         .m = t.rows,
                         .n = last - first,
                         .k = w_.out,
@@ -187,19 +182,13 @@ class Conv2D final : public Layer {
         c.kernels.gemm({.c = products,
                         .ldc = taps_.size(),
                         .a = dy + oy * w_.out * filters_ + g * group_filters(),
-                        .row_offsets = nullptr,
                         .a_row = offset(filters_),
-                        .a_k = 1,
-                        .segments = nullptr,
-                        .segment_count = 1,
                         .b = c.replica + g * group_filters() * replica_columns(c.kernels),
                         .b_k = c.kernels.panel,
                         .b_panel = group_filters() * c.kernels.panel,
-                        .bias = nullptr,
                         .m = w_.out,
                         .n = taps_.size(),
-                        .k = group_filters(),
-                        .accumulate = false});
+                        .k = group_filters()});
         for (std::size_t ox = 0; ox < w_.out; ++ox) {
           float* window = dx + positions_[oy * w_.out + ox] + offset(g * group_channels());
           const float* product = products + ox * taps_.size();

@@ -51,8 +51,7 @@ class Dense : public Layer {
   }
 
  protected:
-  // Multiples of every panel width.
-  static constexpr std::size_t kTileStep = 48, kTileFloats = 8192;
+  static constexpr std::size_t kTileFloats = 8192;
 
   const float* bias(const Chunk& c) const { return use_bias_ ? c.parameters + in_ * out_ : nullptr; }
 
@@ -95,65 +94,49 @@ class WideDense final : public Dense {
 
   // No two tiles write to one panel of the replica.
   Shape kernel_tile() const override {
-    constexpr std::size_t kColumns = 11 * kTileStep;
-    return {std::max<std::size_t>(1, kTileFloats / out_ / kTileStep) * kTileStep, std::min(out_, kColumns)};
+    constexpr std::size_t kColumns = 8 * kPanels;
+    return {std::max<std::size_t>(1, kTileFloats / out_ / kPanels) * kPanels, std::min(out_, kColumns)};
   }
 
   void product(const Chunk& c, float* z, std::size_t m) const override {
     c.kernels.gemm({.c = z,
                     .ldc = out_,
                     .a = c.x,
-                    .row_offsets = nullptr,
                     .a_row = offset(in_),
-                    .a_k = 1,
-                    .segments = nullptr,
-                    .segment_count = 1,
                     .b = is_packed(c.kernels) ? c.replica : c.parameters,
                     .b_k = is_packed(c.kernels) ? c.kernels.panel : out_,
                     .b_panel = in_ * c.kernels.panel,
                     .bias = bias(c),
                     .m = m,
                     .n = out_,
-                    .k = in_,
-                    .accumulate = false});
+                    .k = in_});
   }
 
   void input_gradient(const Chunk& c, std::size_t m) const override {
     c.kernels.gemm({.c = c.dx,
                     .ldc = in_,
                     .a = c.dy,
-                    .row_offsets = nullptr,
                     .a_row = offset(out_),
-                    .a_k = 1,
-                    .segments = nullptr,
-                    .segment_count = 1,
                     .b = c.replica + forward_replica(c.kernels),
                     .b_k = c.kernels.panel,
                     .b_panel = out_ * c.kernels.panel,
-                    .bias = nullptr,
                     .m = m,
                     .n = in_,
-                    .k = out_,
-                    .accumulate = false});
+                    .k = out_});
   }
 
   void kernel_gradient(const Batch& b, const Tile& t, std::size_t m) const override {
     b.kernels.gemm({.c = b.gradient + t.row * out_ + t.column,
                     .ldc = out_,
                     .a = b.x + t.row,
-                    .row_offsets = nullptr,
                     .a_row = 1,
                     .a_k = offset(in_),
-                    .segments = nullptr,
-                    .segment_count = 1,
                     .b = b.dy + t.column,
                     .b_k = out_,
                     .b_panel = b.kernels.panel,
-                    .bias = nullptr,
                     .m = t.rows,
                     .n = t.columns,
-                    .k = m,
-                    .accumulate = false});
+                    .k = m});
   }
 
   // A kernel that is no wider than a panel is one as it lies.
@@ -174,7 +157,7 @@ class NarrowDense final : public Dense {
  private:
   bool is_narrow() const override { return true; }
 
-  Shape kernel_tile() const override { return {out_, kTileFloats / out_ / kTileStep * kTileStep}; }
+  Shape kernel_tile() const override { return {out_, kTileFloats / out_ / kPanels * kPanels}; }
 
   void product(const Chunk& c, float* z, std::size_t m) const override {
     c.kernels.narrow_product(z, c.x, c.parameters, bias(c), m, out_, in_);
@@ -184,38 +167,27 @@ class NarrowDense final : public Dense {
     c.kernels.gemm({.c = c.dx,
                     .ldc = in_,
                     .a = c.dy,
-                    .row_offsets = nullptr,
                     .a_row = offset(out_),
-                    .a_k = 1,
-                    .segments = nullptr,
-                    .segment_count = 1,
                     .b = c.parameters,
                     .b_k = in_,
                     .b_panel = c.kernels.panel,
-                    .bias = nullptr,
                     .m = m,
                     .n = in_,
-                    .k = out_,
-                    .accumulate = false});
+                    .k = out_});
   }
 
   void kernel_gradient(const Batch& b, const Tile& t, std::size_t m) const override {
     b.kernels.gemm({.c = b.gradient + t.row * in_ + t.column,
                     .ldc = in_,
                     .a = b.dy + t.row,
-                    .row_offsets = nullptr,
                     .a_row = 1,
                     .a_k = offset(out_),
-                    .segments = nullptr,
-                    .segment_count = 1,
                     .b = b.x + t.column,
                     .b_k = in_,
                     .b_panel = b.kernels.panel,
-                    .bias = nullptr,
                     .m = t.rows,
                     .n = t.columns,
-                    .k = m,
-                    .accumulate = false});
+                    .k = m});
   }
 };
 
