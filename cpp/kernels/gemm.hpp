@@ -19,17 +19,54 @@ static_assert(kPanels % kPanel == 0);
 // Products are added in blocks of about this many, so that a block of a panel of B stays in the first-level
 // cache.
 constexpr std::size_t kBlock = 256;
+// From this many rows on, a block of B that is not in panels is copied into one: its rows lie far apart,
+// often in the same few sets of the first-level cache.
+constexpr std::size_t kManyRows = 48;
 
 inline void pack(float* dst, std::size_t dst_panel, const float* b, std::size_t k, std::size_t n,
-                 std::ptrdiff_t row_stride, std::ptrdiff_t column_stride) {
-  for (std::size_t j0 = 0; j0 < n;
-       j0 += kPanel, dst += dst_panel, b += static_cast<std::ptrdiff_t>(kPanel) * column_stride) {
-    const std::size_t columns = n - j0 < kPanel ? n - j0 : kPanel;
-    for (std::size_t r = 0; r < k; ++r) {
-      float* to = dst + r * kPanel;
-      const float* from = b + static_cast<std::ptrdiff_t>(r) * row_stride;
-      for (std::size_t j = 0; j < columns; ++j) to[j] = from[static_cast<std::ptrdiff_t>(j) * column_stride];
-      for (std::size_t j = columns; j < kPanel; ++j) to[j] = 0.0f;
+                 std::size_t ld) {
+  for (std::size_t j0 = 0; j0 < n; j0 += kPanel, dst += dst_panel, b += kPanel) {
+    for (std::size_t r = 0; r < k; ++r)
+      for (std::size_t v = 0; v < kTileVectors; ++v) {
+        const std::size_t j = j0 + v * kLanes, lanes = j >= n ? 0 : n - j < kLanes ? n - j : kLanes;
+        store(dst + r * kPanel + v * kLanes, lanes ? load(b + r * ld + v * kLanes, lanes) : vec{});
+      }
+  }
+}
+
+// Lanes of the low or high halves of two vectors in turn: a0 b0 a1 b1 ...
+template <bool High>
+inline vec interleave(vec a, vec b) {
+  ivec order;
+  for (std::size_t i = 0; i < kLanes; ++i)
+    order[i] = static_cast<std::int32_t>((High ? kLanes / 2 : 0) + i / 2 + (i % 2 ? kLanes : 0));
+  return __builtin_shuffle(a, b, order);
+}
+
+// Each round interleaves row i with row i + kLanes / 2; log2(kLanes) rounds turn rows into columns.
+inline void transpose(vec (&x)[kLanes]) {
+  for (std::size_t round = 1; round < kLanes; round *= 2) {
+    vec y[kLanes];
+    for (std::size_t i = 0; i < kLanes / 2; ++i) {
+      y[2 * i] = interleave<false>(x[i], x[i + kLanes / 2]);
+      y[2 * i + 1] = interleave<true>(x[i], x[i + kLanes / 2]);
+    }
+    for (std::size_t i = 0; i < kLanes; ++i) x[i] = y[i];
+  }
+}
+
+inline void pack_transposed(float* dst, std::size_t dst_panel, const float* b, std::size_t k, std::size_t n,
+                            std::size_t ld) {
+  for (std::size_t j0 = 0; j0 < n; j0 += kPanel, dst += dst_panel) {
+    for (std::size_t r = 0; r < k; r += kLanes) {
+      const std::size_t rows = k - r < kLanes ? k - r : kLanes;
+      for (std::size_t v = 0; v < kPanel; v += kLanes) {
+        vec x[kLanes];
+        for (std::size_t i = 0; i < kLanes; ++i)
+          x[i] = j0 + v + i < n ? load(b + (j0 + v + i) * ld + r, rows) : vec{};
+        transpose(x);
+        for (std::size_t i = 0; i < rows; ++i) store(dst + (r + i) * kPanel + v, x[i]);
+      }
     }
   }
 }
@@ -39,12 +76,15 @@ inline void pack(float* dst, std::size_t dst_panel, const float* b, std::size_t 
 struct Block {
   std::size_t first, last, k_first, k_last;
   bool initial;  // start from the bias or zero (or from c, if g.accumulate), not from c
+
+  std::size_t rows_of_b(const Gemm& g) const { return (last - first) * (g.k ? k_last - k_first : 0); }
 };
 
-// Rows [row, row + Rows) and `columns` columns from `column`, which lie in Vectors vectors.
+// Rows [row, row + Rows) and `columns` columns from `column`, which lie in Vectors vectors. b: the block of B
+// for these columns, whose rows are b_k apart.
 template <std::size_t Rows, std::size_t Vectors>
-inline void tile(const Gemm& g, const Block& block, std::size_t row, std::size_t column,
-                 std::size_t columns) {
+inline void tile(const Gemm& g, const Block& block, const float* b, std::size_t b_k, std::size_t row,
+                 std::size_t column, std::size_t columns) {
   const float* a[Rows];
   for (std::size_t i = 0; i < Rows; ++i)
     a[i] = g.a + (g.row_offsets ? g.row_offsets[row + i] : static_cast<std::ptrdiff_t>(row + i) * g.a_row);
@@ -60,16 +100,14 @@ inline void tile(const Gemm& g, const Block& block, std::size_t row, std::size_t
       acc[i][j] = from_c ? load(c + i * g.ldc + j * kLanes, lanes) : start;
   }
 
-  const float* b = g.b + column / kPanel * g.b_panel;
   for (std::size_t s = block.first; s < block.last; ++s) {
     const std::ptrdiff_t segment = g.segments ? g.segments[s] : 0;
     const float* a_s[Rows];
     for (std::size_t i = 0; i < Rows; ++i) a_s[i] = a[i] + segment;
-    const float* b_k = b + (s * g.k + block.k_first) * g.b_k;
     std::ptrdiff_t at = static_cast<std::ptrdiff_t>(block.k_first) * g.a_k;
-    for (std::size_t k = block.k_first; k < block.k_last; ++k, at += g.a_k, b_k += g.b_k) {
+    for (std::size_t k = block.k_first; k < block.k_last; ++k, at += g.a_k, b += b_k) {
       vec b_j[Vectors];
-      for (std::size_t j = 0; j < Vectors; ++j) b_j[j] = load(b_k + j * kLanes);
+      for (std::size_t j = 0; j < Vectors; ++j) b_j[j] = load(b + j * kLanes);
       for (std::size_t i = 0; i < Rows; ++i) {
         const vec a_i = broadcast(a_s[i][at]);
         for (std::size_t j = 0; j < Vectors; ++j) acc[i][j] = fma(a_i, b_j[j], acc[i][j]);
@@ -83,29 +121,46 @@ inline void tile(const Gemm& g, const Block& block, std::size_t row, std::size_t
   }
 }
 
-// The last rows of a panel, fewer than a full tile.
+// The last rows of a panel, at most a full tile.
 template <std::size_t Rows, std::size_t Vectors>
-inline void last_rows(const Gemm& g, const Block& block, std::size_t row, std::size_t column,
-                      std::size_t columns) {
+inline void last_rows(const Gemm& g, const Block& block, const float* b, std::size_t b_k, std::size_t row,
+                      std::size_t column, std::size_t columns) {
   if constexpr (Rows > 0) {
-    if (g.m - row == Rows) return tile<Rows, Vectors>(g, block, row, column, columns);
-    last_rows<Rows - 1, Vectors>(g, block, row, column, columns);
+    if (g.m - row == Rows) return tile<Rows, Vectors>(g, block, b, b_k, row, column, columns);
+    last_rows<Rows - 1, Vectors>(g, block, b, b_k, row, column, columns);
   }
 }
 
 template <std::size_t Vectors>
-inline void panel(const Gemm& g, const Block& block, std::size_t column, std::size_t columns) {
+inline void panel(const Gemm& g, const Block& block, const float* b, std::size_t b_k, std::size_t column,
+                  std::size_t columns) {
   if constexpr (Vectors > 1)
-    if (columns <= (Vectors - 1) * kLanes) return panel<Vectors - 1>(g, block, column, columns);
+    if (columns <= (Vectors - 1) * kLanes) return panel<Vectors - 1>(g, block, b, b_k, column, columns);
   std::size_t row = 0;
-  for (; row + kTileRows <= g.m; row += kTileRows) tile<kTileRows, Vectors>(g, block, row, column, columns);
-  last_rows<kTileRows - 1, Vectors>(g, block, row, column, columns);
+  // Seven or eight rows are cut into four and the rest: a tile of one or two has too few sums to hide the
+  // latency of multiply-adds.
+  for (; g.m - row >= kTileRows && (g.m - row - kTileRows - 1) >= 2; row += kTileRows)
+    tile<kTileRows, Vectors>(g, block, b, b_k, row, column, columns);
+  if (g.m - row > kTileRows) {
+    tile<4, Vectors>(g, block, b, b_k, row, column, columns);
+    row += 4;
+  }
+  last_rows<kTileRows, Vectors>(g, block, b, b_k, row, column, columns);
 }
 
 inline void gemm(const Gemm& g) {
   const auto add_block = [&](const Block& block) {
-    for (std::size_t column = 0; column < g.n; column += kPanel)
-      panel<kTileVectors>(g, block, column, g.n - column < kPanel ? g.n - column : kPanel);
+    float packed[kBlock * kPanel];
+    for (std::size_t column = 0; column < g.n; column += kPanel) {
+      const std::size_t columns = g.n - column < kPanel ? g.n - column : kPanel;
+      const float* b = g.b + column / kPanel * g.b_panel + (block.first * g.k + block.k_first) * g.b_k;
+      std::size_t b_k = g.b_k;
+      if (b_k > kPanel && g.m >= kManyRows) {
+        pack(packed, 0, b, block.rows_of_b(g), columns, b_k);
+        b = packed, b_k = kPanel;
+      }
+      panel<kTileVectors>(g, block, b, b_k, column, columns);
+    }
   };
   const std::size_t segments = g.segments ? g.segment_count : 1;
   if (segments == 0 || g.k == 0) return add_block({0, 0, 0, 0, true});

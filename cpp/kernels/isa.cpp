@@ -23,6 +23,7 @@ const Kernels kernels = {
     .lanes = kLanes,
     .panel = kPanel,
     .pack = pack,
+    .pack_transposed = pack_transposed,
     .gemm = gemm,
     .narrow_product = narrow_product,
     .column_sums = column_sums,

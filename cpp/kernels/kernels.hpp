@@ -109,10 +109,12 @@ struct Kernels {
   std::size_t panel;  // columns in a packed panel of B
 
   // ---- gemm.hpp
-  // Panels of B for Gemm: dst[(j / panel) * dst_panel + r * panel + j % panel] = b[r * row_stride + j *
-  // column_stride] for r < k; columns from n to the end of the last panel are zero.
+  // Panels of B for Gemm: dst[(j / panel) * dst_panel + r * panel + j % panel] = b[r * ld + j] for r < k;
+  // columns from n to the end of the last panel are zero. pack_transposed reads b[j * ld + r].
   void (*pack)(float* dst, std::size_t dst_panel, const float* b, std::size_t k, std::size_t n,
-               std::ptrdiff_t row_stride, std::ptrdiff_t column_stride);
+               std::size_t ld);
+  void (*pack_transposed)(float* dst, std::size_t dst_panel, const float* b, std::size_t k, std::size_t n,
+                          std::size_t ld);
   void (*gemm)(const Gemm& g);
   // y (m, n) = x (m, k) @ transpose of w (n, k) [+ bias (n)], for few columns: sums along k.
   void (*narrow_product)(float* y, const float* x, const float* w, const float* bias, std::size_t m,

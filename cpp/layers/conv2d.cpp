@@ -139,8 +139,8 @@ class Conv2D final : public Layer {
       const std::size_t last = std::min(t.column + t.columns, (group + 1) * group_filters());
       float* dst = replica + group * group_filters() * replica_columns(k) + t.row * group_filters() +
                    (first - group * group_filters()) * k.panel;
-      k.pack(dst, group_filters() * k.panel, parameters + t.row * filters_ + first, last - first, t.rows, 1,
-             offset(filters_));
+      k.pack_transposed(dst, group_filters() * k.panel, parameters + t.row * filters_ + first, last - first,
+                        t.rows, filters_);
       first = last;
     }
   }

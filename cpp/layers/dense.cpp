@@ -82,11 +82,10 @@ class WideDense final : public Dense {
   void replicate(const Kernels& k, float* replica, const float* parameters, const Tile& t) const override {
     if (t.parameter == 1) return;
     const float* w = parameters + t.row * out_ + t.column;
-    const auto ld = offset(out_);
     if (is_packed(k))
-      k.pack(replica + t.column * in_ + t.row * k.panel, in_ * k.panel, w, t.rows, t.columns, ld, 1);
-    k.pack(replica + forward_replica(k) + t.row * out_ + t.column * k.panel, out_ * k.panel, w, t.columns,
-           t.rows, 1, ld);
+      k.pack(replica + t.column * in_ + t.row * k.panel, in_ * k.panel, w, t.rows, t.columns, out_);
+    k.pack_transposed(replica + forward_replica(k) + t.row * out_ + t.column * k.panel, out_ * k.panel, w,
+                      t.columns, t.rows, out_);
   }
 
  private:

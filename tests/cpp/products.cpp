@@ -25,13 +25,19 @@ void dense_product(Report& r, std::size_t m, std::size_t n, std::size_t k, Optio
     }
 
   const std::size_t panel = r.k.panel, panels = (n + panel - 1) / panel;
-  Array packed(panels * k * panel, -7.0f);
-  r.k.pack(packed.data(), k * panel, b.data(), k, n, signed_size(n), 1);
-  bool zeros = packed.intact();
-  for (std::size_t j = n; j < panels * panel; ++j)
-    for (std::size_t s = 0; s < k; ++s)
-      zeros = zeros && packed[j / panel * k * panel + s * panel + j % panel] == 0.0f;
-  r.check(zeros, "pack", {k, n});
+  Array packed(panels * k * panel, -7.0f), packed_transposed(panels * k * panel, -7.0f), transposed(k * n);
+  for (std::size_t s = 0; s < k; ++s)
+    for (std::size_t j = 0; j < n; ++j) transposed[j * k + s] = b[s * n + j];
+  r.k.pack(packed.data(), k * panel, b.data(), k, n, n);
+  r.k.pack_transposed(packed_transposed.data(), k * panel, transposed.data(), k, n, k);
+  bool right = packed.intact() && packed_transposed.intact();
+  for (std::size_t j = 0; j < panels * panel; ++j)
+    for (std::size_t s = 0; s < k; ++s) {
+      const std::size_t at = j / panel * k * panel + s * panel + j % panel;
+      const float value = j < n ? b[s * n + j] : 0.0f;
+      right = right && packed[at] == value && packed_transposed[at] == value;
+    }
+  r.check(right, "pack", {k, n});
 
   Gemm g{};
   g.c = c.data(), g.ldc = n;
