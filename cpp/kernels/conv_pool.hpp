@@ -1,4 +1,4 @@
-// Convolution + bias + ReLU + non-overlapping max pooling in one pass, and its weight gradient.
+// Convolution + bias + ReLU + non-overlapping max pooling in one pass, and its gradients.
 //
 // Only the pooled value and a one-byte argmax leave the registers: a quarter of the convolution's output and
 // less for a 2x2 pool. Vectors run over filters. The convolution sums in the order of `gemm`, so the result
@@ -143,42 +143,96 @@ inline void conv_pool(float* y, std::uint8_t* argmax, const float* x, const floa
   conv_pool_from<kFilterVectors>(0, y, argmax, x, w, bias, c);
 }
 
-// One vector of filters and Rows consecutive taps of a kernel row (tap = kw * channels + channel), for any
-// window: the gradient is spread over the window's positions, zero in all lanes but those whose maximum stood
-// there.
-template <std::size_t Rows>
-inline void gradient_rows(float* dw, const float* dz, const std::uint8_t* argmax, const float* x,
-                          const std::size_t* offsets, const ConvPool& c, std::size_t lanes) {
-  vec acc[Rows] = {};
-  for (std::size_t oy = 0; oy < c.out_h; ++oy) {
-    for (std::size_t ox = 0; ox < c.out_w; ++ox, dz += c.filters, argmax += c.filters) {
-      const float* corner = x + (oy * c.pool_h * c.in_w + ox * c.pool_w) * c.channels;
-      const vec d = load(dz, lanes);
-      // Whatever lies in the lanes beyond the last filter: their gradient is zero.
-      const ivec index = load_bytes(argmax);
-      for (std::size_t q = 0; q < c.pool_h * c.pool_w; ++q) {
-        const vec d_q = index == static_cast<std::int32_t>(q) ? d : vec{};
-        const float* at = corner + offsets[q];
-        for (std::size_t r = 0; r < Rows; ++r) acc[r] = fma(broadcast(at[r]), d_q, acc[r]);
+// Both gradients add up value * run, where a run is a kernel's worth of image or of weights: rows of
+// kernel_w * channels contiguous floats. Vectors run along the rows, and only the terms that are not zero are
+// there: one position of each window, and none where ReLU gave 0.
+struct Term {
+  const float* from;
+  float value;
+};
+constexpr std::size_t kMostTerms = 1024;
+
+// Kernel rows, and vectors of each, whose sums are kept in registers.
+constexpr std::size_t kSumRows = 3;
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr std::size_t kSumVectors = 8;
+#else
+constexpr std::size_t kSumVectors = 4;
+#endif
+
+// Rows and vectors of `to` += those of all terms, in order. tail: lanes in use of the last vector.
+template <std::size_t Rows, std::size_t Vectors>
+inline void add_block(float* to, std::size_t to_row, const Term* term, const Term* end, std::size_t at,
+                      std::size_t from_row, std::size_t tail) {
+  const auto lanes = [&](std::size_t j) { return j + 1 < Vectors ? kLanes : tail; };
+  vec acc[Rows][Vectors];
+  for (std::size_t r = 0; r < Rows; ++r)
+    for (std::size_t j = 0; j < Vectors; ++j) acc[r][j] = load(to + r * to_row + j * kLanes, lanes(j));
+  do {
+    const float* from = term->from + at;
+    const vec value = broadcast(term->value);
+    for (std::size_t r = 0; r < Rows; ++r, from += from_row)
+      for (std::size_t j = 0; j < Vectors; ++j) acc[r][j] = fma(value, load(from + j * kLanes), acc[r][j]);
+  } while (++term != end);
+  for (std::size_t r = 0; r < Rows; ++r)
+    for (std::size_t j = 0; j < Vectors; ++j) store(to + r * to_row + j * kLanes, acc[r][j], lanes(j));
+}
+
+template <std::size_t Rows, std::size_t Vectors = kSumVectors>
+inline void add_rows(float* to, std::size_t to_row, const Term* term, const Term* end, std::size_t at,
+                     std::size_t from_row, std::size_t length) {
+  if constexpr (Vectors > 1)
+    if (length <= (Vectors - 1) * kLanes)
+      return add_rows<Rows, Vectors - 1>(to, to_row, term, end, at, from_row, length);
+  add_block<Rows, Vectors>(to, to_row, term, end, at, from_row, length - (Vectors - 1) * kLanes);
+}
+
+// to (rows, length) += the sum of the terms (rows, length); rows are to_row and from_row apart.
+inline void add_terms(float* to, std::size_t to_row, const Term* term, const Term* end, std::size_t from_row,
+                      std::size_t rows, std::size_t length) {
+  if (term == end) return;
+  // Widths as even as possible.
+  const std::size_t vectors = (length + kLanes - 1) / kLanes,
+                    blocks = (vectors + kSumVectors - 1) / kSumVectors,
+                    width = (vectors + blocks - 1) / blocks * kLanes;
+  for (std::size_t r = 0; r < rows; r += kSumRows) {
+    for (std::size_t column = 0; column < length; column += width) {
+      float* block = to + r * to_row + column;
+      const std::size_t at = r * from_row + column;
+      const std::size_t columns = length - column < width ? length - column : width;
+      if (rows - r >= 3)
+        add_rows<3>(block, to_row, term, end, at, from_row, columns);
+      else if (rows - r == 2)
+        add_rows<2>(block, to_row, term, end, at, from_row, columns);
+      else
+        add_rows<1>(block, to_row, term, end, at, from_row, columns);
+    }
+  }
+}
+
+// dw (taps) of one filter += the gradient of one sample.
+inline void filter_gradient(float* dw, const float* dz, const std::uint8_t* argmax, const float* x,
+                            const std::size_t* offsets, const ConvPool& c) {
+  constexpr std::size_t kRun = 64;  // positions between two looks at the room that is left
+  const std::size_t row = c.kernel_w * c.channels, image_row = c.in_w * c.channels;
+  Term terms[kMostTerms];
+  Term* end = terms;
+  for (std::size_t oy = 0; oy < c.out_h; ++oy, x += c.pool_h * image_row) {
+    const float* corner = x;
+    for (std::size_t first = 0; first < c.out_w; first += kRun) {
+      if (end > terms + kMostTerms - kRun) {
+        add_terms(dw, row, terms, end, image_row, c.kernel_h, row);
+        end = terms;
+      }
+      const std::size_t count = c.out_w - first < kRun ? c.out_w - first : kRun;
+      for (std::size_t i = 0; i < count; ++i, corner += c.pool_w * c.channels) {
+        *end = {corner + offsets[*argmax], *dz};
+        end += *dz != 0.0f;
+        dz += c.filters, argmax += c.filters;
       }
     }
   }
-  for (std::size_t r = 0; r < Rows; ++r, dw += c.filters) store(dw, load(dw, lanes) + acc[r], lanes);
-}
-
-inline void any_gradient(float* dw, const float* dz, const std::uint8_t* argmax, const float* x,
-                         const ConvPool& c, std::size_t lanes) {
-  std::size_t offsets[kMostPositions];
-  window_offsets(offsets, c);
-  const std::size_t taps = c.kernel_w * c.channels;
-  for (std::size_t kh = 0; kh < c.kernel_h; ++kh, x += c.in_w * c.channels) {
-    std::size_t t = 0;
-    for (; t + 8 <= taps; t += 8, dw += 8 * c.filters)
-      gradient_rows<8>(dw, dz, argmax, x + t, offsets, c, lanes);
-    for (; t + 3 <= taps; t += 3, dw += 3 * c.filters)
-      gradient_rows<3>(dw, dz, argmax, x + t, offsets, c, lanes);
-    for (; t < taps; ++t, dw += c.filters) gradient_rows<1>(dw, dz, argmax, x + t, offsets, c, lanes);
-  }
+  add_terms(dw, row, terms, end, image_row, c.kernel_h, row);
 }
 
 #if defined(__AVX2__)
@@ -200,56 +254,101 @@ struct Table {
 };
 #endif
 
-// A 2x2 window over one channel, kernel rows of at most three taps. A tap meets the inputs of two rows and
-// two columns; each lane takes the one where its maximum stood, so there is one multiply-add for a tap, not
-// four.
-constexpr std::size_t kTableTaps = 3;
-inline void table_gradient(float* dw, const float* dz, const std::uint8_t* argmax, const float* x,
-                           const ConvPool& c, std::size_t lanes) {
-  constexpr std::size_t kRows = 3;
-  for (std::size_t first = 0; first < c.kernel_h; first += kRows) {
-    const std::size_t rows = c.kernel_h - first < kRows ? c.kernel_h - first : kRows;
-    vec acc[kRows][kTableTaps] = {};
-    // Sums of rows and taps beyond the kernel are made from what lies there, and dropped.
-    const std::size_t row_offset[kRows] = {first * c.in_w, (first + (rows > 1 ? 1 : 0)) * c.in_w,
-                                           (first + rows - 1) * c.in_w};
-    const float* d = dz;
-    const std::uint8_t* a = argmax;
-    for (std::size_t oy = 0; oy < c.out_h; ++oy) {
-      for (std::size_t ox = 0; ox < c.out_w; ++ox, d += c.filters, a += c.filters) {
-        const float* corner = x + oy * 2 * c.in_w + ox * 2;
-        const vec value = load(d, lanes);
-        const ivec at = load_bytes(a);
-        const ivec index = (at & 1) + ((at & 2) << (kHighBit - 1));
-        for (std::size_t r = 0; r < kRows; ++r) {
-          const float* row = corner + row_offset[r];
-          const Table table(row, row + c.in_w);
-          for (std::size_t t = 0; t < kTableTaps; ++t)
-            acc[r][t] = fma(table.look_up(index + static_cast<std::int32_t>(t)), value, acc[r][t]);
-        }
+// A 2x2 window over one channel, kernel rows of at most three taps: vectors run over filters, and sums are of
+// three kernel rows from x. A tap meets the inputs of two rows and two columns; each lane takes the one where
+// its maximum stood.
+constexpr std::size_t kTableRows = 3, kTableTaps = 3;
+using TableSums = float[kTableRows][kTableTaps][kLanes];
+
+// sums += the gradient of one sample. rows: those that the kernel has, at least one.
+inline void add_table(TableSums& sums, const float* dz, const std::uint8_t* argmax, const float* x,
+                      const ConvPool& c, std::size_t rows, std::size_t lanes) {
+  vec acc[kTableRows][kTableTaps];
+  for (std::size_t r = 0; r < kTableRows; ++r)
+    for (std::size_t t = 0; t < kTableTaps; ++t) acc[r][t] = load(sums[r][t]);
+  // Sums of rows and taps beyond the kernel are made from what lies there, and dropped.
+  const std::size_t row_offset[kTableRows] = {0, rows > 1 ? c.in_w : 0, (rows - 1) * c.in_w};
+  for (std::size_t oy = 0; oy < c.out_h; ++oy) {
+    for (std::size_t ox = 0; ox < c.out_w; ++ox, dz += c.filters, argmax += c.filters) {
+      const float* corner = x + oy * 2 * c.in_w + ox * 2;
+      const vec value = load(dz, lanes);
+      // Whatever lies in the lanes beyond the last filter: their gradient is zero.
+      const ivec at = load_bytes(argmax);
+      const ivec index = (at & 1) + ((at & 2) << (kHighBit - 1));
+      for (std::size_t r = 0; r < kTableRows; ++r) {
+        const float* row = corner + row_offset[r];
+        const Table table(row, row + c.in_w);
+        for (std::size_t t = 0; t < kTableTaps; ++t)
+          acc[r][t] = fma(table.look_up(index + static_cast<std::int32_t>(t)), value, acc[r][t]);
       }
     }
-    for (std::size_t r = 0; r < kRows; ++r)
-      for (std::size_t t = 0; t < kTableTaps; ++t)
-        if (r < rows && t < c.kernel_w) {
-          float* to = dw + ((first + r) * c.kernel_w + t) * c.filters;
-          store(to, load(to, lanes) + acc[r][t], lanes);
-        }
+  }
+  for (std::size_t r = 0; r < kTableRows; ++r)
+    for (std::size_t t = 0; t < kTableTaps; ++t) store(sums[r][t], acc[r][t]);
+}
+
+inline void table_gradient(float* dw, const float* dz, const std::uint8_t* argmax, const float* x,
+                           const ConvPoolBatch& b, const ConvPool& c, std::size_t lanes) {
+  for (std::size_t first = 0; first < c.kernel_h; first += kTableRows) {
+    const std::size_t rows = c.kernel_h - first < kTableRows ? c.kernel_h - first : kTableRows;
+    TableSums sums = {};
+    for (std::size_t s = 0; s < b.samples; ++s)
+      add_table(sums, dz + s * c.out_h * c.out_w * c.filters, argmax + s * b.argmax_stride,
+                x + (s * c.in_h + first) * c.in_w, c, rows, lanes);
+    for (std::size_t i = 0; i < lanes; ++i)
+      for (std::size_t r = 0; r < rows; ++r)
+        for (std::size_t t = 0; t < c.kernel_w; ++t)
+          dw[(i * c.kernel_h + first + r) * c.kernel_w + t] = sums[r][t][i];
   }
 }
 #endif
 
 inline void conv_pool_gradient(float* dw, const float* dz, const std::uint8_t* argmax, const float* x,
-                               const ConvPool& c, std::size_t first, std::size_t last) {
-  for (std::size_t f = first; f < last; f += kLanes) {
-    const std::size_t lanes = last - f < kLanes ? last - f : kLanes;
+                               const ConvPoolBatch& b, const ConvPool& c) {
+  const std::size_t taps = c.kernel_h * c.kernel_w * c.channels;
 #if defined(__AVX2__)
-    if (c.channels == 1 && c.kernel_w <= kTableTaps && c.pool_h == 2 && c.pool_w == 2) {
-      table_gradient(dw + f, dz + f, argmax + f, x, c, lanes);
-      continue;
-    }
+  if (c.channels == 1 && c.kernel_w <= kTableTaps && c.pool_h == 2 && c.pool_w == 2) {
+    for (std::size_t f = 0; f < b.filters; f += kLanes)
+      table_gradient(dw + f * taps, dz + f, argmax + f, x, b, c,
+                     b.filters - f < kLanes ? b.filters - f : kLanes);
+    return;
+  }
 #endif
-    any_gradient(dw + f, dz + f, argmax + f, x, c, lanes);
+  std::size_t offsets[kMostPositions];
+  window_offsets(offsets, c);
+  for (std::size_t i = 0; i < b.filters * taps; ++i) dw[i] = 0.0f;
+  for (std::size_t s = 0; s < b.samples; ++s) {
+    for (std::size_t f = 0; f < b.filters; ++f)
+      filter_gradient(dw + f * taps, dz + f, argmax + f, x, offsets, c);
+    dz += c.out_h * c.out_w * c.filters, argmax += b.argmax_stride, x += c.in_h * c.in_w * c.channels;
+  }
+}
+
+// Filters are taken as many at a time as fit if all their maxima stand in the same position.
+inline void conv_pool_input_gradient(float* dx, const float* dz, const std::uint8_t* argmax, const float* w,
+                                     const ConvPool& c) {
+  std::size_t offsets[kMostPositions];
+  window_offsets(offsets, c);
+  const std::size_t row = c.kernel_w * c.channels, taps = c.kernel_h * row, image_row = c.in_w * c.channels;
+  const std::size_t positions = c.pool_h * c.pool_w, room = kMostTerms / positions;
+  Term terms[kMostTerms];
+  Term* end[kMostPositions];
+  for (std::size_t i = 0; i < c.in_h * image_row; ++i) dx[i] = 0.0f;
+  for (std::size_t oy = 0; oy < c.out_h; ++oy) {
+    for (std::size_t ox = 0; ox < c.out_w; ++ox, dz += c.filters, argmax += c.filters) {
+      float* corner = dx + oy * c.pool_h * image_row + ox * c.pool_w * c.channels;
+      for (std::size_t first = 0; first < c.filters; first += room) {
+        const std::size_t last = c.filters - first < room ? c.filters : first + room;
+        for (std::size_t q = 0; q < positions; ++q) end[q] = terms + q * room;
+        for (std::size_t f = first; f < last; ++f) {
+          Term*& to = end[argmax[f]];
+          *to = {w + f * taps, dz[f]};
+          to += dz[f] != 0.0f;
+        }
+        for (std::size_t q = 0; q < positions; ++q)
+          add_terms(corner + offsets[q], image_row, terms + q * room, end[q], row, c.kernel_h, row);
+      }
+    }
   }
 }
 

@@ -44,6 +44,7 @@ const Kernels kernels = {
     .average_pool2d_backward = average_pool2d_backward,
     .conv_pool = conv_pool,
     .conv_pool_gradient = conv_pool_gradient,
+    .conv_pool_input_gradient = conv_pool_input_gradient,
     .dropout = dropout,
     .adam = adam,
     .sgd = sgd,

@@ -91,6 +91,10 @@ struct ConvPool {
   std::size_t kernel_h, kernel_w, pool_h, pool_w;
   bool relu;
 };
+struct ConvPoolBatch {
+  std::size_t samples, argmax_stride;  // bytes of argmax from one sample to the next
+  std::size_t filters;
+};
 
 struct Adam {
   float rate;            // learning rate times sqrt(1 - beta_2^t) / (1 - beta_1^t)
@@ -160,10 +164,14 @@ struct Kernels {
   // w (kernel_h, kernel_w, channels, filters).
   void (*conv_pool)(float* y, std::uint8_t* argmax, const float* x, const float* w, const float* bias,
                     const ConvPool& c);
-  // dw, filters [first, last) only, += the gradient of one sample; dz (out_h, out_w, filters) is the gradient
-  // before ReLU.
+  // dw (b.filters, taps) = the gradient of the transposed kernel over a batch, for filters that are side by
+  // side; dz (samples, out_h, out_w, filters) is the gradient before ReLU. dz, argmax point to the first of
+  // them.
   void (*conv_pool_gradient)(float* dw, const float* dz, const std::uint8_t* argmax, const float* x,
-                             const ConvPool& c, std::size_t first, std::size_t last);
+                             const ConvPoolBatch& b, const ConvPool& c);
+  // One sample; w (filters, taps) is the transposed kernel.
+  void (*conv_pool_input_gradient)(float* dx, const float* dz, const std::uint8_t* argmax, const float* w,
+                                   const ConvPool& c);
 
   // ---- random.hpp; keeps element i with probability 1 - rate and scales it by 1 / (1 - rate). The choice
   // depends on (key, first + i) alone. y may be x.

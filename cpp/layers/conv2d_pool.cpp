@@ -9,70 +9,62 @@ namespace nncore {
 namespace {
 
 // Conv2D + ReLU or nothing + MaxPooling2D as one layer: the convolution's own output is never stored.
+// The kernel is held transposed, (filters, taps), as both gradients go through it; the replica is the kernel.
 class Conv2DPool final : public Layer {
  public:
-  Conv2DPool(const Shape& input, const ConvPool& c, std::unique_ptr<Layer> conv, bool use_bias)
-      : Layer(input, {c.out_h, c.out_w, c.filters}), c_(c), conv_(std::move(conv)), use_bias_(use_bias) {}
+  Conv2DPool(const Shape& input, const ConvPool& c, std::vector<Parameter> parameters)
+      : Layer(input, {c.out_h, c.out_w, c.filters}), c_(c), parameters_(std::move(parameters)) {
+    parameters_[0].transposed = true;
+  }
 
-  std::vector<Parameter> parameters() const override { return conv_->parameters(); }
+  std::vector<Parameter> parameters() const override { return parameters_; }
   // The argmax, a byte an output.
   std::size_t kept() const override { return (output_size() + sizeof(float) - 1) / sizeof(float); }
-  // The gradient of the convolution's output, then what the convolution's backward needs.
-  std::size_t scratch() const override { return size_of(conv_->output()) + conv_->scratch(); }
-  std::size_t work() const override { return conv_->work(); }
+  std::size_t work() const override { return output_size() * c_.pool_h * c_.pool_w * taps(); }
 
   void forward(const Chunk& c) const override {
-    const float* bias = use_bias_ ? c.parameters + kernel_size() : nullptr;
+    const float* bias = use_bias() ? c.parameters + kernel_size() : nullptr;
     for (std::size_t s = 0; s < c.samples; ++s)
       c.kernels.conv_pool(c.y + s * output_size(), c.kept ? argmax(c.kept, s) : nullptr,
-                          c.x + s * input_size(), c.parameters, bias, c_);
+                          c.x + s * input_size(), c.replica, bias, c_);
   }
 
   void backward(const Chunk& c) const override {
     if (c_.relu)
       c.kernels.activation_backward(c.dy, c.dy, c.y, Activation::relu, 0.0f, c.samples * output_size());
     if (!c.dx) return;
-    const std::size_t conv_size = size_of(conv_->output());
-    for (std::size_t s = 0; s < c.samples; ++s) {
-      unpool(c.scratch, c.dy + s * output_size(), argmax(c.kept, s));
-      conv_->backward({.kernels = c.kernels,
-                       .samples = 1,
-                       .first = 0,
-                       .key = 0,
-                       .parameters = c.parameters,
-                       .replica = c.replica,
-                       .scratch = c.scratch + conv_size,
-                       .kept = nullptr,
-                       .x = nullptr,
-                       .y = nullptr,
-                       .dy = c.scratch,
-                       .dx = c.dx + s * input_size()});
-    }
+    for (std::size_t s = 0; s < c.samples; ++s)
+      c.kernels.conv_pool_input_gradient(c.dx + s * input_size(), c.dy + s * output_size(), argmax(c.kept, s),
+                                         c.parameters, c_);
   }
 
   Shape tile_shape(std::size_t parameter) const override {
-    constexpr std::size_t kColumns = 16;
-    return {parameter == 1 ? 1 : kernel_size() / c_.filters, std::min(c_.filters, kColumns)};
+    constexpr std::size_t kFilters = 16;
+    if (parameter == 1) return {1, std::min(c_.filters, kFilters)};
+    return {std::min(c_.filters, kFilters), taps()};
   }
 
   void gradient(const Batch& b, const Tile& t) const override {
     if (t.parameter == 1)
       return b.kernels.column_sums(b.gradient + kernel_size() + t.column, b.dy + t.column,
                                    b.samples * c_.out_h * c_.out_w, t.columns, c_.filters, false);
-    for (std::size_t r = 0; r < t.rows; ++r)
-      std::fill_n(b.gradient + r * c_.filters + t.column, t.columns, 0.0f);
-    for (std::size_t s = 0; s < b.samples; ++s)
-      b.kernels.conv_pool_gradient(b.gradient, b.dy + s * output_size(), argmax(b.kept, s),
-                                   b.x + s * input_size(), c_, t.column, t.column + t.columns);
+    b.kernels.conv_pool_gradient(
+        b.gradient + t.row * taps(), b.dy + t.row, argmax(b.kept, 0) + t.row, b.x,
+        {.samples = b.samples, .argmax_stride = kept() * sizeof(float), .filters = t.rows}, c_);
   }
 
-  std::size_t replica(const Kernels& k) const override { return conv_->replica(k); }
-  void replicate(const Kernels& k, float* replica, const float* parameters, const Tile& t) const override {
-    conv_->replicate(k, replica, parameters, t);
+  std::size_t replica(const Kernels&) const override { return kernel_size(); }
+  void replicate(const Kernels&, float* replica, const float* parameters, const Tile& t) const override {
+    if (t.parameter == 1) return;
+    for (std::size_t k = 0; k < taps(); ++k)
+      for (std::size_t f = t.row; f < t.row + t.rows; ++f)
+        replica[k * c_.filters + f] = parameters[f * taps() + k];
   }
 
  private:
-  std::size_t kernel_size() const { return c_.kernel_h * c_.kernel_w * c_.channels * c_.filters; }
+  std::size_t taps() const { return c_.kernel_h * c_.kernel_w * c_.channels; }
+  std::size_t kernel_size() const { return taps() * c_.filters; }
+  bool use_bias() const { return parameters_.size() > 1; }
 
   std::uint8_t* argmax(float* kept, std::size_t sample) const {
     return reinterpret_cast<std::uint8_t*>(kept + sample * this->kept());
@@ -81,22 +73,8 @@ class Conv2DPool final : public Layer {
     return reinterpret_cast<const std::uint8_t*>(kept + sample * this->kept());
   }
 
-  // dconv: the gradient of the convolution's output, zero but at one position of each window.
-  void unpool(float* dconv, const float* dy, const std::uint8_t* argmax) const {
-    const Shape& conv = conv_->output();
-    std::fill_n(dconv, size_of(conv), 0.0f);
-    for (std::size_t oy = 0; oy < c_.out_h; ++oy)
-      for (std::size_t ox = 0; ox < c_.out_w; ++ox)
-        for (std::size_t f = 0; f < c_.filters; ++f, ++dy, ++argmax) {
-          const std::size_t y = oy * c_.pool_h + *argmax / c_.pool_w,
-                            x = ox * c_.pool_w + *argmax % c_.pool_w;
-          dconv[(y * conv[1] + x) * c_.filters + f] = *dy;
-        }
-  }
-
   ConvPool c_;
-  std::unique_ptr<Layer> conv_;  // the same convolution without activation
-  bool use_bias_;
+  std::vector<Parameter> parameters_;
 };
 
 }  // namespace
@@ -114,7 +92,7 @@ std::unique_ptr<Layer> fuse_conv2d_pool(const Spec& conv, const Spec& pool, cons
 
   Spec linear = conv;
   linear.attributes["activation"] = std::string(name_of(Activation::linear));
-  auto layer = make_layer(linear, input);
+  const auto layer = make_layer(linear, input);
   const Shape output = make_layer(pool, layer->output())->output();
   const auto [kernel_h, kernel_w] = conv.positive_pair("kernel_size");
   const ConvPool c{.in_h = input[0],
@@ -128,7 +106,7 @@ std::unique_ptr<Layer> fuse_conv2d_pool(const Spec& conv, const Spec& pool, cons
                    .pool_h = pool_h,
                    .pool_w = pool_w,
                    .relu = !activation.is_linear()};
-  return std::make_unique<Conv2DPool>(input, c, std::move(layer), conv.flag("use_bias"));
+  return std::make_unique<Conv2DPool>(input, c, layer->parameters());
 }
 
 }  // namespace nncore

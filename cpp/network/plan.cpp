@@ -1,5 +1,7 @@
 #include "plan.hpp"
 
+#include <algorithm>
+
 #include "../layers/conv2d_pool.hpp"
 #include "../runtime/memory.hpp"
 
@@ -37,6 +39,10 @@ ActivationFunction last_activation(const std::vector<Spec>& specs) {
 
 void Plan::add(std::size_t number, std::unique_ptr<Layer> layer, std::string label) {
   const std::size_t offset = offsets_[number];
+  // Its parameters as this layer holds them, which may be transposed.
+  auto place =
+      std::find_if(places_.begin(), places_.end(), [&](const Place& p) { return p.layer == number; });
+  for (Parameter& p : layer->parameters()) (place++)->parameter = std::move(p);
   steps_.push_back({std::move(layer), number, std::move(label), offset});
 }
 
@@ -45,7 +51,7 @@ Plan::Plan(const Shape& input, const std::vector<Spec>& all_specs, bool fuse, bo
   std::vector<Spec> specs = all_specs;
   if (detach_last) specs.back() = without_activation(specs.back());
 
-  // Places come from the specs alone, so that they are the same for every plan.
+  // Offsets come from the specs alone, so that they are the same for every plan.
   Shape shape = input;
   for (std::size_t i = 0; i < specs.size(); ++i) {
     const auto layer = make_layer(specs[i], shape);

@@ -70,18 +70,17 @@ Expected convolution(const ConvPool& c, const Array& x, const Array& w, const Ar
 
 void convolution_with_pooling(Report& r, ConvPool c) {
   c.out_h = (c.in_h - c.kernel_h + 1) / c.pool_h, c.out_w = (c.in_w - c.kernel_w + 1) / c.pool_w;
-  const std::size_t out = c.out_h * c.out_w * c.filters, taps = c.kernel_h * c.kernel_w * c.channels;
-  const Array x(c.in_h * c.in_w * c.channels, 43, -1, 1), w(taps * c.filters, 44, -1, 1),
-      bias(c.filters, 45, -1, 1);
+  const std::size_t in = c.in_h * c.in_w * c.channels, out = c.out_h * c.out_w * c.filters,
+                    taps = c.kernel_h * c.kernel_w * c.channels;
+  const Array x(in, 43, -1, 1), w(taps * c.filters, 44, -1, 1), bias(c.filters, 45, -1, 1);
   const std::initializer_list<std::size_t> sizes = {c.in_h,     c.in_w,   c.channels, c.filters,
                                                     c.kernel_h, c.pool_h, c.pool_w,   c.relu};
-  Array y(out), dz(out, 46, -1, 1), dw(w.size(), 47, -1, 1);
+  Array y(out);
   std::vector<std::uint8_t> argmax(out + 1, 255);
   r.k.conv_pool(y.data(), argmax.data(), x.data(), w.data(), bias.data(), c);
   r.check(argmax[out] == 255, "conv_pool_argmax_end", sizes);
 
-  std::vector<Expected> want(out), gradient(w.size());
-  for (std::size_t i = 0; i < w.size(); ++i) gradient[i].add(dw[i]);
+  std::vector<Expected> want(out);
   bool argmax_good = true;
   for (std::size_t o = 0; o < out; ++o) {
     const std::size_t f = o % c.filters, oy = o / c.filters / c.out_w, ox = o / c.filters % c.out_w;
@@ -96,26 +95,58 @@ void convolution_with_pooling(Report& r, ConvPool c) {
     argmax_good = argmax_good && argmax[o] < c.pool_h * c.pool_w &&
                   std::fabs(chosen.value - best.value) <= 32 * 0x1p-23 * best.magnitude;
     want[o] = {c.relu ? std::max(best.value, 0.0) : best.value, best.magnitude};
-    const std::size_t row = oy * c.pool_h + argmax[o] / c.pool_w,
-                      column = ox * c.pool_w + argmax[o] % c.pool_w;
-    for (std::size_t t = 0; argmax_good && t < taps; ++t) {
-      const std::size_t h = t / c.channels / c.kernel_w, v = t / c.channels % c.kernel_w, s = t % c.channels;
-      gradient[t * c.filters + f].add(static_cast<double>(dz[o]) *
-                                      x[((row + h) * c.in_w + column + v) * c.channels + s]);
-    }
   }
   r.compare("conv_pool", sizes, y, want);
   r.digest("conv_pool", argmax.data(), out);
   r.check(argmax_good, "conv_pool_argmax", sizes);
-  if (!argmax_good) return;
-  const std::size_t middle = c.filters / 2;
-  r.k.conv_pool_gradient(dw.data(), dz.data(), argmax.data(), x.data(), c, middle, c.filters);
-  if (middle > 0) r.k.conv_pool_gradient(dw.data(), dz.data(), argmax.data(), x.data(), c, 0, middle);
-  r.compare("conv_pool_gradient", sizes, dw, gradient);
 
   Array again(out);
   r.k.conv_pool(again.data(), nullptr, x.data(), w.data(), bias.data(), c);
   r.check(std::memcmp(again.data(), y.data(), out * sizeof(float)) == 0, "conv_pool_without_argmax", sizes);
+}
+
+// Both gradients, of three samples and any argmax; a third of dz is zero, as after ReLU.
+void convolution_with_pooling_gradients(Report& r, ConvPool c) {
+  c.out_h = (c.in_h - c.kernel_h + 1) / c.pool_h, c.out_w = (c.in_w - c.kernel_w + 1) / c.pool_w;
+  const std::size_t in = c.in_h * c.in_w * c.channels, out = c.out_h * c.out_w * c.filters,
+                    row = c.kernel_w * c.channels, taps = c.kernel_h * row, samples = 3;
+  const Array x(samples * in, 46, -1, 1), w(c.filters * taps, 47, -1, 1);
+  Array dz(samples * out, 48, -1, 1);
+  const std::size_t argmax_stride = out + 5;
+  std::vector<std::uint8_t> argmax(samples * argmax_stride + kSlack, 255);
+  for (std::size_t i = 0; i < samples * out; ++i) {
+    argmax[i / out * argmax_stride + i % out] = static_cast<std::uint8_t>(i * i / 7 % (c.pool_h * c.pool_w));
+    if (i % 3 == 1) dz[i] = 0.0f;
+  }
+
+  std::vector<Expected> kernel(c.filters * taps), input(in);
+  for (std::size_t s = 0; s < samples; ++s) {
+    for (std::size_t o = 0; o < out; ++o) {
+      const std::size_t f = o % c.filters, oy = o / c.filters / c.out_w, ox = o / c.filters % c.out_w;
+      const std::size_t q = argmax[s * argmax_stride + o];
+      const std::size_t y = oy * c.pool_h + q / c.pool_w, z = ox * c.pool_w + q % c.pool_w;
+      const double d = dz[s * out + o];
+      for (std::size_t t = 0; t < taps; ++t) {
+        const std::size_t at = ((y + t / row) * c.in_w + z) * c.channels + t % row;
+        kernel[f * taps + t].add(d * x[s * in + at]);
+        if (s == 0) input[at].add(d * w[f * taps + t]);
+      }
+    }
+  }
+
+  const std::initializer_list<std::size_t> sizes = {c.in_h,     c.in_w,     c.channels, c.filters,
+                                                    c.kernel_h, c.kernel_w, c.pool_h,   c.pool_w};
+  Array dw(c.filters * taps, 9.0f), dx(in, 9.0f);
+  const std::size_t middle = c.filters / 2;
+  const auto gradient = [&](std::size_t first, std::size_t count) {
+    r.k.conv_pool_gradient(dw.data() + first * taps, dz.data() + first, argmax.data() + first, x.data(),
+                           {samples, argmax_stride, count}, c);
+  };
+  gradient(middle, c.filters - middle);
+  if (middle > 0) gradient(0, middle);
+  r.compare("conv_pool_gradient", sizes, dw, kernel);
+  r.k.conv_pool_input_gradient(dx.data(), dz.data(), argmax.data(), w.data(), c);
+  r.compare("conv_pool_input_gradient", sizes, dx, input);
 }
 
 }  // namespace
@@ -132,7 +163,18 @@ void test_images(Report& r) {
       convolution_with_pooling(r, {7, 6, 5, n, 0, 0, 5, 5, 1, 1, relu});
       convolution_with_pooling(r, {4, 7, n, 5, 0, 0, 1, 3, 2, 5, relu});
     }
+    convolution_with_pooling_gradients(r, {9, 8, 1, n, 0, 0, 3, 3, 2, 2, true});
+    convolution_with_pooling_gradients(r, {9, 8, 1, n, 0, 0, 4, 2, 2, 2, true});
+    convolution_with_pooling_gradients(r, {9, 9, 3, n, 0, 0, 3, 3, 2, 2, true});
+    convolution_with_pooling_gradients(r, {7, 6, 5, n, 0, 0, 5, 5, 1, 1, true});
+    convolution_with_pooling_gradients(r, {9, 11, 2, n, 0, 0, 3, 2, 3, 2, true});
+    convolution_with_pooling_gradients(r, {12, 11, 2, n, 0, 0, 2, 2, 10, 10, true});
+    for (std::size_t kernel : {1, 3, 5})  // n channels: rows of up to 485 taps
+      convolution_with_pooling_gradients(r, {7, 8, n, 5, 0, 0, kernel, kernel, 2, 2, true});
   }
+  // more terms of a filter than are kept at a time
+  convolution_with_pooling_gradients(r, {21, 100, 1, 3, 0, 0, 2, 2, 1, 1, true});
+  convolution_with_pooling_gradients(r, {60, 61, 1, 3, 0, 0, 3, 3, 2, 2, true});
 }
 
 }  // namespace nncore::test
