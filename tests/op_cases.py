@@ -168,9 +168,9 @@ def forward(module: Any, case: Case) -> Array:
     return getattr(module, case.op)(*case.arrays, **case.arguments)
 
 
-def backward(module: Any, case: Case) -> list[Array]:
-    """Gradients for a normal dy."""
-    dy = normal(np.random.default_rng(3), *forward(reference, case).shape)
+def backward(module: Any, case: Case, place: Callable[[Array], Array] = np.asarray) -> list[Array]:
+    """Gradients for a normal dy, which `place` puts somewhere in memory."""
+    dy = place(normal(np.random.default_rng(3), *forward(reference, case).shape))
     arrays = case.arrays[:2] if case.op in ("dense", "conv2d") else case.arrays
     gradients = getattr(module, case.op + "_backward")(dy, *arrays, **case.arguments)
     return list(gradients) if isinstance(gradients, tuple) else [gradients]

@@ -70,8 +70,14 @@ def test_empty_and_scalar_samples() -> None:
         _core.forward(dense(2), empty, [np.zeros((0, 2), np.float32), np.zeros(2, np.float32)])
     with pytest.raises(ValueError, match="an axis of classes"):
         _core.Network((), []).compile(None, ["sparse_categorical_accuracy"], [], None, [])
-    with pytest.raises(ValueError, match="at least one sample"):
-        _core.backward(relu, np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32), [])
+    none = np.zeros((0, 2), np.float32)
+    assert _core.backward(relu, none, none, [])[0].shape == (0, 2)
+    with pytest.raises(
+        ValueError, match=r"\[activation\] expected an array with an axis of samples, got shape"
+    ):
+        _core.forward(relu, np.float32(1.0), [])
+    with pytest.raises(ValueError, match=r"\[activation\] expected an array with 2 axes or more, got shape"):
+        _core.forward(relu, np.zeros(3, np.float32), [], False, 0, 2)
 
 
 def test_gradients_of_frozen_layers_are_zero() -> None:

@@ -1,146 +1,172 @@
-#include <cstring>
-
 #include "../kernels/dispatch.hpp"
-#include "../network/network.hpp"
+#include "../network/chunks.hpp"
+#include "../network/objective.hpp"
+#include "../network/one_layer.hpp"
+#include "../network/optimizer.hpp"
 #include "arrays.hpp"
 
 namespace nncore {
 namespace {
 
-// A network of one layer with the given parameters.
-std::unique_ptr<Network> single(const py::tuple& spec, const Floats& x, const std::vector<Floats>& parameters,
-                                std::uint64_t seed) {
-  if (x.ndim() < 1) throw std::invalid_argument("expected an array with an axis of samples, got a scalar");
-  auto network = std::make_unique<Network>(shape_of(x, 1), std::vector{spec_from(spec)}, true);
-  network->seed = seed;
-  const auto& places = network->places();
-  if (places.size() != parameters.size())
-    throw std::invalid_argument("expected " + std::to_string(places.size()) + " parameters, got " +
-                                std::to_string(parameters.size()));
-  Buffer flat(network->buffer_size());
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    if (shape_of(parameters[i]) != places[i].parameter.shape)
-      throw std::invalid_argument("expected a " + places[i].parameter.name + " of shape " +
-                                  to_string(places[i].parameter.shape) + ", got " +
-                                  to_string(shape_of(parameters[i])));
-    std::copy_n(parameters[i].data(), parameters[i].size(), flat.data() + places[i].offset);
-  }
-  network->write("parameters", flat.data());
-  return network;
+// A new array that starts on a cache line, and has room for kernels that read past its end.
+Floats make_result(const Shape& shape) {
+  constexpr std::size_t kLine = kAlignment / sizeof(float);
+  const Floats memory = make_floats({checked_floats(1, size_of(shape)) + kSlack + kLine});
+  const auto past = reinterpret_cast<std::uintptr_t>(memory.data()) / sizeof(float) % kLine;
+  return Floats(std::vector<py::ssize_t>(shape.begin(), shape.end()), memory.data() + (kLine - past) % kLine,
+                memory);
 }
 
-Samples all_rows(const Source& x) {
-  Samples samples;
-  samples.x = &x;
-  samples.stop = samples.batch_size = x.rows();
-  return samples;
+Shape joined(Shape first, const Shape& last) {
+  first.insert(first.end(), last.begin(), last.end());
+  return first;
 }
+
+// Arguments of forward and backward: the leading axes of x count samples, the last `sample_axes` are one.
+struct Arguments {
+  Spec spec;
+  Floats x;
+  Shape leading;
+  std::unique_ptr<Layer> layer;
+  std::vector<const float*> parameters;
+
+  Arguments(const py::tuple& spec_in, const Floats& x_in, const std::vector<Floats>& parameters_in,
+            std::optional<py::ssize_t> sample_axes)
+      : spec(spec_from(spec_in)), x(x_in) {
+    const py::ssize_t axes = sample_axes.value_or(x.ndim() - 1);
+    if (axes < 0 || axes > x.ndim())
+      spec.fail("expected an array with " +
+                (sample_axes ? std::to_string(axes) + " axes or more" : "an axis of samples") +
+                ", got shape " + to_string(shape_of(x)));
+    leading = shape_of(x);
+    const Shape sample(leading.end() - axes, leading.end());
+    leading.resize(leading.size() - sample.size());
+    layer = make_layer(spec, sample);
+    const auto expected = layer->parameters();
+    if (parameters_in.size() != expected.size())
+      spec.fail("expected " + std::to_string(expected.size()) + " parameters, got " +
+                std::to_string(parameters_in.size()));
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      if (shape_of(parameters_in[i]) != expected[i].shape)
+        spec.fail("expected a " + expected[i].name + " of shape " + to_string(expected[i].shape) + ", got " +
+                  to_string(shape_of(parameters_in[i])));
+      parameters.push_back(parameters_in[i].data());
+    }
+  }
+
+  Shape output() const { return joined(leading, layer->output()); }
+  LayerCall call(std::uint64_t seed) const { return {*layer, parameters, x.data(), size_of(leading), seed}; }
+};
 
 Floats forward(const py::tuple& spec, const Floats& x, const std::vector<Floats>& parameters, bool training,
-               std::uint64_t seed) {
-  const auto network = single(spec, x, parameters, seed);
-  const Source source = source_of(x);
-  Floats y = make_floats(with_rows(source.rows(), network->output()));
-  float* out = y.mutable_data();
+               std::uint64_t seed, std::optional<py::ssize_t> sample_axes) {
+  const Arguments a(spec, x, parameters, sample_axes);
+  Floats y = make_result(a.output());
+  const LayerCall call = a.call(seed);
+  float* const to = y.mutable_data();
   const py::gil_scoped_release unlocked;
-  network->forward(out, all_rows(source), training);
+  layer_forward(call, training, to);
   return y;
 }
 
 std::pair<Floats, std::vector<Floats>> backward(const py::tuple& spec, const Floats& dy, const Floats& x,
                                                 const std::vector<Floats>& parameters, bool training,
-                                                std::uint64_t seed) {
-  if (!training && spec_from(spec).kind == "dropout")
-    throw std::invalid_argument("[dropout] has a gradient in training only");
-  const auto network = single(spec, x, parameters, seed);
-  const Source source = source_of(x);
-  if (shape_of(dy) != with_rows(source.rows(), network->output()))
-    throw std::invalid_argument("expected a dy of shape " +
-                                to_string(with_rows(source.rows(), network->output())) + ", got " +
-                                to_string(shape_of(dy)));
-  if (source.rows() == 0) throw std::invalid_argument("expected at least one sample");
-  Floats dx = make_floats(shape_of(x));
-  {
-    float* out = dx.mutable_data();
-    const float* in = dy.data();
-    const py::gil_scoped_release unlocked;
-    network->backward(out, in, all_rows(source));
-  }
+                                                std::uint64_t seed, std::optional<py::ssize_t> sample_axes) {
+  const Arguments a(spec, x, parameters, sample_axes);
+  if (!training && a.spec.kind == "dropout") a.spec.fail("has a gradient in training only");
+  if (shape_of(dy) != a.output())
+    a.spec.fail("expected dy of shape " + to_string(a.output()) + ", got " + to_string(shape_of(dy)));
+  Floats dx = make_result(shape_of(x));
   std::vector<Floats> gradients;
-  Buffer flat(network->buffer_size());
-  network->read("gradients", flat.data());
-  for (const Place& place : network->places()) {
-    gradients.push_back(make_floats(place.parameter.shape));
-    std::copy_n(flat.data() + place.offset, gradients.back().size(), gradients.back().mutable_data());
+  std::vector<float*> to;
+  for (const Parameter& p : a.layer->parameters()) {
+    gradients.push_back(make_floats(p.shape));
+    to.push_back(gradients.back().mutable_data());
   }
-  return {dx, gradients};
+  const LayerCall call = a.call(seed);
+  const float* const slope = dy.data();
+  float* const to_x = dx.mutable_data();
+  {
+    const py::gil_scoped_release unlocked;
+    layer_backward(call, slope, to_x, to);
+  }
+  return {std::move(dx), std::move(gradients)};
 }
 
-// Rows and columns of outputs that go with a target of the same shape, or of (rows) if it is sparse.
-std::pair<std::size_t, std::size_t> rows_and_columns(const Floats& target, const Floats& output,
-                                                     bool sparse) {
-  if (output.ndim() != 2)
-    throw std::invalid_argument("expected outputs of shape (rows, columns), got " +
-                                to_string(shape_of(output)));
-  if (output.shape(1) == 0) throw std::invalid_argument("expected outputs with at least one column");
-  const Shape shape = shape_of(output), expected = sparse ? Shape{shape[0]} : shape;
-  if (shape_of(target) != expected)
-    throw std::invalid_argument("expected a target of shape " + to_string(expected) + ", got " +
-                                to_string(shape_of(target)));
-  if (sparse)
-    for (std::size_t r = 0; r < shape[0]; ++r)
-      if (const float t = target.data()[r]; !(t >= 0.0f && t < static_cast<float>(shape[1]) &&
-                                              t == static_cast<float>(static_cast<std::size_t>(t))))
-        throw std::invalid_argument("class numbers must be whole numbers from 0 to " +
-                                    std::to_string(shape[1] - 1) + ", got " + std::to_string(t));
-  return {shape[0], shape[1]};
-}
+// Outputs (..., columns), and a target of that shape, or of (...) with class numbers if it is sparse.
+struct Rows {
+  Shape leading;
+  std::size_t columns, target_columns;
+  Cut cut;
 
-// Kernels may read past the end of their inputs, so arrays of the user are copied into buffers with room for
-// that.
-Buffer padded_copy(const Floats& a) {
-  Buffer buffer(static_cast<std::size_t>(a.size()));
-  std::copy_n(a.data(), a.size(), buffer.data());
-  return buffer;
-}
-
-Floats from_buffer(const Buffer& buffer, const Shape& shape) {
-  Floats a = make_floats(shape);
-  std::copy_n(buffer.data(), a.size(), a.mutable_data());
-  return a;
-}
+  Rows(const Floats& target, const Floats& output, bool sparse)
+      : leading(shape_of(output)),
+        columns(leading.empty() ? 0 : leading.back()),
+        target_columns(sparse ? 1 : columns),
+        cut(columns ? size_of(leading) / columns : 0, {target_columns, 2 * columns, columns}) {
+    if (columns == 0)
+      throw std::invalid_argument("expected outputs of shape (..., columns), got " + to_string(leading));
+    if (const Shape expected = sparse ? Shape(leading.begin(), leading.end() - 1) : leading;
+        shape_of(target) != expected)
+      throw std::invalid_argument("expected a target of shape " + to_string(expected) + ", got " +
+                                  to_string(shape_of(target)));
+    leading.pop_back();
+  }
+};
 
 Floats loss(const std::string& name, const Floats& target, const Floats& output, float label_smoothing) {
   const Loss kind = loss_named(name);
-  const auto [rows, columns] = rows_and_columns(target, output, is_sparse(kind));
-  const Buffer t = padded_copy(target), x = padded_copy(output);
-  Buffer value(rows);
-  active_kernels().loss[static_cast<int>(kind)](value.data(), nullptr, t.data(), x.data(), nullptr,
-                                                label_smoothing, rows, columns);
-  return from_buffer(value, {rows});
+  const Rows rows(target, output, is_sparse(kind));
+  Floats values = make_result(rows.leading);
+  float* const value = values.mutable_data();
+  const py::gil_scoped_release unlocked;
+  const Readable t(target.data(), rows.cut, rows.target_columns), x(output.data(), rows.cut, rows.columns);
+  with_team(rows.cut.threads(), [&] {
+    for_each_chunk(rows.cut, [&](std::size_t first, std::size_t count, int) {
+      active_kernels().loss[static_cast<int>(kind)](value + first, nullptr, t.row(first), x.row(first),
+                                                    nullptr, label_smoothing, count, rows.columns);
+    });
+  });
+  return values;
 }
 
 Floats loss_backward(const std::string& name, const Floats& dy, const Floats& target, const Floats& output,
                      float label_smoothing) {
   const Loss kind = loss_named(name);
-  const auto [rows, columns] = rows_and_columns(target, output, is_sparse(kind));
-  if (shape_of(dy) != Shape{rows})
-    throw std::invalid_argument("expected a dy of shape " + to_string({rows}) + ", got " +
+  const Rows rows(target, output, is_sparse(kind));
+  if (shape_of(dy) != rows.leading)
+    throw std::invalid_argument("expected a dy of shape " + to_string(rows.leading) + ", got " +
                                 to_string(shape_of(dy)));
-  const Buffer t = padded_copy(target), x = padded_copy(output), scale = padded_copy(dy);
-  Buffer value(rows), dx(rows * columns);
-  active_kernels().loss[static_cast<int>(kind)](value.data(), dx.data(), t.data(), x.data(), scale.data(),
-                                                label_smoothing, rows, columns);
-  return from_buffer(dx, {rows, columns});
+  Floats gradient = make_result(shape_of(output));
+  float* const dx = gradient.mutable_data();
+  const py::gil_scoped_release unlocked;
+  const Readable t(target.data(), rows.cut, rows.target_columns), x(output.data(), rows.cut, rows.columns),
+      scale(dy.data(), rows.cut, 1);
+  const FloatMemory value = allocate_floats(rows.cut.rows());
+  with_team(rows.cut.threads(), [&] {
+    for_each_chunk(rows.cut, [&](std::size_t first, std::size_t count, int) {
+      active_kernels().loss[static_cast<int>(kind)](value.get() + first, dx + first * rows.columns,
+                                                    t.row(first), x.row(first), scale.row(first),
+                                                    label_smoothing, count, rows.columns);
+    });
+  });
+  return gradient;
 }
 
 Floats metric(const std::string& name, const Floats& target, const Floats& output) {
   const Metric kind = metric_named(name);
-  const auto [rows, columns] = rows_and_columns(target, output, is_sparse(kind));
-  const Buffer t = padded_copy(target), x = padded_copy(output);
-  Buffer value(rows);
-  active_kernels().metric[static_cast<int>(kind)](value.data(), t.data(), x.data(), rows, columns);
-  return from_buffer(value, {rows});
+  const Rows rows(target, output, is_sparse(kind));
+  Floats values = make_result(rows.leading);
+  float* const value = values.mutable_data();
+  const py::gil_scoped_release unlocked;
+  const Readable t(target.data(), rows.cut, rows.target_columns), x(output.data(), rows.cut, rows.columns);
+  with_team(rows.cut.threads(), [&] {
+    for_each_chunk(rows.cut, [&](std::size_t first, std::size_t count, int) {
+      active_kernels().metric[static_cast<int>(kind)](value + first, t.row(first), x.row(first), count,
+                                                      rows.columns);
+    });
+  });
+  return values;
 }
 
 std::pair<Floats, std::vector<Floats>> update(const py::tuple& spec, std::uint64_t step,
@@ -156,26 +182,44 @@ std::pair<Floats, std::vector<Floats>> update(const py::tuple& spec, std::uint64
     if (shape_of(a) != shape) throw std::invalid_argument("moments must have the shape of the parameter");
   if (shape_of(gradient) != shape)
     throw std::invalid_argument("gradient must have the shape of the parameter");
-  Buffer w = padded_copy(parameter);
-  const Buffer g = padded_copy(gradient);
-  std::vector<Buffer> m;
-  float* pointers[kMostMoments] = {};
-  for (const Floats& a : moments) m.push_back(padded_copy(a));
-  for (std::size_t i = 0; i < m.size(); ++i) pointers[i] = m[i].data();
-  optimizer->begin(step);
-  optimizer->update(active_kernels(), w.data(), pointers, g.data(), size_of(shape));
-  std::vector<Floats> updated;
-  for (const Buffer& b : m) updated.push_back(from_buffer(b, shape));
-  return {from_buffer(w, shape), updated};
+
+  const auto new_array = [&] { return make_result(shape); };
+  Floats updated = new_array();
+  std::vector<Floats> new_moments;
+  // What is updated in place, a copy made chunk by chunk: the parameter, then its moments.
+  struct Copied {
+    float* to;
+    const float* from;
+  };
+  std::vector<Copied> copied{{updated.mutable_data(), parameter.data()}};
+  for (const Floats& m : moments) {
+    new_moments.push_back(new_array());
+    copied.push_back({new_moments.back().mutable_data(), m.data()});
+  }
+  {
+    const py::gil_scoped_release unlocked;
+    optimizer->begin(step);
+    const Cut cut(size_of(shape), {1, 2 * copied.size() + 1, copied.size()});
+    const Readable g(gradient.data(), cut, 1);
+    with_team(cut.threads(), [&] {
+      for_each_chunk(cut, [&](std::size_t first, std::size_t count, int) {
+        for (const Copied& a : copied) std::copy_n(a.from + first, count, a.to + first);
+        float* moment[kMostMoments] = {};
+        for (std::size_t i = 0; i < moments.size(); ++i) moment[i] = copied[i + 1].to + first;
+        optimizer->update(active_kernels(), copied[0].to + first, moment, g.row(first), count);
+      });
+    });
+  }
+  return {std::move(updated), std::move(new_moments)};
 }
 
 }  // namespace
 
 void bind_ops(py::module_& m) {
   m.def("forward", &forward, py::arg("spec"), py::arg("x"), py::arg("parameters"),
-        py::arg("training") = false, py::arg("seed") = 0);
+        py::arg("training") = false, py::arg("seed") = 0, py::arg("sample_axes") = py::none());
   m.def("backward", &backward, py::arg("spec"), py::arg("dy"), py::arg("x"), py::arg("parameters"),
-        py::arg("training") = false, py::arg("seed") = 0);
+        py::arg("training") = false, py::arg("seed") = 0, py::arg("sample_axes") = py::none());
   m.def("loss", &loss, py::arg("name"), py::arg("target"), py::arg("output"), py::arg("label_smoothing"));
   m.def("loss_backward", &loss_backward, py::arg("name"), py::arg("dy"), py::arg("target"), py::arg("output"),
         py::arg("label_smoothing"));

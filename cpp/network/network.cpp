@@ -5,15 +5,6 @@
 #include "../kernels/dispatch.hpp"
 
 namespace nncore {
-namespace {
-
-// to (columns, rows), from (rows, columns)
-void transpose(float* to, const float* from, std::size_t rows, std::size_t columns) {
-  for (std::size_t r = 0; r < rows; ++r)
-    for (std::size_t c = 0; c < columns; ++c) to[c * rows + r] = from[r * columns + c];
-}
-
-}  // namespace
 
 Network::Network(Shape input, std::vector<Spec> specs, bool fuse)
     : kernels_(active_kernels()), input_(std::move(input)), specs_(std::move(specs)), fuse_(fuse) {
@@ -92,26 +83,14 @@ void Network::find_boundaries() {
 
 void Network::cut_tiles() {
   tiles_.clear();
-  for (std::size_t i = 0; i < plan_->steps().size(); ++i) {
-    const Layer& layer = *plan_->steps()[i].layer;
-    const auto parameters = layer.parameters();
-    std::size_t start = plan_->steps()[i].parameters;
-    for (std::size_t p = 0; p < parameters.size(); ++p) {
-      const std::size_t rows = parameters[p].rows(), columns = parameters[p].columns();
-      const Shape tile = layer.tile_shape(p);
-      for (std::size_t r = 0; r < rows; r += tile[0])
-        for (std::size_t c = 0; c < columns; c += tile[1])
-          tiles_.push_back(
-              {i, {p, r, std::min(tile[0], rows - r), c, std::min(tile[1], columns - c)}, start, columns});
-      start += size_of(parameters[p].shape);
-    }
-  }
+  for (std::size_t i = 0; i < plan_->steps().size(); ++i)
+    for (const ParameterTile& t : tiles_of(*plan_->steps()[i].layer)) tiles_.push_back({i, t});
 }
 
 void Network::replicate_all() {
-  for (const TileTask& t : tiles_) {
-    const Step& step = plan_->steps()[t.step];
-    step.layer->replicate(kernels_, replica_.data() + memory_[t.step].replica,
+  for (const auto& [number, t] : tiles_) {
+    const Step& step = plan_->steps()[number];
+    step.layer->replicate(kernels_, replica_.data() + memory_[number].replica,
                           parameters_.data() + step.parameters, t.tile);
   }
 }
@@ -146,7 +125,8 @@ void Network::read(const std::string& name, float* values) const {
   std::copy_n(from.data(), buffer_size(), values);
   for (const Place& p : places())
     if (p.parameter.transposed)
-      transpose(values + p.offset, from.data() + p.offset, p.parameter.rows(), p.parameter.columns());
+      transpose(values + p.offset, p.parameter.rows(), from.data() + p.offset, p.parameter.columns(),
+                p.parameter.rows(), p.parameter.columns());
 }
 
 void Network::write(const std::string& name, const float* values) {
@@ -155,7 +135,8 @@ void Network::write(const std::string& name, const float* values) {
   std::copy_n(values, buffer_size(), to.data());
   for (const Place& p : places())
     if (p.parameter.transposed)
-      transpose(to.data() + p.offset, values + p.offset, p.parameter.columns(), p.parameter.rows());
+      transpose(to.data() + p.offset, p.parameter.columns(), values + p.offset, p.parameter.rows(),
+                p.parameter.columns(), p.parameter.rows());
   if (name == "parameters") replicate_all();
 }
 

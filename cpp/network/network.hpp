@@ -11,6 +11,7 @@
 #include "../runtime/memory.hpp"
 #include "objective.hpp"
 #include "optimizer.hpp"
+#include "parameters.hpp"
 #include "plan.hpp"
 #include "source.hpp"
 
@@ -70,9 +71,6 @@ class Network {
   // One batch, samples.start to samples.stop, forward and backward without an update: the loss.
   double gradients(const Samples& samples);
   void forward(float* out, const Samples& samples, bool training);
-  // dx of one batch for a given dy, in training mode; gradients stay in their buffer. For networks without a
-  // loss.
-  void backward(float* dx, const float* dy, const Samples& samples);
 
   void reset_metrics();
   std::vector<double> metrics() const;
@@ -95,9 +93,7 @@ class Network {
   };
   struct TileTask {
     std::size_t step;
-    Tile tile;
-    std::size_t parameter;  // where the tile's parameter starts in the flat buffers
-    std::size_t columns;    // of that parameter
+    ParameterTile tile;
   };
 
   void adopt(std::unique_ptr<Plan> plan, std::unique_ptr<Objective> objective);
@@ -120,9 +116,9 @@ class Network {
   void backward_chunk(std::size_t first, std::size_t count, float* scratch);
   const float* infer_chunk(const Samples& s, std::size_t position, std::size_t count, float* scratch);
   void read_targets(const Samples& s, std::size_t start, std::size_t count);
-  void sample_pass(const Samples& s, std::size_t start, std::size_t count, bool with_loss, const float* dy);
+  void sample_pass(const Samples& s, std::size_t start, std::size_t count, bool with_loss);
   void parameter_pass(std::size_t count, bool update);
-  void update_tile(const TileTask& t);
+  void update_tile(std::size_t parameters, const ParameterTile& t);
   void test_pass(const Samples& s, std::size_t start, std::size_t count);
   double batch_loss(std::size_t count) const;
   void add_metrics(const Samples& s, std::size_t count);

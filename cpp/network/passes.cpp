@@ -50,9 +50,7 @@ std::size_t chunk_size(std::size_t floats_per_sample, std::size_t batch) {
   return (batch + chunks - 1) / chunks;
 }
 
-// Runs the tasks of a pass. With fewer multiply-adds than this they take less time than waking a second
-// thread.
-constexpr std::size_t kTeamWork = 400'000;
+// Runs the tasks of a pass, on this thread if they are little work.
 template <class Body>
 void run_pass(std::size_t tasks, std::size_t multiply_adds, Body body) {
   if (multiply_adds >= kTeamWork) return parallel_for(tasks, body);
@@ -168,9 +166,8 @@ void Network::read_targets(const Samples& s, std::size_t start, std::size_t coun
   }
 }
 
-// Pass 1. dy (count, output): the gradient to start from, where there is no loss.
-void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count, bool with_loss,
-                          const float* dy) {
+// Pass 1; forward only without a loss.
+void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count, bool with_loss) {
   const std::size_t size = chunk_size(sample_floats_, count), chunks = (count + size - 1) / size;
   if (with_loss) read_targets(s, start, count);
   lay_out_arena(count);
@@ -182,25 +179,22 @@ void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count
     float* scratch = scratch_.data() + static_cast<std::size_t>(worker) * scratch_size_;
     for (std::size_t i = first; i < first + n; ++i) s.x->read(a + in.value + i * in.size, s.row(start + i));
     forward_chunk(first, n, scratch);
+    if (!with_loss) return;
     float* gradient = out.needs_gradient ? a + out.gradient + first * out.size : nullptr;
-    if (with_loss) {
-      objective_->evaluate(kernels_, result_at(first), gradient, a + out.value + first * out.size,
-                           results_.data() + target_ + first * objective_->target_size(),
-                           s.weight ? results_.data() + weight_ + first : nullptr,
-                           1.0f / static_cast<float>(count), n);
-    } else if (dy && gradient) {
-      std::copy_n(dy + first * out.size, n * out.size, gradient);
-    }
-    if (gradient && (with_loss || dy)) backward_chunk(first, n, scratch);
+    objective_->evaluate(kernels_, result_at(first), gradient, a + out.value + first * out.size,
+                         results_.data() + target_ + first * objective_->target_size(),
+                         s.weight ? results_.data() + weight_ + first : nullptr,
+                         1.0f / static_cast<float>(count), n);
+    if (gradient) backward_chunk(first, n, scratch);
   });
 }
 
-void Network::update_tile(const TileTask& t) {
+void Network::update_tile(std::size_t parameters, const ParameterTile& t) {
   // Whole rows are one run.
-  const bool whole = t.tile.columns == t.columns;
-  const std::size_t runs = whole ? 1 : t.tile.rows, run = whole ? t.tile.rows * t.columns : t.tile.columns;
+  const bool whole = t.tile.columns == t.row_length;
+  const std::size_t runs = whole ? 1 : t.tile.rows, run = whole ? t.tile.rows * t.row_length : t.tile.columns;
   for (std::size_t r = 0; r < runs; ++r) {
-    const std::size_t at = t.parameter + (t.tile.row + r) * t.columns + t.tile.column;
+    const std::size_t at = parameters + t.start + (t.tile.row + r) * t.row_length + t.tile.column;
     float* moment[kMostMoments] = {};
     for (std::size_t i = 0; i < moments_.size(); ++i) moment[i] = moments_[i].data() + at;
     optimizer_->update(kernels_, parameters_.data() + at, moment, gradients_.data() + at, run);
@@ -213,10 +207,10 @@ void Network::parameter_pass(std::size_t count, bool update) {
   if (update) optimizer_->begin(iterations + 1);
   const float* a = arena_.data();
   run_pass(tiles_.size(), count * sample_work_, [&](std::size_t task, int) {
-    const TileTask& t = tiles_[task];
-    const StepMemory& m = memory_[t.step];
+    const auto& [number, t] = tiles_[task];
+    const StepMemory& m = memory_[number];
     if (!m.trained) return;
-    const Step& step = plan_->steps()[t.step];
+    const Step& step = plan_->steps()[number];
     step.layer->gradient({.kernels = kernels_,
                           .samples = count,
                           .kept = a + m.kept,
@@ -225,7 +219,7 @@ void Network::parameter_pass(std::size_t count, bool update) {
                           .gradient = gradients_.data() + step.parameters},
                          t.tile);
     if (!update) return;
-    update_tile(t);
+    update_tile(step.parameters, t);
     step.layer->replicate(kernels_, replica_.data() + m.replica, parameters_.data() + step.parameters,
                           t.tile);
   });
@@ -257,7 +251,7 @@ std::size_t Network::train(const Samples& samples, double seconds) {
   return for_batches(samples, seconds, threads_for_training(samples),
                      [&](std::size_t position, std::size_t count) {
                        check_order(samples, position, position + count);
-                       sample_pass(samples, position, count, true, nullptr);
+                       sample_pass(samples, position, count, true);
                        parameter_pass(count, true);
                        ++iterations;
                        add_metrics(samples, count);
@@ -268,21 +262,10 @@ double Network::gradients(const Samples& samples) {
   require(objective_->has_loss(), "a loss");
   const std::size_t count = samples.stop - samples.start;
   with_team(threads_for_training(samples), [&] {
-    sample_pass(samples, samples.start, count, true, nullptr);
+    sample_pass(samples, samples.start, count, true);
     parameter_pass(count, false);
   });
   return batch_loss(count);
-}
-
-void Network::backward(float* dx, const float* dy, const Samples& samples) {
-  const std::size_t count = samples.stop - samples.start;
-  for (Boundary& b : boundaries_) b.needs_gradient = true;
-  arena_batch_ = 0;
-  with_team(threads_for_training(samples), [&] {
-    sample_pass(samples, samples.start, count, false, dy);
-    parameter_pass(count, false);
-  });
-  std::copy_n(arena_.data() + boundaries_.front().gradient, count * size_of(input_), dx);
 }
 
 // Forward through two buffers in turn; the last activation included. The result stays in scratch.
@@ -357,8 +340,7 @@ void Network::forward(float* out, const Samples& samples, bool training) {
     return;
   }
   const std::size_t count = samples.stop - samples.start, outputs = size_of(output_);
-  with_team(threads_for_training(samples),
-            [&] { sample_pass(samples, samples.start, count, false, nullptr); });
+  with_team(threads_for_training(samples), [&] { sample_pass(samples, samples.start, count, false); });
   const float* y = arena_.data() + boundaries_.back().value;
   if (const ActivationFunction& last = objective_->activation(); last.is_linear())
     std::copy_n(y, count * outputs, out);

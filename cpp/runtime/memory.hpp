@@ -1,4 +1,4 @@
-// Zeroed, 64-byte aligned float memory that grows and never shrinks.
+// 64-byte aligned float memory, and how arrays are placed in it.
 #pragma once
 
 #include <algorithm>
@@ -51,6 +51,20 @@ class Layout {
   std::size_t size_ = 0;
 };
 
+struct FreeFloats {
+  void operator()(float* p) const { ::operator delete(p, std::align_val_t{kAlignment}); }
+};
+using FloatMemory = std::unique_ptr<float[], FreeFloats>;
+
+// `size` floats and kSlack readable ones past them, not initialised.
+inline FloatMemory allocate_floats(std::size_t size) {
+  const std::size_t bytes = (checked_floats(1, size) + kSlack) * sizeof(float);
+  FloatMemory memory(static_cast<float*>(::operator new(bytes, std::align_val_t{kAlignment}, std::nothrow)));
+  if (!memory) throw OutOfMemory();
+  return memory;
+}
+
+// Zeroed, and grows but never shrinks.
 class Buffer {
  public:
   Buffer() = default;
@@ -66,20 +80,14 @@ class Buffer {
     checked_floats(1, size);
     data_.reset();
     size_ = 0;
-    const std::size_t floats = size + kSlack;
-    data_.reset(static_cast<float*>(
-        ::operator new(floats * sizeof(float), std::align_val_t{kAlignment}, std::nothrow)));
-    if (!data_) throw OutOfMemory();
-    std::fill_n(data_.get(), floats, 0.0f);
+    data_ = allocate_floats(size);
+    std::fill_n(data_.get(), size + kSlack, 0.0f);
     size_ = size;
   }
   void zero() { std::fill_n(data_.get(), size_, 0.0f); }
 
  private:
-  struct Free {
-    void operator()(float* p) const { ::operator delete(p, std::align_val_t{kAlignment}); }
-  };
-  std::unique_ptr<float[], Free> data_;
+  FloatMemory data_;
   std::size_t size_ = 0;
 };
 

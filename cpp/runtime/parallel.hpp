@@ -18,6 +18,9 @@ int get_num_threads();
 // Throws std::invalid_argument unless n is from 1 to 1024. More than the processors is allowed.
 void set_num_threads(int n);
 
+// Work of fewer multiply-adds takes less time than waking a second thread.
+constexpr std::size_t kTeamWork = 400'000;
+
 // "OpenMP" with the date of its specification, or "none" in a serial build.
 const char* parallel_backend();
 

@@ -27,26 +27,39 @@ def layer_kinds() -> list[str]: ...
 def infer(spec: Spec, input_shape: Shape) -> tuple[Shape, list[tuple[str, Shape]]]:
     """Output shape and (name, shape) of each parameter. ValueError if the layer does not accept the shape."""
 
-# ---- single layers and functions over arrays, the engine of nncore.ops (float32, batch axis first)
+# ---- single layers and functions over arrays, the engine of nncore.ops. Arguments stay as they are.
+# The last `sample_axes` axes of x are one sample, by default all but the first.
 def forward(
-    spec: Spec, x: Floats, parameters: Sequence[Floats], training: bool = False, seed: int = 0
+    spec: Spec,
+    x: Floats,
+    parameters: Sequence[Floats],
+    training: bool = False,
+    seed: int = 0,
+    sample_axes: int | None = None,
 ) -> Floats: ...
 def backward(
-    spec: Spec, dy: Floats, x: Floats, parameters: Sequence[Floats], training: bool = False, seed: int = 0
+    spec: Spec,
+    dy: Floats,
+    x: Floats,
+    parameters: Sequence[Floats],
+    training: bool = False,
+    seed: int = 0,
+    sample_axes: int | None = None,
 ) -> tuple[Floats, list[Floats]]:
     """(dx, gradient of each parameter)"""
 
+# output (..., columns); target of the same shape, or (...) for a sparse loss or metric
 def loss(name: str, target: Floats, output: Floats, label_smoothing: float) -> Floats:
-    """Value of each row: target and output (rows, columns), or target (rows,) for a sparse loss."""
+    """(...): the value of each row. NaN for a class that does not exist."""
 
 def loss_backward(name: str, dy: Floats, target: Floats, output: Floats, label_smoothing: float) -> Floats:
-    """dy (rows,) times the gradient of each row's value by its outputs: (rows, columns)."""
+    """dy (...) times the gradient of each row's value by its outputs: (..., columns)"""
 
 def metric(name: str, target: Floats, output: Floats) -> Floats: ...
 def update(
     spec: Spec, step: int, parameter: Floats, gradient: Floats, moments: Sequence[Floats]
 ) -> tuple[Floats, list[Floats]]:
-    """One optimizer step, `step` counted from 1: (new parameter, new moments). Arguments stay as they are."""
+    """One optimizer step, `step` counted from 1: (new parameter, new moments)"""
 
 # ---- the compiled model
 class Network:

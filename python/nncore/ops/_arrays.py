@@ -48,55 +48,9 @@ def pair(op: str, name: str, value: int | Pair) -> Pair:
     return numbers[0], numbers[1]
 
 
-def rows(a: Floats) -> Floats:
-    """(..., columns) -> (rows, columns); a scalar is one row with one column."""
-    columns = a.shape[-1] if a.ndim else 1
-    return a.reshape(a.size // max(columns, 1), columns)
-
-
-def infer(op: str, spec: _core.Spec, x: Floats) -> Shape:
-    """Shape of the output for x (samples, ...), checked by the core."""
-    if 0 in x.shape[1:]:
-        raise ValueError(f"[{op}] expected x without empty axes, got shape {x.shape}")
-    return (len(x), *_core.infer(spec, x.shape[1:])[0])
-
-
-def forward(
-    op: str,
-    spec: _core.Spec,
-    x: Floats,
-    parameters: Sequence[Floats] = (),
-    training: bool = False,
-    seed: int = 0,
-) -> Floats:
-    shape = infer(op, spec, x)
-    if len(x) == 0:
-        return np.zeros(shape, dtype=np.float32)
-    return _core.forward(spec, x, parameters, training, seed)
-
-
-def backward(
-    op: str,
-    spec: _core.Spec,
-    dy: ArrayLike,
-    x: Floats,
-    parameters: Sequence[Floats] = (),
-    training: bool = False,
-    seed: int = 0,
-) -> tuple[Floats, list[Floats]]:
-    dy = floats(op, "dy", dy)
-    expect_shape(op, "dy", dy, infer(op, spec, x))
-    if len(x) == 0:
-        return np.zeros_like(x), [np.zeros_like(p) for p in parameters]
-    return _core.backward(spec, dy, x, parameters, training, seed)
-
-
 def elementwise(op: str, spec: _core.Spec, x: ArrayLike, training: bool = False, seed: int = 0) -> Floats:
-    """A layer without parameters over the rows of an array of any rank."""
-    x = floats(op, "x", x)
-    if x.size == 0:
-        return np.zeros_like(x)
-    return forward(op, spec, rows(x), (), training, seed).reshape(x.shape)
+    """A layer that works on each element of an array of any shape."""
+    return _core.forward(spec, floats(op, "x", x), (), training, seed, 0)
 
 
 def elementwise_backward(
@@ -104,6 +58,4 @@ def elementwise_backward(
 ) -> Floats:
     x, dy = floats(op, "x", x), floats(op, "dy", dy)
     expect_shape(op, "dy", dy, x.shape)
-    if x.size == 0:
-        return np.zeros_like(x)
-    return backward(op, spec, rows(dy), rows(x), (), training, seed)[0].reshape(x.shape)
+    return _core.backward(spec, dy, x, (), training, seed, 0)[0]

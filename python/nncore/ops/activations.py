@@ -5,7 +5,7 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from .. import _core
-from ._arrays import Floats, elementwise, elementwise_backward
+from ._arrays import Floats, elementwise, elementwise_backward, expect_shape, floats
 
 
 def _activation(name: str, alpha: float = 0.0) -> _core.Spec:
@@ -134,9 +134,19 @@ def softmax(x: ArrayLike) -> Floats:
     >>> softmax([[0, 0], [0, 1000]]).tolist()
     [[0.5, 0.5], [0.0, 1.0]]
     """
-    return elementwise("softmax", _activation("softmax"), x)
+    return _core.forward(_activation("softmax"), _with_axis("softmax", x), (), False, 0, 1)
 
 
 def softmax_backward(dy: ArrayLike, x: ArrayLike) -> Floats:
     """y * (dy - sum of dy * y over the last axis)."""
-    return elementwise_backward("softmax_backward", _activation("softmax"), dy, x)
+    op = "softmax_backward"
+    x, dy = _with_axis(op, x), floats(op, "dy", dy)
+    expect_shape(op, "dy", dy, x.shape)
+    return _core.backward(_activation("softmax"), dy, x, (), True, 0, 1)[0]
+
+
+def _with_axis(op: str, x: ArrayLike) -> Floats:
+    a = floats(op, "x", x)
+    if a.ndim < 1:
+        raise ValueError(f"[{op}] expected x of shape (..., classes), got {a.shape}")
+    return a

@@ -5,11 +5,13 @@ The backward functions take dy (...), one number for each row, and return the gr
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from ._arrays import Floats, expect_shape, floats, rows
+from ._arrays import Floats, Shape, expect_shape, floats
 
 
 def mean_squared_error(target: ArrayLike, output: ArrayLike) -> Floats:
@@ -107,9 +109,7 @@ def loss(
 ) -> Floats:
     name = _name(op, op, from_logits, label_smoothing)
     t, o = target_and_output(op, target, output, op.startswith("sparse"))
-    if o.size == 0:
-        return np.zeros(o.shape[:-1], dtype=np.float32)
-    return _core.loss(name, t, rows(o), label_smoothing).reshape(o.shape[:-1])
+    return _core.loss(name, t, o, label_smoothing)
 
 
 def loss_backward(
@@ -125,9 +125,7 @@ def loss_backward(
     t, o = target_and_output(op, target, output, of.startswith("sparse"))
     dy = floats(op, "dy", dy)
     expect_shape(op, "dy", dy, o.shape[:-1])
-    if o.size == 0:
-        return np.zeros_like(o)
-    return _core.loss_backward(name, dy.reshape(-1), t, rows(o), label_smoothing).reshape(o.shape)
+    return _core.loss_backward(name, dy, t, o, label_smoothing)
 
 
 def _name(op: str, name: str, from_logits: bool, label_smoothing: float) -> str:
@@ -137,7 +135,7 @@ def _name(op: str, name: str, from_logits: bool, label_smoothing: float) -> str:
 
 
 def target_and_output(op: str, target: ArrayLike, output: ArrayLike, sparse: bool) -> tuple[Floats, Floats]:
-    """Targets as (rows, columns), or (rows,) if sparse, and outputs as they are."""
+    """Target and output of one shape (..., columns), or a sparse target (...)."""
     o = floats(op, "output", output)
     if o.ndim < 1 or o.shape[-1] < 1:
         raise ValueError(f"[{op}] expected output of shape (..., columns), got {o.shape}")
@@ -145,18 +143,22 @@ def target_and_output(op: str, target: ArrayLike, output: ArrayLike, sparse: boo
         return _class_numbers(op, target, o.shape), o
     t = floats(op, "target", target)
     expect_shape(op, "target", t, o.shape)
-    return rows(t), o
+    return t, o
 
 
-def _class_numbers(op: str, target: ArrayLike, shape: tuple[int, ...]) -> Floats:
-    floats(op, "target", target)
+def _class_numbers(op: str, target: ArrayLike, shape: Shape) -> Floats:
     labels = np.asarray(target)
+    numbers = floats(op, "target", labels)
     if labels.shape not in (shape[:-1], (*shape[:-1], 1)):
         expected = f"{shape[:-1]} or {(*shape[:-1], 1)}"
         raise ValueError(f"[{op}] expected target of shape {expected}, got {labels.shape}")
-    wrong = ~((labels >= 0) & (labels < shape[-1]) & (labels % 1 == 0))
-    if wrong.any():
+    if labels.size and not (labels.min() >= 0 and labels.max() < shape[-1] and _are_whole(labels)):
+        wrong = labels[~((labels >= 0) & (labels < shape[-1]) & (labels % 1 == 0))]
         raise ValueError(
-            f"[{op}] expected target to hold whole numbers from 0 to {shape[-1] - 1}, got {labels[wrong][0]}"
+            f"[{op}] expected target to hold whole numbers from 0 to {shape[-1] - 1}, got {wrong[0]}"
         )
-    return labels.reshape(-1).astype(np.float32)
+    return numbers.reshape(shape[:-1])
+
+
+def _are_whole(labels: NDArray[Any]) -> bool:
+    return labels.dtype.kind != "f" or bool((labels % 1 == 0).all())

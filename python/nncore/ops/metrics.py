@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
-from ._arrays import Floats, rows
+from ._arrays import Floats
 from .losses import target_and_output
 
 
@@ -39,6 +38,4 @@ def sparse_categorical_accuracy(target: ArrayLike, output: ArrayLike) -> Floats:
 
 def _metric(op: str, target: ArrayLike, output: ArrayLike) -> Floats:
     t, o = target_and_output(op, target, output, op.startswith("sparse"))
-    if o.size == 0:
-        return np.zeros(o.shape[:-1], dtype=np.float32)
-    return _core.metric(op, t, rows(o)).reshape(o.shape[:-1])
+    return _core.metric(op, t, o)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from .. import _core
-from ._arrays import Floats, Pair, backward, forward, image, pair
+from ._arrays import Floats, Pair, floats, image, pair
 
 
 def max_pool2d(
@@ -19,7 +19,7 @@ def max_pool2d(
     [[[[7.0]]]]
     """
     op = "max_pool2d"
-    return forward(op, _pooling(op, "max_pooling2d", pool_size, strides, padding), image(op, x))
+    return _forward(op, _pooling(op, "max_pooling2d", pool_size, strides, padding), x)
 
 
 def max_pool2d_backward(
@@ -31,7 +31,7 @@ def max_pool2d_backward(
 ) -> Floats:
     """dx of `max_pool2d`: dy at the first maximum of each window, 0 elsewhere."""
     op = "max_pool2d_backward"
-    return backward(op, _pooling(op, "max_pooling2d", pool_size, strides, padding), dy, image(op, x))[0]
+    return _backward(op, _pooling(op, "max_pooling2d", pool_size, strides, padding), dy, x)
 
 
 def average_pool2d(
@@ -43,7 +43,7 @@ def average_pool2d(
     [[[[4.0]]]]
     """
     op = "average_pool2d"
-    return forward(op, _pooling(op, "average_pooling2d", pool_size, strides, padding), image(op, x))
+    return _forward(op, _pooling(op, "average_pooling2d", pool_size, strides, padding), x)
 
 
 def average_pool2d_backward(
@@ -55,7 +55,7 @@ def average_pool2d_backward(
 ) -> Floats:
     """dx of `average_pool2d`: each dy in equal parts at the pixels of its window."""
     op = "average_pool2d_backward"
-    return backward(op, _pooling(op, "average_pooling2d", pool_size, strides, padding), dy, image(op, x))[0]
+    return _backward(op, _pooling(op, "average_pooling2d", pool_size, strides, padding), dy, x)
 
 
 def _pooling(
@@ -76,13 +76,13 @@ def global_average_pool2d(x: ArrayLike, keepdims: bool = False) -> Floats:
     [[4.0]]
     """
     op = "global_average_pool2d"
-    return forward(op, ("global_average_pooling2d", {"keepdims": bool(keepdims)}), image(op, x))
+    return _forward(op, ("global_average_pooling2d", {"keepdims": bool(keepdims)}), x)
 
 
 def global_average_pool2d_backward(dy: ArrayLike, x: ArrayLike, keepdims: bool = False) -> Floats:
     """dx of `global_average_pool2d`: dy / (h * w) at every pixel."""
     op = "global_average_pool2d_backward"
-    return backward(op, ("global_average_pooling2d", {"keepdims": bool(keepdims)}), dy, image(op, x))[0]
+    return _backward(op, ("global_average_pooling2d", {"keepdims": bool(keepdims)}), dy, x)
 
 
 def global_max_pool2d(x: ArrayLike, keepdims: bool = False) -> Floats:
@@ -92,10 +92,18 @@ def global_max_pool2d(x: ArrayLike, keepdims: bool = False) -> Floats:
     [[7.0]]
     """
     op = "global_max_pool2d"
-    return forward(op, ("global_max_pooling2d", {"keepdims": bool(keepdims)}), image(op, x))
+    return _forward(op, ("global_max_pooling2d", {"keepdims": bool(keepdims)}), x)
 
 
 def global_max_pool2d_backward(dy: ArrayLike, x: ArrayLike, keepdims: bool = False) -> Floats:
     """dx of `global_max_pool2d`: dy at the first maximum of each channel, 0 elsewhere."""
     op = "global_max_pool2d_backward"
-    return backward(op, ("global_max_pooling2d", {"keepdims": bool(keepdims)}), dy, image(op, x))[0]
+    return _backward(op, ("global_max_pooling2d", {"keepdims": bool(keepdims)}), dy, x)
+
+
+def _forward(op: str, spec: _core.Spec, x: ArrayLike) -> Floats:
+    return _core.forward(spec, image(op, x), ())
+
+
+def _backward(op: str, spec: _core.Spec, dy: ArrayLike, x: ArrayLike) -> Floats:
+    return _core.backward(spec, floats(op, "dy", dy), image(op, x), (), True)[0]

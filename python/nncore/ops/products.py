@@ -11,15 +11,12 @@ from .. import _core
 from ._arrays import (
     Floats,
     Pair,
-    backward,
     elementwise,
     elementwise_backward,
     expect_shape,
     floats,
-    forward,
     image,
     pair,
-    rows,
 )
 
 
@@ -30,7 +27,7 @@ def dense(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None) -> Flo
     [[1.0, 2.0, 13.0]]
     """
     x, parameters, spec = _dense("dense", x, kernel, bias)
-    return forward("dense", spec, rows(x), parameters).reshape(*x.shape[:-1], parameters[0].shape[1])
+    return _core.forward(spec, x, parameters, False, 0, 1)
 
 
 def dense_backward(dy: ArrayLike, x: ArrayLike, kernel: ArrayLike) -> tuple[Floats, Floats, Floats]:
@@ -45,8 +42,8 @@ def dense_backward(dy: ArrayLike, x: ArrayLike, kernel: ArrayLike) -> tuple[Floa
     x, parameters, spec = _dense(op, x, kernel, zeros)
     dy = floats(op, "dy", dy)
     expect_shape(op, "dy", dy, (*x.shape[:-1], len(zeros)))
-    dx, (dkernel, dbias) = backward(op, spec, rows(dy), rows(x), parameters)
-    return dx.reshape(x.shape), dkernel, dbias
+    dx, (dkernel, dbias) = _core.backward(spec, dy, x, parameters, True, 0, 1)
+    return dx, dkernel, dbias
 
 
 def _dense(
@@ -88,7 +85,7 @@ def conv2d(
     """
     op = "conv2d"
     x, parameters, spec = _conv2d(op, x, kernel, bias, strides, padding, dilation_rate, groups)
-    return forward(op, spec, x, parameters)
+    return _core.forward(spec, x, parameters)
 
 
 def conv2d_backward(
@@ -109,7 +106,7 @@ def conv2d_backward(
     op = "conv2d_backward"
     zeros = np.zeros(np.shape(kernel)[-1:], dtype=np.float32)
     x, parameters, spec = _conv2d(op, x, kernel, zeros, strides, padding, dilation_rate, groups)
-    dx, (dkernel, dbias) = backward(op, spec, dy, x, parameters)
+    dx, (dkernel, dbias) = _core.backward(spec, floats(op, "dy", dy), x, parameters, True)
     return dx, dkernel, dbias
 
 

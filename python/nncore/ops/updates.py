@@ -78,6 +78,5 @@ def _update(
     arrays = {name: floats(op, name, a) for name, a in {"g": g, **moments}.items()}
     for name, a in arrays.items():
         expect_shape(op, name, a, w.shape)
-    flat = [a.reshape(-1) for a in arrays.values()]
-    new_w, new = _core.update(spec, step, w.reshape(-1), flat[0], flat[1:])
-    return new_w.reshape(w.shape), [a.reshape(w.shape) for a in new]
+    g, *before = arrays.values()
+    return _core.update(spec, step, w, g, before)

@@ -1,0 +1,195 @@
+#include "one_layer.hpp"
+
+#include <algorithm>
+
+#include "../kernels/dispatch.hpp"
+#include "../runtime/random.hpp"
+#include "chunks.hpp"
+#include "parameters.hpp"
+
+namespace nncore {
+namespace {
+
+// The parameters of a layer between the user's arrays and the flat form in which the layer reads them.
+class Parameters {
+ public:
+  explicit Parameters(const Layer& layer) : list_(layer.parameters()), tiles_(tiles_of(layer)) {
+    for (std::size_t i = 0; i < list_.size(); ++i) {
+      starts_.push_back(floats_);
+      floats_ += size_of(list_[i].shape);
+      constexpr std::size_t kPieceFloats = 32 * 1024;
+      const std::size_t rows = size_of(list_[i].shape) / columns(i);
+      const std::size_t step = std::max<std::size_t>(1, kPieceFloats / columns(i));
+      for (std::size_t row = 0; row < rows; row += step)
+        pieces_.push_back({i, row, std::min(step, rows - row)});
+    }
+  }
+
+  std::size_t floats() const { return floats_; }
+  const std::vector<ParameterTile>& tiles() const { return tiles_; }
+
+  void gather(float* flat, const std::vector<const float*>& users) const {
+    parallel_for(pieces_.size(), [&](std::size_t task, int) {
+      const auto [i, row, rows] = pieces_[task];
+      const float* from = users[i] + row * columns(i);
+      if (list_[i].transposed)
+        transpose(flat + starts_[i] + row, list_[i].columns(), from, columns(i), rows, columns(i));
+      else
+        std::copy_n(from, rows * columns(i), flat + starts_[i] + row * columns(i));
+    });
+  }
+  void scatter(const std::vector<float*>& users, const float* flat) const {
+    parallel_for(pieces_.size(), [&](std::size_t task, int) {
+      const auto [i, row, rows] = pieces_[task];
+      float* to = users[i] + row * columns(i);
+      if (list_[i].transposed)
+        transpose(to, columns(i), flat + starts_[i] + row, list_[i].columns(), columns(i), rows);
+      else
+        std::copy_n(flat + starts_[i] + row * columns(i), rows * columns(i), to);
+    });
+  }
+
+ private:
+  struct Piece {
+    std::size_t parameter, row, rows;  // in the user's layout
+  };
+  std::size_t columns(std::size_t i) const { return list_[i].shape.back(); }
+
+  std::vector<Parameter> list_;
+  std::vector<ParameterTile> tiles_;
+  std::vector<std::size_t> starts_;
+  std::vector<Piece> pieces_;
+  std::size_t floats_ = 0;
+};
+
+// The flat parameters and their replica.
+struct Held {
+  FloatMemory values, replica;
+
+  Held(const Kernels& k, const LayerCall& call, const Parameters& parameters) {
+    if (parameters.floats() == 0) return;
+    values = allocate_floats(parameters.floats());
+    replica = allocate_floats(call.layer.replica(k));
+    parameters.gather(values.get(), call.parameters);
+    parallel_for(parameters.tiles().size(), [&](std::size_t task, int) {
+      call.layer.replicate(k, replica.get(), values.get(), parameters.tiles()[task].tile);
+    });
+  }
+};
+
+void copy_samples(const LayerCall& call, float* to, const float* from) {
+  const std::size_t size = size_of(call.layer.input());
+  const Cut cut(call.samples, {size, 2 * size, size});
+  with_team(cut.threads(), [&] {
+    for_each_chunk(cut, [&](std::size_t first, std::size_t count, int) {
+      std::copy_n(from + first * size, count * size, to + first * size);
+    });
+  });
+}
+
+std::uint64_t key_of(const LayerCall& call) { return random_key(call.seed, 0, 0); }
+
+}  // namespace
+
+void layer_forward(const LayerCall& call, bool training, float* y) {
+  const Layer& layer = call.layer;
+  const std::size_t in = size_of(layer.input()), out = size_of(layer.output());
+  if (call.samples * out == 0) return;
+  if (training ? layer.is_view() : layer.is_view_at_inference()) return copy_samples(call, y, call.x);
+
+  const Kernels& k = active_kernels();
+  const Parameters parameters(layer);
+  const Cut cut(call.samples, {in, in + out, layer.work(), parameters.floats()});
+  const Readable x(call.x, cut, in);
+  with_team(cut.threads(), [&] {
+    const Held held(k, call, parameters);
+    Layout layout;
+    layout.place(layer.scratch(), 1);
+    const std::size_t kept = layout.place(training ? cut.largest() : 0, layer.kept());
+    const std::size_t own = layout.size() + kSlack;
+    const FloatMemory scratch = allocate_floats(checked_floats(static_cast<std::size_t>(team_size()), own));
+    for_each_chunk(cut, [&](std::size_t first, std::size_t count, int worker) {
+      float* mine = scratch.get() + static_cast<std::size_t>(worker) * own;
+      layer.forward({.kernels = k,
+                     .samples = count,
+                     .first = first,
+                     .key = key_of(call),
+                     .parameters = held.values.get(),
+                     .replica = held.replica.get(),
+                     .scratch = mine,
+                     .kept = training ? mine + kept : nullptr,
+                     .x = x.row(first),
+                     .y = y + first * out});
+    });
+  });
+}
+
+void layer_backward(const LayerCall& call, const float* dy, float* dx, const std::vector<float*>& gradients) {
+  const Layer& layer = call.layer;
+  const std::size_t in = size_of(layer.input()), out = size_of(layer.output());
+  if (call.samples * in == 0) {
+    for (std::size_t i = 0; i < gradients.size(); ++i)
+      std::fill_n(gradients[i], size_of(layer.parameters()[i].shape), 0.0f);
+    return;
+  }
+  if (layer.is_view()) return copy_samples(call, dx, dy);
+
+  const Kernels& k = active_kernels();
+  const Parameters parameters(layer);
+  const Cut cut(call.samples, {in, 2 * (in + out) + layer.kept(), 2 * layer.work(), parameters.floats()});
+  const Readable x(call.x, cut, in);
+  with_team(cut.threads(), [&] {
+    const Held held(k, call, parameters);
+    // Gradients of parameters are made of the whole batch. Without parameters nothing outlives its chunk.
+    const bool whole = parameters.floats() > 0;
+    Layout layout, batch;
+    layout.place(layer.scratch(), 1);
+    const std::size_t y = layout.place(cut.largest(), out);
+    Layout& lasting = whole ? batch : layout;
+    const std::size_t rows = whole ? cut.rows() : cut.largest();
+    const std::size_t kept = lasting.place(rows, layer.kept()), slope = lasting.place(rows, out),
+                      copy = lasting.place(whole ? rows : 0, in);
+    const std::size_t own = layout.size() + kSlack;
+    const FloatMemory scratch = allocate_floats(checked_floats(static_cast<std::size_t>(team_size()), own));
+    const FloatMemory lasting_memory = allocate_floats(batch.size());
+
+    for_each_chunk(cut, [&](std::size_t first, std::size_t count, int worker) {
+      float* mine = scratch.get() + static_cast<std::size_t>(worker) * own;
+      float* memory = whole ? lasting_memory.get() : mine;
+      const std::size_t row = whole ? first : 0;
+      const float* values = x.row(first);
+      if (whole) values = std::copy_n(values, count * in, memory + copy + row * in) - count * in;
+      std::copy_n(dy + first * out, count * out, memory + slope + row * out);
+      const Chunk chunk{.kernels = k,
+                        .samples = count,
+                        .first = first,
+                        .key = key_of(call),
+                        .parameters = held.values.get(),
+                        .replica = held.replica.get(),
+                        .scratch = mine,
+                        .kept = memory + kept + row * layer.kept(),
+                        .x = values,
+                        .y = mine + y,
+                        .dy = memory + slope + row * out,
+                        .dx = dx + first * in};
+      layer.forward(chunk);
+      layer.backward(chunk);
+    });
+    if (!whole) return;
+
+    const FloatMemory gradient = allocate_floats(parameters.floats());
+    parallel_for(parameters.tiles().size(), [&](std::size_t task, int) {
+      const float* memory = lasting_memory.get();
+      layer.gradient({.kernels = k,
+                      .samples = call.samples,
+                      .kept = memory + kept,
+                      .x = memory + copy,
+                      .dy = memory + slope,
+                      .gradient = gradient.get()},
+                     parameters.tiles()[task].tile);
+    });
+    parameters.scatter(gradients, gradient.get());
+  });
+}
+
+}  // namespace nncore

@@ -1,0 +1,22 @@
+// What the owner of layers does with their parameters: cut them into tiles, and turn those that are held
+// transposed.
+#pragma once
+
+#include <vector>
+
+#include "../layers/layer.hpp"
+
+namespace nncore {
+
+struct ParameterTile {
+  Tile tile;
+  std::size_t start;       // of the parameter, in the layer's parameters
+  std::size_t row_length;  // of the parameter, as held
+};
+std::vector<ParameterTile> tiles_of(const Layer& layer);
+
+// to (columns, rows) from (rows, columns). to_row, from_row: floats from one row to the next.
+void transpose(float* to, std::size_t to_row, const float* from, std::size_t from_row, std::size_t rows,
+               std::size_t columns);
+
+}  // namespace nncore
