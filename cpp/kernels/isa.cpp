@@ -3,6 +3,7 @@
 // machine can be picked by the linker for everybody.
 #include "activation.hpp"
 #include "conv_pool.hpp"
+#include "depthwise.hpp"
 #include "gemm.hpp"
 #include "kernels.hpp"
 #include "loss.hpp"
@@ -29,6 +30,9 @@ const Kernels kernels = {
     .column_sums = column_sums,
     .add = add,
     .rescale = rescale,
+    .depthwise = depthwise,
+    .depthwise_input_gradient = depthwise_input_gradient,
+    .depthwise_gradient = depthwise_gradient,
     .activation = activation,
     .activation_backward = activation_backward,
     .softmax = softmax,

@@ -36,6 +36,16 @@ struct Gemm {
   bool accumulate = false;  // start from c instead of zero
 };
 
+// Channels [0, n) of a depthwise convolution of one padded image, whose arrays have ld channels:
+//   y(p, c) = sum over t of x[positions[p] + taps[t] + c] * w[t * ld + c], with y(p, c) at y[p * ld + c]
+struct Depthwise {
+  const std::ptrdiff_t* positions;
+  std::size_t m;
+  const std::ptrdiff_t* taps;
+  std::size_t tap_count;
+  std::size_t ld, n;
+};
+
 enum class Activation : std::int32_t {
   linear,
   relu,
@@ -130,6 +140,13 @@ struct Kernels {
   void (*add)(float* y, const float* x, std::size_t n);
   // y[i] = x[i] * scale + offset
   void (*rescale)(float* y, const float* x, float scale, float offset, std::size_t n);
+
+  // ---- depthwise.hpp; bias (n) may be null
+  void (*depthwise)(float* y, const float* x, const float* w, const float* bias, const Depthwise& d);
+  // dx += the gradient
+  void (*depthwise_input_gradient)(float* dx, const float* dy, const float* w, const Depthwise& d);
+  // dw += the gradient
+  void (*depthwise_gradient)(float* dw, const float* x, const float* dy, const Depthwise& d);
 
   // ---- activation.hpp; y may be x, dx may be dy
   void (*activation)(float* y, const float* x, Activation kind, float alpha, std::size_t n);

@@ -13,7 +13,7 @@ namespace {
 // All three products are Gemm calls on the (padded) image itself: output positions and taps are two lists of
 // offsets into it. Forward, positions are the rows and taps the segments; the weight gradient swaps them. The
 // input gradient multiplies one row of output positions with the transposed kernel (the replica) and adds the
-// result onto the windows.
+// result onto the windows. A group for each channel is left to kernels of its own.
 class Conv2D final : public Layer {
  public:
   Conv2D(const Spec& spec, const Shape& input, Shape output, const WindowAxis& h, const WindowAxis& w)
@@ -63,20 +63,23 @@ class Conv2D final : public Layer {
       float* z = activation_.needs_input() && c.kept ? kept + padded_size() : y;
       const float* x = c.x + s * input_size();
       if (is_padded()) pad(kept, x), x = kept;
-      for (std::size_t g = 0; g < groups_; ++g)
-        c.kernels.gemm({.c = z + g * group_filters(),
-                        .ldc = filters_,
-                        .a = x + g * group_channels(),
-                        .row_offsets = positions_.data(),
-                        .segments = segments_.data(),
-                        .segment_count = segments_.size(),
-                        .b = c.parameters + g * group_filters(),
-                        .b_k = filters_,
-                        .b_panel = c.kernels.panel,
-                        .bias = use_bias_ ? c.parameters + kernel_size() + g * group_filters() : nullptr,
-                        .m = positions_.size(),
-                        .n = group_filters(),
-                        .k = segment_});
+      if (is_depthwise())
+        c.kernels.depthwise(z, x, c.parameters, bias(c.parameters), depthwise(0, segments_.size(), filters_));
+      else
+        for (std::size_t g = 0; g < groups_; ++g)
+          c.kernels.gemm({.c = z + g * group_filters(),
+                          .ldc = filters_,
+                          .a = x + g * group_channels(),
+                          .row_offsets = positions_.data(),
+                          .segments = segments_.data(),
+                          .segment_count = segments_.size(),
+                          .b = c.parameters + g * group_filters(),
+                          .b_k = filters_,
+                          .b_panel = c.kernels.panel,
+                          .bias = use_bias_ ? bias(c.parameters) + g * group_filters() : nullptr,
+                          .m = positions_.size(),
+                          .n = group_filters(),
+                          .k = segment_});
       if (!activation_.is_linear()) activation_.forward(c.kernels, y, z, positions_.size(), filters_);
     }
   }
@@ -108,6 +111,14 @@ class Conv2D final : public Layer {
     if (t.parameter == 1)
       return b.kernels.column_sums(b.gradient + kernel_size() + t.column, b.dy + t.column,
                                    b.samples * positions_.size(), t.columns, filters_, false);
+    if (is_depthwise()) {
+      float* dw = b.gradient + t.row * filters_ + t.column;
+      for (std::size_t r = 0; r < t.rows; ++r) std::fill_n(dw + r * filters_, t.columns, 0.0f);
+      for (std::size_t s = 0; s < b.samples; ++s)
+        b.kernels.depthwise_gradient(dw, image(b, s) + t.column, b.dy + s * output_size() + t.column,
+                                     depthwise(t.row, t.rows, t.columns));
+      return;
+    }
     for (std::size_t first = t.column; first < t.column + t.columns;) {
       const std::size_t group = first / group_filters();
       const std::size_t last = std::min(t.column + t.columns, (group + 1) * group_filters());
@@ -131,9 +142,11 @@ class Conv2D final : public Layer {
   }
 
   // For each group, the transposed kernel (filters, taps) in panels of taps.
-  std::size_t replica(const Kernels& k) const override { return filters_ * replica_columns(k); }
+  std::size_t replica(const Kernels& k) const override {
+    return is_depthwise() ? 0 : filters_ * replica_columns(k);
+  }
   void replicate(const Kernels& k, float* replica, const float* parameters, const Tile& t) const override {
-    if (t.parameter == 1) return;
+    if (t.parameter == 1 || is_depthwise()) return;
     for (std::size_t first = t.column; first < t.column + t.columns;) {
       const std::size_t group = first / group_filters();
       const std::size_t last = std::min(t.column + t.columns, (group + 1) * group_filters());
@@ -153,6 +166,14 @@ class Conv2D final : public Layer {
     return (taps_.size() + k.panel - 1) / k.panel * k.panel;
   }
   std::size_t kept_size() const { return kept(); }
+
+  bool is_depthwise() const { return groups_ > 1 && groups_ == channels_ && groups_ == filters_; }
+  Depthwise depthwise(std::size_t first_tap, std::size_t taps, std::size_t channels) const {
+    return {positions_.data(), positions_.size(), segments_.data() + first_tap, taps, filters_, channels};
+  }
+  const float* bias(const float* parameters) const {
+    return use_bias_ ? parameters + kernel_size() : nullptr;
+  }
 
   bool is_padded() const { return h_.padded() * w_.padded() != h_.in * w_.in; }
   std::size_t padded_size() const { return is_padded() ? h_.padded() * w_.padded() * channels_ : 0; }
@@ -177,6 +198,9 @@ class Conv2D final : public Layer {
   // dx (padded) of one sample; products: w_.out * taps floats.
   void input_gradient(const Chunk& c, float* dx, const float* dy, float* products) const {
     std::fill_n(dx, h_.padded() * w_.padded() * channels_, 0.0f);
+    if (is_depthwise())
+      return c.kernels.depthwise_input_gradient(dx, dy, c.parameters,
+                                                depthwise(0, segments_.size(), filters_));
     for (std::size_t oy = 0; oy < h_.out; ++oy) {
       for (std::size_t g = 0; g < groups_; ++g) {
         c.kernels.gemm({.c = products,

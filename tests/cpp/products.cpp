@@ -130,6 +130,38 @@ void sums(Report& r, std::size_t rows, std::size_t columns) {
   }
 }
 
+// Strided depthwise convolution of x (size, size, channels + 2), without its last two channels.
+void depthwise(Report& r, std::size_t size, std::size_t kernel, std::size_t channels) {
+  const std::size_t out = (size - kernel) / 2 + 1, ld = channels + 2;
+  std::vector<std::ptrdiff_t> positions, taps;
+  for (std::size_t y = 0; y < out; ++y)
+    for (std::size_t z = 0; z < out; ++z) positions.push_back(signed_size((y * size + z) * 2 * ld));
+  for (std::size_t h = 0; h < kernel; ++h)
+    for (std::size_t z = 0; z < kernel; ++z) taps.push_back(signed_size((h * size + z) * ld));
+  const Array x(size * size * ld, 13, -1, 1), w(taps.size() * ld, 14, -1, 1), bias(channels, 15, -1, 1),
+      dy(positions.size() * ld, 16, -1, 1);
+  Array y(positions.size() * ld, -7.0f), dx(x.size(), 0.5f), dw(w.size(), 0.25f);
+  std::vector<Expected> want_y(y.size(), exactly(-7.0)), want_dx(dx.size(), exactly(0.5)),
+      want_dw(dw.size(), exactly(0.25));
+  for (std::size_t p = 0; p < positions.size(); ++p)
+    for (std::size_t c = 0; c < channels; ++c) {
+      want_y[p * ld + c] = exactly(bias[c]);
+      for (std::size_t t = 0; t < taps.size(); ++t) {
+        const auto at = static_cast<std::size_t>(positions[p] + taps[t]) + c;
+        want_y[p * ld + c].add(static_cast<double>(x[at]) * w[t * ld + c]);
+        want_dx[at].add(static_cast<double>(dy[p * ld + c]) * w[t * ld + c]);
+        want_dw[t * ld + c].add(static_cast<double>(dy[p * ld + c]) * x[at]);
+      }
+    }
+  const Depthwise d{positions.data(), positions.size(), taps.data(), taps.size(), ld, channels};
+  r.k.depthwise(y.data(), x.data(), w.data(), bias.data(), d);
+  r.compare("depthwise", {size, kernel, channels}, y, want_y);
+  r.k.depthwise_input_gradient(dx.data(), dy.data(), w.data(), d);
+  r.compare("depthwise_input_gradient", {size, kernel, channels}, dx, want_dx);
+  r.k.depthwise_gradient(dw.data(), x.data(), dy.data(), d);
+  r.compare("depthwise_gradient", {size, kernel, channels}, dw, want_dw);
+}
+
 }  // namespace
 
 void test_products(Report& r) {
@@ -144,6 +176,10 @@ void test_products(Report& r) {
     dense_product(r, 4, n, 0, {true, false, true});
     dense_product(r, 3, n, 257, {true, false, true});
     dense_product(r, 3, n, 600, {false, true, true});
+    dense_product(r, 65, n, 300, {true, false, false});
+    depthwise(r, 7, 1, n);
+    depthwise(r, 10, 3, n);
+    depthwise(r, 9, 4, n);
     convolution(r, 6, 3, 1, n);
     convolution(r, 9, 5, 3, n);
     convolution(r, 4, 1, 2, n);
