@@ -1,107 +1,116 @@
-"""One workload of one framework in one process: prints a line of JSON with seconds and what was learnt.
-
-    python benchmarks/workloads.py FRAMEWORK WORKLOAD     e.g. nncore mnist_cnn
-
-Keras and nncore run the same lines; only the module differs. Times leave out import, data and the first,
-warming epoch.
-"""
+"""The networks that every framework trains, and what nncore has to reach. Imports no framework."""
 
 from __future__ import annotations
 
-import argparse
-import gzip
-import importlib
-import json
-import os
-import time
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
-
-EPOCHS = 2  # one to warm up, one to time
+Layer = tuple[Any, ...]  # ("conv", filters): 3 x 3, relu; ("pool",): 2 x 2; ("dense", units, activation); ...
 
 
-def mnist() -> tuple[Any, Any, Any, Any]:
-    folder = Path(os.environ["NNCORE_DATA_DIR"]) / "mnist"
+class Training(NamedTuple):
+    """With Adam as in Keras, in the order of the data. `least`: the test accuracy of one that has learnt."""
 
-    def read(name: str, header: int) -> Any:
-        return np.frombuffer(gzip.decompress((folder / name).read_bytes()), np.uint8, offset=header)
+    shape: tuple[int, ...]
+    layers: tuple[Layer, ...]
+    loss: str
+    samples: int
+    batch: int
+    epochs: int = 1
+    least: float = 0.0
 
-    return (
-        read("train-images-idx3-ubyte.gz", 16).reshape(-1, 28, 28, 1).astype("float32") / 255,
-        read("train-labels-idx1-ubyte.gz", 8),
-        read("t10k-images-idx3-ubyte.gz", 16).reshape(-1, 28, 28, 1).astype("float32") / 255,
-        read("t10k-labels-idx1-ubyte.gz", 8),
+
+def mlp(width: int = 512, depth: int = 2) -> tuple[Layer, ...]:
+    return (*[("dense", width, "relu")] * depth, ("dense", 10, "softmax"))
+
+
+CNN: tuple[Layer, ...] = (("conv", 64), ("pool",), ("flatten",), ("dense", 10, "softmax"))
+CONVNET: tuple[Layer, ...] = (
+    ("conv", 32),
+    ("pool",),
+    ("conv", 64),
+    ("pool",),
+    ("flatten",),
+    ("dropout", 0.5),
+    ("dense", 10, "softmax"),
+)
+BINARY: tuple[Layer, ...] = (("dense", 10, "relu"), ("dense", 1, "sigmoid"))
+SPARSE, ONE_HOT = "sparse_categorical_crossentropy", "categorical_crossentropy"
+
+TRAININGS = {
+    "mnist_cnn": Training((28, 28, 1), CNN, SPARSE, 60_000, 32, least=0.96),
+    "binary": Training((2,), BINARY, "binary_crossentropy", 1_000, 10, epochs=100, least=0.9),
+    "mnist_convnet": Training((28, 28, 1), CONVNET, ONE_HOT, 12_800, 128, least=0.85),
+    "mlp": Training((784,), mlp(), SPARSE, 60_000, 128, least=0.94),
+}
+
+
+def training(name: str, quick: bool) -> Training:
+    """Of a quick run: the same network and a few batches of made-up digits, which are easily told apart."""
+    whole = TRAININGS[name]
+    if not quick:
+        return whole
+    images = name != "binary"
+    return whole._replace(
+        samples=20 * whole.batch if images else 200, epochs=1 if images else 5, least=0.5 if images else 0.0
     )
 
 
-def timed_fit(model: Any, x: Any, y: Any, batch_size: int) -> float:
-    for _ in range(EPOCHS):
-        start = time.perf_counter()
-        model.fit(x, y, batch_size=batch_size, epochs=1, verbose=0)
-        seconds = time.perf_counter() - start
-    return seconds
+class Target(NamedTuple):
+    """What nncore is to reach: a ratio best peer / nncore, a largest value, or one beyond NumPy's own."""
+
+    text: str
+    ratio: float | None = None
+    at_most: float | None = None
+    beyond_numpy: float | None = None
 
 
-def mnist_cnn(k: Any) -> dict[str, float]:
-    """Lesson 3: one epoch of 60,000 images at batch 32, then test accuracy, and one image predicted."""
-    x, y, x_test, y_test = mnist()
-    model = k.Sequential(
-        [
-            k.layers.Input((28, 28, 1)),
-            k.layers.Conv2D(64, 3, activation="relu"),
-            k.layers.MaxPooling2D(),
-            k.layers.Flatten(),
-            k.layers.Dense(10, activation="softmax"),
-        ]
-    )
-    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    seconds = timed_fit(model, x, y, 32)
-    accuracy = model.evaluate(x_test, y_test, verbose=0)[1]
-    return {"epoch seconds": seconds, "accuracy": accuracy, **predictions(model, x_test)}
+class Workload(NamedTuple):
+    title: str
+    frameworks: tuple[str, ...]
+    figures: dict[str, Target]
+    unit: str = "s"
 
 
-def predictions(model: Any, x: Any) -> dict[str, float]:
-    model.predict(x[:1], verbose=0)
-    one = []
-    for i in range(30):
-        start = time.perf_counter()
-        model.predict(x[i : i + 1], verbose=0)
-        one.append(time.perf_counter() - start)
-    start = time.perf_counter()
-    model.predict(x, batch_size=32, verbose=0)
-    return {"predict one seconds": float(np.median(one)), "predict all seconds": time.perf_counter() - start}
-
-
-def binary(k: Any) -> dict[str, float]:
-    """Lesson 1: 1,000 rows of two columns, 20 epochs at batch 10."""
-    rng = np.random.default_rng(0)
-    x = rng.random((1000, 2))
-    y = (x.sum(axis=1) > 1).astype("int64")
-    model = k.Sequential(
-        [k.layers.Input((2,)), k.layers.Dense(10, activation="relu"), k.layers.Dense(1, activation="sigmoid")]
-    )
-    model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
-    model.fit(x, y, epochs=1, batch_size=10, verbose=0)
-    start = time.perf_counter()
-    model.fit(x, y, epochs=20, batch_size=10, verbose=0)
-    return {"20 epochs seconds": time.perf_counter() - start, "accuracy": model.evaluate(x, y, verbose=0)[1]}
-
-
-WORKLOADS = {"mnist_cnn": mnist_cnn, "binary": binary}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("framework", choices=["nncore", "keras"])
-    parser.add_argument("workload", choices=sorted(WORKLOADS))
-    arguments = parser.parse_args()
-    start = time.perf_counter()
-    framework = importlib.import_module(arguments.framework)
-    imported = time.perf_counter() - start
-    print(json.dumps({"import seconds": imported, **WORKLOADS[arguments.workload](framework)}))
-
-
-if __name__ == "__main__":
-    main()
+EVERY = ("nncore", "keras", "torch", "jax")
+WORKLOADS = {
+    "mnist_cnn": Workload(
+        "Conv2D(64, 3), MaxPooling2D, Dense(10): 60,000 images, batch 32",
+        (*EVERY, "onnxruntime"),
+        {
+            "train": Target("20 x", ratio=20),
+            "predict one": Target("15 us, 4 x", ratio=4, at_most=15e-6),
+            "predict 10,000": Target("1.8 x", ratio=1.8),
+        },
+    ),
+    "binary": Workload(
+        "Dense(10), Dense(1): 10,000 steps of batch 10",
+        (*EVERY, "sklearn"),
+        {"train": Target("60 x", ratio=60)},
+    ),
+    "mnist_convnet": Workload(
+        "Keras' MNIST example, two convolutions: 12,800 images, batch 128",
+        EVERY,
+        {"train": Target("4 x", ratio=4)},
+    ),
+    "mlp": Workload(
+        "784-512-512-10: 60,000 images, batch 128",
+        (*EVERY, "sklearn"),
+        {"train": Target("1.5 x", ratio=1.5)},
+    ),
+    "script": Workload(
+        "mnist_cnn as a program from start to end: 3 epochs with validation, evaluate, predict",
+        ("nncore", "keras"),
+        {"whole process": Target("15 x", ratio=15)},
+    ),
+    "import": Workload(
+        "import beyond an empty program",
+        ("nncore", "numpy", "keras", "torch", "jax", "sklearn", "onnxruntime"),
+        {"import": Target("NumPy + 30 ms", beyond_numpy=0.030)},
+    ),
+    "memory": Workload(
+        "largest resident memory of mnist_cnn in training, import included, beyond a process with the data",
+        EVERY,
+        {"memory": Target("60 MB", at_most=60.0)},
+        unit="MB",
+    ),
+}

@@ -1,0 +1,117 @@
+"""What is timed of nncore.ops: every operation, forward and backward, at sizes as they occur."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import numpy_forms, shapes
+
+Array = np.ndarray[Any, Any]
+
+
+class Case(NamedTuple):
+    """A call op(*arrays, **arguments). `flops` counts the products of dense layers and convolutions."""
+
+    name: str
+    op: str
+    arrays: list[Array]
+    arguments: dict[str, Any]
+    flops: float = 0.0
+
+
+Normal = Callable[..., Array]  # of a shape
+
+
+def cases(group: str, quick: bool) -> Iterator[Case]:
+    rng = np.random.default_rng(0)
+    return GROUPS[group](lambda *shape: rng.standard_normal(shape, np.float32), quick)
+
+
+def _gemm(normal: Normal, quick: bool) -> Iterator[Case]:
+    for g in shapes.gemms(quick):
+        x, kernel, dy = normal(g.rows, g.inputs), normal(g.inputs, g.units), normal(g.rows, g.units)
+        yield Case(f"dense {g.name}", "dense", [x, kernel], {}, g.flops)
+        if not g.origin:
+            yield Case(f"backward {g.name}", "dense_backward", [dy, x, kernel], {}, 2 * g.flops)
+
+
+def _convolution(normal: Normal, quick: bool) -> Iterator[Case]:
+    for c in shapes.convs(quick):
+        x, kernel = normal(c.n, c.h, c.w, c.c), normal(c.kh, c.kw, c.c // c.groups, c.f)
+        arguments = {"strides": c.stride, "padding": c.padding, "groups": c.groups}
+        yield Case(f"forward {c.name}", "conv2d", [x, kernel], arguments, c.flops)
+        yield Case(
+            f"backward {c.name}", "conv2d_backward", [normal(*c.output), x, kernel], arguments, 2 * c.flops
+        )
+
+
+def _image(quick: bool) -> tuple[int, int, int, int]:
+    return (2, 6, 6, 4) if quick else (32, 26, 26, 64)
+
+
+def _elementwise(normal: Normal, quick: bool) -> Iterator[Case]:
+    arguments: dict[str, dict[str, Any]] = {
+        **{op: {} for op in ("relu", "leaky_relu", "elu", "sigmoid", "tanh", "softplus", "silu", "swish")},
+        "gelu": {"approximate": True},
+        "rescale": {"scale": 1 / 255},
+        "dropout": {"rate": 0.5, "seed": 1},
+    }
+    x, dy = normal(*_image(quick)), normal(*_image(quick))
+    for op, given in arguments.items():
+        yield Case(op, op, [x], given)
+        yield Case(f"{op}_backward", f"{op}_backward", [dy, x], given)
+
+
+def _pooling(normal: Normal, quick: bool) -> Iterator[Case]:
+    n, h, w, c = _image(quick)
+    x = normal(n, h, w, c)
+    for op in ("max_pool2d", "average_pool2d", "global_max_pool2d", "global_average_pool2d"):
+        dy = normal(n, c) if "global" in op else normal(n, h // 2, w // 2, c)
+        yield Case(op, op, [x], {})
+        yield Case(f"{op}_backward", f"{op}_backward", [dy, x], {})
+
+
+def _rows(normal: Normal, quick: bool) -> Iterator[Case]:
+    """Softmax, losses and accuracies."""
+    for n, classes in [(50, 10)] if quick else [(10_000, 10), (1_000, 1_000)]:
+        x, t, dy, size = normal(n, classes), normal(n, classes), normal(n), f" {n} x {classes}"
+        p, labels = numpy_forms.softmax(x), np.argmax(normal(n, classes), axis=1)
+        one_hot = np.eye(classes, dtype=np.float32)[labels]
+        yield Case("softmax" + size, "softmax", [x], {})
+        yield Case("softmax_backward" + size, "softmax_backward", [t, x], {})
+        for kind in ("binary", "categorical", "sparse_categorical"):
+            op, target = f"{kind}_crossentropy", labels if kind.startswith("sparse") else one_hot
+            yield Case(op + size, op, [target, p], {})
+            yield Case(f"{op}_backward{size}", f"{op}_backward", [dy, target, p], {})
+            yield Case(f"{kind}_accuracy{size}", f"{kind}_accuracy", [target, p], {})
+        for op in ("mean_squared_error", "mean_absolute_error"):
+            yield Case(op + size, op, [t, x], {})
+            yield Case(f"{op}_backward{size}", f"{op}_backward", [dy, t, x], {})
+
+
+def _updates(normal: Normal, quick: bool) -> Iterator[Case]:
+    n = 1_000 if quick else 1_000_000
+    w, g, m, v = normal(n), normal(n), normal(n), normal(n) ** 2
+    yield Case("sgd with momentum", "sgd", [w, g, m], {"learning_rate": 0.01, "momentum": 0.9})
+    yield Case("adam", "adam", [w, g, m, v], {"step": 3})
+
+
+GROUPS: dict[str, Callable[[Normal, bool], Iterator[Case]]] = {
+    "gemm": _gemm,
+    "convolution": _convolution,
+    "elementwise": _elementwise,
+    "pooling": _pooling,
+    "rows": _rows,
+    "updates": _updates,
+}
+TITLES = {
+    "gemm": "Dense layers",
+    "convolution": "Convolutions",
+    "elementwise": "Elementwise, 32 x 26 x 26 x 64",
+    "pooling": "Pooling, 32 x 26 x 26 x 64",
+    "rows": "Softmax, losses and accuracies",
+    "updates": "Optimizers, 1,000,000 weights",
+}

@@ -1,0 +1,1 @@
+"""One module a framework, each run in a process of its own by the Python that has the framework."""

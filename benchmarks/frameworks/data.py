@@ -1,0 +1,77 @@
+"""What the networks learn: MNIST from NNCORE_DATA_DIR, read without nncore, or numbers made up here.
+
+    python -m benchmarks.frameworks.data WORKLOAD [--quick]
+
+prints the largest resident memory of a process that has only loaded the data.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.workloads import Training, training
+
+Array = np.ndarray[Any, Any]
+Data = tuple[Array, Array, Array, Array]  # x (n, ...) float32, y (n,) int64, and both again for the test
+
+
+def folder() -> Path:
+    return Path(os.environ.get("NNCORE_DATA_DIR", "")) / "mnist"
+
+
+def load(of: Training, quick: bool) -> Data:
+    if of.shape == (2,):
+        x = np.random.default_rng(0).random((of.samples + 1000, 2)).astype(np.float32)
+        y = (x[:, 0] > x[:, 1]).astype(np.int64)
+        return x[: of.samples], y[: of.samples], x[of.samples :], y[of.samples :]
+    if quick:
+        return made_up(of)
+    x, x_test = (_images(folder() / f"{part}-images-idx3-ubyte.gz") for part in ("train", "t10k"))
+    y, y_test = (_labels(folder() / f"{part}-labels-idx1-ubyte.gz") for part in ("train", "t10k"))
+    return (
+        x[: of.samples].reshape(-1, *of.shape),
+        y[: of.samples],
+        x_test.reshape(-1, *of.shape),
+        y_test,
+    )
+
+
+def made_up(of: Training, tests: int = 200) -> Data:
+    """Ten patterns in noise."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 10, of.samples + tests)
+    x = rng.random((10, *of.shape), np.float32)[y] + 0.3 * rng.random((len(y), *of.shape), np.float32)
+    return x[: of.samples], y[: of.samples], x[of.samples :], y[of.samples :]
+
+
+def _images(path: Path) -> Array:
+    """(n, 28, 28, 1) from 0 to 1, read in pieces: what is loaded once only must not raise the peak."""
+    with gzip.open(path) as file:
+        count = int.from_bytes(file.read(16)[4:8], "big")
+        out = np.empty((count, 28, 28, 1), np.float32)
+        for part in np.array_split(out, 100):
+            pixels = np.frombuffer(file.read(part.size), np.uint8).reshape(part.shape)
+            np.divide(pixels, np.float32(255), out=part, dtype=np.float32)
+    return out
+
+
+def _labels(path: Path) -> Array:
+    return np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8, offset=8).astype(np.int64)
+
+
+def peak_memory() -> float:
+    """MB. Not ru_maxrss, which starts from the peak of the process that started this one."""
+    status = Path("/proc/self/status").read_text()
+    return float(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+if __name__ == "__main__":
+    held = load(training(sys.argv[1], "--quick" in sys.argv), "--quick" in sys.argv)
+    print(json.dumps({"memory": peak_memory()}))

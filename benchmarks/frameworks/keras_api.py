@@ -1,0 +1,44 @@
+"""Keras and nncore run the same lines; only the module `k` differs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.frameworks.run import Array
+from benchmarks.workloads import ONE_HOT, Training
+
+
+class Model:
+    def __init__(self, k: Any, of: Training) -> None:
+        layers = k.layers
+        makers: dict[str, Callable[..., Any]] = {
+            "conv": lambda filters: layers.Conv2D(filters, 3, activation="relu"),
+            "pool": layers.MaxPooling2D,
+            "flatten": layers.Flatten,
+            "dropout": layers.Dropout,
+            "dense": lambda units, activation: layers.Dense(units, activation=activation),
+        }
+        k.utils.set_random_seed(1)
+        self.model = k.models.Sequential(
+            [layers.Input(of.shape), *(makers[kind](*settings) for kind, *settings in of.layers)]
+        )
+        self.model.compile(optimizer="adam", loss=of.loss, metrics=["accuracy"])
+        self.encode = k.utils.to_categorical if of.loss == ONE_HOT else lambda y: y
+
+    def arrays(self, x: Array, y: Array) -> tuple[Array, Array]:
+        return x, self.encode(y)
+
+    def fits(self) -> dict[str, Callable[[Array, Array, int, int], Any]]:
+        return {
+            "": lambda x, y, batch, epochs: self.model.fit(
+                x, y, batch_size=batch, epochs=epochs, shuffle=False, verbose=0
+            )
+        }
+
+    def predict(self, x: Array, batch: int) -> Array:
+        probabilities: Array = self.model.predict(x, batch_size=batch, verbose=0)
+        return probabilities
+
+    def calls(self) -> dict[str, Callable[[Array], Any]]:
+        return {"": lambda x: self.model.predict(x, verbose=0)}
