@@ -11,13 +11,6 @@
 namespace nncore::NNCORE_ISA {
 namespace {
 
-inline void store_argmax(std::uint8_t* p, ivec index, std::size_t count) {
-  if (count == kLanes) return store_bytes(p, index);
-  std::uint8_t all[kLanes];
-  store_bytes(all, index);
-  for (std::size_t i = 0; i < count; ++i) p[i] = all[i];
-}
-
 // Positions of a pooling window whose convolutions are summed side by side: with the vectors of filters
 // below, enough independent sums to hide the latency of fused multiply-add.
 constexpr std::size_t kPositions = 4;
@@ -57,23 +50,6 @@ inline void conv_tile(vec (&acc)[Positions][Vectors], const float* x, const std:
   }
 }
 
-// The maximum of a window of four and where it stands, if no output is NaN; false otherwise.
-template <std::size_t Vectors>
-inline bool maximum_of_four(vec (&best)[Vectors], ivec (&index)[Vectors], const vec (&acc)[4][Vectors]) {
-  vec sum{};
-  for (std::size_t j = 0; j < Vectors; ++j) {
-    sum += (acc[0][j] + acc[1][j]) + (acc[2][j] + acc[3][j]);
-    const vec m01 = acc[0][j] > acc[1][j] ? acc[0][j] : acc[1][j];
-    const vec m23 = acc[2][j] > acc[3][j] ? acc[2][j] : acc[3][j];
-    const vec m = m01 > m23 ? m01 : m23;
-    ivec at = acc[2][j] == m ? ivec{} + 2 : ivec{} + 3;
-    at = acc[1][j] == m ? ivec{} + 1 : at;
-    index[j] = acc[0][j] == m ? ivec{} : at;
-    best[j] = m;
-  }
-  return is_ordered(sum);
-}
-
 // Takes convolution outputs number q, q + 1, ... of a window into the running maximum. The first of equals
 // wins; a NaN wins over all and stays.
 template <std::size_t Positions, std::size_t Vectors>
@@ -88,9 +64,10 @@ inline void take_maximum(vec (&best)[Vectors], ivec (&index)[Vectors], const vec
   }
 }
 
+// One group of filters, any window.
 template <std::size_t Vectors>
-inline void conv_pool_filters(float* y, std::uint8_t* argmax, const float* x, const float* w,
-                              const float* bias, const ConvPool& c, std::size_t tail) {
+inline void conv_pool_any(float* y, std::uint8_t* argmax, const float* x, const float* w, const float* bias,
+                          const ConvPool& c, std::size_t tail) {
   std::size_t offsets[kMostPositions];
   window_offsets(offsets, c);
   const std::size_t positions = c.pool_h * c.pool_w;
@@ -98,16 +75,12 @@ inline void conv_pool_filters(float* y, std::uint8_t* argmax, const float* x, co
     for (std::size_t ox = 0; ox < c.out_w; ++ox, y += c.filters, argmax += argmax ? c.filters : 0) {
       const float* corner = x + (oy * c.pool_h * c.in_w + ox * c.pool_w) * c.channels;
       vec best[Vectors];
-      ivec index[Vectors];
-      const vec lowest = broadcast(-__builtin_inff());
-      for (std::size_t j = 0; j < Vectors; ++j) best[j] = lowest, index[j] = ivec{};
+      ivec index[Vectors] = {};
+      for (std::size_t j = 0; j < Vectors; ++j) best[j] = broadcast(-__builtin_inff());
       std::size_t q = 0;
       for (; q + kPositions <= positions; q += kPositions) {
         vec acc[kPositions][Vectors];
         conv_tile(acc, corner, offsets + q, w, bias, tail, c);
-        if (positions == kPositions && maximum_of_four(best, index, acc)) continue;
-        for (std::size_t j = 0; j < Vectors && positions == kPositions; ++j)
-          best[j] = lowest, index[j] = ivec{};
         take_maximum(best, index, acc, static_cast<std::int32_t>(q));
       }
       for (; q < positions; ++q) {
@@ -119,28 +92,73 @@ inline void conv_pool_filters(float* y, std::uint8_t* argmax, const float* x, co
         const std::size_t lanes = j + 1 < Vectors ? kLanes : tail;
         if (c.relu) best[j] = best[j] < 0.0f ? vec{} : best[j];
         store(y + j * kLanes, best[j], lanes);
-        if (argmax) store_argmax(argmax + j * kLanes, index[j], lanes);
+        if (argmax) store_bytes(argmax + j * kLanes, index[j], lanes);
       }
     }
   }
 }
 
+// The same for windows of four, where no output can be NaN: two rounds of plain maxima.
+template <std::size_t Vectors, bool WithArgmax>
+inline void conv_pool_four(float* y, std::uint8_t* argmax, const float* x, const float* w, const float* bias,
+                           const ConvPool& c, std::size_t tail) {
+  std::size_t offsets[4];
+  window_offsets(offsets, c);
+  const vec lowest = broadcast(c.relu ? 0.0f : -__builtin_inff());
+  for (std::size_t oy = 0; oy < c.out_h; ++oy) {
+    const float* corner = x + oy * c.pool_h * c.in_w * c.channels;
+    for (std::size_t ox = 0; ox < c.out_w; ++ox, y += c.filters, corner += c.pool_w * c.channels) {
+      vec acc[4][Vectors];
+      conv_tile(acc, corner, offsets, w, bias, tail, c);
+#pragma GCC unroll 4
+      for (std::size_t j = 0; j < Vectors; ++j) {
+        const std::size_t lanes = j + 1 < Vectors ? kLanes : tail;
+        const vec first = max(acc[0][j], acc[1][j]), second = max(acc[2][j], acc[3][j]);
+        if constexpr (WithArgmax)
+          store_pairs(argmax + j * kLanes, greater(second, first), greater(acc[3][j], acc[2][j]),
+                      greater(acc[1][j], acc[0][j]), lanes);
+        store(y + j * kLanes, max(max(first, second), lowest), lanes);
+      }
+      if constexpr (WithArgmax) argmax += c.filters;
+    }
+  }
+}
+
+inline float magnitude(const float* x, std::size_t n) {
+  Sum sum{};
+  for_each_part(n, [&](std::size_t i, std::size_t lanes, std::size_t part) {
+    sum.part[part] += abs(load(x + i, lanes));
+  });
+  return total(sum)[0];
+}
+
+// No sum on the way to an output can overflow, and so none is NaN.
+inline bool is_bounded(const float* x, const float* w, const float* bias, const ConvPool& c) {
+  const float largest = magnitude(x, c.in_h * c.in_w * c.channels) *
+                            magnitude(w, c.kernel_h * c.kernel_w * c.channels * c.filters) +
+                        (bias ? magnitude(bias, c.filters) : 0.0f);
+  return largest < 1e37f;
+}
+
 // The widest group of filters that is left, then the rest.
 template <std::size_t Vectors>
 inline void conv_pool_from(std::size_t f, float* y, std::uint8_t* argmax, const float* x, const float* w,
-                           const float* bias, const ConvPool& c) {
+                           const float* bias, const ConvPool& c, bool four) {
+  const auto group =
+      four ? argmax ? conv_pool_four<Vectors, true> : conv_pool_four<Vectors, false> : conv_pool_any<Vectors>;
   for (; c.filters - f > (Vectors - 1) * kLanes; f += Vectors * kLanes) {
     const std::size_t columns = c.filters - f < Vectors * kLanes ? c.filters - f : Vectors * kLanes;
-    conv_pool_filters<Vectors>(y + f, argmax ? argmax + f : nullptr, x, w + f, bias ? bias + f : nullptr, c,
-                               columns - (Vectors - 1) * kLanes);
+    group(y + f, argmax ? argmax + f : nullptr, x, w + f, bias ? bias + f : nullptr, c,
+          columns - (Vectors - 1) * kLanes);
     if (c.filters - f <= Vectors * kLanes) return;
   }
-  if constexpr (Vectors > 1) conv_pool_from<Vectors / 2>(f, y, argmax, x, w, bias, c);
+  if constexpr (Vectors > 1) conv_pool_from<Vectors / 2>(f, y, argmax, x, w, bias, c, four);
 }
 
 inline void conv_pool(float* y, std::uint8_t* argmax, const float* x, const float* w, const float* bias,
                       const ConvPool& c) {
-  conv_pool_from<kFilterVectors>(0, y, argmax, x, w, bias, c);
+  const bool four = c.pool_h * c.pool_w == 4 && is_bounded(x, w, bias, c);
+  conv_pool_from<kFilterVectors>(0, y, argmax, x, w, bias, c, four);
 }
 
 // Both gradients add up value * run, where a run is a kernel's worth of image or of weights: rows of
@@ -250,7 +268,7 @@ constexpr int kHighBit = 2;
 struct Table {
   vec both;
   Table(const float* l, const float* h) : both(_mm256_loadu2_m128(h, l)) {}
-  vec look_up(ivec at) const { return __builtin_shuffle(both, at); }
+  vec look_up(ivec at) const { return _mm256_permutevar8x32_ps(both, reinterpret_cast<__m256i>(at)); }
 };
 #endif
 

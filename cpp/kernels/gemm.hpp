@@ -1,6 +1,8 @@
 // Matrix products: one register tile, used by dense and convolution layers in all three directions.
 #pragma once
 
+#include <utility>
+
 #include "kernels.hpp"
 #include "simd.hpp"
 
@@ -35,12 +37,13 @@ inline void pack(float* dst, std::size_t dst_panel, const float* b, std::size_t 
 }
 
 // Lanes of the low or high halves of two vectors in turn: a0 b0 a1 b1 ...
+template <bool High, std::size_t... Lane>
+inline vec interleave(vec a, vec b, std::index_sequence<Lane...>) {
+  return __builtin_shufflevector(a, b, ((High ? kLanes / 2 : 0) + Lane / 2 + (Lane % 2 ? kLanes : 0))...);
+}
 template <bool High>
 inline vec interleave(vec a, vec b) {
-  ivec order;
-  for (std::size_t i = 0; i < kLanes; ++i)
-    order[i] = static_cast<std::int32_t>((High ? kLanes / 2 : 0) + i / 2 + (i % 2 ? kLanes : 0));
-  return __builtin_shuffle(a, b, order);
+  return interleave<High>(a, b, std::make_index_sequence<kLanes>());
 }
 
 // Each round interleaves row i with row i + kLanes / 2; log2(kLanes) rounds turn rows into columns.

@@ -138,17 +138,29 @@ inline void store_bytes(std::uint8_t* p, ivec x) {
 #endif
 }
 
-// No lane is NaN.
-inline bool is_ordered(vec x) {
+inline void store_bytes(std::uint8_t* p, ivec x, std::size_t count) {
+  if (count == kLanes) return store_bytes(p, x);
+  std::uint8_t all[kLanes];
+  store_bytes(all, x);
+  for (std::size_t i = 0; i < count; ++i) p[i] = all[i];
+}
+
+// What a comparison gives: a truth for each lane.
 #if defined(__AVX512F__)
-  return _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q) == 0;
-#elif defined(__AVX2__)
-  return _mm256_movemask_ps(_mm256_cmp_ps(x, x, _CMP_UNORD_Q)) == 0;
+using truth = __mmask16;
+inline truth greater(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
 #else
-  const ivec equal = x == x;
-  std::int32_t all = -1;
-  for (std::size_t i = 0; i < kLanes; ++i) all &= equal[i];
-  return all == -1;
+using truth = ivec;
+inline truth greater(vec a, vec b) { return a > b; }
+#endif
+// The first `count` bytes: high ? 2 + of_high : of_low.
+inline void store_pairs(std::uint8_t* p, truth high, truth of_high, truth of_low, std::size_t count) {
+#if defined(__AVX512F__)
+  const auto low = static_cast<truth>((high & of_high) | (~high & of_low));
+  _mm_mask_storeu_epi8(p, first_lanes(count),
+                       _mm_or_si128(_mm_maskz_set1_epi8(low, 1), _mm_maskz_set1_epi8(high, 2)));
+#else
+  store_bytes(p, high ? 2 - of_high : -of_low, count);
 #endif
 }
 
