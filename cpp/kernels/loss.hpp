@@ -45,6 +45,12 @@ inline Point binary_error_logits(vec t, vec x) {
 template <class F>
 inline void mean_over_columns(float* value, float* dx, const float* target, const float* x,
                               const float* scale, std::size_t rows, std::size_t columns, F point) {
+  if (columns == 1)  // a row is one lane
+    return for_each_vector(rows, [&](std::size_t r, std::size_t lanes) {
+      const Point at = point(load(target + r, lanes), load(x + r, lanes));
+      store(value + r, at.value, lanes);
+      if (dx) store(dx + r, at.slope * load(scale + r, lanes), lanes);
+    });
   const float count = static_cast<float>(columns);
   for (std::size_t r = 0; r < rows; ++r, target += columns, x += columns) {
     const vec factor = broadcast(dx ? scale[r] / count : 0.0f);
