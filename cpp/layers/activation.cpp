@@ -20,6 +20,9 @@ class ActivationLayer final : public Layer {
   void forward(const Chunk& c) const override {
     function_.forward(c.kernels, c.y, c.x, c.samples * rows(), columns());
   }
+  void keep(const Chunk& c) const override {
+    if (!function_.needs_input()) forward(c);
+  }
   void backward(const Chunk& c) const override {
     if (!c.dx) return;
     function_.backward(c.kernels, c.dx, c.dy, function_.needs_input() ? c.x : c.y, c.samples * rows(),

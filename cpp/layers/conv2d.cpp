@@ -84,6 +84,12 @@ class Conv2D final : public Layer {
     }
   }
 
+  void keep(const Chunk& c) const override {
+    if (!activation_.is_linear()) return forward(c);
+    for (std::size_t s = 0; s < c.samples && is_padded(); ++s)
+      pad(c.kept + s * kept_size(), c.x + s * input_size());
+  }
+
   void backward(const Chunk& c) const override {
     if (!activation_.is_linear()) {
       for (std::size_t s = 0; s < c.samples; ++s) {
@@ -142,11 +148,12 @@ class Conv2D final : public Layer {
   }
 
   // For each group, the transposed kernel (filters, taps) in panels of taps.
-  std::size_t replica(const Kernels& k) const override {
-    return is_depthwise() ? 0 : filters_ * replica_columns(k);
+  std::size_t replica(const Kernels& k, bool for_dx) const override {
+    return is_depthwise() || !for_dx ? 0 : filters_ * replica_columns(k);
   }
-  void replicate(const Kernels& k, float* replica, const float* parameters, const Tile& t) const override {
-    if (t.parameter == 1 || is_depthwise()) return;
+  void replicate(const Kernels& k, float* replica, const float* parameters, const Tile& t,
+                 bool for_dx) const override {
+    if (t.parameter == 1 || is_depthwise() || !for_dx) return;
     for (std::size_t first = t.column; first < t.column + t.columns;) {
       const std::size_t group = first / group_filters();
       const std::size_t last = std::min(t.column + t.columns, (group + 1) * group_filters());

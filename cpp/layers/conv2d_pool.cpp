@@ -53,8 +53,9 @@ class Conv2DPool final : public Layer {
         {.samples = b.samples, .argmax_stride = kept() * sizeof(float), .filters = t.rows}, c_);
   }
 
-  std::size_t replica(const Kernels&) const override { return kernel_size(); }
-  void replicate(const Kernels&, float* replica, const float* parameters, const Tile& t) const override {
+  std::size_t replica(const Kernels&, bool) const override { return kernel_size(); }
+  void replicate(const Kernels&, float* replica, const float* parameters, const Tile& t,
+                 bool) const override {
     if (t.parameter == 1) return;
     for (std::size_t k = 0; k < taps(); ++k)
       for (std::size_t f = t.row; f < t.row + t.rows; ++f)

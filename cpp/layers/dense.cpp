@@ -31,6 +31,9 @@ class Dense : public Layer {
     if (!activation_.is_linear()) activation_.forward(c.kernels, c.y, z, m, out_);
   }
 
+  void keep(const Chunk& c) const override {
+    if (!activation_.is_linear()) forward(c);
+  }
   void backward(const Chunk& c) const override {
     const std::size_t m = c.samples * rows_;
     if (!activation_.is_linear())
@@ -76,16 +79,18 @@ class WideDense final : public Dense {
  public:
   using Dense::Dense;
 
-  std::size_t replica(const Kernels& k) const override {
-    return forward_replica(k) + (in_ + k.panel - 1) / k.panel * k.panel * out_;
+  std::size_t replica(const Kernels& k, bool for_dx) const override {
+    return forward_replica(k) + (for_dx ? (in_ + k.panel - 1) / k.panel * k.panel * out_ : 0);
   }
-  void replicate(const Kernels& k, float* replica, const float* parameters, const Tile& t) const override {
+  void replicate(const Kernels& k, float* replica, const float* parameters, const Tile& t,
+                 bool for_dx) const override {
     if (t.parameter == 1) return;
     const float* w = parameters + t.row * out_ + t.column;
     if (is_packed(k))
       k.pack(replica + t.column * in_ + t.row * k.panel, in_ * k.panel, w, t.rows, t.columns, out_);
-    k.pack_transposed(replica + forward_replica(k) + t.row * out_ + t.column * k.panel, out_ * k.panel, w,
-                      t.columns, t.rows, out_);
+    if (for_dx)
+      k.pack_transposed(replica + forward_replica(k) + t.row * out_ + t.column * k.panel, out_ * k.panel, w,
+                        t.columns, t.rows, out_);
   }
 
  private:

@@ -15,6 +15,7 @@ class Dropout final : public Layer {
   bool is_view_at_inference() const override { return true; }
 
   void forward(const Chunk& c) const override { apply(c, c.y, c.x); }
+  void keep(const Chunk&) const override {}
   void backward(const Chunk& c) const override {
     if (c.dx) apply(c, c.dx, c.dy);
   }

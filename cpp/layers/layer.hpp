@@ -75,16 +75,19 @@ class Layer {
 
   virtual void forward(const Chunk& c) const = 0;
   virtual void backward(const Chunk& c) const = 0;
+  // In place of forward where nobody wants the output: what backward and gradient read of it, in y and kept.
+  virtual void keep(const Chunk& c) const { forward(c); }
 
   // Rows and columns of the tiles into which the gradient and update of a parameter are cut.
   virtual Shape tile_shape(std::size_t) const { return {}; }
   // Writes the gradient of one tile over the whole batch.
   virtual void gradient(const Batch&, const Tile&) const {}
 
-  // Floats of a second copy of the parameters in the order in which the kernels read them.
-  virtual std::size_t replica(const Kernels&) const { return 0; }
-  virtual void replicate(const Kernels&, float* /*replica*/, const float* /*parameters*/, const Tile&) const {
-  }
+  // Floats of a second copy of the parameters in the order in which the kernels read them. for_dx: backward
+  // will be asked for dx.
+  virtual std::size_t replica(const Kernels&, bool /*for_dx*/) const { return 0; }
+  virtual void replicate(const Kernels&, float* /*replica*/, const float* /*parameters*/, const Tile&,
+                         bool /*for_dx*/) const {}
 
  protected:
   std::size_t input_size() const { return size_of(input_); }

@@ -40,6 +40,7 @@ class AveragePooling2D final : public Pooling2D {
     for (std::size_t s = 0; s < c.samples; ++s)
       c.kernels.average_pool2d(c.y + s * output_size(), c.x + s * input_size(), pool_);
   }
+  void keep(const Chunk&) const override {}
   void backward(const Chunk& c) const override {
     if (!c.dx) return;
     for (std::size_t s = 0; s < c.samples; ++s)

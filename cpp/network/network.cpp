@@ -64,8 +64,8 @@ void Network::find_boundaries() {
     needs_gradient = needs_gradient || m.trained;
     m.kept_size = layer.kept();
     m.replica = replica;
-    replica += aligned(layer.replica(kernels_));
     m.in = boundaries_.size() - 1;
+    replica += aligned(layer.replica(kernels_, boundaries_[m.in].needs_gradient));
     if (!layer.is_view())
       boundaries_.push_back({.size = size_of(layer.output()), .needs_gradient = needs_gradient});
     m.out = boundaries_.size() - 1;
@@ -87,12 +87,15 @@ void Network::cut_tiles() {
     for (const ParameterTile& t : tiles_of(*plan_->steps()[i].layer)) tiles_.push_back({i, t});
 }
 
+void Network::replicate(std::size_t number, const Tile& tile) {
+  const Step& step = plan_->steps()[number];
+  const StepMemory& m = memory_[number];
+  step.layer->replicate(kernels_, replica_.data() + m.replica, parameters_.data() + step.parameters, tile,
+                        boundaries_[m.in].needs_gradient);
+}
+
 void Network::replicate_all() {
-  for (const auto& [number, t] : tiles_) {
-    const Step& step = plan_->steps()[number];
-    step.layer->replicate(kernels_, replica_.data() + memory_[number].replica,
-                          parameters_.data() + step.parameters, t.tile);
-  }
+  for (const auto& [number, t] : tiles_) replicate(number, t.tile);
 }
 
 std::vector<std::string> Network::step_labels() const {

@@ -99,6 +99,7 @@ class Network {
   void adopt(std::unique_ptr<Plan> plan, std::unique_ptr<Objective> objective);
   void find_boundaries();
   void cut_tiles();
+  void replicate(std::size_t number, const Tile& tile);  // of one step
   void replicate_all();
   void lay_out_arena(std::size_t batch);
   void lay_out_results(std::size_t batch);

@@ -66,13 +66,13 @@ class Parameters {
 struct Held {
   FloatMemory values, replica;
 
-  Held(const Kernels& k, const LayerCall& call, const Parameters& parameters) {
+  Held(const Kernels& k, const LayerCall& call, const Parameters& parameters, bool for_dx) {
     if (parameters.floats() == 0) return;
     values = allocate_floats(parameters.floats());
-    replica = allocate_floats(call.layer.replica(k));
+    replica = allocate_floats(call.layer.replica(k, for_dx));
     parameters.gather(values.get(), call.parameters);
     parallel_for(parameters.tiles().size(), [&](std::size_t task, int) {
-      call.layer.replicate(k, replica.get(), values.get(), parameters.tiles()[task].tile);
+      call.layer.replicate(k, replica.get(), values.get(), parameters.tiles()[task].tile, for_dx);
     });
   }
 };
@@ -102,7 +102,7 @@ void layer_forward(const LayerCall& call, bool training, float* y) {
   const Cut cut(call.samples, {in, in + out, layer.work(), parameters.floats()});
   const Readable x(call.x, cut, in);
   with_team(cut.threads(), [&] {
-    const Held held(k, call, parameters);
+    const Held held(k, call, parameters, false);
     Layout layout;
     layout.place(layer.scratch(), 1);
     const std::size_t kept = layout.place(training ? cut.largest() : 0, layer.kept());
@@ -139,7 +139,7 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
   const Cut cut(call.samples, {in, 2 * (in + out) + layer.kept(), 2 * layer.work(), parameters.floats()});
   const Readable x(call.x, cut, in);
   with_team(cut.threads(), [&] {
-    const Held held(k, call, parameters);
+    const Held held(k, call, parameters, true);
     // Gradients of parameters are made of the whole batch. Without parameters nothing outlives its chunk.
     const bool whole = parameters.floats() > 0;
     Layout layout, batch;
@@ -172,7 +172,7 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
                         .y = mine + y,
                         .dy = memory + slope + row * out,
                         .dx = dx + first * in};
-      layer.forward(chunk);
+      layer.keep(chunk);
       layer.backward(chunk);
     });
     if (!whole) return;

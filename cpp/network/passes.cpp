@@ -220,8 +220,7 @@ void Network::parameter_pass(std::size_t count, bool update) {
                          t.tile);
     if (!update) return;
     update_tile(step.parameters, t);
-    step.layer->replicate(kernels_, replica_.data() + m.replica, parameters_.data() + step.parameters,
-                          t.tile);
+    replicate(number, t.tile);
   });
 }
 
