@@ -161,96 +161,128 @@ inline void conv_pool(float* y, std::uint8_t* argmax, const float* x, const floa
   conv_pool_from<kFilterVectors>(0, y, argmax, x, w, bias, c, four);
 }
 
-// Both gradients add up value * run, where a run is a kernel's worth of image or of weights: rows of
-// kernel_w * channels contiguous floats. Vectors run along the rows, and only the terms that are not zero are
-// there: one position of each window, and none where ReLU gave 0.
+// Both gradients are sums of value * run, where a run is a kernel's worth of image or of weights: rows of
+// kernel_w * channels contiguous floats. Vectors lie along the rows, so a multiply-add needs one load and the
+// sums stay in registers. Only terms that are not zero are added: of each window one position, and none where
+// ReLU gave 0. The bits of a mask name them.
 struct Term {
   const float* from;
   float value;
 };
-constexpr std::size_t kMostTerms = 1024;
+// Of one filter, by window: the image from where its maximum stood.
+struct ImageTerms {
+  const float* x;
+  const std::int32_t* at;  // kLanes apart, as dz; an image has at most 2^27 elements
+  const float* dz;
+  Term operator()(std::size_t i) const { return {x + at[i * kLanes], dz[i * kLanes]}; }
+};
+// Of one position, by filter: the weights.
+struct KernelTerms {
+  const float* w;
+  const float* dz;
+  std::size_t taps;
+  Term operator()(std::size_t i) const { return {w + i * taps, dz[i]}; }
+};
 
-// Kernel rows, and vectors of each, whose sums are kept in registers.
-constexpr std::size_t kSumRows = 3;
+// Sums that are kept in registers: of up to three rows.
 #if defined(__AVX512F__) || defined(__aarch64__)
-constexpr std::size_t kSumVectors = 8;
+constexpr std::size_t kMostSums = 24;
 #else
-constexpr std::size_t kSumVectors = 4;
+constexpr std::size_t kMostSums = 12;
 #endif
 
-// Rows and vectors of `to` += those of all terms, in order. tail: lanes in use of the last vector.
-template <std::size_t Rows, std::size_t Vectors>
-inline void add_block(float* to, std::size_t to_row, const Term* term, const Term* end, std::size_t at,
+// Rows and vectors of `to` += those of the terms pick(i), for the bits i of the mask in order; it is not 0.
+template <std::size_t Rows, std::size_t Vectors, class Pick>
+inline void add_block(float* to, std::size_t to_row, std::uint64_t mask, const Pick pick, std::size_t at,
                       std::size_t from_row, std::size_t tail) {
   const auto lanes = [&](std::size_t j) { return j + 1 < Vectors ? kLanes : tail; };
   vec acc[Rows][Vectors];
   for (std::size_t r = 0; r < Rows; ++r)
     for (std::size_t j = 0; j < Vectors; ++j) acc[r][j] = load(to + r * to_row + j * kLanes, lanes(j));
   do {
-    const float* from = term->from + at;
-    const vec value = broadcast(term->value);
+    const Term term = pick(static_cast<std::size_t>(__builtin_ctzll(mask)));
+    const float* from = term.from + at;
+    const vec value = broadcast(term.value);
     for (std::size_t r = 0; r < Rows; ++r, from += from_row)
       for (std::size_t j = 0; j < Vectors; ++j) acc[r][j] = fma(value, load(from + j * kLanes), acc[r][j]);
-  } while (++term != end);
+    mask &= mask - 1;
+  } while (mask);
   for (std::size_t r = 0; r < Rows; ++r)
     for (std::size_t j = 0; j < Vectors; ++j) store(to + r * to_row + j * kLanes, acc[r][j], lanes(j));
 }
 
-template <std::size_t Rows, std::size_t Vectors = kSumVectors>
-inline void add_rows(float* to, std::size_t to_row, const Term* term, const Term* end, std::size_t at,
-                     std::size_t from_row, std::size_t length) {
+template <std::size_t Rows, std::size_t Vectors, class Pick>
+inline void add_vectors(float* to, std::size_t to_row, std::uint64_t mask, const Pick& pick, std::size_t at,
+                        std::size_t from_row, std::size_t length) {
   if constexpr (Vectors > 1)
     if (length <= (Vectors - 1) * kLanes)
-      return add_rows<Rows, Vectors - 1>(to, to_row, term, end, at, from_row, length);
-  add_block<Rows, Vectors>(to, to_row, term, end, at, from_row, length - (Vectors - 1) * kLanes);
+      return add_vectors<Rows, Vectors - 1>(to, to_row, mask, pick, at, from_row, length);
+  add_block<Rows, Vectors>(to, to_row, mask, pick, at, from_row, length - (Vectors - 1) * kLanes);
 }
 
-// to (rows, length) += the sum of the terms (rows, length); rows are to_row and from_row apart.
-inline void add_terms(float* to, std::size_t to_row, const Term* term, const Term* end, std::size_t from_row,
-                      std::size_t rows, std::size_t length) {
-  if (term == end) return;
-  // Widths as even as possible.
-  const std::size_t vectors = (length + kLanes - 1) / kLanes,
-                    blocks = (vectors + kSumVectors - 1) / kSumVectors,
-                    width = (vectors + blocks - 1) / blocks * kLanes;
-  for (std::size_t r = 0; r < rows; r += kSumRows) {
-    for (std::size_t column = 0; column < length; column += width) {
-      float* block = to + r * to_row + column;
-      const std::size_t at = r * from_row + column;
-      const std::size_t columns = length - column < width ? length - column : width;
-      if (rows - r >= 3)
-        add_rows<3>(block, to_row, term, end, at, from_row, columns);
-      else if (rows - r == 2)
-        add_rows<2>(block, to_row, term, end, at, from_row, columns);
-      else
-        add_rows<1>(block, to_row, term, end, at, from_row, columns);
-    }
+template <std::size_t Rows, class Pick>
+inline void add_rows(float* to, std::size_t to_row, std::uint64_t mask, const Pick& pick, std::size_t at,
+                     std::size_t from_row, std::size_t length) {
+  constexpr std::size_t most = kMostSums / Rows < 12 ? kMostSums / Rows : 12;
+  while (length > 0) {
+    // The last two blocks are as even as possible.
+    const std::size_t vectors = (length + kLanes - 1) / kLanes,
+                      width = (vectors <= most      ? vectors
+                               : vectors < 2 * most ? (vectors + 1) / 2
+                                                    : most) *
+                              kLanes,
+                      columns = length < width ? length : width;
+    add_vectors<Rows, most>(to, to_row, mask, pick, at, from_row, columns);
+    to += columns, at += columns, length -= columns;
   }
 }
 
-// dw (taps) of one filter += the gradient of one sample.
-inline void filter_gradient(float* dw, const float* dz, const std::uint8_t* argmax, const float* x,
-                            const std::size_t* offsets, const ConvPool& c) {
-  constexpr std::size_t kRun = 64;  // positions between two looks at the room that is left
+// to (rows, length) += the terms (rows, length); rows are to_row and from_row apart.
+template <class Pick>
+inline void add_terms(float* to, std::size_t to_row, std::uint64_t mask, const Pick& pick,
+                      std::size_t from_row, std::size_t rows, std::size_t length) {
+  if (!mask) return;
+  std::size_t at = 0;
+  for (; rows >= 3; rows -= 3, to += 3 * to_row, at += 3 * from_row)
+    add_rows<3>(to, to_row, mask, pick, at, from_row, length);
+  if (rows == 2) add_rows<2>(to, to_row, mask, pick, at, from_row, length);
+  if (rows == 1) add_rows<1>(to, to_row, mask, pick, at, from_row, length);
+}
+
+// dw (lanes, taps) of as many filters += the gradient of one sample. Not inlined, since GCC 12 would then
+// keep the sums of the table below in memory.
+[[gnu::noinline]] inline void filter_gradients(float* dw, const float* dz, const std::uint8_t* argmax,
+                                               const float* x, const std::size_t* offsets, const ConvPool& c,
+                                               std::size_t lanes) {
+  constexpr std::size_t kWindows = 32;  // a bit each
   const std::size_t row = c.kernel_w * c.channels, image_row = c.in_w * c.channels;
-  Term terms[kMostTerms];
-  Term* end = terms;
-  for (std::size_t oy = 0; oy < c.out_h; ++oy, x += c.pool_h * image_row) {
-    const float* corner = x;
-    for (std::size_t first = 0; first < c.out_w; first += kRun) {
-      if (end > terms + kMostTerms - kRun) {
-        add_terms(dw, row, terms, end, image_row, c.kernel_h, row);
-        end = terms;
+  const std::size_t positions = c.pool_h * c.pool_w;
+  std::int32_t at[kWindows * kLanes];
+  float value[kWindows * kLanes];
+  std::size_t oy = 0, ox = 0;
+  while (oy < c.out_h) {
+    ivec used{};
+    for (std::size_t i = 0; i < kWindows && oy < c.out_h; ++i, dz += c.filters, argmax += c.filters) {
+      const std::size_t corner = (oy * c.pool_h * c.in_w + ox * c.pool_w) * c.channels;
+      // Whatever lies in the lanes beyond the last filter.
+      const ivec index = load_bytes(argmax);
+      ivec from{};
+      for (std::size_t q = 0; q < positions; ++q) {
+        const ivec place = ivec{} + static_cast<std::int32_t>(corner + offsets[q]);
+        from = index == static_cast<std::int32_t>(q) ? place : from;
       }
-      const std::size_t count = c.out_w - first < kRun ? c.out_w - first : kRun;
-      for (std::size_t i = 0; i < count; ++i, corner += c.pool_w * c.channels) {
-        *end = {corner + offsets[*argmax], *dz};
-        end += *dz != 0.0f;
-        dz += c.filters, argmax += c.filters;
-      }
+      const vec d = load(dz, lanes);
+      used |= (d != vec{}) & (ivec{} + static_cast<std::int32_t>(1u << i));
+      __builtin_memcpy(at + i * kLanes, &from, sizeof(from));
+      store(value + i * kLanes, d);
+      if (++ox == c.out_w) ox = 0, ++oy;
     }
+    std::uint32_t mask[kLanes];
+    __builtin_memcpy(mask, &used, sizeof(mask));
+    for (std::size_t f = 0; f < lanes; ++f)
+      add_terms(dw + f * c.kernel_h * row, row, mask[f], ImageTerms{x, at + f, value + f}, image_row,
+                c.kernel_h, row);
   }
-  add_terms(dw, row, terms, end, image_row, c.kernel_h, row);
 }
 
 #if defined(__AVX2__)
@@ -290,7 +322,6 @@ inline void add_table(TableSums& sums, const float* dz, const std::uint8_t* argm
     for (std::size_t ox = 0; ox < c.out_w; ++ox, dz += c.filters, argmax += c.filters) {
       const float* corner = x + oy * 2 * c.in_w + ox * 2;
       const vec value = load(dz, lanes);
-      // Whatever lies in the lanes beyond the last filter: their gradient is zero.
       const ivec at = load_bytes(argmax);
       const ivec index = (at & 1) + ((at & 2) << (kHighBit - 1));
       for (std::size_t r = 0; r < kTableRows; ++r) {
@@ -336,36 +367,62 @@ inline void conv_pool_gradient(float* dw, const float* dz, const std::uint8_t* a
   window_offsets(offsets, c);
   for (std::size_t i = 0; i < b.filters * taps; ++i) dw[i] = 0.0f;
   for (std::size_t s = 0; s < b.samples; ++s) {
-    for (std::size_t f = 0; f < b.filters; ++f)
-      filter_gradient(dw + f * taps, dz + f, argmax + f, x, offsets, c);
+    for (std::size_t f = 0; f < b.filters; f += kLanes)
+      filter_gradients(dw + f * taps, dz + f, argmax + f, x, offsets, c,
+                       b.filters - f < kLanes ? b.filters - f : kLanes);
     dz += c.out_h * c.out_w * c.filters, argmax += b.argmax_stride, x += c.in_h * c.in_w * c.channels;
   }
 }
 
-// Filters are taken as many at a time as fit if all their maxima stand in the same position.
+// For each position of a window, of up to 64 filters: those that have a gradient there.
+inline void used_filters(std::uint64_t* masks, const float* dz, const std::uint8_t* argmax,
+                         std::size_t filters, std::size_t positions) {
+  for (std::size_t q = 0; q < positions; ++q) masks[q] = 0;
+  for (std::size_t f = 0; f < filters; f += kLanes) {
+    const ivec index = load_bytes(argmax + f);
+    const ivec used = load(dz + f, filters - f < kLanes ? filters - f : kLanes) != vec{};
+    for (std::size_t q = 0; q < positions; ++q)
+      masks[q] |= std::uint64_t{lane_bits(used & (index == static_cast<std::int32_t>(q)))} << f;
+  }
+}
+
 inline void conv_pool_input_gradient(float* dx, const float* dz, const std::uint8_t* argmax, const float* w,
                                      const ConvPool& c) {
+  // A block of the kernel stays in the first-level cache while it meets many windows. Sums are in the order
+  // of the blocks, so these do not depend on the instruction set.
+  constexpr std::size_t kFilters = 64, kColumns = 144, kMasks = 512;
+  const std::size_t row = c.kernel_w * c.channels, taps = c.kernel_h * row, image_row = c.in_w * c.channels;
+  const std::size_t parts = (row + kColumns - 1) / kColumns, width = (row + parts - 1) / parts,
+                    height = row < kColumns ? kColumns / row : 1;
+  const std::size_t positions = c.pool_h * c.pool_w, windows = c.out_h * c.out_w, group = kMasks / positions;
   std::size_t offsets[kMostPositions];
   window_offsets(offsets, c);
-  const std::size_t row = c.kernel_w * c.channels, taps = c.kernel_h * row, image_row = c.in_w * c.channels;
-  const std::size_t positions = c.pool_h * c.pool_w, room = kMostTerms / positions;
-  Term terms[kMostTerms];
-  Term* end[kMostPositions];
+  std::uint64_t masks[kMasks];
+
+  // dx += the block of `rows` and `columns` of the kernel, for windows [first, last).
+  const auto add = [&](float* to, const float* block, const float* d, std::size_t first, std::size_t last,
+                       std::size_t rows, std::size_t columns) {
+    const std::uint64_t* mask = masks;
+    for (std::size_t o = first; o < last; ++o) {
+      float* corner = to + (o / c.out_w * c.pool_h * c.in_w + o % c.out_w * c.pool_w) * c.channels;
+      for (std::size_t q = 0; q < positions; ++q)
+        add_terms(corner + offsets[q], image_row, *mask++, KernelTerms{block, d + o * c.filters, taps}, row,
+                  rows, columns);
+    }
+  };
+
   for (std::size_t i = 0; i < c.in_h * image_row; ++i) dx[i] = 0.0f;
-  for (std::size_t oy = 0; oy < c.out_h; ++oy) {
-    for (std::size_t ox = 0; ox < c.out_w; ++ox, dz += c.filters, argmax += c.filters) {
-      float* corner = dx + oy * c.pool_h * image_row + ox * c.pool_w * c.channels;
-      for (std::size_t first = 0; first < c.filters; first += room) {
-        const std::size_t last = c.filters - first < room ? c.filters : first + room;
-        for (std::size_t q = 0; q < positions; ++q) end[q] = terms + q * room;
-        for (std::size_t f = first; f < last; ++f) {
-          Term*& to = end[argmax[f]];
-          *to = {w + f * taps, dz[f]};
-          to += dz[f] != 0.0f;
-        }
-        for (std::size_t q = 0; q < positions; ++q)
-          add_terms(corner + offsets[q], image_row, terms + q * room, end[q], row, c.kernel_h, row);
-      }
+  for (std::size_t f = 0; f < c.filters; f += kFilters) {
+    const std::size_t filters = c.filters - f < kFilters ? c.filters - f : kFilters;
+    for (std::size_t first = 0; first < windows; first += group) {
+      const std::size_t last = windows - first < group ? windows : first + group;
+      for (std::size_t o = first; o < last; ++o)
+        used_filters(masks + (o - first) * positions, dz + o * c.filters + f, argmax + o * c.filters + f,
+                     filters, positions);
+      for (std::size_t y = 0; y < c.kernel_h; y += height)
+        for (std::size_t column = 0; column < row; column += width)
+          add(dx + y * image_row + column, w + f * taps + y * row + column, dz + f, first, last,
+              c.kernel_h - y < height ? c.kernel_h - y : height, row - column < width ? row - column : width);
     }
   }
 }

@@ -145,6 +145,21 @@ inline void store_bytes(std::uint8_t* p, ivec x, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) p[i] = all[i];
 }
 
+// Bit i: lane i of a mask is set.
+inline std::uint32_t lane_bits(ivec mask) {
+#if defined(__AVX512F__)
+  return _mm512_movepi32_mask(reinterpret_cast<__m512i>(mask));
+#elif defined(__AVX2__)
+  return static_cast<std::uint32_t>(_mm256_movemask_ps(reinterpret_cast<__m256>(mask)));
+#elif defined(__aarch64__)
+  return vaddvq_u32(reinterpret_cast<uint32x4_t>(mask & ivec{1, 2, 4, 8}));
+#else
+  std::uint32_t bits = 0;
+  for (std::size_t i = 0; i < kLanes; ++i) bits |= mask[i] ? 1u << i : 0u;
+  return bits;
+#endif
+}
+
 // What a comparison gives: a truth for each lane.
 #if defined(__AVX512F__)
 using truth = __mmask16;
