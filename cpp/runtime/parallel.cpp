@@ -20,6 +20,9 @@
 #if defined(__linux__)
 #include <sched.h>
 #endif
+#if defined(__SANITIZE_THREAD__)
+#include <sanitizer/tsan_interface.h>
+#endif
 
 namespace nncore {
 namespace {
@@ -104,6 +107,19 @@ inline void pause() {
   asm volatile("yield");
 #endif
 }
+
+// ThreadSanitizer does not see into GCC's OpenMP runtime. It is told that a region orders what its thread
+// does before the start and what all threads do before the end; the variables that the region shares are left
+// out.
+#if defined(__SANITIZE_THREAD__)
+#define NNCORE_STARTS_THREADS __attribute__((no_sanitize("thread")))
+inline void publish(void* region) { __tsan_release(region); }
+inline void receive(void* region) { __tsan_acquire(region); }
+#else
+#define NNCORE_STARTS_THREADS
+inline void publish(void*) {}
+inline void receive(void*) {}
+#endif
 
 // Threads that work on one job after another. The leader publishes a job; everybody claims its tasks one by
 // one.
@@ -245,7 +261,7 @@ const char* parallel_backend() { return "none"; }
 
 int team_size() { return current_team ? current_team->size() : 1; }
 
-void run_with_team(int threads, BodyFunction call, void* context) {
+NNCORE_STARTS_THREADS void run_with_team(int threads, BodyFunction call, void* context) {
 #if defined(_OPENMP)
   if (threads > 1) threads = allowed_threads(threads);
   if (threads > 1) {
@@ -254,8 +270,10 @@ void run_with_team(int threads, BodyFunction call, void* context) {
     team_started = true;
     std::exception_ptr error;
     Team team(threads);
+    publish(&team);
 #pragma omp parallel num_threads(threads)
     {
+      receive(&team);
       if (const int worker = omp_get_thread_num(); worker == 0) {
         current_team = &team;
         try {
@@ -268,7 +286,9 @@ void run_with_team(int threads, BodyFunction call, void* context) {
       } else {
         team.follow(worker);
       }
+      publish(&team);
     }
+    receive(&team);
     if (error) std::rethrow_exception(error);
     return;
   }

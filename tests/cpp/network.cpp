@@ -1,0 +1,307 @@
+// Networks without Python: a step allocates nothing, and any number of threads computes the same bits. Built
+// with ThreadSanitizer it looks for data races instead of allocations.
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+#include <set>
+
+#include "../../cpp/network/network.hpp"
+#include "../../cpp/network/one_layer.hpp"
+#include "../../cpp/runtime/parallel.hpp"
+
+namespace {
+
+std::atomic<bool> counting{false};
+std::atomic<int> allocations{0};
+
+[[maybe_unused]] void count_allocation() {
+  if (counting.load(std::memory_order_relaxed)) allocations.fetch_add(1, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+#if defined(__SANITIZE_THREAD__)
+constexpr bool kCounts = false;
+#else
+constexpr bool kCounts = true;
+
+// Every way to memory in this process, the runtime's libraries included: glibc's own functions, counted.
+#define NNCORE_EXPORT __attribute__((visibility("default")))
+extern "C" {
+void* __libc_malloc(std::size_t size);
+void* __libc_calloc(std::size_t count, std::size_t size);
+void* __libc_realloc(void* old, std::size_t size);
+void* __libc_memalign(std::size_t alignment, std::size_t size);
+
+NNCORE_EXPORT void* malloc(std::size_t size) noexcept {
+  count_allocation();
+  return __libc_malloc(size);
+}
+NNCORE_EXPORT void* calloc(std::size_t count, std::size_t size) noexcept {
+  count_allocation();
+  return __libc_calloc(count, size);
+}
+NNCORE_EXPORT void* realloc(void* old, std::size_t size) noexcept {
+  count_allocation();
+  return __libc_realloc(old, size);
+}
+NNCORE_EXPORT void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept {
+  count_allocation();
+  return __libc_memalign(alignment, size);
+}
+NNCORE_EXPORT int posix_memalign(void** to, std::size_t alignment, std::size_t size) noexcept {
+  count_allocation();
+  *to = __libc_memalign(alignment, size);
+  return *to ? 0 : ENOMEM;
+}
+}
+#endif
+
+namespace nncore::test {
+namespace {
+
+using Specs = std::vector<Spec>;
+
+Spec with(Spec spec, const std::string& activation) {
+  spec.attributes["activation"] = activation;
+  spec.attributes["alpha"] = 0.25;
+  return spec;
+}
+Spec activation(const std::string& name) { return with({"activation", {}}, name); }
+Spec dense(std::int64_t units, const std::string& activation = "linear", bool use_bias = true) {
+  return with({"dense", {{"units", units}, {"use_bias", use_bias}}}, activation);
+}
+
+std::vector<std::int64_t> both(std::int64_t n) { return {n, n}; }
+
+struct Window {
+  std::int64_t size = 3, strides = 1;
+  std::string padding = "valid";
+  std::int64_t dilation = 1, groups = 1;
+};
+Spec conv2d(std::int64_t filters, const std::string& activation, const Window& w = {}) {
+  return with({"conv2d",
+               {{"filters", filters},
+                {"kernel_size", both(w.size)},
+                {"strides", both(w.strides)},
+                {"padding", w.padding},
+                {"dilation_rate", both(w.dilation)},
+                {"groups", w.groups},
+                {"use_bias", true}}},
+              activation);
+}
+Spec pooling(const std::string& kind, const Window& w) {
+  return {kind, {{"pool_size", both(w.size)}, {"strides", both(w.strides)}, {"padding", w.padding}}};
+}
+Spec global_pooling(const std::string& kind) { return {kind, {{"keepdims", true}}}; }
+const Spec kFlatten{"flatten", {}};
+
+const Window kPairs{.size = 2, .strides = 2};
+const Shape kImage{13, 11, 4};
+constexpr std::size_t kSamples = 288, kBatch = 96, kClasses = 10;
+
+struct Stack {
+  const char* name;
+  Specs specs;  // from kImage; a flatten and a dense layer follow
+};
+const std::vector<Stack>& stacks() {
+  static const std::vector<Stack> all{
+      {"dense", {kFlatten, dense(65, "relu"), dense(70, "gelu", false), dense(9, "tanh")}},
+      {"activations",
+       {activation("relu"), activation("leaky_relu"), activation("elu"), activation("sigmoid"),
+        activation("tanh"), activation("softplus"), activation("silu"), activation("gelu"),
+        activation("softmax")}},
+      {"conv2d", {conv2d(17, "relu"), conv2d(5, "silu", {.size = 2, .strides = 2})}},
+      {"conv2d same", {conv2d(9, "silu", {.padding = "same"}), conv2d(4, "linear")}},
+      {"conv2d dilated", {conv2d(8, "elu", {.padding = "same", .dilation = 2})}},
+      {"conv2d groups", {conv2d(8, "linear", {.groups = 2})}},
+      {"conv2d and pooling", {conv2d(16, "relu"), pooling("max_pooling2d", kPairs)}},
+      {"deep conv2d and pooling",
+       {conv2d(8, "relu", {.padding = "same"}), conv2d(16, "linear"), pooling("max_pooling2d", kPairs)}},
+      {"max_pooling2d", {conv2d(6, "linear", {.size = 1}), pooling("max_pooling2d", {.strides = 2})}},
+      {"average_pooling2d",
+       {conv2d(6, "linear", {.size = 1}), pooling("average_pooling2d", {.padding = "same"})}},
+      {"global pooling", {conv2d(33, "relu"), global_pooling("global_average_pooling2d")}},
+      {"global max pooling", {conv2d(33, "relu"), global_pooling("global_max_pooling2d")}},
+      {"dropout", {{"dropout", {{"rate", 0.3}}}, kFlatten, dense(50, "relu"), {"dropout", {{"rate", 0.5}}}}},
+      {"views",
+       {{"reshape", {{"target_shape", std::vector<std::int64_t>{11, -1, 4}}}},
+        {"rescaling", {{"scale", 0.5}, {"offset", -1.0}}}}},
+  };
+  return all;
+}
+
+const Spec kAdam{"adam", {{"learning_rate", 0.001}, {"beta_1", 0.9}, {"beta_2", 0.999}, {"epsilon", 1e-7}}};
+Spec sgd(double momentum) {
+  return {"sgd", {{"learning_rate", 0.01}, {"momentum", momentum}, {"nesterov", momentum > 0.0}}};
+}
+
+// Images of bytes, class numbers, weights and an order: all that a training reads.
+struct Data {
+  std::vector<std::uint8_t> images;
+  std::vector<std::int64_t> labels, order;
+  std::vector<float> weights;
+  Source x, y;
+
+  Data()
+      : images(kSamples * size_of(kImage)),
+        labels(kSamples),
+        order(kSamples),
+        weights(kSamples, 0.5f),
+        x(images.data(), 'u', 1, false, {kSamples, kImage[0], kImage[1], kImage[2]},
+          {offset(size_of(kImage)), offset(kImage[1] * kImage[2]), offset(kImage[2]), 1}),
+        y(labels.data(), 'i', sizeof(std::int64_t), false, {kSamples}, {sizeof(std::int64_t)}) {
+    std::uint64_t random = 1;
+    for (auto& byte : images)
+      byte = static_cast<std::uint8_t>((random = random * 6364136223846793005u + 1442695040888963407u) >> 40);
+    for (std::size_t i = 0; i < kSamples; ++i) {
+      labels[i] = static_cast<std::int64_t>(i % kClasses);
+      order[i] = static_cast<std::int64_t>((i * 7) % kSamples);
+    }
+  }
+  // From `start` on; batches of kBatch.
+  Samples samples(std::size_t start, bool weighted) const {
+    return {&x, &y, weighted ? weights.data() : nullptr, order.data(), start, kSamples, kBatch};
+  }
+};
+
+class Tests {
+ public:
+  void check(bool good, const std::string& what) {
+    ++(good ? passed : failed);
+    if (!good) std::printf("FAILED %s\n", what.c_str());
+  }
+
+  // Runs step(start) over all batches to make everything grow, then again: nothing may be allocated.
+  template <class Step>
+  void expect_no_allocation(const std::string& what, Step step) {
+    step();
+    allocations = 0;
+    counting = true;
+    step();
+    counting = false;
+    check(allocations == 0, what + " allocates " + std::to_string(allocations) + " times");
+  }
+
+  // The parameters after some batches.
+  std::vector<float> run(const Stack& stack, const Spec& optimizer, bool fuse, int threads) {
+    const std::string name = std::string(stack.name) + (fuse ? "" : " not fused") + ", " + optimizer.kind +
+                             ", " + std::to_string(threads) + " threads: ";
+    set_num_threads(threads);
+    Specs specs = stack.specs;
+    specs.push_back(kFlatten);
+    specs.push_back(dense(kClasses, "softmax"));
+    Network network(kImage, specs, fuse);
+    network.seed = 3;
+    std::vector<float> parameters(network.buffer_size());
+    for (std::size_t i = 0; i < parameters.size(); ++i)
+      parameters[i] = static_cast<float>((i * 37) % 101) / 1010.0f - 0.05f;
+    network.write("parameters", parameters.data());
+    network.compile(
+        Spec{"sparse_categorical_crossentropy", {{"from_logits", false}, {"label_smoothing", 0.0}}},
+        {"sparse_categorical_accuracy"}, {"sparse_categorical_accuracy"}, optimizer,
+        std::vector<bool>(specs.size(), true));
+    std::vector<float> out(kSamples * kClasses);
+    constexpr double kAllBatches = 1e9;
+    expect_no_allocation(name + "train", [&] { network.train(data_.samples(0, true), kAllBatches); });
+    expect_no_allocation(name + "test", [&] { network.test(data_.samples(0, false), kAllBatches); });
+    expect_no_allocation(name + "predict",
+                         [&] { network.predict(out.data(), data_.samples(0, false), kAllBatches); });
+    // After a larger batch than before, and between passes of another kind.
+    expect_no_allocation(name + "train again", [&] { network.train(data_.samples(10, false), kAllBatches); });
+    network.read("parameters", parameters.data());
+    return parameters;
+  }
+
+  void all() {
+    std::set<std::string> kinds;
+    const std::vector<Spec> optimizers{kAdam, sgd(0.0), sgd(0.9)};
+    for (std::size_t i = 0; i < stacks().size(); ++i) {
+      const Stack& stack = stacks()[i];
+      for (const Spec& spec : stack.specs) kinds.insert(spec.kind);
+      const Spec& optimizer = optimizers[i % optimizers.size()];
+      for (const bool fuse : {true, false}) {
+        const auto one = run(stack, optimizer, fuse, 1);
+        check(std::all_of(one.begin(), one.end(), [](float v) { return v - v == 0.0f; }),
+              std::string(stack.name) + ": finite parameters");
+        for (const int threads : {2, 3})
+          check(run(stack, optimizer, fuse, threads) == one,
+                std::string(stack.name) + ": the bits of one thread with " + std::to_string(threads));
+      }
+    }
+    check(std::vector<std::string>(kinds.begin(), kinds.end()) == layer_kinds(),
+          "every kind of layer is used");
+  }
+
+  // y, dx and the gradients of a layer without a network.
+  std::vector<std::vector<float>> run_alone(const Layer& layer, int threads) {
+    set_num_threads(threads);
+    const std::size_t in = kSamples * size_of(layer.input()), out = kSamples * size_of(layer.output());
+    const auto numbers = [](std::size_t size, std::size_t factor) {
+      std::vector<float> values(size);
+      for (std::size_t i = 0; i < size; ++i) values[i] = static_cast<float>(i * factor % 211) / 211.0f - 0.5f;
+      return values;
+    };
+    const std::vector<float> x = numbers(in, 37), dy = numbers(out, 53);
+    std::vector<std::vector<float>> parameters,
+        results{std::vector<float>(out + kSlack), std::vector<float>(in + kSlack)};
+    for (const Parameter& p : layer.parameters()) {
+      parameters.push_back(numbers(size_of(p.shape), 71));
+      results.emplace_back(size_of(p.shape));
+    }
+    std::vector<const float*> held;
+    std::vector<float*> gradients;
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      held.push_back(parameters[i].data());
+      gradients.push_back(results[i + 2].data());
+    }
+    const LayerCall call{layer, held, x.data(), kSamples, 5};
+    layer_forward(call, true, results[0].data());
+    layer_backward(call, dy.data(), results[1].data(), gradients);
+    return results;
+  }
+
+  void layers_alone() {
+    for (const Stack& stack : stacks())
+      for (const Spec& spec : stack.specs) {
+        const auto layer = make_layer(spec, kImage);
+        const auto one = run_alone(*layer, 1);
+        for (const int threads : {2, 3})
+          check(run_alone(*layer, threads) == one, std::string(stack.name) + ", " + spec.kind +
+                                                       " alone: the bits of one thread with " +
+                                                       std::to_string(threads));
+      }
+  }
+
+  void counter() {
+    if (!kCounts) return;
+    allocations = 0;
+    counting = true;
+    delete new std::vector<float>(1000);
+    const Buffer buffer(1000);
+    std::free(std::calloc(1, 1000));
+    counting = false;
+    check(allocations == 4, "the counter sees 4 allocations, not " + std::to_string(allocations));
+  }
+
+  int passed = 0, failed = 0;
+
+ private:
+  Data data_;
+};
+
+}  // namespace
+}  // namespace nncore::test
+
+int main() {
+  nncore::test::Tests tests;
+  tests.counter();
+  tests.all();
+  tests.layers_alone();
+  std::printf("networks: %d passed, %d failed%s\n", tests.passed, tests.failed,
+              kCounts ? "" : " (allocations are not counted)");
+  return tests.failed == 0 ? 0 : 1;
+}
