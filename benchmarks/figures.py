@@ -6,6 +6,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from .cases import TITLES
 from .workloads import WORKLOADS
 
 COLOURS = {
@@ -84,22 +85,21 @@ def _kernels(group: str, section: dict[str, Any]) -> Any:
     for k, (axis, (threads, cases)) in enumerate(zip(axes, counts.items())):
         counted = any(case["flops"] for case in cases.values())
         for i, case in enumerate(cases.values()):
-            speeds = {
-                who: (case["flops"] / 1e9 if counted else statistics.median(case["seconds"]["NumPy"]))
-                / statistics.median(runs)
-                for who, runs in case["seconds"].items()
-            }
-            for j, (who, speed) in enumerate(speeds.items()):
-                thickness = 0.8 / len(speeds)
-                at = i + (j + 0.5) * thickness - 0.4
-                axis.barh(at, speed, thickness, color=COLOURS[who], label=who if i == 0 else None)
+            seconds = {who: statistics.median(runs) for who, runs in case["seconds"].items()}
+            shown = list(seconds) if counted else ["nncore"]
+            thickness, start = 0.8 / len(shown), 0 if counted else 1
+            for j, who in enumerate(shown):
+                speed = (case["flops"] / 1e9 if counted else seconds["NumPy"]) / seconds[who]
+                at, label = i + (j + 0.5) * thickness - 0.4, who if i == 0 else None
+                axis.barh(at, speed - start, thickness, left=start, color=COLOURS[who], label=label)
         if counted:
             peak = section["sitting"]["peak"][threads]["GFLOP/s"]
             axis.axvline(peak, color="black", linestyle="--", label=f"measured peak, {peak:.0f}")
             axis.set_xlabel("GFLOP/s")
         else:
             axis.set(xscale="log", xlabel="times NumPy's speed (logarithmic)")
-        axis.set_title(f"{group}, {threads} thread(s)")
+            axis.axvline(1, color="black", linewidth=0.8)
+        axis.set_title(f"{TITLES[group]}; {threads} thread(s)")
         axis.set_yticks(range(len(cases)), list(cases) if k == 0 else [""] * len(cases), fontsize=7)
         axis.set_ylim(len(cases) - 0.5, -0.5)
         axis.legend(fontsize=7, loc="lower right")
