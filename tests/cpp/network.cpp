@@ -118,6 +118,7 @@ const std::vector<Stack>& stacks() {
       {"conv2d same", {conv2d(9, "silu", {.padding = "same"}), conv2d(4, "linear")}},
       {"conv2d dilated", {conv2d(8, "elu", {.padding = "same", .dilation = 2})}},
       {"conv2d groups", {conv2d(8, "linear", {.groups = 2})}},
+      {"conv2d depthwise", {conv2d(4, "relu", {.padding = "same", .groups = 4})}},
       {"conv2d and pooling", {conv2d(16, "relu"), pooling("max_pooling2d", kPairs)}},
       {"deep conv2d and pooling",
        {conv2d(8, "relu", {.padding = "same"}), conv2d(16, "linear"), pooling("max_pooling2d", kPairs)}},
