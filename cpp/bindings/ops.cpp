@@ -142,7 +142,7 @@ Floats loss_backward(const std::string& name, const Floats& dy, const Floats& ta
   const py::gil_scoped_release unlocked;
   const Readable t(target.data(), rows.cut, rows.target_columns), x(output.data(), rows.cut, rows.columns),
       scale(dy.data(), rows.cut, 1);
-  const FloatMemory value = allocate_floats(rows.cut.rows());
+  const Workspace value = borrow_floats(rows.cut.rows());
   with_team(rows.cut.threads(), [&] {
     for_each_chunk(rows.cut, [&](std::size_t first, std::size_t count, int) {
       active_kernels().loss[static_cast<int>(kind)](value.get() + first, dx + first * rows.columns,

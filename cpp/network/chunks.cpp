@@ -33,7 +33,7 @@ std::size_t Cut::largest() const { return std::max(std::min(size_, copied_from_)
 Readable::Readable(const float* data, const Cut& cut, std::size_t size)
     : data_(data), size_(size), copied_from_(cut.copied_from()) {
   const std::size_t floats = (cut.rows() - copied_from_) * size;
-  copy_ = allocate_floats(floats);
+  copy_ = borrow_floats(floats);
   std::copy_n(data + copied_from_ * size, floats, copy_.get());
 }
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "../runtime/memory.hpp"
 #include "../runtime/parallel.hpp"
+#include "../runtime/workspace.hpp"
 
 namespace nncore {
 
@@ -50,7 +50,7 @@ class Readable {
  private:
   const float* data_;
   std::size_t size_, copied_from_;
-  FloatMemory copy_;
+  Workspace copy_;
 };
 
 // Calls body(first row, count, worker) for each chunk.

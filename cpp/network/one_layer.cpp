@@ -4,6 +4,7 @@
 
 #include "../kernels/dispatch.hpp"
 #include "../runtime/random.hpp"
+#include "../runtime/workspace.hpp"
 #include "chunks.hpp"
 #include "parameters.hpp"
 
@@ -64,12 +65,12 @@ class Parameters {
 
 // The flat parameters and their replica.
 struct Held {
-  FloatMemory values, replica;
+  Workspace values, replica;
 
   Held(const Kernels& k, const LayerCall& call, const Parameters& parameters, bool for_dx) {
     if (parameters.floats() == 0) return;
-    values = allocate_floats(parameters.floats());
-    replica = allocate_floats(call.layer.replica(k, for_dx));
+    values = borrow_floats(parameters.floats());
+    replica = borrow_floats(call.layer.replica(k, for_dx));
     parameters.gather(values.get(), call.parameters);
     parallel_for(parameters.tiles().size(), [&](std::size_t task, int) {
       call.layer.replicate(k, replica.get(), values.get(), parameters.tiles()[task].tile, for_dx);
@@ -107,7 +108,7 @@ void layer_forward(const LayerCall& call, bool training, float* y) {
     layout.place(layer.scratch(), 1);
     const std::size_t kept = layout.place(training ? cut.largest() : 0, layer.kept());
     const std::size_t own = layout.size() + kSlack;
-    const FloatMemory scratch = allocate_floats(checked_floats(static_cast<std::size_t>(team_size()), own));
+    const Workspace scratch = borrow_floats(checked_floats(static_cast<std::size_t>(team_size()), own));
     for_each_chunk(cut, [&](std::size_t first, std::size_t count, int worker) {
       float* mine = scratch.get() + static_cast<std::size_t>(worker) * own;
       layer.forward({.kernels = k,
@@ -150,8 +151,8 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
     const std::size_t kept = lasting.place(rows, layer.kept()), slope = lasting.place(rows, out),
                       copy = lasting.place(whole ? rows : 0, in);
     const std::size_t own = layout.size() + kSlack;
-    const FloatMemory scratch = allocate_floats(checked_floats(static_cast<std::size_t>(team_size()), own));
-    const FloatMemory lasting_memory = allocate_floats(batch.size());
+    const Workspace scratch = borrow_floats(checked_floats(static_cast<std::size_t>(team_size()), own));
+    const Workspace lasting_memory = borrow_floats(batch.size());
 
     for_each_chunk(cut, [&](std::size_t first, std::size_t count, int worker) {
       float* mine = scratch.get() + static_cast<std::size_t>(worker) * own;
@@ -177,7 +178,7 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
     });
     if (!whole) return;
 
-    const FloatMemory gradient = allocate_floats(parameters.floats());
+    const Workspace gradient = borrow_floats(parameters.floats());
     parallel_for(parameters.tiles().size(), [&](std::size_t task, int) {
       const float* memory = lasting_memory.get();
       layer.gradient({.kernels = k,

@@ -1,0 +1,18 @@
+// Memory of calls that come again: blocks that are given back are kept for the next call of the same thread,
+// so that it does not wait for fresh pages.
+#pragma once
+
+#include "memory.hpp"
+
+namespace nncore {
+
+struct ReturnFloats {
+  std::size_t size = 0;
+  void operator()(float* memory) const;
+};
+using Workspace = std::unique_ptr<float[], ReturnFloats>;
+
+// As allocate_floats, to be released by the thread that borrowed it.
+Workspace borrow_floats(std::size_t size);
+
+}  // namespace nncore
