@@ -12,13 +12,20 @@ namespace nncore::NNCORE_ISA {
 namespace {
 
 // Positions of a pooling window whose convolutions are summed side by side: with the vectors of filters
-// below, enough independent sums to hide the latency of fused multiply-add.
+// below, enough independent sums to hide the latency of fused multiply-add, and no more than the registers
+// hold beside the vectors of weights and one broadcast.
 constexpr std::size_t kPositions = 4;
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) || defined(__aarch64__)
 constexpr std::size_t kFilterVectors = 4;
+#elif defined(__AVX2__)
+constexpr std::size_t kFilterVectors = 3;
 #else
 constexpr std::size_t kFilterVectors = 2;
 #endif
+// Of `vectors` that are left, those to take at a time, so that the last two blocks are as even as possible.
+constexpr std::size_t even_block(std::size_t vectors, std::size_t most) {
+  return vectors <= most ? vectors : vectors < 2 * most ? (vectors + 1) / 2 : most;
+}
 constexpr std::size_t kMostPositions = 256;  // of a window: what one byte of argmax can name
 
 // Offsets of the window's positions from its corner, in row-major order.
@@ -140,25 +147,29 @@ inline bool is_bounded(const float* x, const float* w, const float* bias, const 
   return largest < 1e37f;
 }
 
-// The widest group of filters that is left, then the rest.
+// The group of filters that starts at y, argmax, w and bias.
 template <std::size_t Vectors>
-inline void conv_pool_from(std::size_t f, float* y, std::uint8_t* argmax, const float* x, const float* w,
-                           const float* bias, const ConvPool& c, bool four) {
+inline void conv_pool_group(float* y, std::uint8_t* argmax, const float* x, const float* w, const float* bias,
+                            const ConvPool& c, std::size_t filters, bool four) {
+  if constexpr (Vectors > 1)
+    if (filters <= (Vectors - 1) * kLanes)
+      return conv_pool_group<Vectors - 1>(y, argmax, x, w, bias, c, filters, four);
   const auto group =
       four ? argmax ? conv_pool_four<Vectors, true> : conv_pool_four<Vectors, false> : conv_pool_any<Vectors>;
-  for (; c.filters - f > (Vectors - 1) * kLanes; f += Vectors * kLanes) {
-    const std::size_t columns = c.filters - f < Vectors * kLanes ? c.filters - f : Vectors * kLanes;
-    group(y + f, argmax ? argmax + f : nullptr, x, w + f, bias ? bias + f : nullptr, c,
-          columns - (Vectors - 1) * kLanes);
-    if (c.filters - f <= Vectors * kLanes) return;
-  }
-  if constexpr (Vectors > 1) conv_pool_from<Vectors / 2>(f, y, argmax, x, w, bias, c, four);
+  group(y, argmax, x, w, bias, c, filters - (Vectors - 1) * kLanes);
 }
 
 inline void conv_pool(float* y, std::uint8_t* argmax, const float* x, const float* w, const float* bias,
                       const ConvPool& c) {
   const bool four = c.pool_h * c.pool_w == 4 && is_bounded(x, w, bias, c);
-  conv_pool_from<kFilterVectors>(0, y, argmax, x, w, bias, c, four);
+  for (std::size_t f = 0; f < c.filters;) {
+    const std::size_t left = c.filters - f,
+                      width = even_block((left + kLanes - 1) / kLanes, kFilterVectors) * kLanes,
+                      filters = left < width ? left : width;
+    conv_pool_group<kFilterVectors>(y + f, argmax ? argmax + f : nullptr, x, w + f, bias ? bias + f : nullptr,
+                                    c, filters, four);
+    f += filters;
+  }
 }
 
 // Both gradients are sums of value * run, where a run is a kernel's worth of image or of weights: rows of
@@ -225,12 +236,7 @@ inline void add_rows(float* to, std::size_t to_row, std::uint64_t mask, const Pi
                      std::size_t from_row, std::size_t length) {
   constexpr std::size_t most = kMostSums / Rows < 12 ? kMostSums / Rows : 12;
   while (length > 0) {
-    // The last two blocks are as even as possible.
-    const std::size_t vectors = (length + kLanes - 1) / kLanes,
-                      width = (vectors <= most      ? vectors
-                               : vectors < 2 * most ? (vectors + 1) / 2
-                                                    : most) *
-                              kLanes,
+    const std::size_t width = even_block((length + kLanes - 1) / kLanes, most) * kLanes,
                       columns = length < width ? length : width;
     add_vectors<Rows, most>(to, to_row, mask, pick, at, from_row, columns);
     to += columns, at += columns, length -= columns;
