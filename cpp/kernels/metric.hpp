@@ -18,10 +18,20 @@ inline void binary_accuracy(float* value, const float* target, const float* y, s
 
 // The first position of the maximum; a NaN is larger than all numbers.
 inline std::size_t argmax(const float* x, std::size_t n) {
-  std::size_t best = 0;
-  for (std::size_t i = 1; i < n && x[best] == x[best]; ++i)
-    if (!(x[i] <= x[best])) best = i;
-  return best;
+  const vec lowest = broadcast(-__builtin_inff());
+  Sum best;
+  for (vec& part : best.part) part = lowest;
+  ivec numbers = ivec{} - 1;
+  for_each_part(n, [&](std::size_t i, std::size_t lanes, std::size_t part) {
+    const vec v = with_rest(load(x + i, lanes), lanes, lowest);
+    best.part[part] = max(best.part[part], v);
+    numbers &= v == v;
+  });
+  const float largest = reduce(best, [](vec a, vec b) { return max(a, b); })[0];
+  const bool has_nan = lane_bits(~numbers) != 0;
+  std::size_t i = 0;
+  while (has_nan ? x[i] == x[i] : x[i] != largest) ++i;
+  return i;
 }
 
 inline void categorical_accuracy(float* value, const float* target, const float* y, std::size_t rows,
