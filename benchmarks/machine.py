@@ -1,4 +1,4 @@
-"""What machine this is, and what it can do at best."""
+"""What machine this is, and what it can do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-// What the machine can do at best: prints GFLOP/s of fused multiply-add and GB/s of copying (read + written).
+// What the machine can do: prints GFLOP/s of fused multiply-add and GB/s of copying (read + written).
 //     peak THREADS SECONDS
 #include <algorithm>
 #include <atomic>
@@ -60,11 +60,13 @@ double together(int threads, const std::function<void(int)>& work) {
   return now() - start;
 }
 
+// The middle one of the measurements that fit into so many seconds: what the machine keeps up.
 template <class Measure>
-double best(double seconds, Measure measure) {
-  double found = 0.0;
-  for (const double end = now() + seconds; now() < end;) found = std::max(found, measure());
-  return found;
+double median(double seconds, Measure measure) {
+  std::vector<double> found;
+  for (const double end = now() + seconds; found.empty() || now() < end;) found.push_back(measure());
+  std::nth_element(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(found.size() / 2), found.end());
+  return found[found.size() / 2];
 }
 
 }  // namespace
@@ -76,13 +78,13 @@ int main(int argc, char** argv) {
   std::vector<float> kept(static_cast<std::size_t>(threads));  // so that nothing is optimised away
 
   const double flops = 2.0 * lanes * accumulators * rounds * threads;
-  const double fma = best(seconds, [&] {
+  const double fma = median(seconds, [&] {
     return flops / together(threads, [&](int t) { kept[static_cast<std::size_t>(t)] = multiply_add(0.999f); });
   });
 
   std::vector<char> from(copied, 1), to(copied, 2);
   const std::size_t share = copied / static_cast<std::size_t>(threads);
-  const double copy = best(seconds, [&] {
+  const double copy = median(seconds, [&] {
     const double spent = together(threads, [&](int t) {
       const std::size_t start = static_cast<std::size_t>(t) * share;
       std::memcpy(to.data() + start, from.data() + start, share);
