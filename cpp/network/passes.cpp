@@ -41,11 +41,14 @@ std::size_t for_batches(const Samples& s, double seconds, int threads, Step step
   return position;
 }
 
-// Samples in a chunk: as many as keep its values and gradients in the second-level cache.
-std::size_t chunk_size(std::size_t floats_per_sample, std::size_t batch) {
-  constexpr std::size_t kCacheFloats = 256 * 1024, kMost = 32;
+// Samples in a chunk: as many as keep its values and gradients in the second-level cache, but a quarter of
+// the batch at most if its multiply-adds are worth sharing.
+std::size_t chunk_size(std::size_t floats_per_sample, std::size_t batch, std::size_t multiply_adds) {
+  constexpr std::size_t kCacheFloats = 256 * 1024, kMost = 32, kLeast = 8;
+  const std::size_t most =
+      multiply_adds < kTeamWork ? kMost : std::clamp<std::size_t>((batch + 3) / 4, kLeast, kMost);
   const std::size_t size =
-      std::clamp<std::size_t>(kCacheFloats / std::max<std::size_t>(1, floats_per_sample), 1, kMost);
+      std::clamp<std::size_t>(kCacheFloats / std::max<std::size_t>(1, floats_per_sample), 1, most);
   const std::size_t chunks = std::max<std::size_t>(1, (batch + size - 1) / size);
   return (batch + chunks - 1) / chunks;
 }
@@ -70,7 +73,9 @@ int Network::threads_for_inference(const Samples& s) const {
   return batch * sample_work_ < kTeamWork || inference_chunk(batch) == batch ? 1 : get_num_threads();
 }
 
-std::size_t Network::inference_chunk(std::size_t batch) const { return chunk_size(2 * widest_, batch); }
+std::size_t Network::inference_chunk(std::size_t batch) const {
+  return chunk_size(2 * widest_, batch, batch * sample_work_);
+}
 
 // The places change before the memory is there, so the old capacity is given up first.
 void Network::lay_out_arena(std::size_t batch) {
@@ -168,13 +173,14 @@ void Network::read_targets(const Samples& s, std::size_t start, std::size_t coun
 
 // Pass 1; forward only without a loss.
 void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count, bool with_loss) {
-  const std::size_t size = chunk_size(sample_floats_, count), chunks = (count + size - 1) / size;
+  const std::size_t work = count * sample_work_ * 2, size = chunk_size(sample_floats_, count, work),
+                    chunks = (count + size - 1) / size;
   if (with_loss) read_targets(s, start, count);
   lay_out_arena(count);
   lay_out_scratch(team_size(), layer_scratch_);
   const Boundary &in = boundaries_.front(), &out = boundaries_.back();
   float* a = arena_.data();
-  run_pass(chunks, count * sample_work_ * 2, [&](std::size_t task, int worker) {
+  run_pass(chunks, work, [&](std::size_t task, int worker) {
     const std::size_t first = task * size, n = std::min(size, count - first);
     float* scratch = scratch_.data() + static_cast<std::size_t>(worker) * scratch_size_;
     for (std::size_t i = first; i < first + n; ++i) s.x->read(a + in.value + i * in.size, s.row(start + i));
