@@ -18,7 +18,7 @@ def is_batches(x: object) -> bool:
 
     It is an iterable, or has batches x[0] to x[len(x) - 1], as a `keras.utils.PyDataset`.
     """
-    if isinstance(x, (list, tuple, str, bytes, range, Mapping, set, frozenset)):
+    if isinstance(x, (np.ndarray, list, tuple, str, bytes, range, Mapping, set, frozenset)):
         return False
     if any(hasattr(x, name) for name in ("__array__", "__array_interface__", "__dlpack__", "to_numpy")):
         return False
@@ -50,6 +50,8 @@ def as_array(owner: str, name: str, value: object) -> Array:
 
 
 def _converted(owner: str, name: str, value: object) -> Array:
+    if type(value) is np.ndarray:
+        return value
     if isinstance(value, np.ma.MaskedArray):
         if np.ma.is_masked(value):
             raise TypeError(
@@ -57,7 +59,7 @@ def _converted(owner: str, name: str, value: object) -> Array:
             )
         return np.asarray(value.data)
     if isinstance(value, np.ndarray):
-        return value if type(value) in (np.ndarray, np.memmap) else np.asarray(value)
+        return value if type(value) is np.memmap else np.asarray(value)
     if value is None or isinstance(value, (str, bytes, Mapping, set, frozenset)):
         raise TypeError(f"[{owner}] {name} must be an array of numbers, got {_short(value)}")
     try:

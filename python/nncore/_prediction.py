@@ -78,6 +78,10 @@ class Predictive(Trainable):
             array = array[: limit * size]
         rows, at = len(array), 0
         out = np.empty((rows, *network.output_shape), np.float32)
+        if callbacks is None and not look:
+            while at < rows:
+                at = network.predict(array, out, at, rows, SLICE)
+            return out
         count = -(-rows // size)
         called.start({"verbose": look, "epochs": 1, "steps": count})
         each = called.watches_batches("predict")
