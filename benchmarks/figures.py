@@ -19,7 +19,7 @@ COLOURS = {
     "numpy": "#999999",
     "NumPy": "#999999",
 }
-HATCHES = {"": "", "model(x)": "//", "lax.scan": "//"}
+HATCHES = {"": "", "model(x)": "//", "lax.scan": "//", "reshaped pooling": "//"}
 LINES = ("-", "--", ":", "-.")
 
 
