@@ -20,7 +20,7 @@ constexpr int lanes = 8;
 constexpr int lanes = 4;
 #endif
 typedef float Vec __attribute__((vector_size(lanes * sizeof(float))));
-constexpr int accumulators = 12;  // independent: they hide the latency of an FMA and leave registers free
+constexpr int accumulators = 12;    // independent: they hide the latency of an FMA and leave registers free
 constexpr int rounds = 10'000'000;  // some 10 ms: long enough for the system to spread the threads
 constexpr std::size_t copied = std::size_t{128} << 20;  // bytes for all threads, beyond the caches
 
@@ -79,7 +79,8 @@ int main(int argc, char** argv) {
 
   const double flops = 2.0 * lanes * accumulators * rounds * threads;
   const double fma = median(seconds, [&] {
-    return flops / together(threads, [&](int t) { kept[static_cast<std::size_t>(t)] = multiply_add(0.999f); });
+    return flops /
+           together(threads, [&](int t) { kept[static_cast<std::size_t>(t)] = multiply_add(0.999f); });
   });
 
   std::vector<char> from(copied, 1), to(copied, 2);

@@ -82,6 +82,7 @@ class WideDense final : public Dense {
   std::size_t replica(const Kernels& k, bool for_dx) const override {
     return forward_replica(k) + (for_dx ? (in_ + k.panel - 1) / k.panel * k.panel * out_ : 0);
   }
+  bool reads_replica_alone(const Kernels& k) const override { return is_packed(k); }
   void replicate(const Kernels& k, float* replica, const float* parameters, const Tile& t,
                  bool for_dx) const override {
     if (t.parameter == 1) return;

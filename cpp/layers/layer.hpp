@@ -88,6 +88,8 @@ class Layer {
   virtual std::size_t replica(const Kernels&, bool /*for_dx*/) const { return 0; }
   virtual void replicate(const Kernels&, float* /*replica*/, const float* /*parameters*/, const Tile&,
                          bool /*for_dx*/) const {}
+  // Only the replica of parameter 0 is read, so that the parameter itself need not lie before the others.
+  virtual bool reads_replica_alone(const Kernels&) const { return false; }
 
  protected:
   std::size_t input_size() const { return size_of(input_); }

@@ -29,9 +29,10 @@ class Parameters {
   std::size_t floats() const { return floats_; }
   const std::vector<ParameterTile>& tiles() const { return tiles_; }
 
-  void gather(float* flat, const std::vector<const float*>& users) const {
+  void gather(float* flat, const std::vector<const float*>& users, bool without_first) const {
     parallel_for(pieces_.size(), [&](std::size_t task, int) {
       const auto [i, row, rows] = pieces_[task];
+      if (without_first && i == 0) return;
       const float* from = users[i] + row * columns(i);
       if (list_[i].transposed)
         transpose(flat + starts_[i] + row, list_[i].columns(), from, columns(i), rows, columns(i));
@@ -71,9 +72,12 @@ struct Held {
     if (parameters.floats() == 0) return;
     values = borrow_floats(parameters.floats());
     replica = borrow_floats(call.layer.replica(k, for_dx));
-    parameters.gather(values.get(), call.parameters);
+    const bool in_place = call.layer.reads_replica_alone(k);
+    parameters.gather(values.get(), call.parameters, in_place);
     parallel_for(parameters.tiles().size(), [&](std::size_t task, int) {
-      call.layer.replicate(k, replica.get(), values.get(), parameters.tiles()[task].tile, for_dx);
+      const Tile& tile = parameters.tiles()[task].tile;
+      const float* from = in_place && tile.parameter == 0 ? call.parameters[0] : values.get();
+      call.layer.replicate(k, replica.get(), from, tile, for_dx);
     });
   }
 };
