@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -193,6 +194,37 @@ def test_default_is_within_the_affinity_of_the_process() -> None:
     if not hasattr(os, "sched_setaffinity"):
         pytest.skip("this system has no affinity")
     code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+    code += "import nncore; print(nncore.get_num_threads())"
+    assert output(code, NNCORE_NUM_THREADS="", OMP_NUM_THREADS="") == "1"
+
+
+@pytest.fixture
+def group_with_quota() -> Iterator[Path]:
+    """A control group that may use one processor's worth of time."""
+    for mount, files in (
+        ("/sys/fs/cgroup/cpu", {"cpu.cfs_period_us": "50000", "cpu.cfs_quota_us": "50000"}),
+        ("/sys/fs/cgroup", {"cpu.max": "50000 50000"}),
+    ):
+        group = Path(mount, f"nncore-test-{os.getpid()}")
+        try:
+            group.mkdir()
+        except OSError:
+            continue
+        try:
+            if all((group / name).exists() for name in files):
+                for name, value in files.items():
+                    (group / name).write_text(value)
+                yield group
+                return
+        except OSError:
+            pass
+        finally:
+            group.rmdir()
+    pytest.skip("no control group with a quota can be made here")
+
+
+def test_default_is_within_the_quota_of_the_control_group(group_with_quota: Path) -> None:
+    code = f"import os; open('{group_with_quota}/cgroup.procs', 'w').write(str(os.getpid()))\n"
     code += "import nncore; print(nncore.get_num_threads())"
     assert output(code, NNCORE_NUM_THREADS="", OMP_NUM_THREADS="") == "1"
 

@@ -69,11 +69,13 @@ void Network::find_boundaries() {
     if (!layer.is_view())
       boundaries_.push_back({.size = size_of(layer.output()), .needs_gradient = needs_gradient});
     m.out = boundaries_.size() - 1;
+    boundaries_[m.out].lasting = boundaries_[m.out].lasting || m.trained;
     sample_work_ += layer.work();
     layer_scratch_ = std::max(layer_scratch_, layer.scratch());
   }
-  sample_floats_ = 0;
+  sample_floats_ = passing_ = 0;
   for (const Boundary& b : boundaries_) {
+    if (b.needs_gradient && !b.lasting) passing_ = std::max(passing_, b.size);
     sample_floats_ += b.size * (b.needs_gradient ? 2 : 1);
     widest_ = std::max(widest_, b.size);
   }

@@ -80,11 +80,12 @@ class Network {
   void set_learning_rate(float rate);
 
  private:
-  // Where the values and gradients of one boundary between steps lie in the arena. Views share a boundary.
+  // Where the values and gradients of one boundary between steps lie in the arena. Views share a boundary. A
+  // gradient that pass 2 does not read again lies in the worker's scratch.
   struct Boundary {
     std::size_t size = 0;  // floats a sample
     std::size_t value = 0, gradient = 0;
-    bool needs_gradient = false;
+    bool needs_gradient = false, lasting = false;
   };
   struct StepMemory {
     std::size_t in = 0, out = 0;  // boundaries in training
@@ -112,6 +113,7 @@ class Network {
   std::size_t inference_chunk(std::size_t batch) const;
   Objective::Result result_at(std::size_t first);
 
+  float* gradient_at(std::size_t boundary, std::size_t first, float* scratch);
   Chunk chunk(std::size_t step, std::size_t first, std::size_t count, float* scratch);
   void forward_chunk(std::size_t first, std::size_t count, float* scratch);
   void backward_chunk(std::size_t first, std::size_t count, float* scratch);
@@ -144,6 +146,8 @@ class Network {
   std::size_t sample_work_ = 0;    // multiply-adds forward, for one sample
   std::size_t widest_ = 0;         // floats of the widest boundary
   std::size_t layer_scratch_ = 0;  // floats that the neediest layer wants
+  std::size_t passing_ = 0;        // floats a sample of the widest gradient that does not last
+  std::size_t passing_slot_ = 0;   // floats of each of the two places for these in a worker's scratch
   std::size_t arena_batch_ = 0, results_batch_ = 0;
   Buffer arena_, results_, scratch_;
   std::size_t scratch_size_ = 0;  // floats of one worker

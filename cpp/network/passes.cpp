@@ -84,7 +84,7 @@ void Network::lay_out_arena(std::size_t batch) {
   Layout layout;
   for (Boundary& b : boundaries_) {
     b.value = layout.place(batch, b.size);
-    if (b.needs_gradient) b.gradient = layout.place(batch, b.size);
+    if (b.lasting) b.gradient = layout.place(batch, b.size);
   }
   for (StepMemory& m : memory_) m.kept = layout.place(batch, m.kept_size);
   arena_.grow(layout.size());
@@ -126,6 +126,14 @@ void Network::check_order(const Samples& s, std::size_t start, std::size_t stop)
                                   std::to_string(s.x->rows()) + " samples");
 }
 
+// Those that do not last take turns in two places.
+float* Network::gradient_at(std::size_t boundary, std::size_t first, float* scratch) {
+  const Boundary& b = boundaries_[boundary];
+  if (!b.needs_gradient) return nullptr;
+  if (b.lasting) return arena_.data() + b.gradient + first * b.size;
+  return scratch + aligned(layer_scratch_) + boundary % 2 * passing_slot_;
+}
+
 Chunk Network::chunk(std::size_t step, std::size_t first, std::size_t count, float* scratch) {
   const StepMemory& m = memory_[step];
   const Boundary &in = boundaries_[m.in], &out = boundaries_[m.out];
@@ -141,8 +149,8 @@ Chunk Network::chunk(std::size_t step, std::size_t first, std::size_t count, flo
           .kept = a + m.kept + first * m.kept_size,
           .x = a + in.value + first * in.size,
           .y = a + out.value + first * out.size,
-          .dy = out.needs_gradient ? a + out.gradient + first * out.size : nullptr,
-          .dx = in.needs_gradient ? a + in.gradient + first * in.size : nullptr};
+          .dy = gradient_at(m.out, first, scratch),
+          .dx = gradient_at(m.in, first, scratch)};
 }
 
 void Network::forward_chunk(std::size_t first, std::size_t count, float* scratch) {
@@ -177,7 +185,8 @@ void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count
                     chunks = (count + size - 1) / size;
   if (with_loss) read_targets(s, start, count);
   lay_out_arena(count);
-  lay_out_scratch(team_size(), layer_scratch_);
+  passing_slot_ = aligned(checked_floats(passing_, size));
+  lay_out_scratch(team_size(), aligned(layer_scratch_) + 2 * passing_slot_);
   const Boundary &in = boundaries_.front(), &out = boundaries_.back();
   float* a = arena_.data();
   run_pass(chunks, work, [&](std::size_t task, int worker) {
@@ -186,7 +195,7 @@ void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count
     for (std::size_t i = first; i < first + n; ++i) s.x->read(a + in.value + i * in.size, s.row(start + i));
     forward_chunk(first, n, scratch);
     if (!with_loss) return;
-    float* gradient = out.needs_gradient ? a + out.gradient + first * out.size : nullptr;
+    float* gradient = gradient_at(boundaries_.size() - 1, first, scratch);
     objective_->evaluate(kernels_, result_at(first), gradient, a + out.value + first * out.size,
                          results_.data() + target_ + first * objective_->target_size(),
                          s.weight ? results_.data() + weight_ + first : nullptr,
