@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -73,11 +74,10 @@ def find(frameworks: list[str], pythons: dict[str, str]) -> dict[str, dict[str, 
     found = {}
     for name in frameworks:
         imported, distributions = FRAMEWORKS[name]
-        try:
-            command = [pythons.get(name, sys.executable), "-c", _PROBE, imported, *distributions]
-            versions = json.loads(run(command, 1)[1])
-        except OSError as error:
-            raise Failed(f"--python {name}=...: cannot be run ({error.strerror})") from None
+        python = pythons.get(name, sys.executable)
+        if shutil.which(python) is None:
+            raise Failed(f"--python {name}=...: cannot be run")
+        versions = json.loads(run([python, "-c", _PROBE, imported, *distributions], 1)[1])
         if versions:
             found[name] = versions
         elif name in pythons:

@@ -21,6 +21,7 @@ PEERS = ("keras", "torch", "jax", "sklearn", "onnxruntime")
 ABSENT = [name for name in PEERS if importlib.util.find_spec(name) is None]
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(not (ROOT / "benchmarks").is_dir(), reason="benchmarks/ is only in a clone"),
     pytest.mark.skipif(not importlib.util.find_spec("matplotlib"), reason="the figures need matplotlib"),
     pytest.mark.skipif(shutil.which(os.environ.get("CXX", "c++")) is None, reason="needs a C++ compiler"),

@@ -80,7 +80,7 @@ struct Block {
   std::size_t first, last, k_first, k_last;
   bool initial;  // start from the bias or zero (or from c, if g.accumulate), not from c
 
-  std::size_t rows_of_b(const Gemm& g) const { return (last - first) * (g.k ? k_last - k_first : 0); }
+  std::size_t rows_of_b() const { return (last - first) * (k_last - k_first); }
 };
 
 // Rows [row, row + Rows) and `columns` columns from `column`, which lie in Vectors vectors. b: the block of B
@@ -139,12 +139,14 @@ inline void panel(const Gemm& g, const Block& block, const float* b, std::size_t
                   std::size_t columns) {
   if constexpr (Vectors > 1)
     if (columns <= (Vectors - 1) * kLanes) return panel<Vectors - 1>(g, block, b, b_k, column, columns);
-  std::size_t row = 0;
-  // Seven or eight rows are cut into four and the rest: a tile of one or two has too few sums to hide the
-  // latency of multiply-adds.
-  for (; g.m - row >= kTileRows && (g.m - row - kTileRows - 1) >= 2; row += kTileRows)
+  // One or two rows more than a tile are cut into four and the rest: a tile of one or two has too few sums to
+  // hide the latency of multiply-adds.
+  std::size_t row = 0, left = g.m;
+  for (; left >= kTileRows && left != kTileRows + 1 && left != kTileRows + 2; left -= kTileRows) {
     tile<kTileRows, Vectors>(g, block, b, b_k, row, column, columns);
-  if (g.m - row > kTileRows) {
+    row += kTileRows;
+  }
+  if (left > kTileRows) {
     tile<4, Vectors>(g, block, b, b_k, row, column, columns);
     row += 4;
   }
@@ -159,7 +161,7 @@ inline void gemm(const Gemm& g) {
       const float* b = g.b + column / kPanel * g.b_panel + (block.first * g.k + block.k_first) * g.b_k;
       std::size_t b_k = g.b_k;
       if (b_k > kPanel && g.m >= kManyRows) {
-        pack(packed, 0, b, block.rows_of_b(g), columns, b_k);
+        pack(packed, 0, b, block.rows_of_b(), columns, b_k);
         b = packed, b_k = kPanel;
       }
       panel<kTileVectors>(g, block, b, b_k, column, columns);
