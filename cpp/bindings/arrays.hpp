@@ -36,6 +36,12 @@ inline Shape with_rows(std::size_t rows, const Shape& row) {
   return shape;
 }
 
+inline py::tuple tuple_of(const Shape& shape) {
+  py::tuple t(shape.size());
+  for (std::size_t i = 0; i < shape.size(); ++i) t[i] = shape[i];
+  return t;
+}
+
 inline Shape shape_from(const py::handle& h) {
   Shape shape;
   for (const py::handle item : py::reinterpret_borrow<py::sequence>(h)) {

@@ -58,15 +58,14 @@ void bind_network(py::module_& m) {
              return std::make_unique<Network>(shape_from(input_shape), specs_from(layers), fuse);
            }),
            py::arg("input_shape"), py::arg("layers"), py::arg("fuse") = true)
-      .def_property_readonly("output_shape", [](const Network& n) { return py::tuple(py::cast(n.output())); })
+      .def_property_readonly("output_shape", [](const Network& n) { return tuple_of(n.output()); })
       .def_property_readonly(
           "layout",
           [](const Network& n) {
             const std::vector<Place> places = exclusively(n, [&] { return n.places(); });
             std::vector<std::tuple<std::size_t, std::string, std::size_t, py::tuple>> layout;
             for (const Place& p : places)
-              layout.emplace_back(p.layer, p.parameter.name, p.offset,
-                                  py::tuple(py::cast(p.parameter.shape)));
+              layout.emplace_back(p.layer, p.parameter.name, p.offset, tuple_of(p.parameter.shape));
             return layout;
           })
       .def_property_readonly("steps",

@@ -28,9 +28,8 @@ void bind_runtime(py::module_& m) {
       [](const py::tuple& spec, const py::tuple& input_shape) {
         const auto layer = make_layer(spec_from(spec), shape_from(input_shape));
         std::vector<std::pair<std::string, py::tuple>> parameters;
-        for (const Parameter& p : layer->parameters())
-          parameters.emplace_back(p.name, py::tuple(py::cast(p.shape)));
-        return std::pair(py::tuple(py::cast(layer->output())), parameters);
+        for (const Parameter& p : layer->parameters()) parameters.emplace_back(p.name, tuple_of(p.shape));
+        return std::pair(tuple_of(layer->output()), parameters);
       },
       py::arg("spec"), py::arg("input_shape"));
 }
