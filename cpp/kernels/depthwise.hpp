@@ -20,7 +20,7 @@ inline void depthwise_positions(float* y, const float* x, const float* w, const 
     for (std::size_t p = 0; p < Positions; ++p) x_p[p] = x + d.positions[first + p] + c, acc[p] = start;
     for (std::size_t t = 0; t < d.tap_count; ++t) {
       const vec w_t = load(w + t * d.ld + c);
-      for (std::size_t p = 0; p < Positions; ++p) acc[p] = fma(load(x_p[p] + d.taps[t]), w_t, acc[p]);
+      for (std::size_t p = 0; p < Positions; ++p) acc[p] = fma(load(x_p[p] + d.taps[t], lanes), w_t, acc[p]);
     }
     for (std::size_t p = 0; p < Positions; ++p) store(y + (first + p) * d.ld + c, acc[p], lanes);
   });
