@@ -2,7 +2,7 @@
 // symbol that leaves this file: everything else has internal linkage, so that no code compiled for a newer
 // machine can be picked by the linker for everybody.
 #include "activation.hpp"
-#include "conv_pool.hpp"
+#include "conv_pool_gradient.hpp"
 #include "depthwise.hpp"
 #include "gemm.hpp"
 #include "kernels.hpp"

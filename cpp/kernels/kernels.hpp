@@ -177,8 +177,8 @@ struct Kernels {
   void (*average_pool2d)(float* y, const float* x, const Pool2D& p);
   void (*average_pool2d_backward)(float* dx, const float* dy, const Pool2D& p);
 
-  // ---- conv_pool.hpp; one sample. argmax (out_h, out_w, filters): row-major position in the pooling window.
-  // w (kernel_h, kernel_w, channels, filters).
+  // ---- conv_pool.hpp, conv_pool_gradient.hpp; one sample. argmax (out_h, out_w, filters): row-major
+  // position in the pooling window. w (kernel_h, kernel_w, channels, filters).
   void (*conv_pool)(float* y, std::uint8_t* argmax, const float* x, const float* w, const float* bias,
                     const ConvPool& c);
   // dw (b.filters, taps) = the gradient of the transposed kernel over a batch, for filters that are side by

@@ -179,7 +179,6 @@ inline void store_pairs(std::uint8_t* p, truth high, truth of_high, truth of_low
 #endif
 }
 
-inline vec select(ivec mask, vec a, vec b) { return mask ? a : b; }
 // Of a NaN and a number, in either order, both give b.
 inline vec max(vec a, vec b) { return a > b ? a : b; }
 inline vec min(vec a, vec b) { return a < b ? a : b; }

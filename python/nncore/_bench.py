@@ -26,7 +26,7 @@ def run(seconds: float) -> None:
     print(
         f"nncore on {get_num_threads()} thread(s), {isa()}; NumPy {np.__version__}. "
         f"Milliseconds for a call, the median of {BLOCKS} blocks.\n"
-        "Operations of nncore copy their arguments (pack the weights) at each call.\n"
+        "Operations of nncore pack or copy their weights at each call.\n"
     )
     print(f"{'operation':<44}{'NumPy':>10}{'nncore':>10}{'ratio':>9}")
     for name, with_numpy, with_nncore in _cases():
