@@ -26,7 +26,7 @@ constexpr std::size_t kFilterVectors = 2;
 constexpr std::size_t even_block(std::size_t vectors, std::size_t most) {
   return vectors <= most ? vectors : vectors < 2 * most ? (vectors + 1) / 2 : most;
 }
-constexpr std::size_t kMostPositions = 256;  // of a window: what one byte of argmax can name
+constexpr std::size_t kMostPositions = 255;  // of a window: one byte of argmax names them or none
 
 // Offsets of the window's positions from its corner, in row-major order.
 inline void window_offsets(std::size_t* offsets, const ConvPool& c) {
@@ -97,7 +97,10 @@ inline void conv_pool_any(float* y, std::uint8_t* argmax, const float* x, const 
       }
       for (std::size_t j = 0; j < Vectors; ++j) {
         const std::size_t lanes = j + 1 < Vectors ? kLanes : tail;
-        if (c.relu) best[j] = best[j] < 0.0f ? vec{} : best[j];
+        if (c.relu) {
+          index[j] = best[j] > 0.0f ? index[j] : ivec{} + static_cast<std::int32_t>(positions);
+          best[j] = best[j] < 0.0f ? vec{} : best[j];
+        }
         store(y + j * kLanes, best[j], lanes);
         if (argmax) store_bytes(argmax + j * kLanes, index[j], lanes);
       }
@@ -121,10 +124,11 @@ inline void conv_pool_four(float* y, std::uint8_t* argmax, const float* x, const
       for (std::size_t j = 0; j < Vectors; ++j) {
         const std::size_t lanes = j + 1 < Vectors ? kLanes : tail;
         const vec first = max(acc[0][j], acc[1][j]), second = max(acc[2][j], acc[3][j]);
+        const vec largest = max(first, second);
         if constexpr (WithArgmax)
           store_pairs(argmax + j * kLanes, greater(second, first), greater(acc[3][j], acc[2][j]),
-                      greater(acc[1][j], acc[0][j]), lanes);
-        store(y + j * kLanes, max(max(first, second), lowest), lanes);
+                      greater(acc[1][j], acc[0][j]), greater(largest, lowest), lanes);
+        store(y + j * kLanes, max(largest, lowest), lanes);
       }
       if constexpr (WithArgmax) argmax += c.filters;
     }

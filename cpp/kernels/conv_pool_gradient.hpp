@@ -17,16 +17,16 @@ struct Term {
 // Of one filter, by window: the image from where its maximum stood.
 struct ImageTerms {
   const float* x;
-  const std::int32_t* at;  // kLanes apart, as dz; an image has at most 2^27 elements
-  const float* dz;
-  Term operator()(std::size_t i) const { return {x + at[i * kLanes], dz[i * kLanes]}; }
+  const std::int32_t* at;  // kLanes apart, as dy; an image has at most 2^27 elements
+  const float* dy;
+  Term operator()(std::size_t i) const { return {x + at[i * kLanes], dy[i * kLanes]}; }
 };
 // Of one position, by filter: the weights.
 struct KernelTerms {
   const float* w;
-  const float* dz;
+  const float* dy;
   std::size_t taps;
-  Term operator()(std::size_t i) const { return {w + i * taps, dz[i]}; }
+  Term operator()(std::size_t i) const { return {w + i * taps, dy[i]}; }
 };
 
 // Sums that are kept in registers: of up to three rows.
@@ -89,20 +89,20 @@ inline void add_terms(float* to, std::size_t to_row, std::uint64_t mask, const P
   if (rows == 1) add_rows<1>(to, to_row, mask, pick, at, from_row, length);
 }
 
-// dw (lanes, taps) of as many filters += the gradient of one sample. Not inlined, since GCC 12 would then
-// keep the sums of the table below in memory.
-[[gnu::noinline]] inline void filter_gradients(float* dw, const float* dz, const std::uint8_t* argmax,
-                                               const float* x, const std::size_t* offsets, const ConvPool& c,
-                                               std::size_t lanes) {
+// dw (lanes, taps) and db of as many filters += the gradients of one sample.
+inline void filter_gradients(float* dw, float* db, const float* dy, const std::uint8_t* argmax,
+                             const float* x, const std::size_t* offsets, const ConvPool& c,
+                             std::size_t lanes) {
   constexpr std::size_t kWindows = 32;  // a bit each
   const std::size_t row = c.kernel_w * c.channels, image_row = c.in_w * c.channels;
   const std::size_t positions = c.pool_h * c.pool_w;
   std::int32_t at[kWindows * kLanes];
   float value[kWindows * kLanes];
   std::size_t oy = 0, ox = 0;
+  vec bias = db ? load(db, lanes) : vec{};
   while (oy < c.out_h) {
     ivec used{};
-    for (std::size_t i = 0; i < kWindows && oy < c.out_h; ++i, dz += c.filters, argmax += c.filters) {
+    for (std::size_t i = 0; i < kWindows && oy < c.out_h; ++i, dy += c.filters, argmax += c.filters) {
       const std::size_t corner = (oy * c.pool_h * c.in_w + ox * c.pool_w) * c.channels;
       // Whatever lies in the lanes beyond the last filter.
       const ivec index = load_bytes(argmax);
@@ -111,7 +111,8 @@ inline void add_terms(float* to, std::size_t to_row, std::uint64_t mask, const P
         const ivec place = ivec{} + static_cast<std::int32_t>(corner + offsets[q]);
         from = index == static_cast<std::int32_t>(q) ? place : from;
       }
-      const vec d = load(dz, lanes);
+      const vec d = index < static_cast<std::int32_t>(positions) ? load(dy, lanes) : vec{};
+      bias += d;
       used |= (d != vec{}) & (ivec{} + static_cast<std::int32_t>(1u << i));
       __builtin_memcpy(at + i * kLanes, &from, sizeof(from));
       store(value + i * kLanes, d);
@@ -123,110 +124,149 @@ inline void add_terms(float* to, std::size_t to_row, std::uint64_t mask, const P
       add_terms(dw + f * c.kernel_h * row, row, mask[f], ImageTerms{x, at + f, value + f}, image_row,
                 c.kernel_h, row);
   }
+  if (db) store(db, bias, lanes);
 }
 
-#if defined(__AVX2__)
-// Two runs of floats, of which lane i takes low[at[i] & 3] or high[at[i] & 3]: high where bit kHighBit of
-// `at` is set.
-#if defined(__AVX512F__)
-constexpr int kHighBit = 4;
-struct Table {
-  vec low, high;
-  Table(const float* l, const float* h) : low(load(l)), high(load(h)) {}
-  vec look_up(ivec at) const { return _mm512_permutex2var_ps(low, reinterpret_cast<__m512i>(at), high); }
-};
+#if defined(NNCORE_PICKS_LANES)
+// One channel and a 2x2 window: vectors run over filters. A tap meets four inputs, and each lane picks the
+// one where its maximum stood; so that it can, the image is laid out as quads, the four inputs of each
+// position side by side. A block of taps is summed in registers.
+constexpr std::size_t kBlockRows = 3, kBlockTaps = 3, kBlockSums = kBlockRows * kBlockTaps + 1;
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr std::size_t kQuadVectors = 2;
 #else
-constexpr int kHighBit = 2;
-struct Table {
-  vec both;
-  Table(const float* l, const float* h) : both(_mm256_loadu2_m128(h, l)) {}
-  vec look_up(ivec at) const { return _mm256_permutevar8x32_ps(both, reinterpret_cast<__m256i>(at)); }
-};
+constexpr std::size_t kQuadVectors = 1;
 #endif
 
-// A 2x2 window over one channel, kernel rows of at most three taps: vectors run over filters, and sums are of
-// three kernel rows from x. A tap meets the inputs of two rows and two columns; each lane takes the one where
-// its maximum stood.
-constexpr std::size_t kTableRows = 3, kTableTaps = 3;
-using TableSums = float[kTableRows][kTableTaps][kLanes];
+// quads (in_h - 1, in_w, 4), of which the last of each row means nothing; three quads more are written.
+inline void make_quads(float* quads, const float* x, const ConvPool& c) {
+  using four = float __attribute__((vector_size(16)));
+  using four_any = float __attribute__((vector_size(16), aligned(4), may_alias));
+  using places = std::int32_t __attribute__((vector_size(16)));
+  for (std::size_t y = 0; y + 1 < c.in_h; ++y, x += c.in_w) {
+    auto* row = reinterpret_cast<four_any*>(quads + 4 * y * c.in_w);
+    for (std::size_t i = 0; i + 1 < c.in_w; i += 3) {
+      const four above = *reinterpret_cast<const four_any*>(x + i),
+                 below = *reinterpret_cast<const four_any*>(x + c.in_w + i);
+      row[i] = __builtin_shuffle(above, below, places{0, 1, 4, 5});
+      row[i + 1] = __builtin_shuffle(above, below, places{1, 2, 5, 6});
+      row[i + 2] = __builtin_shuffle(above, below, places{2, 3, 6, 7});
+    }
+  }
+}
 
-// sums += the gradient of one sample. rows: those that the kernel has, at least one.
-inline void add_table(TableSums& sums, const float* dz, const std::uint8_t* argmax, const float* x,
-                      const ConvPool& c, std::size_t rows, std::size_t lanes) {
-  vec acc[kTableRows][kTableTaps];
-  for (std::size_t r = 0; r < kTableRows; ++r)
-    for (std::size_t t = 0; t < kTableTaps; ++t) acc[r][t] = load(sums[r][t]);
-  // Sums of rows and taps beyond the kernel are made from what lies there, and dropped.
-  const std::size_t row_offset[kTableRows] = {0, rows > 1 ? c.in_w : 0, (rows - 1) * c.in_w};
+// sums[j] of vector j of filters += what one sample adds to the taps of a block, row by row, and to the bias.
+// Taps beyond the kernel repeat its last; their sums are dropped.
+template <std::size_t Vectors>
+inline void add_quads(float (*sums)[kBlockSums][kLanes], const float* dy, const std::uint8_t* argmax,
+                      const float* quads, std::size_t rows, std::size_t taps, const ConvPool& c,
+                      std::size_t tail) {
+  std::size_t at[kBlockRows * kBlockTaps];
+  for (std::size_t r = 0; r < kBlockRows; ++r)
+    for (std::size_t t = 0; t < kBlockTaps; ++t)
+      at[r * kBlockTaps + t] = 4 * ((r < rows ? r : rows - 1) * c.in_w + (t < taps ? t : taps - 1));
+  vec acc[Vectors][kBlockSums];
+#pragma GCC unroll 2
+  for (std::size_t j = 0; j < Vectors; ++j)
+#pragma GCC unroll 10
+    for (std::size_t i = 0; i < kBlockSums; ++i) acc[j][i] = load(sums[j][i]);
   for (std::size_t oy = 0; oy < c.out_h; ++oy) {
-    for (std::size_t ox = 0; ox < c.out_w; ++ox, dz += c.filters, argmax += c.filters) {
-      const float* corner = x + oy * 2 * c.in_w + ox * 2;
-      const vec value = load(dz, lanes);
-      const ivec at = load_bytes(argmax);
-      const ivec index = (at & 1) + ((at & 2) << (kHighBit - 1));
-      for (std::size_t r = 0; r < kTableRows; ++r) {
-        const float* row = corner + row_offset[r];
-        const Table table(row, row + c.in_w);
-        for (std::size_t t = 0; t < kTableTaps; ++t)
-          acc[r][t] = fma(table.look_up(index + static_cast<std::int32_t>(t)), value, acc[r][t]);
+    const float* corner = quads + 4 * 2 * oy * c.in_w;
+    for (std::size_t ox = 0; ox < c.out_w; ++ox, corner += 4 * 2, dy += c.filters, argmax += c.filters) {
+      vec value[Vectors];
+      ivec index[Vectors];
+#pragma GCC unroll 2
+      for (std::size_t j = 0; j < Vectors; ++j) {
+        index[j] = load_bytes(argmax + j * kLanes);
+        value[j] = load(dy + j * kLanes, j + 1 < Vectors ? kLanes : tail);
+        value[j] = index[j] < 4 ? value[j] : vec{};
+        acc[j][kBlockSums - 1] += value[j];
+      }
+#pragma GCC unroll 9
+      for (std::size_t i = 0; i + 1 < kBlockSums; ++i) {
+        const vec four = repeat_four(corner + at[i]);
+#pragma GCC unroll 2
+        for (std::size_t j = 0; j < Vectors; ++j) acc[j][i] = fma(pick(four, index[j]), value[j], acc[j][i]);
       }
     }
   }
-  for (std::size_t r = 0; r < kTableRows; ++r)
-    for (std::size_t t = 0; t < kTableTaps; ++t) store(sums[r][t], acc[r][t]);
+#pragma GCC unroll 2
+  for (std::size_t j = 0; j < Vectors; ++j)
+#pragma GCC unroll 10
+    for (std::size_t i = 0; i < kBlockSums; ++i) store(sums[j][i], acc[j][i]);
 }
 
-inline void table_gradient(float* dw, const float* dz, const std::uint8_t* argmax, const float* x,
-                           const ConvPoolBatch& b, const ConvPool& c, std::size_t lanes) {
-  for (std::size_t first = 0; first < c.kernel_h; first += kTableRows) {
-    const std::size_t rows = c.kernel_h - first < kTableRows ? c.kernel_h - first : kTableRows;
-    TableSums sums = {};
-    for (std::size_t s = 0; s < b.samples; ++s)
-      add_table(sums, dz + s * c.out_h * c.out_w * c.filters, argmax + s * b.argmax_stride,
-                x + (s * c.in_h + first) * c.in_w, c, rows, lanes);
-    for (std::size_t i = 0; i < lanes; ++i)
-      for (std::size_t r = 0; r < rows; ++r)
-        for (std::size_t t = 0; t < c.kernel_w; ++t)
-          dw[(i * c.kernel_h + first + r) * c.kernel_w + t] = sums[r][t][i];
+inline void quad_gradient(float* dw, float* db, const float* dy, const std::uint8_t* argmax, const float* x,
+                          float* scratch, const ConvPoolBatch& b, const ConvPool& c) {
+  const std::size_t across = (c.kernel_w + kBlockTaps - 1) / kBlockTaps,
+                    blocks = (c.kernel_h + kBlockRows - 1) / kBlockRows * across;
+  const std::size_t vectors = (b.filters + kLanes - 1) / kLanes;
+  float* quads = scratch;
+  auto* sums = reinterpret_cast<float (*)[kBlockSums][kLanes]>(quads + 4 * (c.in_h * c.in_w + 3));
+  for (std::size_t i = 0; i < blocks * vectors; ++i)
+    for (auto& sum : sums[i]) store(sum, vec{});
+
+  for (std::size_t s = 0; s < b.samples; ++s) {
+    make_quads(quads, x, c);
+    for (std::size_t block = 0; block < blocks; ++block) {
+      const std::size_t row = block / across * kBlockRows, tap = block % across * kBlockTaps;
+      const float* from = quads + 4 * (row * c.in_w + tap);
+      for (std::size_t v = 0; v < vectors; v += kQuadVectors) {
+        const std::size_t f = v * kLanes, left = b.filters - f;
+        const auto add = left > kLanes ? add_quads<kQuadVectors> : add_quads<1>;
+        const std::size_t last = left < kQuadVectors * kLanes ? (left - 1) % kLanes + 1 : kLanes;
+        add(sums + block * vectors + v, dy + f, argmax + f, from, c.kernel_h - row, c.kernel_w - tap, c,
+            last);
+      }
+    }
+    dy += c.out_h * c.out_w * c.filters, argmax += b.argmax_stride, x += c.in_h * c.in_w;
+  }
+
+  for (std::size_t f = 0; f < b.filters; ++f) {
+    const auto sum = [&](std::size_t block, std::size_t i) {
+      return sums[block * vectors + f / kLanes][i][f % kLanes];
+    };
+    for (std::size_t h = 0; h < c.kernel_h; ++h)
+      for (std::size_t w = 0; w < c.kernel_w; ++w)
+        *dw++ = sum(h / kBlockRows * across + w / kBlockTaps, h % kBlockRows * kBlockTaps + w % kBlockTaps);
+    if (db) db[f] = sum(0, kBlockSums - 1);
   }
 }
 #endif
 
-inline void conv_pool_gradient(float* dw, const float* dz, const std::uint8_t* argmax, const float* x,
-                               const ConvPoolBatch& b, const ConvPool& c) {
+inline void conv_pool_gradient(float* dw, float* db, const float* dy, const std::uint8_t* argmax,
+                               const float* x, float* scratch, const ConvPoolBatch& b, const ConvPool& c) {
+#if defined(NNCORE_PICKS_LANES)
+  if (scratch && conv_pool_scratch(c)) return quad_gradient(dw, db, dy, argmax, x, scratch, b, c);
+#else
+  static_cast<void>(scratch);
+#endif
   const std::size_t taps = c.kernel_h * c.kernel_w * c.channels;
-#if defined(__AVX2__)
-  if (c.channels == 1 && c.kernel_w <= kTableTaps && c.pool_h == 2 && c.pool_w == 2) {
-    for (std::size_t f = 0; f < b.filters; f += kLanes)
-      table_gradient(dw + f * taps, dz + f, argmax + f, x, b, c,
-                     b.filters - f < kLanes ? b.filters - f : kLanes);
-    return;
-  }
-#endif
   std::size_t offsets[kMostPositions];
   window_offsets(offsets, c);
   for (std::size_t i = 0; i < b.filters * taps; ++i) dw[i] = 0.0f;
+  for (std::size_t i = 0; db && i < b.filters; ++i) db[i] = 0.0f;
   for (std::size_t s = 0; s < b.samples; ++s) {
     for (std::size_t f = 0; f < b.filters; f += kLanes)
-      filter_gradients(dw + f * taps, dz + f, argmax + f, x, offsets, c,
+      filter_gradients(dw + f * taps, db ? db + f : nullptr, dy + f, argmax + f, x, offsets, c,
                        b.filters - f < kLanes ? b.filters - f : kLanes);
-    dz += c.out_h * c.out_w * c.filters, argmax += b.argmax_stride, x += c.in_h * c.in_w * c.channels;
+    dy += c.out_h * c.out_w * c.filters, argmax += b.argmax_stride, x += c.in_h * c.in_w * c.channels;
   }
 }
 
 // For each position of a window, of up to 64 filters: those that have a gradient there.
-inline void used_filters(std::uint64_t* masks, const float* dz, const std::uint8_t* argmax,
+inline void used_filters(std::uint64_t* masks, const float* dy, const std::uint8_t* argmax,
                          std::size_t filters, std::size_t positions) {
   for (std::size_t q = 0; q < positions; ++q) masks[q] = 0;
   for (std::size_t f = 0; f < filters; f += kLanes) {
     const ivec index = load_bytes(argmax + f);
-    const ivec used = load(dz + f, filters - f < kLanes ? filters - f : kLanes) != vec{};
+    const ivec used = load(dy + f, filters - f < kLanes ? filters - f : kLanes) != vec{};
     for (std::size_t q = 0; q < positions; ++q)
       masks[q] |= std::uint64_t{lane_bits(used & (index == static_cast<std::int32_t>(q)))} << f;
   }
 }
 
-inline void conv_pool_input_gradient(float* dx, const float* dz, const std::uint8_t* argmax, const float* w,
+inline void conv_pool_input_gradient(float* dx, const float* dy, const std::uint8_t* argmax, const float* w,
                                      const ConvPool& c) {
   // A block of the kernel stays in the first-level cache while it meets many windows. Sums are in the order
   // of the blocks, so these do not depend on the instruction set.
@@ -257,11 +297,11 @@ inline void conv_pool_input_gradient(float* dx, const float* dz, const std::uint
     for (std::size_t first = 0; first < windows; first += group) {
       const std::size_t last = windows - first < group ? windows : first + group;
       for (std::size_t o = first; o < last; ++o)
-        used_filters(masks + (o - first) * positions, dz + o * c.filters + f, argmax + o * c.filters + f,
+        used_filters(masks + (o - first) * positions, dy + o * c.filters + f, argmax + o * c.filters + f,
                      filters, positions);
       for (std::size_t y = 0; y < c.kernel_h; y += height)
         for (std::size_t column = 0; column < row; column += width)
-          add(dx + y * image_row + column, w + f * taps + y * row + column, dz + f, first, last,
+          add(dx + y * image_row + column, w + f * taps + y * row + column, dy + f, first, last,
               c.kernel_h - y < height ? c.kernel_h - y : height, row - column < width ? row - column : width);
     }
   }

@@ -105,6 +105,13 @@ struct ConvPoolBatch {
   std::size_t samples, argmax_stride;  // bytes of argmax from one sample to the next
   std::size_t filters;
 };
+// Floats of scratch with which conv_pool_gradient is faster; 0 if it has no use for them.
+constexpr std::size_t conv_pool_scratch(const ConvPool& c) {
+  if (c.channels != 1 || c.pool_h != 2 || c.pool_w != 2) return 0;
+  const std::size_t blocks = ((c.kernel_h + 2) / 3) * ((c.kernel_w + 2) / 3),
+                    filters = (c.filters + 63) / 64 * 64;
+  return 4 * (c.in_h * c.in_w + 3) + 10 * blocks * filters;
+}
 
 struct Adam {
   float rate;            // learning rate times sqrt(1 - beta_2^t) / (1 - beta_1^t)
@@ -178,16 +185,17 @@ struct Kernels {
   void (*average_pool2d_backward)(float* dx, const float* dy, const Pool2D& p);
 
   // ---- conv_pool.hpp, conv_pool_gradient.hpp; one sample. argmax (out_h, out_w, filters): row-major
-  // position in the pooling window. w (kernel_h, kernel_w, channels, filters).
+  // position in the pooling window, or a number that none has where ReLU gives no gradient.
+  // w (kernel_h, kernel_w, channels, filters).
   void (*conv_pool)(float* y, std::uint8_t* argmax, const float* x, const float* w, const float* bias,
                     const ConvPool& c);
-  // dw (b.filters, taps) = the gradient of the transposed kernel over a batch, for filters that are side by
-  // side; dz (samples, out_h, out_w, filters) is the gradient before ReLU. dz, argmax point to the first of
-  // them.
-  void (*conv_pool_gradient)(float* dw, const float* dz, const std::uint8_t* argmax, const float* x,
-                             const ConvPoolBatch& b, const ConvPool& c);
+  // dw (b.filters, taps), db (b.filters) = the gradients of the transposed kernel and the bias over a batch,
+  // for filters that are side by side. dy (samples, out_h, out_w, filters) and argmax point to the first of
+  // them. db may be null, and scratch as well: conv_pool_scratch(c) floats.
+  void (*conv_pool_gradient)(float* dw, float* db, const float* dy, const std::uint8_t* argmax,
+                             const float* x, float* scratch, const ConvPoolBatch& b, const ConvPool& c);
   // One sample; w (filters, taps) is the transposed kernel.
-  void (*conv_pool_input_gradient)(float* dx, const float* dz, const std::uint8_t* argmax, const float* w,
+  void (*conv_pool_input_gradient)(float* dx, const float* dy, const std::uint8_t* argmax, const float* w,
                                    const ConvPool& c);
 
   // ---- random.hpp; keeps element i with probability 1 - rate and scales it by 1 / (1 - rate). The choice

@@ -168,14 +168,16 @@ inline truth greater(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ)
 using truth = ivec;
 inline truth greater(vec a, vec b) { return a > b; }
 #endif
-// The first `count` bytes: high ? 2 + of_high : of_low.
-inline void store_pairs(std::uint8_t* p, truth high, truth of_high, truth of_low, std::size_t count) {
+// The first `count` bytes: high ? 2 + of_high : of_low, and 4 more where `known` does not hold.
+inline void store_pairs(std::uint8_t* p, truth high, truth of_high, truth of_low, truth known,
+                        std::size_t count) {
 #if defined(__AVX512F__)
   const auto low = static_cast<truth>((high & of_high) | (~high & of_low));
-  _mm_mask_storeu_epi8(p, first_lanes(count),
-                       _mm_or_si128(_mm_maskz_set1_epi8(low, 1), _mm_maskz_set1_epi8(high, 2)));
+  const __m128i pairs = _mm_or_si128(_mm_maskz_set1_epi8(low, 1), _mm_maskz_set1_epi8(high, 2));
+  const __m128i unknown = _mm_maskz_set1_epi8(static_cast<truth>(~known), 4);
+  _mm_mask_storeu_epi8(p, first_lanes(count), _mm_or_si128(pairs, unknown));
 #else
-  store_bytes(p, high ? 2 - of_high : -of_low, count);
+  store_bytes(p, (high ? 2 - of_high : -of_low) + 4 + 4 * known, count);
 #endif
 }
 
@@ -183,6 +185,27 @@ inline void store_pairs(std::uint8_t* p, truth high, truth of_high, truth of_low
 inline vec max(vec a, vec b) { return a > b ? a : b; }
 inline vec min(vec a, vec b) { return a < b ? a : b; }
 inline vec abs(vec x) { return from_bits(bits(x) & 0x7fffffff); }
+
+#if defined(__AVX2__) || defined(__aarch64__)
+#define NNCORE_PICKS_LANES 1
+// p[0..3] again and again; and of each four lanes, in lane i, the one that the low two bits of at[i] name.
+#if defined(__AVX512F__)
+inline vec repeat_four(const float* p) { return _mm512_maskz_broadcast_f32x4(0xffff, _mm_loadu_ps(p)); }
+inline vec pick(vec fours, ivec at) {
+  return _mm512_maskz_permutevar_ps(0xffff, fours, reinterpret_cast<__m512i>(at));
+}
+#elif defined(__AVX2__)
+inline vec repeat_four(const float* p) { return _mm256_broadcast_ps(reinterpret_cast<const __m128*>(p)); }
+inline vec pick(vec fours, ivec at) { return _mm256_permutevar_ps(fours, reinterpret_cast<__m256i>(at)); }
+#else
+inline vec repeat_four(const float* p) { return load(p); }
+inline vec pick(vec fours, ivec at) {
+  const ivec bytes = (at & 3) * 0x04040404 + 0x03020100;
+  return reinterpret_cast<vec>(
+      vqtbl1q_u8(reinterpret_cast<uint8x16_t>(fours), reinterpret_cast<uint8x16_t>(bytes)));
+}
+#endif
+#endif
 
 // 0, 1, ..., kLanes - 1.
 inline ivec lane_numbers() {

@@ -20,6 +20,7 @@ class Conv2DPool final : public Layer {
   std::vector<Parameter> parameters() const override { return parameters_; }
   // The argmax, a byte an output.
   std::size_t kept() const override { return (output_size() + sizeof(float) - 1) / sizeof(float); }
+  std::size_t scratch() const override { return conv_pool_scratch(c_); }
   std::size_t work() const override { return output_size() * c_.pool_h * c_.pool_w * taps(); }
 
   void forward(const Chunk& c) const override {
@@ -30,7 +31,12 @@ class Conv2DPool final : public Layer {
   }
 
   void backward(const Chunk& c) const override {
-    if (c_.relu)
+    if (c.gradient)
+      c.kernels.conv_pool_gradient(
+          c.gradient, use_bias() ? c.gradient + kernel_size() : nullptr, c.dy, argmax(c.kept, 0), c.x,
+          c.scratch, {.samples = c.samples, .argmax_stride = kept() * sizeof(float), .filters = c_.filters},
+          c_);
+    else if (c_.relu)
       c.kernels.activation_backward(c.dy, c.dy, c.y, Activation::relu, 0.0f, c.samples * output_size());
     if (!c.dx) return;
     for (std::size_t s = 0; s < c.samples; ++s)
@@ -38,6 +44,8 @@ class Conv2DPool final : public Layer {
                                          c.parameters, c_);
   }
 
+  // A chunk's sums are then fewer than the gradients of one sample.
+  bool sums_by_chunk() const override { return kernel_size() + c_.filters <= output_size(); }
   Shape tile_shape(std::size_t parameter) const override {
     constexpr std::size_t kFilters = 16;
     if (parameter == 1) return {1, std::min(c_.filters, kFilters)};
@@ -49,7 +57,7 @@ class Conv2DPool final : public Layer {
       return b.kernels.column_sums(b.gradient + kernel_size() + t.column, b.dy + t.column,
                                    b.samples * c_.out_h * c_.out_w, t.columns, c_.filters, false);
     b.kernels.conv_pool_gradient(
-        b.gradient + t.row * taps(), b.dy + t.row, argmax(b.kept, 0) + t.row, b.x,
+        b.gradient + t.row * taps(), nullptr, b.dy + t.row, argmax(b.kept, 0) + t.row, b.x, nullptr,
         {.samples = b.samples, .argmax_stride = kept() * sizeof(float), .filters = t.rows}, c_);
   }
 
@@ -88,7 +96,7 @@ std::unique_ptr<Layer> fuse_conv2d_pool(const Spec& conv, const Spec& pool, cons
       conv.positive("groups") != 1 || conv.text("padding") != "valid" || pool.text("padding") != "valid")
     return nullptr;
   const auto [pool_h, pool_w] = pool.positive_pair("pool_size");
-  if (pool.positive_pair("strides") != pool.positive_pair("pool_size") || pool_h * pool_w > 256)
+  if (pool.positive_pair("strides") != pool.positive_pair("pool_size") || pool_h * pool_w > 255)
     return nullptr;
 
   Spec linear = conv;

@@ -44,6 +44,9 @@ struct Chunk {
   float* y;
   float* dy = nullptr;  // backward may overwrite it; afterwards it holds what `gradient` needs
   float* dx = nullptr;  // null when nobody needs it
+  // Of the layer's parameters, laid out like them, over this chunk alone. Null when nobody needs it, and for
+  // layers that do not sum by chunk.
+  float* gradient = nullptr;
 };
 
 // A whole batch, after backward: what the gradient of a parameter is made of.
@@ -80,6 +83,9 @@ class Layer {
 
   // Rows and columns of the tiles into which the gradient and update of a parameter are cut.
   virtual Shape tile_shape(std::size_t) const { return {}; }
+  // backward writes the parameters' gradient over its chunk, and `gradient` is not called: best where the
+  // parameters are few and dy is large. Of fused layers alone; layer_backward does not ask.
+  virtual bool sums_by_chunk() const { return false; }
   // Writes the gradient of one tile over the whole batch.
   virtual void gradient(const Batch&, const Tile&) const {}
 

@@ -69,7 +69,9 @@ void Network::find_boundaries() {
     if (!layer.is_view())
       boundaries_.push_back({.size = size_of(layer.output()), .needs_gradient = needs_gradient});
     m.out = boundaries_.size() - 1;
-    boundaries_[m.out].lasting = boundaries_[m.out].lasting || m.trained;
+    if (m.trained && layer.sums_by_chunk())
+      for (const Parameter& p : layer.parameters()) m.sums_size += size_of(p.shape);
+    boundaries_[m.out].lasting = boundaries_[m.out].lasting || (m.trained && m.sums_size == 0);
     sample_work_ += layer.work();
     layer_scratch_ = std::max(layer_scratch_, layer.scratch());
   }

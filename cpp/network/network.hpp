@@ -90,7 +90,8 @@ class Network {
   struct StepMemory {
     std::size_t in = 0, out = 0;  // boundaries in training
     std::size_t kept = 0, kept_size = 0, replica = 0;
-    bool trained = false;  // has parameters that train
+    std::size_t sums = 0, sums_size = 0;  // in the arena and floats of the gradient of each chunk
+    bool trained = false;                 // has parameters that train
   };
   struct TileTask {
     std::size_t step;
@@ -121,6 +122,7 @@ class Network {
   void read_targets(const Samples& s, std::size_t start, std::size_t count);
   void sample_pass(const Samples& s, std::size_t start, std::size_t count, bool with_loss);
   void parameter_pass(std::size_t count, bool update);
+  void add_chunks(const StepMemory& m, const Step& step, const ParameterTile& t, std::size_t count);
   void update_tile(std::size_t parameters, const ParameterTile& t);
   void test_pass(const Samples& s, std::size_t start, std::size_t count);
   double batch_loss(std::size_t count) const;
@@ -148,6 +150,7 @@ class Network {
   std::size_t layer_scratch_ = 0;  // floats that the neediest layer wants
   std::size_t passing_ = 0;        // floats a sample of the widest gradient that does not last
   std::size_t passing_slot_ = 0;   // floats of each of the two places for these in a worker's scratch
+  std::size_t chunk_size_ = 0;     // samples in each chunk of the last pass 1; the last may have less
   std::size_t arena_batch_ = 0, results_batch_ = 0;
   Buffer arena_, results_, scratch_;
   std::size_t scratch_size_ = 0;  // floats of one worker

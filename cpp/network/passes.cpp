@@ -53,6 +53,14 @@ std::size_t chunk_size(std::size_t floats_per_sample, std::size_t batch, std::si
   return (batch + chunks - 1) / chunks;
 }
 
+// Calls body(start, count) for each run of floats of a tile that are side by side: its rows, or all of it.
+template <class Body>
+void for_each_run(const ParameterTile& t, Body body) {
+  const bool whole = t.tile.columns == t.row_length;
+  const std::size_t runs = whole ? 1 : t.tile.rows, n = whole ? t.tile.rows * t.row_length : t.tile.columns;
+  for (std::size_t r = 0; r < runs; ++r) body(t.start + (t.tile.row + r) * t.row_length + t.tile.column, n);
+}
+
 // Runs the tasks of a pass, on this thread if they are little work.
 template <class Body>
 void run_pass(std::size_t tasks, std::size_t multiply_adds, Body body) {
@@ -86,7 +94,10 @@ void Network::lay_out_arena(std::size_t batch) {
     b.value = layout.place(batch, b.size);
     if (b.lasting) b.gradient = layout.place(batch, b.size);
   }
-  for (StepMemory& m : memory_) m.kept = layout.place(batch, m.kept_size);
+  for (StepMemory& m : memory_) {
+    m.kept = layout.place(batch, m.kept_size);
+    m.sums = layout.place(batch, m.sums_size);  // a chunk has at least one sample
+  }
   arena_.grow(layout.size());
   arena_batch_ = batch;
 }
@@ -150,7 +161,8 @@ Chunk Network::chunk(std::size_t step, std::size_t first, std::size_t count, flo
           .x = a + in.value + first * in.size,
           .y = a + out.value + first * out.size,
           .dy = gradient_at(m.out, first, scratch),
-          .dx = gradient_at(m.in, first, scratch)};
+          .dx = gradient_at(m.in, first, scratch),
+          .gradient = m.sums_size ? a + m.sums + first * m.sums_size : nullptr};
 }
 
 void Network::forward_chunk(std::size_t first, std::size_t count, float* scratch) {
@@ -183,6 +195,7 @@ void Network::read_targets(const Samples& s, std::size_t start, std::size_t coun
 void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count, bool with_loss) {
   const std::size_t work = count * sample_work_ * 2, size = chunk_size(sample_floats_, count, work),
                     chunks = (count + size - 1) / size;
+  chunk_size_ = size;
   if (with_loss) read_targets(s, start, count);
   lay_out_arena(count);
   passing_slot_ = aligned(checked_floats(passing_, size));
@@ -204,16 +217,24 @@ void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count
   });
 }
 
+// The gradient of a tile from those of the chunks.
+void Network::add_chunks(const StepMemory& m, const Step& step, const ParameterTile& t, std::size_t count) {
+  for_each_run(t, [&](std::size_t at, std::size_t n) {
+    float* gradient = gradients_.data() + step.parameters + at;
+    const float* sums = arena_.data() + m.sums + at;
+    std::copy_n(sums, n, gradient);
+    for (std::size_t first = chunk_size_; first < count; first += chunk_size_)
+      kernels_.add(gradient, sums + first * m.sums_size, n);
+  });
+}
+
 void Network::update_tile(std::size_t parameters, const ParameterTile& t) {
-  // Whole rows are one run.
-  const bool whole = t.tile.columns == t.row_length;
-  const std::size_t runs = whole ? 1 : t.tile.rows, run = whole ? t.tile.rows * t.row_length : t.tile.columns;
-  for (std::size_t r = 0; r < runs; ++r) {
-    const std::size_t at = parameters + t.start + (t.tile.row + r) * t.row_length + t.tile.column;
+  for_each_run(t, [&](std::size_t start, std::size_t n) {
+    const std::size_t at = parameters + start;
     float* moment[kMostMoments] = {};
     for (std::size_t i = 0; i < moments_.size(); ++i) moment[i] = moments_[i].data() + at;
-    optimizer_->update(kernels_, parameters_.data() + at, moment, gradients_.data() + at, run);
-  }
+    optimizer_->update(kernels_, parameters_.data() + at, moment, gradients_.data() + at, n);
+  });
 }
 
 // Pass 2.
@@ -226,13 +247,16 @@ void Network::parameter_pass(std::size_t count, bool update) {
     const StepMemory& m = memory_[number];
     if (!m.trained) return;
     const Step& step = plan_->steps()[number];
-    step.layer->gradient({.kernels = kernels_,
-                          .samples = count,
-                          .kept = a + m.kept,
-                          .x = a + boundaries_[m.in].value,
-                          .dy = a + boundaries_[m.out].gradient,
-                          .gradient = gradients_.data() + step.parameters},
-                         t.tile);
+    if (m.sums_size)
+      add_chunks(m, step, t, count);
+    else
+      step.layer->gradient({.kernels = kernels_,
+                            .samples = count,
+                            .kept = a + m.kept,
+                            .x = a + boundaries_[m.in].value,
+                            .dy = a + boundaries_[m.out].gradient,
+                            .gradient = gradients_.data() + step.parameters},
+                           t.tile);
     if (!update) return;
     update_tile(step.parameters, t);
     replicate(number, t.tile);

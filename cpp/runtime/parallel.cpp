@@ -12,7 +12,6 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
-#include <vector>
 
 #if defined(_OPENMP)
 #include <omp.h>
@@ -123,11 +122,11 @@ inline void receive(void*) {}
 #endif
 
 // Threads that work on one job after another. The leader publishes a job; everybody claims tasks one by one:
-// first their own, which are every size-th, then those that others have not begun. So the same thread meets
-// the same data in every job, and its cache still holds them.
+// first their own, then those that others have not begun. So the same thread meets the same data in every
+// job, and its cache still holds them.
 class Team {
  public:
-  explicit Team(int size) : size_(size), tickets_(static_cast<std::size_t>(size)) {}
+  explicit Team(int size) : size_(size), owners_(std::min(size, kMostOwners)) {}
 
   int size() const { return size_; }
 
@@ -135,12 +134,13 @@ class Team {
     const std::uint32_t job = ++leader_job_;
     // A claim succeeds only on the ticket that was read before the job's fields, so the fields change between
     // the two.
-    for (Ticket& t : tickets_) t.value.store(ticket(job, kClosed), std::memory_order_release);
+    for (int i = 0; i < owners_; ++i)
+      tickets_[i].value.store(ticket(job, kClosed), std::memory_order_release);
     call_.store(call, std::memory_order_release);
     context_.store(context, std::memory_order_release);
     tasks_.store(static_cast<std::uint32_t>(tasks), std::memory_order_release);
     done_.store(0, std::memory_order_release);
-    for (std::size_t i = 0; i < tickets_.size(); ++i)
+    for (int i = 0; i < owners_; ++i)
       tickets_[i].value.store(ticket(job, static_cast<std::uint32_t>(i)), std::memory_order_release);
     job_.store(job, std::memory_order_seq_cst);
     job_.notify_all();
@@ -184,8 +184,7 @@ class Team {
   int spin_limit() const { return size_ > processors ? 0 : 1000; }
 
   void work(std::uint32_t job, int worker) {
-    for (int i = 0; i < size_; ++i)
-      work(job, worker, tickets_[static_cast<std::size_t>((worker + i) % size_)].value);
+    for (int i = 0; i < owners_; ++i) work(job, worker, tickets_[(worker + i) % owners_].value);
   }
 
   void work(std::uint32_t job, int worker, std::atomic<std::uint64_t>& ticket_of_owner) {
@@ -197,7 +196,7 @@ class Team {
       void* const context = context_.load(std::memory_order_acquire);
       const std::uint32_t tasks = tasks_.load(std::memory_order_acquire);
       if (task >= tasks) return;
-      if (!ticket_of_owner.compare_exchange_weak(at, at + static_cast<std::uint32_t>(size_),
+      if (!ticket_of_owner.compare_exchange_weak(at, at + static_cast<std::uint32_t>(owners_),
                                                  std::memory_order_acq_rel, std::memory_order_acquire))
         continue;
       call(context, task, worker);
@@ -211,13 +210,16 @@ class Team {
     if (done != tasks) done_.wait(done, std::memory_order_acquire);
   }
 
-  const int size_;
-  std::uint32_t leader_job_ = 0;
+  // Tasks belong to owners in turn: a worker each, or several if there are more.
+  static constexpr int kMostOwners = 64;
   struct alignas(64) Ticket {
     std::atomic<std::uint64_t> value{0};  // number of the job, then of its owner's next task
   };
-  std::vector<Ticket> tickets_;
-  alignas(64) std::atomic<std::uint32_t> job_{0};     // what followers wait for
+
+  const int size_, owners_;
+  std::uint32_t leader_job_ = 0;
+  Ticket tickets_[kMostOwners];
+  alignas(64) std::atomic<std::uint32_t> job_{0};  // what followers wait for
   std::atomic<TaskFunction> call_{nullptr};
   std::atomic<void*> context_{nullptr};
   std::atomic<std::uint32_t> tasks_{0};

@@ -92,8 +92,11 @@ void convolution_with_pooling(Report& r, ConvPool c) {
       best.magnitude = std::max(best.magnitude, e.magnitude);
       if (q == argmax[o]) chosen = e;
     }
-    argmax_good = argmax_good && argmax[o] < c.pool_h * c.pool_w &&
-                  std::fabs(chosen.value - best.value) <= 32 * 0x1p-23 * best.magnitude;
+    const double error = 32 * 0x1p-23 * best.magnitude;
+    argmax_good = argmax_good &&
+                  (argmax[o] < c.pool_h * c.pool_w
+                       ? std::fabs(chosen.value - best.value) <= error && (!c.relu || best.value > -error)
+                       : c.relu && best.value < error);
     want[o] = {c.relu ? std::max(best.value, 0.0) : best.value, best.magnitude};
   }
   r.compare("conv_pool", sizes, y, want);
@@ -105,27 +108,32 @@ void convolution_with_pooling(Report& r, ConvPool c) {
   r.check(std::memcmp(again.data(), y.data(), out * sizeof(float)) == 0, "conv_pool_without_argmax", sizes);
 }
 
-// Both gradients, of three samples and any argmax; a third of dz is zero, as after ReLU.
+// All gradients, of three samples and any argmax; a third of dy is zero, and of others ReLU lets a third not
+// pass.
 void convolution_with_pooling_gradients(Report& r, ConvPool c) {
   c.out_h = (c.in_h - c.kernel_h + 1) / c.pool_h, c.out_w = (c.in_w - c.kernel_w + 1) / c.pool_w;
   const std::size_t in = c.in_h * c.in_w * c.channels, out = c.out_h * c.out_w * c.filters,
                     row = c.kernel_w * c.channels, taps = c.kernel_h * row, samples = 3;
   const Array x(samples * in, 46, -1, 1), w(c.filters * taps, 47, -1, 1);
-  Array dz(samples * out, 48, -1, 1);
+  Array dy(samples * out, 48, -1, 1);
   const std::size_t argmax_stride = out + 5;
   std::vector<std::uint8_t> argmax(samples * argmax_stride + kSlack, 255);
   for (std::size_t i = 0; i < samples * out; ++i) {
-    argmax[i / out * argmax_stride + i % out] = static_cast<std::uint8_t>(i * i / 7 % (c.pool_h * c.pool_w));
-    if (i % 3 == 1) dz[i] = 0.0f;
+    const std::size_t positions = c.pool_h * c.pool_w;
+    argmax[i / out * argmax_stride + i % out] =
+        static_cast<std::uint8_t>(i % 3 == 2 ? positions : i * i / 7 % positions);
+    if (i % 3 == 1) dy[i] = 0.0f;
   }
 
-  std::vector<Expected> kernel(c.filters * taps), input(in);
+  std::vector<Expected> kernel(c.filters * taps), bias(c.filters), input(in);
   for (std::size_t s = 0; s < samples; ++s) {
     for (std::size_t o = 0; o < out; ++o) {
       const std::size_t f = o % c.filters, oy = o / c.filters / c.out_w, ox = o / c.filters % c.out_w;
       const std::size_t q = argmax[s * argmax_stride + o];
       const std::size_t y = oy * c.pool_h + q / c.pool_w, z = ox * c.pool_w + q % c.pool_w;
-      const double d = dz[s * out + o];
+      if (q >= c.pool_h * c.pool_w) continue;
+      const double d = dy[s * out + o];
+      bias[f].add(d);
       for (std::size_t t = 0; t < taps; ++t) {
         const std::size_t at = ((y + t / row) * c.in_w + z) * c.channels + t % row;
         kernel[f * taps + t].add(d * x[s * in + at]);
@@ -136,16 +144,23 @@ void convolution_with_pooling_gradients(Report& r, ConvPool c) {
 
   const std::initializer_list<std::size_t> sizes = {c.in_h,     c.in_w,     c.channels, c.filters,
                                                     c.kernel_h, c.kernel_w, c.pool_h,   c.pool_w};
-  Array dw(c.filters * taps, 9.0f), dx(in, 9.0f);
-  const std::size_t middle = c.filters / 2;
-  const auto gradient = [&](std::size_t first, std::size_t count) {
-    r.k.conv_pool_gradient(dw.data() + first * taps, dz.data() + first, argmax.data() + first, x.data(),
-                           {samples, argmax_stride, count}, c);
-  };
-  gradient(middle, c.filters - middle);
-  if (middle > 0) gradient(0, middle);
-  r.compare("conv_pool_gradient", sizes, dw, kernel);
-  r.k.conv_pool_input_gradient(dx.data(), dz.data(), argmax.data(), w.data(), c);
+  Array dx(in, 9.0f), scratch(conv_pool_scratch(c), 9.0f);
+  for (float* free : {scratch.data(), static_cast<float*>(nullptr)}) {
+    Array dw(c.filters * taps, 9.0f), db(c.filters, 9.0f), without_bias(c.filters * taps, 9.0f);
+    const std::size_t middle = c.filters / 2;
+    const auto gradient = [&](std::size_t first, std::size_t count, float* to, float* to_bias) {
+      r.k.conv_pool_gradient(to + first * taps, to_bias, dy.data() + first, argmax.data() + first, x.data(),
+                             free, {samples, argmax_stride, count}, c);
+    };
+    gradient(middle, c.filters - middle, dw.data(), db.data() + middle);
+    if (middle > 0) gradient(0, middle, dw.data(), db.data());
+    r.compare("conv_pool_gradient", sizes, dw, kernel);
+    r.compare("conv_pool_bias_gradient", sizes, db, bias);
+    gradient(0, c.filters, without_bias.data(), nullptr);
+    r.check(std::memcmp(without_bias.data(), dw.data(), c.filters * taps * sizeof(float)) == 0,
+            "conv_pool_gradient_without_bias", sizes);
+  }
+  r.k.conv_pool_input_gradient(dx.data(), dy.data(), argmax.data(), w.data(), c);
   r.compare("conv_pool_input_gradient", sizes, dx, input);
 }
 
