@@ -168,14 +168,18 @@ inline truth greater(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ)
 using truth = ivec;
 inline truth greater(vec a, vec b) { return a > b; }
 #endif
-// The first `count` bytes: high ? 2 + of_high : of_low, and 4 more where `known` does not hold.
+// The first `count` bytes: high ? 2 + of_high : of_low where `known` holds, else 4 or more.
 inline void store_pairs(std::uint8_t* p, truth high, truth of_high, truth of_low, truth known,
                         std::size_t count) {
 #if defined(__AVX512F__)
-  const auto low = static_cast<truth>((high & of_high) | (~high & of_low));
-  const __m128i pairs = _mm_or_si128(_mm_maskz_set1_epi8(low, 1), _mm_maskz_set1_epi8(high, 2));
-  const __m128i unknown = _mm_maskz_set1_epi8(static_cast<truth>(~known), 4);
-  _mm_mask_storeu_epi8(p, first_lanes(count), _mm_or_si128(pairs, unknown));
+  const __m128i low = _mm_maskz_set1_epi8(of_low, 1),
+                two = _mm_mask_blend_epi8(of_high, _mm_set1_epi8(2), _mm_set1_epi8(3)),
+                pairs = _mm_mask_mov_epi8(low, high, two),
+                bytes = _mm_mask_blend_epi8(known, _mm_set1_epi8(4), pairs);
+  if (count == kLanes)
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
+  else
+    _mm_mask_storeu_epi8(p, first_lanes(count), bytes);
 #else
   store_bytes(p, (high ? 2 - of_high : -of_low) + 4 + 4 * known, count);
 #endif
