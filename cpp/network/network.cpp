@@ -156,7 +156,7 @@ void Network::check(const Source& x, const Source* y) const {
   if (!objective_->has_labels()) return;
   std::vector<float> labels(y->row_size());
   for (std::size_t row = 0; row < y->rows(); ++row) {
-    y->read(labels.data(), row);
+    y->read(labels.data(), nullptr, row, 1);
     objective_->check_labels(labels.data(), row);
   }
 }

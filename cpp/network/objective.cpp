@@ -39,6 +39,10 @@ std::optional<Loss> from_logits(Loss loss, Activation last) {
 
 // The means of `count` runs of `rows` values.
 void means(float* mean, const float* value, std::size_t rows, std::size_t count) {
+  if (rows == 1) {
+    std::copy_n(value, count, mean);
+    return;
+  }
   for (std::size_t i = 0; i < count; ++i, value += rows) {
     double sum = 0.0;
     for (std::size_t r = 0; r < rows; ++r) sum += value[r];

@@ -20,14 +20,34 @@ float learning_rate_of(const Spec& spec) {
   return rate;
 }
 
+// base^t for t that mostly grow by one: one multiplication, and the same for a t whatever was asked before.
+class Powers {
+ public:
+  explicit Powers(double base) : base_(base) {
+    for (std::size_t i = 0; i < kStep; ++i) small_[i] = std::pow(base, static_cast<double>(i));
+  }
+  double operator()(std::uint64_t t) {
+    const std::uint64_t step = t / kStep;
+    if (step != step_) large_ = std::pow(base_, static_cast<double>(step * kStep));
+    step_ = step;
+    return large_ * small_[t % kStep];
+  }
+
+ private:
+  static constexpr std::size_t kStep = 64;
+  double base_, small_[kStep], large_ = 1.0;
+  std::uint64_t step_ = 0;
+};
+
 class AdamOptimizer final : public Optimizer {
  public:
   explicit AdamOptimizer(const Spec& spec) {
     learning_rate = learning_rate_of(spec);
-    beta_1_ = fraction(spec, "beta_1");
-    beta_2_ = fraction(spec, "beta_2");
-    adam_.gain_1 = static_cast<float>(1.0 - beta_1_);
-    adam_.gain_2 = static_cast<float>(1.0 - beta_2_);
+    const double beta_1 = fraction(spec, "beta_1"), beta_2 = fraction(spec, "beta_2");
+    power_1_ = Powers(beta_1);
+    power_2_ = Powers(beta_2);
+    adam_.gain_1 = static_cast<float>(1.0 - beta_1);
+    adam_.gain_2 = static_cast<float>(1.0 - beta_2);
     adam_.epsilon = spec.single("epsilon");
     if (!(adam_.epsilon >= 0.0f)) spec.fail("epsilon must be >= 0, got " + std::to_string(adam_.epsilon));
   }
@@ -36,9 +56,8 @@ class AdamOptimizer final : public Optimizer {
     return names;
   }
   void begin(std::uint64_t step) override {
-    const double t = static_cast<double>(step);
-    adam_.rate = static_cast<float>(learning_rate * std::sqrt(1.0 - std::pow(beta_2_, t)) /
-                                    (1.0 - std::pow(beta_1_, t)));
+    adam_.rate =
+        static_cast<float>(learning_rate * std::sqrt(1.0 - power_2_(step)) / (1.0 - power_1_(step)));
   }
   void update(const Kernels& k, float* w, float* const* moment, const float* gradient,
               std::size_t n) const override {
@@ -46,7 +65,7 @@ class AdamOptimizer final : public Optimizer {
   }
 
  private:
-  double beta_1_, beta_2_;
+  Powers power_1_{0.0}, power_2_{0.0};
   Adam adam_{};
 };
 

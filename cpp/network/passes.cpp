@@ -25,17 +25,21 @@ class Deadline {
 };
 
 // Calls step(position, count) for one batch after another, with a team of threads; returns the position
-// reached.
+// reached. sample_work: what a sample costs, about; a look at the clock is worth kClockWork of it.
 template <class Step>
-std::size_t for_batches(const Samples& s, double seconds, int threads, Step step) {
+std::size_t for_batches(const Samples& s, double seconds, int threads, std::size_t sample_work, Step step) {
+  constexpr std::size_t kClockWork = 100 * 1000;
   const Deadline deadline(seconds);
-  std::size_t position = s.start;
+  std::size_t position = s.start, unseen = 0;
   with_team(threads, [&] {
     while (position < s.stop) {
       const std::size_t count = std::min(s.batch_size, s.stop - position);
       step(position, count);
       position += count;
+      unseen += count * sample_work;
+      if (unseen < kClockWork) continue;
       if (deadline.passed()) break;
+      unseen = 0;
     }
   });
   return position;
@@ -183,10 +187,9 @@ void Network::read_targets(const Samples& s, std::size_t start, std::size_t coun
   lay_out_results(count);
   const std::size_t size = objective_->target_size();
   float* r = results_.data();
+  s.y->read(r + target_, s.order, start, count);
   for (std::size_t i = 0; i < count; ++i) {
-    float* target = r + target_ + i * size;
-    s.y->read(target, s.row(start + i));
-    if (objective_->has_labels()) objective_->check_labels(target, s.row(start + i));
+    if (objective_->has_labels()) objective_->check_labels(r + target_ + i * size, s.row(start + i));
     if (s.weight) r[weight_ + i] = s.weight[s.row(start + i)];
   }
 }
@@ -205,7 +208,7 @@ void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count
   run_pass(chunks, work, [&](std::size_t task, int worker) {
     const std::size_t first = task * size, n = std::min(size, count - first);
     float* scratch = scratch_.data() + static_cast<std::size_t>(worker) * scratch_size_;
-    for (std::size_t i = first; i < first + n; ++i) s.x->read(a + in.value + i * in.size, s.row(start + i));
+    s.x->read(a + in.value + first * in.size, s.order, start + first, n);
     forward_chunk(first, n, scratch);
     if (!with_loss) return;
     float* gradient = gradient_at(boundaries_.size() - 1, first, scratch);
@@ -286,7 +289,7 @@ void Network::add_metrics(const Samples& s, std::size_t count) {
 std::size_t Network::train(const Samples& samples, double seconds) {
   require(optimizer_ != nullptr, "an optimizer");
   require(objective_->has_loss(), "a loss");
-  return for_batches(samples, seconds, threads_for_training(samples),
+  return for_batches(samples, seconds, threads_for_training(samples), sample_cost(),
                      [&](std::size_t position, std::size_t count) {
                        check_order(samples, position, position + count);
                        sample_pass(samples, position, count, true);
@@ -310,7 +313,7 @@ double Network::gradients(const Samples& samples) {
 const float* Network::infer_chunk(const Samples& s, std::size_t position, std::size_t count, float* scratch) {
   const std::size_t size = aligned(widest_ * count);
   float *x = scratch, *y = scratch + size, *layer_scratch = scratch + 2 * size;
-  for (std::size_t i = 0; i < count; ++i) s.x->read(x + i * size_of(input_), s.row(position + i));
+  s.x->read(x, s.order, position, count);
   for (std::size_t i = 0; i < memory_.size(); ++i) {
     const Step& step = plan_->steps()[i];
     if (step.layer->is_view_at_inference()) continue;
@@ -345,7 +348,7 @@ void Network::test_pass(const Samples& s, std::size_t start, std::size_t count) 
 
 std::size_t Network::test(const Samples& samples, double seconds) {
   require(objective_->has_loss() || objective_->metric_count() > 0, "a loss");
-  return for_batches(samples, seconds, threads_for_inference(samples),
+  return for_batches(samples, seconds, threads_for_inference(samples), sample_cost(),
                      [&](std::size_t position, std::size_t count) {
                        test_pass(samples, position, count);
                        add_metrics(samples, count);
@@ -355,7 +358,7 @@ std::size_t Network::test(const Samples& samples, double seconds) {
 std::size_t Network::predict(float* out, const Samples& samples, double seconds) {
   const std::size_t outputs = size_of(output_);
   return for_batches(
-      samples, seconds, threads_for_inference(samples), [&](std::size_t position, std::size_t count) {
+      samples, seconds, threads_for_inference(samples), sample_cost(), [&](std::size_t position, std::size_t count) {
         const std::size_t size = inference_chunk(count), chunks = (count + size - 1) / size;
         lay_out_scratch(team_size(), 2 * aligned(checked_floats(widest_, size)) + layer_scratch_);
         run_pass(chunks, count * sample_work_, [&](std::size_t task, int worker) {

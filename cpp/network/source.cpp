@@ -99,8 +99,15 @@ Source::Source(const void* data, char kind, std::size_t item, bool swapped,
   }
 }
 
-void Source::read(float* to, std::size_t row) const {
-  if (row_size_) read_axis(to, data_ + static_cast<std::ptrdiff_t>(row) * row_stride_, 0);
+void Source::read(float* to, const std::int64_t* order, std::size_t start, std::size_t count) const {
+  if (row_size_ == 0) return;
+  const auto row = [&](std::int64_t number) { return data_ + number * row_stride_; };
+  const auto first = static_cast<std::int64_t>(start);
+  const bool runs_on =
+      extents_.size() == 1 && row_stride_ == strides_[0] * static_cast<std::ptrdiff_t>(extents_[0]);
+  if (!order && runs_on) return convert_(to, row(first), strides_[0], count * row_size_);
+  for (std::size_t i = 0; i < count; ++i)
+    to = read_axis(to, row(order ? order[start + i] : first + static_cast<std::int64_t>(i)), 0);
 }
 
 float* Source::read_axis(float* to, const std::byte* from, std::size_t axis) const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,8 @@ class Source {
   std::size_t rows() const { return rows_; }
   const Shape& row_shape() const { return row_shape_; }
   std::size_t row_size() const { return row_size_; }
-  void read(float* to, std::size_t row) const;
+  // Rows order[start], order[start + 1], ...; order null: start, start + 1, ...
+  void read(float* to, const std::int64_t* order, std::size_t start, std::size_t count) const;
 
  private:
   using Convert = void (*)(float* to, const std::byte* from, std::ptrdiff_t stride, std::size_t n);
