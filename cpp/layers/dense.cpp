@@ -80,7 +80,7 @@ class WideDense final : public Dense {
   using Dense::Dense;
 
   std::size_t replica(const Kernels& k, bool for_dx) const override {
-    return forward_replica(k) + (for_dx ? (in_ + k.panel - 1) / k.panel * k.panel * out_ : 0);
+    return forward_replica(k) + (for_dx && !is_vector() ? (in_ + k.panel - 1) / k.panel * k.panel * out_ : 0);
   }
   bool reads_replica_alone(const Kernels& k) const override { return is_packed(k); }
   void replicate(const Kernels& k, float* replica, const float* parameters, const Tile& t,
@@ -89,7 +89,7 @@ class WideDense final : public Dense {
     const float* w = parameters + t.row * out_ + t.column;
     if (is_packed(k))
       k.pack(replica + t.column * in_ + t.row * k.panel, in_ * k.panel, w, t.rows, t.columns, out_);
-    if (for_dx)
+    if (for_dx && !is_vector())
       k.pack_transposed(replica + forward_replica(k) + t.row * out_ + t.column * k.panel, out_ * k.panel, w,
                         t.columns, t.rows, out_);
   }
@@ -122,7 +122,7 @@ class WideDense final : public Dense {
                     .ldc = in_,
                     .a = c.dy,
                     .a_row = offset(out_),
-                    .b = c.replica + forward_replica(c.kernels),
+                    .b = is_vector() ? c.parameters : c.replica + forward_replica(c.kernels),
                     .b_k = c.kernels.panel,
                     .b_panel = out_ * c.kernels.panel,
                     .m = m,
@@ -144,6 +144,8 @@ class WideDense final : public Dense {
                     .k = m});
   }
 
+  // A kernel (in, 1) is its own transpose.
+  bool is_vector() const { return out_ == 1; }
   // A kernel that is no wider than a panel is one as it lies.
   bool is_packed(const Kernels& k) const { return out_ > k.panel; }
   std::size_t forward_replica(const Kernels& k) const {

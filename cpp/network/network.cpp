@@ -69,8 +69,8 @@ void Network::find_boundaries() {
     if (!layer.is_view())
       boundaries_.push_back({.size = size_of(layer.output()), .needs_gradient = needs_gradient});
     m.out = boundaries_.size() - 1;
-    if (m.trained && layer.sums_by_chunk())
-      for (const Parameter& p : layer.parameters()) m.sums_size += size_of(p.shape);
+    for (const Parameter& p : layer.parameters()) m.parameter_floats += size_of(p.shape);
+    if (m.trained && layer.sums_by_chunk()) m.sums_size = m.parameter_floats;
     boundaries_[m.out].lasting = boundaries_[m.out].lasting || (m.trained && m.sums_size == 0);
     sample_work_ += layer.work();
     layer_scratch_ = std::max(layer_scratch_, layer.scratch());
@@ -87,8 +87,11 @@ void Network::find_boundaries() {
 
 void Network::cut_tiles() {
   tiles_.clear();
-  for (std::size_t i = 0; i < plan_->steps().size(); ++i)
+  for (std::size_t i = 0; i < plan_->steps().size(); ++i) {
+    memory_[i].first_tile = tiles_.size();
     for (const ParameterTile& t : tiles_of(*plan_->steps()[i].layer)) tiles_.push_back({i, t});
+    memory_[i].tile_count = tiles_.size() - memory_[i].first_tile;
+  }
 }
 
 void Network::replicate(std::size_t number, const Tile& tile) {

@@ -91,6 +91,7 @@ class Network {
     std::size_t in = 0, out = 0;  // boundaries in training
     std::size_t kept = 0, kept_size = 0, replica = 0;
     std::size_t sums = 0, sums_size = 0;  // in the arena and floats of the gradient of each chunk
+    std::size_t parameter_floats = 0, first_tile = 0, tile_count = 0;
     bool trained = false;                 // has parameters that train
   };
   struct TileTask {
@@ -122,9 +123,10 @@ class Network {
   const float* infer_chunk(const Samples& s, std::size_t position, std::size_t count, float* scratch);
   void read_targets(const Samples& s, std::size_t start, std::size_t count);
   void sample_pass(const Samples& s, std::size_t start, std::size_t count, bool with_loss);
-  void parameter_pass(std::size_t count, bool update);
+  void parameter_pass(std::size_t count, bool with_update);
   void add_chunks(const StepMemory& m, const Step& step, const ParameterTile& t, std::size_t count);
-  void update_tile(std::size_t parameters, const ParameterTile& t);
+  void tile_gradient(std::size_t number, const ParameterTile& t, std::size_t count);
+  void update(std::size_t at, std::size_t n);
   void test_pass(const Samples& s, std::size_t start, std::size_t count);
   double batch_loss(std::size_t count) const;
   void add_metrics(const Samples& s, std::size_t count);

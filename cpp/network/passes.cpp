@@ -6,6 +6,7 @@
 // depend on the number of threads.
 #include <algorithm>
 #include <chrono>
+#include <span>
 
 #include "../runtime/parallel.hpp"
 #include "../runtime/random.hpp"
@@ -231,39 +232,50 @@ void Network::add_chunks(const StepMemory& m, const Step& step, const ParameterT
   });
 }
 
-void Network::update_tile(std::size_t parameters, const ParameterTile& t) {
-  for_each_run(t, [&](std::size_t start, std::size_t n) {
-    const std::size_t at = parameters + start;
-    float* moment[kMostMoments] = {};
-    for (std::size_t i = 0; i < moments_.size(); ++i) moment[i] = moments_[i].data() + at;
-    optimizer_->update(kernels_, parameters_.data() + at, moment, gradients_.data() + at, n);
-  });
+void Network::tile_gradient(std::size_t number, const ParameterTile& t, std::size_t count) {
+  const StepMemory& m = memory_[number];
+  const Step& step = plan_->steps()[number];
+  if (m.sums_size) return add_chunks(m, step, t, count);
+  const float* a = arena_.data();
+  step.layer->gradient({.kernels = kernels_,
+                        .samples = count,
+                        .kept = a + m.kept,
+                        .x = a + boundaries_[m.in].value,
+                        .dy = a + boundaries_[m.out].gradient,
+                        .gradient = gradients_.data() + step.parameters},
+                       t.tile);
 }
 
-// Pass 2.
-void Network::parameter_pass(std::size_t count, bool update) {
+// n parameters from `at` on.
+void Network::update(std::size_t at, std::size_t n) {
+  float* moment[kMostMoments] = {};
+  for (std::size_t i = 0; i < moments_.size(); ++i) moment[i] = moments_[i].data() + at;
+  optimizer_->update(kernels_, parameters_.data() + at, moment, gradients_.data() + at, n);
+}
+
+// Pass 2. Where it is too little to share, all parameters of a layer are updated in one run.
+void Network::parameter_pass(std::size_t count, bool with_update) {
   gradients_.grow(buffer_size());
-  if (update) optimizer_->begin(iterations + 1);
-  const float* a = arena_.data();
-  run_pass(tiles_.size(), count * sample_work_, [&](std::size_t task, int) {
-    const auto& [number, t] = tiles_[task];
+  if (with_update) optimizer_->begin(iterations + 1);
+  if (count * sample_work_ >= kTeamWork)
+    return parallel_for(tiles_.size(), [&](std::size_t task, int) {
+      const auto& [number, t] = tiles_[task];
+      if (!memory_[number].trained) return;
+      tile_gradient(number, t, count);
+      if (!with_update) return;
+      const std::size_t parameters = plan_->steps()[number].parameters;
+      for_each_run(t, [&](std::size_t start, std::size_t n) { update(parameters + start, n); });
+      replicate(number, t.tile);
+    });
+  for (std::size_t number = 0; number < memory_.size(); ++number) {
     const StepMemory& m = memory_[number];
-    if (!m.trained) return;
-    const Step& step = plan_->steps()[number];
-    if (m.sums_size)
-      add_chunks(m, step, t, count);
-    else
-      step.layer->gradient({.kernels = kernels_,
-                            .samples = count,
-                            .kept = a + m.kept,
-                            .x = a + boundaries_[m.in].value,
-                            .dy = a + boundaries_[m.out].gradient,
-                            .gradient = gradients_.data() + step.parameters},
-                           t.tile);
-    if (!update) return;
-    update_tile(step.parameters, t);
-    replicate(number, t.tile);
-  });
+    if (!m.trained) continue;
+    const std::span tiles(tiles_.data() + m.first_tile, m.tile_count);
+    for (const TileTask& task : tiles) tile_gradient(number, task.tile, count);
+    if (!with_update) continue;
+    update(plan_->steps()[number].parameters, m.parameter_floats);
+    for (const TileTask& task : tiles) replicate(number, task.tile.tile);
+  }
 }
 
 double Network::batch_loss(std::size_t count) const {
