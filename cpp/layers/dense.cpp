@@ -56,6 +56,7 @@ class Dense : public Layer {
  protected:
   static constexpr std::size_t kTileFloats = 8192;
 
+  std::size_t rows() const { return rows_; }
   const float* bias(const Chunk& c) const { return use_bias_ ? c.parameters + in_ * out_ : nullptr; }
 
   virtual bool is_narrow() const = 0;
@@ -83,6 +84,10 @@ class WideDense final : public Dense {
     return forward_replica(k) + (for_dx && !is_vector() ? (in_ + k.panel - 1) / k.panel * k.panel * out_ : 0);
   }
   bool reads_replica_alone(const Kernels& k) const override { return is_packed(k); }
+  bool reads_unpacked(const Kernels& k, std::size_t samples) const override {
+    constexpr std::size_t kFewRows = 48;
+    return is_packed(k) && out_ % k.panel == 0 && samples * rows() < kFewRows;
+  }
   void replicate(const Kernels& k, float* replica, const float* parameters, const Tile& t,
                  bool for_dx) const override {
     if (t.parameter == 1) return;
@@ -109,8 +114,8 @@ class WideDense final : public Dense {
                     .a = c.x,
                     .a_row = offset(in_),
                     .b = is_packed(c.kernels) ? c.replica : c.parameters,
-                    .b_k = is_packed(c.kernels) ? c.kernels.panel : out_,
-                    .b_panel = in_ * c.kernels.panel,
+                    .b_k = is_packed(c.kernels) && !c.unpacked ? c.kernels.panel : out_,
+                    .b_panel = (c.unpacked ? 1 : in_) * c.kernels.panel,
                     .bias = bias(c),
                     .m = m,
                     .n = out_,

@@ -37,7 +37,7 @@ struct Chunk {
   std::size_t first;        // number of the first sample in the batch
   std::uint64_t key;        // of random numbers, for this layer and step
   const float* parameters;  // the layer's parameters, one after the other
-  const float* replica;     // as written by Layer::replicate
+  const float* replica;     // as written by Layer::replicate, or parameter 0 itself (see `unpacked`)
   float* scratch;           // Layer::scratch() floats of this worker
   float* kept;  // Layer::kept() floats a sample, written forward and read backward; null outside training
   const float* x;
@@ -47,6 +47,7 @@ struct Chunk {
   // Of the layer's parameters, laid out like them, over this chunk alone. Null when nobody needs it, and for
   // layers that do not sum by chunk.
   float* gradient = nullptr;
+  bool unpacked = false;  // replica is parameter 0 as the user has it, after Layer::reads_unpacked
 };
 
 // A whole batch, after backward: what the gradient of a parameter is made of.
@@ -96,6 +97,9 @@ class Layer {
                          bool /*for_dx*/) const {}
   // Only the replica of parameter 0 is read, so that the parameter itself need not lie before the others.
   virtual bool reads_replica_alone(const Kernels&) const { return false; }
+  // forward may take parameter 0 from the user's array, unread past its end: for so few samples it is not
+  // worth a replica.
+  virtual bool reads_unpacked(const Kernels&, std::size_t /*samples*/) const { return false; }
 
  protected:
   std::size_t input_size() const { return size_of(input_); }

@@ -68,12 +68,14 @@ class Parameters {
 struct Held {
   Workspace values, replica;
 
-  Held(const Kernels& k, const LayerCall& call, const Parameters& parameters, bool for_dx) {
+  Held(const Kernels& k, const LayerCall& call, const Parameters& parameters, bool for_dx,
+       bool unpacked = false) {
     if (parameters.floats() == 0) return;
     values = borrow_floats(parameters.floats());
-    replica = borrow_floats(call.layer.replica(k, for_dx));
     const bool in_place = call.layer.reads_replica_alone(k);
     parameters.gather(values.get(), call.parameters, in_place);
+    if (unpacked) return;
+    replica = borrow_floats(call.layer.replica(k, for_dx));
     parallel_for(parameters.tiles().size(), [&](std::size_t task, int) {
       const Tile& tile = parameters.tiles()[task].tile;
       const float* from = in_place && tile.parameter == 0 ? call.parameters[0] : values.get();
@@ -106,8 +108,9 @@ void layer_forward(const LayerCall& call, bool training, float* y) {
   const Parameters parameters(layer);
   const Cut cut(call.samples, {in, in + out, layer.work(), parameters.floats()});
   const Readable x(call.x, cut, in);
+  const bool unpacked = layer.reads_unpacked(k, call.samples);
   with_team(cut.threads(), [&] {
-    const Held held(k, call, parameters, false);
+    const Held held(k, call, parameters, false, unpacked);
     Layout layout;
     layout.place(layer.scratch(), 1);
     const std::size_t kept = layout.place(training ? cut.largest() : 0, layer.kept());
@@ -120,11 +123,12 @@ void layer_forward(const LayerCall& call, bool training, float* y) {
                      .first = first,
                      .key = key_of(call),
                      .parameters = held.values.get(),
-                     .replica = held.replica.get(),
+                     .replica = unpacked ? call.parameters[0] : held.replica.get(),
                      .scratch = mine,
                      .kept = training ? mine + kept : nullptr,
                      .x = x.row(first),
-                     .y = y + first * out});
+                     .y = y + first * out,
+                     .unpacked = unpacked});
     });
   });
 }
