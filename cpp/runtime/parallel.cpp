@@ -6,12 +6,13 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <exception>
 #include <fstream>
 #include <limits>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <system_error>
+#include <thread>
 
 #if defined(_OPENMP)
 #include <omp.h>
@@ -108,9 +109,8 @@ inline void pause() {
 #endif
 }
 
-// ThreadSanitizer does not see into GCC's OpenMP runtime. It is told that a region orders what its thread
-// does before the start and what all threads do before the end; the variables that the region shares are left
-// out.
+// ThreadSanitizer does not see into GCC's OpenMP runtime. It is told that what comes before a region is seen
+// in it; the variables that the region shares are left out.
 #if defined(__SANITIZE_THREAD__)
 #define NNCORE_STARTS_THREADS __attribute__((no_sanitize("thread")))
 inline void publish(void* region) { __tsan_release(region); }
@@ -121,26 +121,29 @@ inline void publish(void*) {}
 inline void receive(void*) {}
 #endif
 
-// Threads that work on one job after another. The leader publishes a job; everybody claims tasks one by one:
-// first their own, then those that others have not begun. So the same thread meets the same data in every
-// job, and its cache still holds them.
+// Threads that work on one job after another, for one leader at a time. The leader publishes a job; everybody
+// claims tasks one by one: first their own, then those that others have not begun. So the same thread meets
+// the same data in every job, and its cache still holds them. Workers from number size() on stand by.
 class Team {
  public:
-  explicit Team(int size) : size_(size), owners_(std::min(size, kMostOwners)) {}
-
-  int size() const { return size_; }
+  int size() const { return size_.load(std::memory_order_relaxed); }
+  void set_size(int size) {
+    size_.store(size, std::memory_order_relaxed);
+    most_owners_ = std::max(most_owners_, owners(size));
+  }
 
   void lead(std::size_t tasks, TaskFunction call, void* context) {
     const std::uint32_t job = ++leader_job_;
     // A claim succeeds only on the ticket that was read before the job's fields, so the fields change between
     // the two.
-    for (int i = 0; i < owners_; ++i)
+    for (int i = 0; i < most_owners_; ++i)
       tickets_[i].value.store(ticket(job, kClosed), std::memory_order_release);
     call_.store(call, std::memory_order_release);
     context_.store(context, std::memory_order_release);
     tasks_.store(static_cast<std::uint32_t>(tasks), std::memory_order_release);
+    workers_.store(size(), std::memory_order_release);
     done_.store(0, std::memory_order_release);
-    for (int i = 0; i < owners_; ++i)
+    for (int i = 0; i < owners(size()); ++i)
       tickets_[i].value.store(ticket(job, static_cast<std::uint32_t>(i)), std::memory_order_release);
     job_.store(job, std::memory_order_seq_cst);
     job_.notify_all();
@@ -153,7 +156,7 @@ class Team {
     }
   }
 
-  void follow(int worker) {
+  [[noreturn]] void follow(int worker) {
     for (std::uint32_t seen = 0;;) {
       for (int spins = 0; job_.load(std::memory_order_acquire) == seen;) {
         if (spins++ < spin_limit())
@@ -162,18 +165,11 @@ class Team {
           job_.wait(seen, std::memory_order_acquire);
       }
       seen = job_.load(std::memory_order_acquire);
-      if (seen == kStop) return;
       work(seen, worker);
     }
   }
 
-  void dismiss() {
-    job_.store(kStop, std::memory_order_seq_cst);
-    job_.notify_all();
-  }
-
  private:
-  static constexpr std::uint32_t kStop = 0xffffffff;
   static constexpr std::uint32_t kClosed = 0xffffffff;  // number of a task that no job has
 
   static std::uint64_t ticket(std::uint32_t job, std::uint32_t task) {
@@ -181,10 +177,13 @@ class Team {
   }
 
   // Some ten microseconds, then sleep. Threads that share a processor do not spin at all.
-  int spin_limit() const { return size_ > processors ? 0 : 1000; }
+  int spin_limit() const { return size() > processors ? 0 : 1000; }
+
+  static int owners(int workers) { return std::min(workers, kMostOwners); }
 
   void work(std::uint32_t job, int worker) {
-    for (int i = 0; i < owners_; ++i) work(job, worker, tickets_[(worker + i) % owners_].value);
+    const int count = owners(workers_.load(std::memory_order_acquire));
+    for (int i = 0; i < count; ++i) work(job, worker, tickets_[(worker + i) % count].value);
   }
 
   void work(std::uint32_t job, int worker, std::atomic<std::uint64_t>& ticket_of_owner) {
@@ -195,8 +194,9 @@ class Team {
       const TaskFunction call = call_.load(std::memory_order_acquire);
       void* const context = context_.load(std::memory_order_acquire);
       const std::uint32_t tasks = tasks_.load(std::memory_order_acquire);
-      if (task >= tasks) return;
-      if (!ticket_of_owner.compare_exchange_weak(at, at + static_cast<std::uint32_t>(owners_),
+      const int workers = workers_.load(std::memory_order_acquire);
+      if (task >= tasks || worker >= workers) return;
+      if (!ticket_of_owner.compare_exchange_weak(at, at + static_cast<std::uint32_t>(owners(workers)),
                                                  std::memory_order_acq_rel, std::memory_order_acquire))
         continue;
       call(context, task, worker);
@@ -216,17 +216,69 @@ class Team {
     std::atomic<std::uint64_t> value{0};  // number of the job, then of its owner's next task
   };
 
-  const int size_, owners_;
+  std::atomic<int> size_{1};
+  int most_owners_ = 1;  // of all jobs so far
   std::uint32_t leader_job_ = 0;
   Ticket tickets_[kMostOwners];
   alignas(64) std::atomic<std::uint32_t> job_{0};  // what followers wait for
   std::atomic<TaskFunction> call_{nullptr};
   std::atomic<void*> context_{nullptr};
   std::atomic<std::uint32_t> tasks_{0};
+  std::atomic<int> workers_{1};
   alignas(64) std::atomic<std::uint32_t> done_{0};
 };
 
 thread_local Team* current_team = nullptr;
+
+#if defined(_OPENMP)
+
+// The team of this process, lent to one call at a time. It is never destroyed, as its threads are not.
+class SharedTeam {
+ public:
+  // Null while another call has it.
+  Team* borrow(int threads) {
+    if (busy_.exchange(true, std::memory_order_acquire)) return nullptr;
+    try {
+      if (threads > present_) start_workers(threads);
+    } catch (const std::system_error&) {  // no more threads are to be had
+    }
+    team_.set_size(std::min<int>(threads, present_));
+    return &team_;
+  }
+  void give_back() { busy_.store(false, std::memory_order_release); }
+
+ private:
+  // More workers, up to number `last`, in a region that never ends, led by a thread of its own; returns when
+  // all that OpenMP grants are there.
+  NNCORE_STARTS_THREADS void start_workers(int last) {
+    const int first = present_;
+    granted_ = 0;
+    publish(this);
+    std::thread([this, first, last] {
+#pragma omp parallel num_threads(last - first)
+      {
+        receive(this);
+        if (omp_get_thread_num() == 0) granted_ = first + omp_get_num_threads();
+        ++present_;
+        present_.notify_all();
+        team_.follow(first + omp_get_thread_num());
+      }
+    }).detach();
+    for (int seen = present_; seen != granted_; seen = present_) present_.wait(seen);
+  }
+
+  Team team_;
+  std::atomic<bool> busy_{false};
+  std::atomic<int> present_{1};  // threads; the leader's own is the first
+  std::atomic<int> granted_{0};
+};
+
+SharedTeam& shared_team() {
+  static auto* const team = new SharedTeam;
+  return *team;
+}
+
+#endif
 
 int check(long long n, const char* name) {
   if (n < 1 || n > kMaxThreads)
@@ -275,36 +327,23 @@ const char* parallel_backend() { return "none"; }
 
 int team_size() { return current_team ? current_team->size() : 1; }
 
-NNCORE_STARTS_THREADS void run_with_team(int threads, BodyFunction call, void* context) {
+void run_with_team(int threads, BodyFunction call, void* context) {
 #if defined(_OPENMP)
   if (threads > 1) threads = allowed_threads(threads);
   if (threads > 1) {
     static const int registered = pthread_atfork(nullptr, nullptr, after_fork_in_child);
     static_cast<void>(registered);
     team_started = true;
-    std::exception_ptr error;
-    Team team(threads);
-    publish(&team);
-#pragma omp parallel num_threads(threads)
-    {
-      receive(&team);
-      if (const int worker = omp_get_thread_num(); worker == 0) {
-        current_team = &team;
-        try {
-          call(context);
-        } catch (...) {
-          error = std::current_exception();
+    if (Team* const team = shared_team().borrow(threads)) {
+      const struct Loan {
+        explicit Loan(Team* t) { current_team = t; }
+        ~Loan() {
+          current_team = nullptr;
+          shared_team().give_back();
         }
-        current_team = nullptr;
-        team.dismiss();
-      } else {
-        team.follow(worker);
-      }
-      publish(&team);
+      } loan(team);
+      return call(context);
     }
-    receive(&team);
-    if (error) std::rethrow_exception(error);
-    return;
   }
 #else
   static_cast<void>(threads);

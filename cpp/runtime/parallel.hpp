@@ -33,9 +33,9 @@ void run_with_team(int threads, BodyFunction call, void* context);
 void run_tasks(std::size_t tasks, TaskFunction call, void* context) noexcept;
 
 // Calls body() on this thread, with a team of `threads` threads, this one among them, for the parallel_for in
-// it. An exception of the body is passed on. No team is made for one thread, in a task of a parallel_for, in
-// a serial build, and in a forked child of a process that has had a team (OpenMP's threads do not survive a
-// fork, and waiting for them would hang).
+// it. The other threads are started once and then kept, asleep between calls. No team is made for one thread,
+// while another call has it, in a task of a parallel_for, in a serial build, and in a forked child of a
+// process that has had a team (threads do not survive a fork).
 template <class Body>
 void with_team(int threads, Body&& body) {
   using Function = std::remove_reference_t<Body>;
