@@ -60,6 +60,7 @@ def elementwise(op: str, **arguments: Any) -> Callable[[np.random.Generator, int
 Build = Callable[[np.random.Generator, int], Case]
 CASES: dict[str, Build] = {
     "dense of n rows": lambda rng, n: of_dense(rng, n, 10, 3),
+    "dense of n rows to whole panels": lambda rng, n: of_dense(rng, n, 9, 128),
     "dense of n inputs": lambda rng, n: of_dense(rng, 4, n, 6),
     "dense of n units": lambda rng, n: of_dense(rng, 4, 5, n),
     "dense of n everything": lambda rng, n: of_dense(rng, n, n, n),

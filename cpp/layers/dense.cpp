@@ -85,8 +85,8 @@ class WideDense final : public Dense {
   }
   bool reads_replica_alone(const Kernels& k) const override { return is_packed(k); }
   bool reads_unpacked(const Kernels& k, std::size_t samples) const override {
-    constexpr std::size_t kFewRows = 48;
-    return is_packed(k) && out_ % k.panel == 0 && samples * rows() < kFewRows;
+    constexpr std::size_t kFewRows = 96;
+    return is_packed(k) && out_ % k.panel == 0 && samples * rows() <= kFewRows;
   }
   void replicate(const Kernels& k, float* replica, const float* parameters, const Tile& t,
                  bool for_dx) const override {

@@ -12,7 +12,7 @@ constexpr std::size_t up(std::size_t n, std::size_t divisor) {  // n / divisor, 
 Cut::Cut(std::size_t rows, const RowCost& row) : rows_(rows) {
   // About what the first-level cache holds, but not so little that reading the parameters again for each
   // chunk takes longer than the products.
-  constexpr std::size_t kChunkFloats = 16 * 1024, kReuse = 48;
+  constexpr std::size_t kChunkFloats = 16 * 1024, kReuse = 24;
   const std::size_t in_cache = kChunkFloats / std::max<std::size_t>(1, row.floats);
   const std::size_t reused = up(kReuse * row.parameters, std::max<std::size_t>(1, row.work));
   size_ = std::max({std::size_t{1}, in_cache, reused});
