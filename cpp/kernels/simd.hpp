@@ -168,7 +168,7 @@ inline truth greater(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ)
 using truth = ivec;
 inline truth greater(vec a, vec b) { return a > b; }
 #endif
-// The first `count` bytes: high ? 2 + of_high : of_low where `known` holds, else 4 or more.
+// The first `count` bytes: high ? 2 + of_high : of_low where `known` holds, else 4.
 inline void store_pairs(std::uint8_t* p, truth high, truth of_high, truth of_low, truth known,
                         std::size_t count) {
 #if defined(__AVX512F__)
@@ -181,7 +181,7 @@ inline void store_pairs(std::uint8_t* p, truth high, truth of_high, truth of_low
   else
     _mm_mask_storeu_epi8(p, first_lanes(count), bytes);
 #else
-  store_bytes(p, (high ? 2 - of_high : -of_low) + 4 + 4 * known, count);
+  store_bytes(p, known ? (high ? 2 - of_high : -of_low) : ivec{} + 4, count);
 #endif
 }
 

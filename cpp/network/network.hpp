@@ -92,7 +92,7 @@ class Network {
     std::size_t kept = 0, kept_size = 0, replica = 0;
     std::size_t sums = 0, sums_size = 0;  // in the arena and floats of the gradient of each chunk
     std::size_t parameter_floats = 0, first_tile = 0, tile_count = 0;
-    bool trained = false;                 // has parameters that train
+    bool trained = false;  // has parameters that train
   };
   struct TileTask {
     std::size_t step;

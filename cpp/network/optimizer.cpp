@@ -56,8 +56,7 @@ class AdamOptimizer final : public Optimizer {
     return names;
   }
   void begin(std::uint64_t step) override {
-    adam_.rate =
-        static_cast<float>(learning_rate * std::sqrt(1.0 - power_2_(step)) / (1.0 - power_1_(step)));
+    adam_.rate = static_cast<float>(learning_rate * std::sqrt(1.0 - power_2_(step)) / (1.0 - power_1_(step)));
   }
   void update(const Kernels& k, float* w, float* const* moment, const float* gradient,
               std::size_t n) const override {

@@ -370,7 +370,8 @@ std::size_t Network::test(const Samples& samples, double seconds) {
 std::size_t Network::predict(float* out, const Samples& samples, double seconds) {
   const std::size_t outputs = size_of(output_);
   return for_batches(
-      samples, seconds, threads_for_inference(samples), sample_cost(), [&](std::size_t position, std::size_t count) {
+      samples, seconds, threads_for_inference(samples), sample_cost(),
+      [&](std::size_t position, std::size_t count) {
         const std::size_t size = inference_chunk(count), chunks = (count + size - 1) / size;
         lay_out_scratch(team_size(), 2 * aligned(checked_floats(widest_, size)) + layer_scratch_);
         run_pass(chunks, count * sample_work_, [&](std::size_t task, int worker) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,7 @@ class Settings:
     frozen: frozenset[str]  # names of layers that did not train at the time
     given_loss: Any  # as the user said it
 
+    @functools.cached_property
     def names(self) -> list[str]:
         """Keys in logs, in the core's order: loss, metrics, weighted metrics. Repeated names get a number."""
         keys, seen = ["loss"], {"loss": 1}
@@ -42,9 +44,7 @@ class Settings:
     def directions(self) -> dict[str, str]:
         """Whether a smaller ("min") or larger ("max") value of each key is better."""
         both = (*self.metrics, *self.weighted_metrics)
-        return dict(
-            zip(self.names(), ["min", *("max" if isinstance(m, str) else m._direction for m in both)])
-        )
+        return dict(zip(self.names, ["min", *("max" if isinstance(m, str) else m._direction for m in both)]))
 
     def apply(self, network: _core.Network, owner: str, layers: Sequence[str]) -> None:
         """Compiles the network. ValueError, and no change, if outputs, loss and metrics do not fit."""

@@ -94,7 +94,7 @@ class Trainable(Fed):
     @property
     def metrics_names(self) -> list[str]:
         """Names of what `evaluate` returns, in order."""
-        return self._settings.names() if self._settings else []
+        return list(self._settings.names) if self._settings else []
 
     def reset_metrics(self) -> None:
         """Starts the means of loss and metrics again."""
@@ -161,7 +161,7 @@ class Trainable(Fed):
     # ---- passes
 
     def _logs(self, network: _core.Network) -> Logs:
-        return dict(zip(self.metrics_names, network.metrics))
+        return dict(zip(self._settings.names, network.metrics)) if self._settings else {}
 
     def _pass(
         self,
