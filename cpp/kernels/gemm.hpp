@@ -168,9 +168,9 @@ inline void gemm(const Gemm& g) {
     }
   };
   const std::size_t segments = g.segments ? g.segment_count : 1;
-  // A small product is one block, and needs no room for a copy of B on the stack.
-  if (g.n <= kPanel && segments * g.k <= kBlock && g.m < kManyRows)
-    return panel<kTileVectors>(g, {0, segments, 0, g.k, true}, g.b, g.b_k, 0, g.n);
+  // Few columns and products are one block, and need no room for a copy of B on the stack.
+  if (g.n <= kLanes && segments * g.k <= kBlock && g.m < kManyRows)
+    return panel<1>(g, {0, segments, 0, g.k, true}, g.b, g.b_k, 0, g.n);
   if (segments == 0 || g.k == 0) return add_block({0, 0, 0, 0, true});
   if (g.k >= kBlock) {
     for (std::size_t s = 0; s < segments; ++s)
