@@ -231,7 +231,7 @@ def test_default_is_within_the_quota_of_the_control_group(group_with_quota: Path
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_training_works_in_a_forked_child() -> None:
-    """OpenMP's threads are lost in a fork, and waiting for them would hang."""
+    """Threads are lost in a fork, and waiting for them would hang."""
     code = """
     import os
     nncore.set_num_threads(4)
