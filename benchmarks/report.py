@@ -117,7 +117,7 @@ def _accuracies(found: Runs) -> str:
 def _kernels(sections: dict[str, Any]) -> list[str]:
     lines = [
         "Medians of a call. GB/s counts the arguments and the results once. Operations of nncore",
-        "pack or copy their weights at each call. The share is of the peak of fused multiply-add that was",
+        "pack or copy most weights at each call. The share is of the peak of fused multiply-add that was",
         "measured beside the group, with the same number of threads.",
         "",
     ]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 SECONDS = 0.04  # for a side of a case in a run
-PAUSE = 0.12  # longer than the threads of OpenBLAS spin after their last work
+PAUSE = 0.2  # twice as long as the threads of OpenBLAS spin after their last work
 
 
 def block(call: Callable[[], Any], seconds: float, pause: float = 0.0) -> float:

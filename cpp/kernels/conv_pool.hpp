@@ -26,7 +26,6 @@ constexpr std::size_t kFilterVectors = 2;
 constexpr std::size_t even_block(std::size_t vectors, std::size_t most) {
   return vectors <= most ? vectors : vectors < 2 * most ? (vectors + 1) / 2 : most;
 }
-constexpr std::size_t kMostPositions = 255;  // of a window: one byte of argmax names them or none
 
 // Offsets of the window's positions from its corner, in row-major order.
 inline void window_offsets(std::size_t* offsets, const ConvPool& c) {
@@ -75,7 +74,7 @@ inline void take_maximum(vec (&best)[Vectors], ivec (&index)[Vectors], const vec
 template <std::size_t Vectors>
 inline void conv_pool_any(float* y, std::uint8_t* argmax, const float* x, const float* w, const float* bias,
                           const ConvPool& c, std::size_t tail) {
-  std::size_t offsets[kMostPositions];
+  std::size_t offsets[kMostPoolPositions];
   window_offsets(offsets, c);
   const std::size_t positions = c.pool_h * c.pool_w;
   for (std::size_t oy = 0; oy < c.out_h; ++oy) {

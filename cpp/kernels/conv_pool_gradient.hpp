@@ -9,7 +9,7 @@ namespace {
 // Both gradients are sums of value * run, where a run is a kernel's worth of image or of weights: rows of
 // kernel_w * channels contiguous floats. Vectors lie along the rows, so a multiply-add needs one load and the
 // sums stay in registers. Only terms that are not zero are added: of each window one position, and none where
-// ReLU gave 0. The bits of a mask name them.
+// ReLU gave 0. The bits of a mask name them. (Quads, below, are the form for one channel.)
 struct Term {
   const float* from;
   float value;
@@ -138,19 +138,18 @@ constexpr std::size_t kQuadVectors = 2;
 constexpr std::size_t kQuadVectors = 1;
 #endif
 
-// quads (in_h - 1, in_w, 4), of which the last of each row means nothing; three quads more are written.
+// quads (in_h - 1, in_w, 4), of which the last of each row means nothing; one more may be written.
 inline void make_quads(float* quads, const float* x, const ConvPool& c) {
   using four = float __attribute__((vector_size(16)));
   using four_any = float __attribute__((vector_size(16), aligned(4), may_alias));
-  using places = std::int32_t __attribute__((vector_size(16)));
   for (std::size_t y = 0; y + 1 < c.in_h; ++y, x += c.in_w) {
     auto* row = reinterpret_cast<four_any*>(quads + 4 * y * c.in_w);
     for (std::size_t i = 0; i + 1 < c.in_w; i += 3) {
       const four above = *reinterpret_cast<const four_any*>(x + i),
                  below = *reinterpret_cast<const four_any*>(x + c.in_w + i);
-      row[i] = __builtin_shuffle(above, below, places{0, 1, 4, 5});
-      row[i + 1] = __builtin_shuffle(above, below, places{1, 2, 5, 6});
-      row[i + 2] = __builtin_shuffle(above, below, places{2, 3, 6, 7});
+      row[i] = __builtin_shufflevector(above, below, 0, 1, 4, 5);
+      row[i + 1] = __builtin_shufflevector(above, below, 1, 2, 5, 6);
+      row[i + 2] = __builtin_shufflevector(above, below, 2, 3, 6, 7);
     }
   }
 }
@@ -202,7 +201,7 @@ inline void quad_gradient(float* dw, float* db, const float* dy, const std::uint
                     blocks = (c.kernel_h + kBlockRows - 1) / kBlockRows * across;
   const std::size_t vectors = (b.filters + kLanes - 1) / kLanes;
   float* quads = scratch;
-  auto* sums = reinterpret_cast<float (*)[kBlockSums][kLanes]>(quads + 4 * (c.in_h * c.in_w + 3));
+  auto* sums = reinterpret_cast<float (*)[kBlockSums][kLanes]>(quads + 4 * c.in_h * c.in_w);
   for (std::size_t i = 0; i < blocks * vectors; ++i)
     for (auto& sum : sums[i]) store(sum, vec{});
 
@@ -242,7 +241,7 @@ inline void conv_pool_gradient(float* dw, float* db, const float* dy, const std:
   static_cast<void>(scratch);
 #endif
   const std::size_t taps = c.kernel_h * c.kernel_w * c.channels;
-  std::size_t offsets[kMostPositions];
+  std::size_t offsets[kMostPoolPositions];
   window_offsets(offsets, c);
   for (std::size_t i = 0; i < b.filters * taps; ++i) dw[i] = 0.0f;
   for (std::size_t i = 0; db && i < b.filters; ++i) db[i] = 0.0f;
@@ -275,7 +274,7 @@ inline void conv_pool_input_gradient(float* dx, const float* dy, const std::uint
   const std::size_t parts = (row + kColumns - 1) / kColumns, width = (row + parts - 1) / parts,
                     height = row < kColumns ? kColumns / row : 1;
   const std::size_t positions = c.pool_h * c.pool_w, windows = c.out_h * c.out_w, group = kMasks / positions;
-  std::size_t offsets[kMostPositions];
+  std::size_t offsets[kMostPoolPositions];
   window_offsets(offsets, c);
   std::uint64_t masks[kMasks];
 

@@ -105,12 +105,13 @@ struct ConvPoolBatch {
   std::size_t samples, argmax_stride;  // bytes of argmax from one sample to the next
   std::size_t filters;
 };
-// Floats of scratch with which conv_pool_gradient is faster; 0 if it has no use for them.
+constexpr std::size_t kMostPoolPositions = 255;  // of a window: one byte names them or none
+// Floats of scratch with which conv_pool_gradient is faster (not on the baseline); 0 where it is not.
 constexpr std::size_t conv_pool_scratch(const ConvPool& c) {
   if (c.channels != 1 || c.pool_h != 2 || c.pool_w != 2) return 0;
   const std::size_t blocks = ((c.kernel_h + 2) / 3) * ((c.kernel_w + 2) / 3),
                     filters = (c.filters + 63) / 64 * 64;
-  return 4 * (c.in_h * c.in_w + 3) + 10 * blocks * filters;
+  return 4 * c.in_h * c.in_w + 10 * blocks * filters;
 }
 
 struct Adam {

@@ -44,8 +44,9 @@ class Conv2DPool final : public Layer {
                                          c.parameters, c_);
   }
 
-  // A chunk's sums are then fewer than the gradients of one sample.
-  bool sums_by_chunk() const override { return kernel_size() + c_.filters <= output_size(); }
+  // Where a chunk's sums are fewer than the gradients of one sample, or it has the scratch that makes it
+  // fast.
+  bool sums_by_chunk() const override { return scratch() > 0 || kernel_size() + c_.filters <= output_size(); }
   Shape tile_shape(std::size_t parameter) const override {
     constexpr std::size_t kFilters = 16;
     if (parameter == 1) return {1, std::min(c_.filters, kFilters)};
@@ -96,7 +97,8 @@ std::unique_ptr<Layer> fuse_conv2d_pool(const Spec& conv, const Spec& pool, cons
       conv.positive("groups") != 1 || conv.text("padding") != "valid" || pool.text("padding") != "valid")
     return nullptr;
   const auto [pool_h, pool_w] = pool.positive_pair("pool_size");
-  if (pool.positive_pair("strides") != pool.positive_pair("pool_size") || pool_h * pool_w > 255)
+  if (pool.positive_pair("strides") != pool.positive_pair("pool_size") ||
+      pool_h * pool_w > kMostPoolPositions)
     return nullptr;
 
   Spec linear = conv;

@@ -63,7 +63,8 @@ class Network {
   void check(const Source& x, const Source* y) const;
   void check_targets(const Source& y, std::size_t samples) const { objective_->check_shape(y, samples); }
 
-  // Work through samples until `seconds` have passed, at least one batch; return the position reached.
+  // Work through samples until `seconds` have passed, about, and at least one batch; return the position
+  // reached.
   std::size_t train(const Samples& samples, double seconds);
   std::size_t test(const Samples& samples, double seconds);
   // out: (samples.stop, output size)

@@ -1,9 +1,9 @@
 // The two passes of a training step, and the one pass of evaluation and prediction.
 //
 // Pass 1 cuts the batch into chunks of samples, and carries each forward through all steps, through the loss
-// and back. Pass 2 cuts the parameters into tiles, and makes the gradient of each over the whole batch and
-// the update at once. How both are cut depends on shapes alone, and no sum crosses a cut, so results do not
-// depend on the number of threads.
+// and back. Pass 2 cuts the parameters into tiles, makes the gradient of each over the whole batch, and
+// updates it. How both are cut depends on shapes alone, and what chunks have summed is added in their order,
+// so results do not depend on the number of threads.
 #include <algorithm>
 #include <chrono>
 #include <span>
@@ -29,7 +29,7 @@ class Deadline {
 // reached. sample_work: what a sample costs, about; a look at the clock is worth kClockWork of it.
 template <class Step>
 std::size_t for_batches(const Samples& s, double seconds, int threads, std::size_t sample_work, Step step) {
-  constexpr std::size_t kClockWork = 100 * 1000;
+  constexpr std::size_t kClockWork = 20 * 1000;
   const Deadline deadline(seconds);
   std::size_t position = s.start, unseen = 0;
   with_team(threads, [&] {

@@ -1,5 +1,5 @@
-// Rows of an array as it lies in the user's memory: any real type, strides and byte order, converted row by
-// row.
+// Rows of an array as it lies in the user's memory: any real type, strides and byte order, converted as it
+// is read.
 #pragma once
 
 #include <cstddef>

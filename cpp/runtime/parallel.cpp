@@ -6,12 +6,12 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <fstream>
 #include <limits>
 #include <sstream>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 #include <thread>
 
 #if defined(_OPENMP)
@@ -20,6 +20,7 @@
 #endif
 #if defined(__linux__)
 #include <sched.h>
+#include <unistd.h>
 #endif
 #if defined(__SANITIZE_THREAD__)
 #include <sanitizer/tsan_interface.h>
@@ -40,6 +41,14 @@ int affinity_limit() {
   if (sched_getaffinity(0, sizeof(set), &set) == 0) return std::max(1, CPU_COUNT(&set));
 #endif
   return kNoLimit;
+}
+
+// A thread inherits the affinity of the one that starts it, which the user may have bound to one processor.
+void use_affinity_of_process() {
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(getpid(), sizeof(set), &set) == 0) sched_setaffinity(0, sizeof(set), &set);
+#endif
 }
 
 // quota / period rounded up; no limit when the group has none ("max" or -1) or does not exist.
@@ -128,7 +137,7 @@ class Team {
  public:
   int size() const { return size_.load(std::memory_order_relaxed); }
   void set_size(int size) {
-    size_.store(size, std::memory_order_relaxed);
+    if (size_.exchange(size, std::memory_order_relaxed) < size) size_.notify_all();
     most_owners_ = std::max(most_owners_, owners(size));
   }
 
@@ -158,6 +167,7 @@ class Team {
 
   [[noreturn]] void follow(int worker) {
     for (std::uint32_t seen = 0;;) {
+      for (int all = size(); worker >= all; all = size()) size_.wait(all, std::memory_order_relaxed);
       for (int spins = 0; job_.load(std::memory_order_acquire) == seen;) {
         if (spins++ < spin_limit())
           pause();
@@ -239,8 +249,9 @@ class SharedTeam {
   Team* borrow(int threads) {
     if (busy_.exchange(true, std::memory_order_acquire)) return nullptr;
     try {
-      if (threads > present_) start_workers(threads);
-    } catch (const std::system_error&) {  // no more threads are to be had
+      if (threads > present_ && !refused_) start_workers(threads);
+    } catch (const std::exception&) {
+      refused_ = true;
     }
     team_.set_size(std::min<int>(threads, present_));
     return &team_;
@@ -248,29 +259,39 @@ class SharedTeam {
   void give_back() { busy_.store(false, std::memory_order_release); }
 
  private:
-  // More workers, up to number `last`, in a region that never ends, led by a thread of its own; returns when
-  // all that OpenMP grants are there.
-  NNCORE_STARTS_THREADS void start_workers(int last) {
+  // More workers, so that there are `threads`, in a region that never ends; returns when all that OpenMP
+  // grants are there. The region's first thread only sleeps: where OpenMP binds threads to places, its place
+  // is that of the leader.
+  NNCORE_STARTS_THREADS void start_workers(int threads) {
     const int first = present_;
     granted_ = 0;
     publish(this);
-    std::thread([this, first, last] {
-#pragma omp parallel num_threads(last - first)
+    std::thread([this, first, threads] {
+      use_affinity_of_process();
+#pragma omp parallel num_threads(threads - first + 1)
       {
         receive(this);
-        if (omp_get_thread_num() == 0) granted_ = first + omp_get_num_threads();
-        ++present_;
-        present_.notify_all();
-        team_.follow(first + omp_get_thread_num());
+        if (const int number = omp_get_thread_num(); number > 0) {
+          ++present_;
+          present_.notify_all();
+          team_.follow(first + number - 1);
+        }
+        granted_ = first + omp_get_num_threads() - 1;
+        granted_.notify_all();
+        for (;;) asleep_.wait(true);
       }
     }).detach();
+    granted_.wait(0);
     for (int seen = present_; seen != granted_; seen = present_) present_.wait(seen);
+    refused_ = granted_ < threads;
   }
 
   Team team_;
   std::atomic<bool> busy_{false};
   std::atomic<int> present_{1};  // threads; the leader's own is the first
   std::atomic<int> granted_{0};
+  std::atomic<bool> asleep_{true};
+  bool refused_ = false;  // there are no more threads to be had
 };
 
 SharedTeam& shared_team() {

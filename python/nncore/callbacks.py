@@ -236,7 +236,6 @@ class CallbackList:
                 what = f"{item.__name__}() is needed" if isinstance(item, type) else f"got {item!r}"
                 raise TypeError(f"[{owner}] callbacks must be instances of nncore.callbacks.Callback, {what}")
         self._items, self._model = items, model
-        self._watched: dict[str, bool] = {}
 
     def with_history(self) -> History:
         """The history among them; appended if there is none."""
@@ -248,18 +247,14 @@ class CallbackList:
         return history
 
     def start(self, params: Mapping[str, Any]) -> None:
-        self._watched.clear()
         for item in self._items:
             item.set_params(dict(params))
             item.set_model(self._model)
 
     def watches_batches(self, mode: str) -> bool:
-        """Whether a method for batches of a mode ("train", "test", "predict") was overridden at the start."""
-        if mode not in self._watched:
-            self._watched[mode] = self._overrides_batches(mode)
-        return self._watched[mode]
-
-    def _overrides_batches(self, mode: str) -> bool:
+        """Whether any method for batches of a mode ("train", "test", "predict") is overridden."""
+        if all(type(item) is History for item in self._items):
+            return False
         names = [f"on_{mode}_batch_begin", f"on_{mode}_batch_end"]
         names += ["on_batch_begin", "on_batch_end"] if mode == "train" else []
         return any(
