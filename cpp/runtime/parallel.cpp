@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -20,6 +21,7 @@
 #endif
 #if defined(__linux__)
 #include <sched.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #endif
 #if defined(__SANITIZE_THREAD__)
@@ -48,6 +50,14 @@ void use_affinity_of_process() {
 #if defined(__linux__)
   cpu_set_t set;
   if (sched_getaffinity(getpid(), sizeof(set), &set) == 0) sched_setaffinity(0, sizeof(set), &set);
+#endif
+}
+
+int thread_id() {
+#if defined(__linux__)
+  return static_cast<int>(syscall(SYS_gettid));
+#else
+  return 0;
 #endif
 }
 
@@ -152,6 +162,7 @@ class Team {
     tasks_.store(static_cast<std::uint32_t>(tasks), std::memory_order_release);
     workers_.store(size(), std::memory_order_release);
     done_.store(0, std::memory_order_release);
+    arrived_.store(0, std::memory_order_relaxed);
     for (int i = 0; i < owners(size()); ++i)
       tickets_[i].value.store(ticket(job, static_cast<std::uint32_t>(i)), std::memory_order_release);
     job_.store(job, std::memory_order_seq_cst);
@@ -163,9 +174,11 @@ class Team {
       else
         wait_for_done(static_cast<std::uint32_t>(tasks));
     }
+    if (arrived_.load(std::memory_order_relaxed) == 0) move_followers();
   }
 
   [[noreturn]] void follow(int worker) {
+    ids_[worker].store(thread_id(), std::memory_order_relaxed);
     for (std::uint32_t seen = 0;;) {
       for (int all = size(); worker >= all; all = size()) size_.wait(all, std::memory_order_relaxed);
       for (int spins = 0; job_.load(std::memory_order_acquire) == seen;) {
@@ -175,6 +188,7 @@ class Team {
           job_.wait(seen, std::memory_order_acquire);
       }
       seen = job_.load(std::memory_order_acquire);
+      arrived_.fetch_add(1, std::memory_order_relaxed);
       work(seen, worker);
     }
   }
@@ -215,6 +229,29 @@ class Team {
     }
   }
 
+  // A virtual machine may wake a thread on its leader's processor, beside an idle one, and leave it in the
+  // queue there for tens of milliseconds. Followers that miss a whole job are moved off, now and then, since
+  // others may be the reason.
+  void move_followers() {
+#if defined(__linux__)
+    constexpr std::chrono::milliseconds kPeriod{2};
+    const auto now = std::chrono::steady_clock::now();
+    if (now - moved_ < kPeriod) return;
+    moved_ = now;
+    const int here = sched_getcpu();
+    for (int worker = 1; worker < size(); ++worker) {
+      const int id = ids_[worker].load(std::memory_order_relaxed);
+      cpu_set_t all;
+      if (here < 0 || id == 0 || sched_getaffinity(id, sizeof(all), &all) != 0) continue;
+      cpu_set_t others = all;
+      CPU_CLR(static_cast<unsigned>(here), &others);
+      if (CPU_COUNT(&others) == 0) continue;
+      sched_setaffinity(id, sizeof(others), &others);
+      sched_setaffinity(id, sizeof(all), &all);
+    }
+#endif
+  }
+
   void wait_for_done(std::uint32_t tasks) {
     const std::uint32_t done = done_.load(std::memory_order_acquire);
     if (done != tasks) done_.wait(done, std::memory_order_acquire);
@@ -236,6 +273,9 @@ class Team {
   std::atomic<std::uint32_t> tasks_{0};
   std::atomic<int> workers_{1};
   alignas(64) std::atomic<std::uint32_t> done_{0};
+  std::atomic<int> arrived_{0};  // followers that have seen the job
+  std::atomic<int> ids_[kMaxThreads]{};
+  std::chrono::steady_clock::time_point moved_{};
 };
 
 thread_local Team* current_team = nullptr;
