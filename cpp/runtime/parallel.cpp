@@ -53,14 +53,6 @@ void use_affinity_of_process() {
 #endif
 }
 
-int thread_id() {
-#if defined(__linux__)
-  return static_cast<int>(syscall(SYS_gettid));
-#else
-  return 0;
-#endif
-}
-
 // quota / period rounded up; no limit when the group has none ("max" or -1) or does not exist.
 int quota_limit(std::istream&& quota_file, std::istream&& period_file) {
   long long quota = 0, period = 0;
@@ -119,6 +111,14 @@ int allowed_threads(int threads) {
 constexpr int processors = 1;
 
 #endif
+
+inline int thread_id() {
+#if defined(__linux__)
+  return static_cast<int>(syscall(SYS_gettid));
+#else
+  return 0;
+#endif
+}
 
 inline void pause() {
 #if defined(__x86_64__) || defined(__i386__)
