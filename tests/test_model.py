@@ -369,7 +369,8 @@ def test_a_terminal_gets_a_bar() -> None:
 @pytest.mark.parametrize("what", ["fit", "predict"])
 def test_ctrl_c_stops_within_half_a_second(what: str) -> None:
     code = TRAIN.format(rows=200_000) + textwrap.dedent(f"""
-        import sys, time
+        import signal, sys, time
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
         print("ready", flush=True)
         try:
             if {what == "fit"}:
