@@ -166,8 +166,10 @@ def test_max_pool2d_of_nan_and_ties(isa: str) -> None:
 def test_products_carry_what_is_not_a_number(isa: str, bad: float) -> None:
     x, kernel = np.ones((2, 5, 6, 3), np.float32), np.ones((2, 2, 3, 4), np.float32)
     x[1, 2, 3, 1] = bad
-    np.testing.assert_array_equal(ops.conv2d(x, kernel), reference.conv2d(x, kernel))
-    np.testing.assert_array_equal(ops.dense(x, kernel[0, 0]), reference.dense(x, kernel[0, 0]))
+    with np.errstate(invalid="ignore"):  # some BLAS warn of infinities that they multiply by padding
+        expected_conv2d, expected_dense = reference.conv2d(x, kernel), reference.dense(x, kernel[0, 0])
+    np.testing.assert_array_equal(ops.conv2d(x, kernel), expected_conv2d)
+    np.testing.assert_array_equal(ops.dense(x, kernel[0, 0]), expected_dense)
 
 
 @pytest.mark.parametrize(("seed", "rate"), [(0, 0.5), (1, 0.0), (2**64 - 1, 0.1), (2**40, 0.9)])

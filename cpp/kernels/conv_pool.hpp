@@ -70,6 +70,40 @@ inline void take_maximum(vec (&best)[Vectors], ivec (&index)[Vectors], const vec
   }
 }
 
+// Small pictures of one channel are blank in large parts, and what a blank window gives is known.
+inline void list_windows(PoolWindow* list, const float* x, const ConvPool& c) {
+  constexpr std::size_t kBits = 64;
+  const std::size_t rows = c.kernel_h + c.pool_h - 1, columns = c.kernel_w + c.pool_w - 1;
+  const bool seeks = c.channels == 1 && c.in_h <= kBits && c.in_w <= kBits;
+  std::uint64_t inputs[kBits];  // by row; bit i: input i is not +0
+  for (std::size_t y = 0; seeks && y < c.in_h; ++y) {
+    inputs[y] = 0;
+    for_each_vector(c.in_w, [&](std::size_t i, std::size_t lanes) {
+      inputs[y] |= std::uint64_t{lane_bits(bits(load(x + y * c.in_w + i, lanes)) != 0)} << i;
+    });
+  }
+  PoolWindow *used = list, *blank = list + c.out_h * c.out_w;
+  std::uint32_t number = 0;
+  for (std::size_t oy = 0; oy < c.out_h; ++oy) {
+    std::uint64_t any = 0;  // bit i: an input of the window from column i on is not +0
+    if (seeks) {
+      for (std::size_t r = 0; r < rows; ++r) any |= inputs[oy * c.pool_h + r];
+      std::size_t seen = 1;
+      for (; 2 * seen <= columns; seen *= 2) any |= any >> seen;
+      any |= any >> (columns - seen);
+    }
+    std::size_t corner = oy * c.pool_h * c.in_w * c.channels;
+    for (std::size_t ox = 0; ox < c.out_w; ++ox, any >>= c.pool_w, corner += c.pool_w * c.channels) {
+      // Written to both ends without a branch, and kept at one.
+      const PoolWindow window{number++, static_cast<std::uint32_t>(corner)};
+      const std::size_t is_used = seeks ? any & 1 : 1;
+      *used = window, blank[-1] = window;
+      used += is_used, blank -= 1 - is_used;
+    }
+  }
+  list[c.out_h * c.out_w] = {static_cast<std::uint32_t>(used - list), 0};
+}
+
 // One group of filters, any window.
 template <std::size_t Vectors>
 inline void conv_pool_any(float* y, std::uint8_t* argmax, const float* x, const float* w, const float* bias,
@@ -107,29 +141,37 @@ inline void conv_pool_any(float* y, std::uint8_t* argmax, const float* x, const 
   }
 }
 
-// The same for windows of four, where no output can be NaN: two rounds of plain maxima.
+// The same for windows of four, where no output can be NaN: two rounds of plain maxima. The blank windows
+// are all as the first of them.
 template <std::size_t Vectors, bool WithArgmax>
 inline void conv_pool_four(float* y, std::uint8_t* argmax, const float* x, const float* w, const float* bias,
-                           const ConvPool& c, std::size_t tail) {
+                           const PoolWindow* windows, const ConvPool& c, std::size_t tail) {
   std::size_t offsets[4];
   window_offsets(offsets, c);
   const vec lowest = broadcast(c.relu ? 0.0f : -__builtin_inff());
-  for (std::size_t oy = 0; oy < c.out_h; ++oy) {
-    const float* corner = x + oy * c.pool_h * c.in_w * c.channels;
-    for (std::size_t ox = 0; ox < c.out_w; ++ox, y += c.filters, corner += c.pool_w * c.channels) {
-      vec acc[4][Vectors];
-      conv_tile(acc, corner, offsets, w, bias, tail, c);
+  const auto lanes = [&](std::size_t j) { return j + 1 < Vectors ? kLanes : tail; };
+  const std::size_t count = c.out_h * c.out_w, used = windows[count].number,
+                    computed = used < count ? used + 1 : used;
+  for (std::size_t i = 0; i < computed; ++i) {
+    const std::size_t to = windows[i].number * c.filters;
+    vec acc[4][Vectors];
+    conv_tile(acc, x + windows[i].corner, offsets, w, bias, tail, c);
 #pragma GCC unroll 4
-      for (std::size_t j = 0; j < Vectors; ++j) {
-        const std::size_t lanes = j + 1 < Vectors ? kLanes : tail;
-        const vec first = max(acc[0][j], acc[1][j]), second = max(acc[2][j], acc[3][j]);
-        const vec largest = max(first, second);
-        if constexpr (WithArgmax)
-          store_pairs(argmax + j * kLanes, greater(second, first), greater(acc[3][j], acc[2][j]),
-                      greater(acc[1][j], acc[0][j]), greater(largest, lowest), lanes);
-        store(y + j * kLanes, max(largest, lowest), lanes);
-      }
-      if constexpr (WithArgmax) argmax += c.filters;
+    for (std::size_t j = 0; j < Vectors; ++j) {
+      const vec first = max(acc[0][j], acc[1][j]), second = max(acc[2][j], acc[3][j]);
+      const vec largest = max(first, second);
+      if constexpr (WithArgmax)
+        store_pairs(argmax + to + j * kLanes, greater(second, first), greater(acc[3][j], acc[2][j]),
+                    greater(acc[1][j], acc[0][j]), greater(largest, lowest), lanes(j));
+      store(y + to + j * kLanes, max(largest, lowest), lanes(j));
+    }
+  }
+  for (std::size_t i = computed; i < count; ++i) {
+    const std::size_t to = windows[i].number * c.filters, from = windows[used].number * c.filters;
+    for (std::size_t j = 0; j < Vectors; ++j) {
+      store(y + to + j * kLanes, load(y + from + j * kLanes, lanes(j)), lanes(j));
+      if constexpr (WithArgmax)
+        store_bytes(argmax + to + j * kLanes, load_bytes(argmax + from + j * kLanes), lanes(j));
     }
   }
 }
@@ -150,27 +192,29 @@ inline bool is_bounded(const float* x, const float* w, const float* bias, const 
   return largest < 1e37f;
 }
 
-// The group of filters that starts at y, argmax, w and bias.
+// The group of filters that starts at y, argmax, w and bias. windows: null where outputs may be NaN.
 template <std::size_t Vectors>
 inline void conv_pool_group(float* y, std::uint8_t* argmax, const float* x, const float* w, const float* bias,
-                            const ConvPool& c, std::size_t filters, bool four) {
+                            const PoolWindow* windows, const ConvPool& c, std::size_t filters) {
   if constexpr (Vectors > 1)
     if (filters <= (Vectors - 1) * kLanes)
-      return conv_pool_group<Vectors - 1>(y, argmax, x, w, bias, c, filters, four);
-  const auto group =
-      four ? argmax ? conv_pool_four<Vectors, true> : conv_pool_four<Vectors, false> : conv_pool_any<Vectors>;
-  group(y, argmax, x, w, bias, c, filters - (Vectors - 1) * kLanes);
+      return conv_pool_group<Vectors - 1>(y, argmax, x, w, bias, windows, c, filters);
+  const std::size_t tail = filters - (Vectors - 1) * kLanes;
+  if (!windows) return conv_pool_any<Vectors>(y, argmax, x, w, bias, c, tail);
+  const auto four = argmax ? conv_pool_four<Vectors, true> : conv_pool_four<Vectors, false>;
+  four(y, argmax, x, w, bias, windows, c, tail);
 }
 
-inline void conv_pool(float* y, std::uint8_t* argmax, const float* x, const float* w, const float* bias,
-                      const ConvPool& c) {
-  const bool four = c.pool_h * c.pool_w == 4 && is_bounded(x, w, bias, c);
+inline void conv_pool(float* y, std::uint8_t* argmax, PoolWindow* windows, const float* x, const float* w,
+                      const float* bias, const ConvPool& c) {
+  if (listed_windows(c)) list_windows(windows, x, c);
+  if (!listed_windows(c) || !is_bounded(x, w, bias, c)) windows = nullptr;
   for (std::size_t f = 0; f < c.filters;) {
     const std::size_t left = c.filters - f,
                       width = even_block((left + kLanes - 1) / kLanes, kFilterVectors) * kLanes,
                       filters = left < width ? left : width;
     conv_pool_group<kFilterVectors>(y + f, argmax ? argmax + f : nullptr, x, w + f, bias ? bias + f : nullptr,
-                                    c, filters, four);
+                                    windows, c, filters);
     f += filters;
   }
 }

@@ -154,12 +154,12 @@ inline void make_quads(float* quads, const float* x, const ConvPool& c) {
   }
 }
 
-// sums[j] of vector j of filters += what one sample adds to the taps of a block, row by row, and to the bias.
-// Taps beyond the kernel repeat its last; their sums are dropped.
+// sums[j] of vector j of filters += what one sample adds to the taps of a block, row by row, and to the bias;
+// blank windows to the bias alone. Taps beyond the kernel repeat its last; their sums are dropped.
 template <std::size_t Vectors>
 inline void add_quads(float (*sums)[kBlockSums][kLanes], const float* dy, const std::uint8_t* argmax,
-                      const float* quads, std::size_t rows, std::size_t taps, const ConvPool& c,
-                      std::size_t tail) {
+                      const PoolWindow* windows, const float* quads, std::size_t rows, std::size_t taps,
+                      const ConvPool& c, std::size_t tail) {
   std::size_t at[kBlockRows * kBlockTaps];
   for (std::size_t r = 0; r < kBlockRows; ++r)
     for (std::size_t t = 0; t < kBlockTaps; ++t)
@@ -169,34 +169,39 @@ inline void add_quads(float (*sums)[kBlockSums][kLanes], const float* dy, const 
   for (std::size_t j = 0; j < Vectors; ++j)
 #pragma GCC unroll 10
     for (std::size_t i = 0; i < kBlockSums; ++i) acc[j][i] = load(sums[j][i]);
-  for (std::size_t oy = 0; oy < c.out_h; ++oy) {
-    const float* corner = quads + 4 * 2 * oy * c.in_w;
-    for (std::size_t ox = 0; ox < c.out_w; ++ox, corner += 4 * 2, dy += c.filters, argmax += c.filters) {
-      vec value[Vectors];
-      ivec index[Vectors];
+
+  vec value[Vectors];
+  ivec index[Vectors];
+  const auto add_bias = [&](std::size_t from) {
 #pragma GCC unroll 2
-      for (std::size_t j = 0; j < Vectors; ++j) {
-        index[j] = load_bytes(argmax + j * kLanes);
-        value[j] = load(dy + j * kLanes, j + 1 < Vectors ? kLanes : tail);
-        value[j] = index[j] < 4 ? value[j] : vec{};
-        acc[j][kBlockSums - 1] += value[j];
-      }
+    for (std::size_t j = 0; j < Vectors; ++j) {
+      index[j] = load_bytes(argmax + from + j * kLanes);
+      value[j] = load(dy + from + j * kLanes, j + 1 < Vectors ? kLanes : tail);
+      value[j] = index[j] < 4 ? value[j] : vec{};
+      acc[j][kBlockSums - 1] += value[j];
+    }
+  };
+  const std::size_t count = c.out_h * c.out_w, used = windows[count].number;
+  for (std::size_t o = 0; o < used; ++o) {
+    add_bias(windows[o].number * c.filters);
+    const float* corner = quads + 4 * windows[o].corner;
 #pragma GCC unroll 9
-      for (std::size_t i = 0; i + 1 < kBlockSums; ++i) {
-        const vec four = repeat_four(corner + at[i]);
+    for (std::size_t i = 0; i + 1 < kBlockSums; ++i) {
+      const vec four = repeat_four(corner + at[i]);
 #pragma GCC unroll 2
-        for (std::size_t j = 0; j < Vectors; ++j) acc[j][i] = fma(pick(four, index[j]), value[j], acc[j][i]);
-      }
+      for (std::size_t j = 0; j < Vectors; ++j) acc[j][i] = fma(pick(four, index[j]), value[j], acc[j][i]);
     }
   }
+  for (std::size_t o = used; o < count; ++o) add_bias(windows[o].number * c.filters);
 #pragma GCC unroll 2
   for (std::size_t j = 0; j < Vectors; ++j)
 #pragma GCC unroll 10
     for (std::size_t i = 0; i < kBlockSums; ++i) store(sums[j][i], acc[j][i]);
 }
 
-inline void quad_gradient(float* dw, float* db, const float* dy, const std::uint8_t* argmax, const float* x,
-                          float* scratch, const ConvPoolBatch& b, const ConvPool& c) {
+inline void quad_gradient(float* dw, float* db, const float* dy, const std::uint8_t* argmax,
+                          const PoolWindow* windows, const float* x, float* scratch, const ConvPoolBatch& b,
+                          const ConvPool& c) {
   const std::size_t across = (c.kernel_w + kBlockTaps - 1) / kBlockTaps,
                     blocks = (c.kernel_h + kBlockRows - 1) / kBlockRows * across;
   const std::size_t vectors = (b.filters + kLanes - 1) / kLanes;
@@ -214,11 +219,12 @@ inline void quad_gradient(float* dw, float* db, const float* dy, const std::uint
         const std::size_t f = v * kLanes, left = b.filters - f;
         const auto add = left > kLanes ? add_quads<kQuadVectors> : add_quads<1>;
         const std::size_t last = left < kQuadVectors * kLanes ? (left - 1) % kLanes + 1 : kLanes;
-        add(sums + block * vectors + v, dy + f, argmax + f, from, c.kernel_h - row, c.kernel_w - tap, c,
-            last);
+        add(sums + block * vectors + v, dy + f, argmax + f, windows, from, c.kernel_h - row,
+            c.kernel_w - tap, c, last);
       }
     }
-    dy += c.out_h * c.out_w * c.filters, argmax += b.argmax_stride, x += c.in_h * c.in_w;
+    dy += c.out_h * c.out_w * c.filters, x += c.in_h * c.in_w;
+    argmax += b.kept_stride, windows += b.kept_stride / sizeof(PoolWindow);
   }
 
   for (std::size_t f = 0; f < b.filters; ++f) {
@@ -234,11 +240,13 @@ inline void quad_gradient(float* dw, float* db, const float* dy, const std::uint
 #endif
 
 inline void conv_pool_gradient(float* dw, float* db, const float* dy, const std::uint8_t* argmax,
-                               const float* x, float* scratch, const ConvPoolBatch& b, const ConvPool& c) {
+                               const PoolWindow* windows, const float* x, float* scratch,
+                               const ConvPoolBatch& b, const ConvPool& c) {
 #if defined(NNCORE_PICKS_LANES)
-  if (scratch && conv_pool_scratch(c)) return quad_gradient(dw, db, dy, argmax, x, scratch, b, c);
+  if (scratch && windows && has_quads(c))
+    return quad_gradient(dw, db, dy, argmax, windows, x, scratch, b, c);
 #else
-  static_cast<void>(scratch);
+  static_cast<void>(windows), static_cast<void>(scratch);
 #endif
   const std::size_t taps = c.kernel_h * c.kernel_w * c.channels;
   std::size_t offsets[kMostPoolPositions];
@@ -249,7 +257,7 @@ inline void conv_pool_gradient(float* dw, float* db, const float* dy, const std:
     for (std::size_t f = 0; f < b.filters; f += kLanes)
       filter_gradients(dw + f * taps, db ? db + f : nullptr, dy + f, argmax + f, x, offsets, c,
                        b.filters - f < kLanes ? b.filters - f : kLanes);
-    dy += c.out_h * c.out_w * c.filters, argmax += b.argmax_stride, x += c.in_h * c.in_w * c.channels;
+    dy += c.out_h * c.out_w * c.filters, argmax += b.kept_stride, x += c.in_h * c.in_w * c.channels;
   }
 }
 

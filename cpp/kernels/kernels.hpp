@@ -101,14 +101,25 @@ struct ConvPool {
   std::size_t kernel_h, kernel_w, pool_h, pool_w;
   bool relu;
 };
+// A pooling window: its number, and the first input that it reads.
+struct PoolWindow {
+  std::uint32_t number, corner;
+};
+// Windows of four positions are listed: first those to compute, then those that read nothing but +0. The last
+// entry's number is the count of the former.
+constexpr std::size_t listed_windows(const ConvPool& c) {
+  return c.pool_h * c.pool_w == 4 ? c.out_h * c.out_w + 1 : 0;
+}
 struct ConvPoolBatch {
-  std::size_t samples, argmax_stride;  // bytes of argmax from one sample to the next
+  std::size_t samples, kept_stride;  // bytes of argmax, and of windows, from one sample to the next
   std::size_t filters;
 };
 constexpr std::size_t kMostPoolPositions = 255;  // of a window: one byte names them or none
-// Floats of scratch with which conv_pool_gradient is faster (not on the baseline); 0 where it is not.
-constexpr std::size_t conv_pool_scratch(const ConvPool& c) {
-  if (c.channels != 1 || c.pool_h != 2 || c.pool_w != 2) return 0;
+// One channel and a 2x2 window have a fast form of conv_pool_gradient (not on the baseline).
+constexpr bool has_quads(const ConvPool& c) { return c.channels == 1 && c.pool_h == 2 && c.pool_w == 2; }
+// Floats of scratch that it needs.
+constexpr std::size_t quad_scratch(const ConvPool& c) {
+  if (!has_quads(c)) return 0;
   const std::size_t blocks = ((c.kernel_h + 2) / 3) * ((c.kernel_w + 2) / 3),
                     filters = (c.filters + 63) / 64 * 64;
   return 4 * c.in_h * c.in_w + 10 * blocks * filters;
@@ -187,14 +198,15 @@ struct Kernels {
 
   // ---- conv_pool.hpp, conv_pool_gradient.hpp; one sample. argmax (out_h, out_w, filters): row-major
   // position in the pooling window, or a number that none has where ReLU gives no gradient.
-  // w (kernel_h, kernel_w, channels, filters).
-  void (*conv_pool)(float* y, std::uint8_t* argmax, const float* x, const float* w, const float* bias,
-                    const ConvPool& c);
+  // w (kernel_h, kernel_w, channels, filters). windows: listed_windows(c).
+  void (*conv_pool)(float* y, std::uint8_t* argmax, PoolWindow* windows, const float* x, const float* w,
+                    const float* bias, const ConvPool& c);
   // dw (b.filters, taps), db (b.filters) = the gradients of the transposed kernel and the bias over a batch,
   // for filters that are side by side. dy (samples, out_h, out_w, filters) and argmax point to the first of
-  // them. db may be null, and scratch as well: conv_pool_scratch(c) floats.
+  // them. db may be null. scratch, of quad_scratch(c), and windows may be null, which takes the slower form.
   void (*conv_pool_gradient)(float* dw, float* db, const float* dy, const std::uint8_t* argmax,
-                             const float* x, float* scratch, const ConvPoolBatch& b, const ConvPool& c);
+                             const PoolWindow* windows, const float* x, float* scratch,
+                             const ConvPoolBatch& b, const ConvPool& c);
   // One sample; w (filters, taps) is the transposed kernel.
   void (*conv_pool_input_gradient)(float* dx, const float* dy, const std::uint8_t* argmax, const float* w,
                                    const ConvPool& c);

@@ -18,24 +18,28 @@ class Conv2DPool final : public Layer {
   }
 
   std::vector<Parameter> parameters() const override { return parameters_; }
-  // The argmax, a byte an output.
-  std::size_t kept() const override { return (output_size() + sizeof(float) - 1) / sizeof(float); }
-  std::size_t scratch() const override { return conv_pool_scratch(c_); }
+  // The list of windows, then the argmax, a byte an output; whole windows in all.
+  std::size_t kept() const override {
+    return window_floats() + (output_size() + sizeof(PoolWindow) - 1) / sizeof(PoolWindow) * kWindowFloats;
+  }
+  // The list when nothing is kept, and of the gradient.
+  std::size_t scratch() const override { return std::max(window_floats(), quad_scratch(c_)); }
   std::size_t work() const override { return output_size() * c_.pool_h * c_.pool_w * taps(); }
 
   void forward(const Chunk& c) const override {
     const float* bias = use_bias() ? c.parameters + kernel_size() : nullptr;
     for (std::size_t s = 0; s < c.samples; ++s)
       c.kernels.conv_pool(c.y + s * output_size(), c.kept ? argmax(c.kept, s) : nullptr,
-                          c.x + s * input_size(), c.replica, bias, c_);
+                          windows(c.kept ? c.kept + s * kept() : c.scratch), c.x + s * input_size(),
+                          c.replica, bias, c_);
   }
 
   void backward(const Chunk& c) const override {
     if (c.gradient)
       c.kernels.conv_pool_gradient(
-          c.gradient, use_bias() ? c.gradient + kernel_size() : nullptr, c.dy, argmax(c.kept, 0), c.x,
-          c.scratch, {.samples = c.samples, .argmax_stride = kept() * sizeof(float), .filters = c_.filters},
-          c_);
+          c.gradient, use_bias() ? c.gradient + kernel_size() : nullptr, c.dy, argmax(c.kept, 0),
+          windows(c.kept), c.x, c.scratch,
+          {.samples = c.samples, .kept_stride = kept() * sizeof(float), .filters = c_.filters}, c_);
     else if (c_.relu)
       c.kernels.activation_backward(c.dy, c.dy, c.y, Activation::relu, 0.0f, c.samples * output_size());
     if (!c.dx) return;
@@ -44,9 +48,8 @@ class Conv2DPool final : public Layer {
                                          c.parameters, c_);
   }
 
-  // Where a chunk's sums are fewer than the gradients of one sample, or it has the scratch that makes it
-  // fast.
-  bool sums_by_chunk() const override { return scratch() > 0 || kernel_size() + c_.filters <= output_size(); }
+  // Where a chunk's sums are fewer than the gradients of one sample, or the fast form adds them.
+  bool sums_by_chunk() const override { return has_quads(c_) || kernel_size() + c_.filters <= output_size(); }
   Shape tile_shape(std::size_t parameter) const override {
     constexpr std::size_t kFilters = 16;
     if (parameter == 1) return {1, std::min(c_.filters, kFilters)};
@@ -58,8 +61,8 @@ class Conv2DPool final : public Layer {
       return b.kernels.column_sums(b.gradient + kernel_size() + t.column, b.dy + t.column,
                                    b.samples * c_.out_h * c_.out_w, t.columns, c_.filters, false);
     b.kernels.conv_pool_gradient(
-        b.gradient + t.row * taps(), nullptr, b.dy + t.row, argmax(b.kept, 0) + t.row, b.x, nullptr,
-        {.samples = b.samples, .argmax_stride = kept() * sizeof(float), .filters = t.rows}, c_);
+        b.gradient + t.row * taps(), nullptr, b.dy + t.row, argmax(b.kept, 0) + t.row, nullptr, b.x, nullptr,
+        {.samples = b.samples, .kept_stride = kept() * sizeof(float), .filters = t.rows}, c_);
   }
 
   std::size_t replica(const Kernels&, bool) const override { return kernel_size(); }
@@ -76,11 +79,15 @@ class Conv2DPool final : public Layer {
   std::size_t kernel_size() const { return taps() * c_.filters; }
   bool use_bias() const { return parameters_.size() > 1; }
 
+  static constexpr std::size_t kWindowFloats = sizeof(PoolWindow) / sizeof(float);
+  std::size_t window_floats() const { return listed_windows(c_) * kWindowFloats; }
+  static PoolWindow* windows(float* kept) { return reinterpret_cast<PoolWindow*>(kept); }
+  static const PoolWindow* windows(const float* kept) { return reinterpret_cast<const PoolWindow*>(kept); }
   std::uint8_t* argmax(float* kept, std::size_t sample) const {
-    return reinterpret_cast<std::uint8_t*>(kept + sample * this->kept());
+    return reinterpret_cast<std::uint8_t*>(kept + sample * this->kept() + window_floats());
   }
   const std::uint8_t* argmax(const float* kept, std::size_t sample) const {
-    return reinterpret_cast<const std::uint8_t*>(kept + sample * this->kept());
+    return reinterpret_cast<const std::uint8_t*>(kept + sample * this->kept() + window_floats());
   }
 
   ConvPool c_;

@@ -68,16 +68,25 @@ Expected convolution(const ConvPool& c, const Array& x, const Array& w, const Ar
   return e;
 }
 
-void convolution_with_pooling(Report& r, ConvPool c) {
+// All but the last third of the rows and columns, so that some windows read nothing but +0.
+void clear_border(float* x, const ConvPool& c) {
+  for (std::size_t i = 0; i < c.in_h * c.in_w * c.channels; ++i)
+    if (3 * (i / c.channels / c.in_w) < 2 * c.in_h || 3 * (i / c.channels % c.in_w) < 2 * c.in_w) x[i] = 0.0f;
+}
+
+void convolution_with_pooling(Report& r, ConvPool c, bool blank = false) {
   c.out_h = (c.in_h - c.kernel_h + 1) / c.pool_h, c.out_w = (c.in_w - c.kernel_w + 1) / c.pool_w;
   const std::size_t in = c.in_h * c.in_w * c.channels, out = c.out_h * c.out_w * c.filters,
                     taps = c.kernel_h * c.kernel_w * c.channels;
-  const Array x(in, 43, -1, 1), w(taps * c.filters, 44, -1, 1), bias(c.filters, 45, -1, 1);
+  Array x(in, 43, -1, 1);
+  const Array w(taps * c.filters, 44, -1, 1), bias(c.filters, 45, -1, 1);
+  if (blank) clear_border(x.data(), c);
   const std::initializer_list<std::size_t> sizes = {c.in_h,     c.in_w,   c.channels, c.filters,
                                                     c.kernel_h, c.pool_h, c.pool_w,   c.relu};
   Array y(out);
+  std::vector<PoolWindow> windows(listed_windows(c));
   std::vector<std::uint8_t> argmax(out + 1, 255);
-  r.k.conv_pool(y.data(), argmax.data(), x.data(), w.data(), bias.data(), c);
+  r.k.conv_pool(y.data(), argmax.data(), windows.data(), x.data(), w.data(), bias.data(), c);
   r.check(argmax[out] == 255, "conv_pool_argmax_end", sizes);
 
   std::vector<Expected> want(out);
@@ -104,23 +113,30 @@ void convolution_with_pooling(Report& r, ConvPool c) {
   r.check(argmax_good, "conv_pool_argmax", sizes);
 
   Array again(out);
-  r.k.conv_pool(again.data(), nullptr, x.data(), w.data(), bias.data(), c);
+  r.k.conv_pool(again.data(), nullptr, windows.data(), x.data(), w.data(), bias.data(), c);
   r.check(std::memcmp(again.data(), y.data(), out * sizeof(float)) == 0, "conv_pool_without_argmax", sizes);
 }
 
 // All gradients, of three samples and any argmax; a third of dy is zero, and of others ReLU lets a third not
 // pass.
-void convolution_with_pooling_gradients(Report& r, ConvPool c) {
+void convolution_with_pooling_gradients(Report& r, ConvPool c, bool blank = false) {
   c.out_h = (c.in_h - c.kernel_h + 1) / c.pool_h, c.out_w = (c.in_w - c.kernel_w + 1) / c.pool_w;
   const std::size_t in = c.in_h * c.in_w * c.channels, out = c.out_h * c.out_w * c.filters,
                     row = c.kernel_w * c.channels, taps = c.kernel_h * row, samples = 3;
-  const Array x(samples * in, 46, -1, 1), w(c.filters * taps, 47, -1, 1);
-  Array dy(samples * out, 48, -1, 1);
-  const std::size_t argmax_stride = out + 5;
-  std::vector<std::uint8_t> argmax(samples * argmax_stride + kSlack, 255);
+  Array x(samples * in, 46, -1, 1), dy(samples * out, 48, -1, 1), outputs(out);
+  const Array w(c.filters * taps, 47, -1, 1);
+  const std::size_t entries = listed_windows(c) + out / sizeof(PoolWindow) + 2,
+                    kept_stride = entries * sizeof(PoolWindow);
+  std::vector<PoolWindow> windows(samples * entries);
+  for (std::size_t s = 0; s < samples; ++s) {
+    if (blank) clear_border(x.data() + s * in, c);
+    r.k.conv_pool(outputs.data(), nullptr, windows.data() + s * entries, x.data() + s * in, w.data(),
+                  nullptr, c);
+  }
+  std::vector<std::uint8_t> argmax(samples * kept_stride + kSlack, 255);
   for (std::size_t i = 0; i < samples * out; ++i) {
     const std::size_t positions = c.pool_h * c.pool_w;
-    argmax[i / out * argmax_stride + i % out] =
+    argmax[i / out * kept_stride + i % out] =
         static_cast<std::uint8_t>(i % 3 == 2 ? positions : i * i / 7 % positions);
     if (i % 3 == 1) dy[i] = 0.0f;
   }
@@ -129,7 +145,7 @@ void convolution_with_pooling_gradients(Report& r, ConvPool c) {
   for (std::size_t s = 0; s < samples; ++s) {
     for (std::size_t o = 0; o < out; ++o) {
       const std::size_t f = o % c.filters, oy = o / c.filters / c.out_w, ox = o / c.filters % c.out_w;
-      const std::size_t q = argmax[s * argmax_stride + o];
+      const std::size_t q = argmax[s * kept_stride + o];
       const std::size_t y = oy * c.pool_h + q / c.pool_w, z = ox * c.pool_w + q % c.pool_w;
       if (q >= c.pool_h * c.pool_w) continue;
       const double d = dy[s * out + o];
@@ -144,13 +160,13 @@ void convolution_with_pooling_gradients(Report& r, ConvPool c) {
 
   const std::initializer_list<std::size_t> sizes = {c.in_h,     c.in_w,     c.channels, c.filters,
                                                     c.kernel_h, c.kernel_w, c.pool_h,   c.pool_w};
-  Array dx(in, 9.0f), scratch(conv_pool_scratch(c), 9.0f);
+  Array dx(in, 9.0f), scratch(quad_scratch(c), 9.0f);
   for (float* free : {scratch.data(), static_cast<float*>(nullptr)}) {
     Array dw(c.filters * taps, 9.0f), db(c.filters, 9.0f), without_bias(c.filters * taps, 9.0f);
     const std::size_t middle = c.filters / 2;
     const auto gradient = [&](std::size_t first, std::size_t count, float* to, float* to_bias) {
-      r.k.conv_pool_gradient(to + first * taps, to_bias, dy.data() + first, argmax.data() + first, x.data(),
-                             free, {samples, argmax_stride, count}, c);
+      r.k.conv_pool_gradient(to + first * taps, to_bias, dy.data() + first, argmax.data() + first,
+                             windows.data(), x.data(), free, {samples, kept_stride, count}, c);
     };
     gradient(middle, c.filters - middle, dw.data(), db.data() + middle);
     if (middle > 0) gradient(0, middle, dw.data(), db.data());
@@ -173,12 +189,14 @@ void test_images(Report& r) {
     pooling(r, {5, 4, n, 5, 4, 2, 3, 1, 1, 0, 1});
     pooling(r, {3, 7, n, 1, 1, 3, 7, 3, 7, 0, 0});
     for (const bool relu : {false, true}) {
-      convolution_with_pooling(r, {8, 8, 1, n, 0, 0, 3, 3, 2, 2, relu});
+      for (const bool blank : {false, true})
+        convolution_with_pooling(r, {14, 15, 1, n, 0, 0, 3, 3, 2, 2, relu}, blank);
       convolution_with_pooling(r, {9, 11, 3, n, 0, 0, 3, 2, 3, 2, relu});
       convolution_with_pooling(r, {7, 6, 5, n, 0, 0, 5, 5, 1, 1, relu});
       convolution_with_pooling(r, {4, 7, n, 5, 0, 0, 1, 3, 2, 5, relu});
     }
-    convolution_with_pooling_gradients(r, {9, 8, 1, n, 0, 0, 3, 3, 2, 2, true});
+    for (const bool blank : {false, true})
+      convolution_with_pooling_gradients(r, {9, 8, 1, n, 0, 0, 3, 3, 2, 2, true}, blank);
     convolution_with_pooling_gradients(r, {9, 8, 1, n, 0, 0, 4, 2, 2, 2, true});
     convolution_with_pooling_gradients(r, {9, 9, 3, n, 0, 0, 3, 3, 2, 2, true});
     convolution_with_pooling_gradients(r, {7, 6, 5, n, 0, 0, 5, 5, 1, 1, true});
