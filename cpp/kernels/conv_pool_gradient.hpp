@@ -219,8 +219,8 @@ inline void quad_gradient(float* dw, float* db, const float* dy, const std::uint
         const std::size_t f = v * kLanes, left = b.filters - f;
         const auto add = left > kLanes ? add_quads<kQuadVectors> : add_quads<1>;
         const std::size_t last = left < kQuadVectors * kLanes ? (left - 1) % kLanes + 1 : kLanes;
-        add(sums + block * vectors + v, dy + f, argmax + f, windows, from, c.kernel_h - row,
-            c.kernel_w - tap, c, last);
+        add(sums + block * vectors + v, dy + f, argmax + f, windows, from, c.kernel_h - row, c.kernel_w - tap,
+            c, last);
       }
     }
     dy += c.out_h * c.out_w * c.filters, x += c.in_h * c.in_w;
@@ -243,8 +243,7 @@ inline void conv_pool_gradient(float* dw, float* db, const float* dy, const std:
                                const PoolWindow* windows, const float* x, float* scratch,
                                const ConvPoolBatch& b, const ConvPool& c) {
 #if defined(NNCORE_PICKS_LANES)
-  if (scratch && windows && has_quads(c))
-    return quad_gradient(dw, db, dy, argmax, windows, x, scratch, b, c);
+  if (scratch && windows && has_quads(c)) return quad_gradient(dw, db, dy, argmax, windows, x, scratch, b, c);
 #else
   static_cast<void>(windows), static_cast<void>(scratch);
 #endif

@@ -45,27 +45,28 @@ inline void depthwise_input_gradient(float* dx, const float* dy, const float* w,
 }
 
 template <std::size_t Taps>
-inline void depthwise_taps(float* dw, const float* x, const float* dy, const Depthwise& d,
+inline void depthwise_taps(float* dw, std::size_t dw_row, const float* x, const float* dy, const Depthwise& d,
                            std::size_t first) {
   for_each_vector(d.n, [&](std::size_t c, std::size_t lanes) {
-    float* to = dw + first * d.ld + c;
+    float* to = dw + first * dw_row + c;
     vec acc[Taps];
-    for (std::size_t t = 0; t < Taps; ++t) acc[t] = load(to + t * d.ld, lanes);
+    for (std::size_t t = 0; t < Taps; ++t) acc[t] = load(to + t * dw_row, lanes);
     for (std::size_t p = 0; p < d.m; ++p) {
       const vec dy_p = load(dy + p * d.ld + c);
       const float* x_p = x + d.positions[p] + c;
       for (std::size_t t = 0; t < Taps; ++t) acc[t] = fma(load(x_p + d.taps[first + t]), dy_p, acc[t]);
     }
-    for (std::size_t t = 0; t < Taps; ++t) store(to + t * d.ld, acc[t], lanes);
+    for (std::size_t t = 0; t < Taps; ++t) store(to + t * dw_row, acc[t], lanes);
   });
 }
 
-inline void depthwise_gradient(float* dw, const float* x, const float* dy, const Depthwise& d) {
+inline void depthwise_gradient(float* dw, std::size_t dw_row, const float* x, const float* dy,
+                               const Depthwise& d) {
   std::size_t t = 0;
   for (; t + kDepthwiseSums <= d.tap_count; t += kDepthwiseSums)
-    depthwise_taps<kDepthwiseSums>(dw, x, dy, d, t);
-  for (; t + 3 <= d.tap_count; t += 3) depthwise_taps<3>(dw, x, dy, d, t);
-  for (; t < d.tap_count; ++t) depthwise_taps<1>(dw, x, dy, d, t);
+    depthwise_taps<kDepthwiseSums>(dw, dw_row, x, dy, d, t);
+  for (; t + 3 <= d.tap_count; t += 3) depthwise_taps<3>(dw, dw_row, x, dy, d, t);
+  for (; t < d.tap_count; ++t) depthwise_taps<1>(dw, dw_row, x, dy, d, t);
 }
 
 }  // namespace

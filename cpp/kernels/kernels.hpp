@@ -164,8 +164,9 @@ struct Kernels {
   void (*depthwise)(float* y, const float* x, const float* w, const float* bias, const Depthwise& d);
   // dx += the gradient
   void (*depthwise_input_gradient)(float* dx, const float* dy, const float* w, const Depthwise& d);
-  // dw += the gradient
-  void (*depthwise_gradient)(float* dw, const float* x, const float* dy, const Depthwise& d);
+  // dw += the gradient; its rows, of a tap each, are dw_row apart
+  void (*depthwise_gradient)(float* dw, std::size_t dw_row, const float* x, const float* dy,
+                             const Depthwise& d);
 
   // ---- activation.hpp; y may be x, dx may be dy
   void (*activation)(float* y, const float* x, Activation kind, float alpha, std::size_t n);

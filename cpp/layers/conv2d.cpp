@@ -115,13 +115,13 @@ class Conv2D final : public Layer {
 
   void gradient(const Batch& b, const Tile& t) const override {
     if (t.parameter == 1)
-      return b.kernels.column_sums(b.gradient + kernel_size() + t.column, b.dy + t.column,
-                                   b.samples * positions_.size(), t.columns, filters_, false);
+      return b.kernels.column_sums(b.gradient, b.dy + t.column, b.samples * positions_.size(), t.columns,
+                                   filters_, false);
     if (is_depthwise()) {
-      float* dw = b.gradient + t.row * filters_ + t.column;
-      for (std::size_t r = 0; r < t.rows; ++r) std::fill_n(dw + r * filters_, t.columns, 0.0f);
+      for (std::size_t r = 0; r < t.rows; ++r) std::fill_n(b.gradient + r * b.gradient_row, t.columns, 0.0f);
       for (std::size_t s = 0; s < b.samples; ++s)
-        b.kernels.depthwise_gradient(dw, image(b, s) + t.column, b.dy + s * output_size() + t.column,
+        b.kernels.depthwise_gradient(b.gradient, b.gradient_row, image(b, s) + t.column,
+                                     b.dy + s * output_size() + t.column,
                                      depthwise(t.row, t.rows, t.columns));
       return;
     }
@@ -129,8 +129,8 @@ class Conv2D final : public Layer {
       const std::size_t group = first / group_filters();
       const std::size_t last = std::min(t.column + t.columns, (group + 1) * group_filters());
       for (std::size_t s = 0; s < b.samples; ++s)
-        b.kernels.gemm({.c = b.gradient + t.row * filters_ + first,
-                        .ldc = filters_,
+        b.kernels.gemm({.c = b.gradient + first - t.column,
+                        .ldc = b.gradient_row,
                         .a = image(b, s) + group * group_channels(),
                         .row_offsets = taps_.data() + t.row,
                         .a_k = offset(w_.stride * channels_),

@@ -58,10 +58,10 @@ class Conv2DPool final : public Layer {
 
   void gradient(const Batch& b, const Tile& t) const override {
     if (t.parameter == 1)
-      return b.kernels.column_sums(b.gradient + kernel_size() + t.column, b.dy + t.column,
-                                   b.samples * c_.out_h * c_.out_w, t.columns, c_.filters, false);
+      return b.kernels.column_sums(b.gradient, b.dy + t.column, b.samples * c_.out_h * c_.out_w, t.columns,
+                                   c_.filters, false);
     b.kernels.conv_pool_gradient(
-        b.gradient + t.row * taps(), nullptr, b.dy + t.row, argmax(b.kept, 0) + t.row, nullptr, b.x, nullptr,
+        b.gradient, nullptr, b.dy + t.row, argmax(b.kept, 0) + t.row, nullptr, b.x, nullptr,
         {.samples = b.samples, .kept_stride = kept() * sizeof(float), .filters = t.rows}, c_);
   }
 

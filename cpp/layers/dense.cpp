@@ -48,7 +48,7 @@ class Dense : public Layer {
   void gradient(const Batch& b, const Tile& t) const override {
     const std::size_t m = b.samples * rows_;
     if (t.parameter == 1)
-      b.kernels.column_sums(b.gradient + in_ * out_ + t.column, b.dy + t.column, m, t.columns, out_, false);
+      b.kernels.column_sums(b.gradient, b.dy + t.column, m, t.columns, out_, false);
     else
       kernel_gradient(b, t, m);
   }
@@ -136,8 +136,8 @@ class WideDense final : public Dense {
   }
 
   void kernel_gradient(const Batch& b, const Tile& t, std::size_t m) const override {
-    b.kernels.gemm({.c = b.gradient + t.row * out_ + t.column,
-                    .ldc = out_,
+    b.kernels.gemm({.c = b.gradient,
+                    .ldc = b.gradient_row,
                     .a = b.x + t.row,
                     .a_row = 1,
                     .a_k = offset(in_),
@@ -189,8 +189,8 @@ class NarrowDense final : public Dense {
   }
 
   void kernel_gradient(const Batch& b, const Tile& t, std::size_t m) const override {
-    b.kernels.gemm({.c = b.gradient + t.row * in_ + t.column,
-                    .ldc = in_,
+    b.kernels.gemm({.c = b.gradient,
+                    .ldc = b.gradient_row,
                     .a = b.dy + t.row,
                     .a_row = 1,
                     .a_k = offset(out_),

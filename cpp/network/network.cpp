@@ -87,9 +87,13 @@ void Network::find_boundaries() {
 
 void Network::cut_tiles() {
   tiles_.clear();
+  tile_floats_ = 0;
   for (std::size_t i = 0; i < plan_->steps().size(); ++i) {
     memory_[i].first_tile = tiles_.size();
-    for (const ParameterTile& t : tiles_of(*plan_->steps()[i].layer)) tiles_.push_back({i, t});
+    for (const ParameterTile& t : tiles_of(*plan_->steps()[i].layer)) {
+      tiles_.push_back({i, t});
+      tile_floats_ = std::max(tile_floats_, t.floats());
+    }
     memory_[i].tile_count = tiles_.size() - memory_[i].first_tile;
   }
 }

@@ -69,7 +69,8 @@ class Network {
   std::size_t test(const Samples& samples, double seconds);
   // out: (samples.stop, output size)
   std::size_t predict(float* out, const Samples& samples, double seconds);
-  // One batch, samples.start to samples.stop, forward and backward without an update: the loss.
+  // One batch, samples.start to samples.stop, forward and backward without an update: the loss. The buffer
+  // "gradients" is only valid after this.
   double gradients(const Samples& samples);
   void forward(float* out, const Samples& samples, bool training);
 
@@ -125,9 +126,8 @@ class Network {
   void read_targets(const Samples& s, std::size_t start, std::size_t count);
   void sample_pass(const Samples& s, std::size_t start, std::size_t count, bool with_loss);
   void parameter_pass(std::size_t count, bool with_update);
-  void add_chunks(const StepMemory& m, const Step& step, const ParameterTile& t, std::size_t count);
-  void tile_gradient(std::size_t number, const ParameterTile& t, std::size_t count);
-  void update(std::size_t at, std::size_t n);
+  void tile_gradient(const TileTask& task, std::size_t count, float* gradient, std::size_t row);
+  void update(std::size_t at, const float* gradient, std::size_t n);
   void test_pass(const Samples& s, std::size_t start, std::size_t count);
   double batch_loss(std::size_t count) const;
   void add_metrics(const Samples& s, std::size_t count);
@@ -152,6 +152,7 @@ class Network {
   std::size_t sample_work_ = 0;    // multiply-adds forward, for one sample
   std::size_t widest_ = 0;         // floats of the widest boundary
   std::size_t layer_scratch_ = 0;  // floats that the neediest layer wants
+  std::size_t tile_floats_ = 0;    // of the largest tile
   std::size_t passing_ = 0;        // floats a sample of the widest gradient that does not last
   std::size_t passing_slot_ = 0;   // floats of each of the two places for these in a worker's scratch
   std::size_t chunk_size_ = 0;     // samples in each chunk of the last pass 1; the last may have less

@@ -189,13 +189,15 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
     const Workspace gradient = borrow_floats(parameters.floats());
     parallel_for(parameters.tiles().size(), [&](std::size_t task, int) {
       const float* memory = lasting_memory.get();
+      const ParameterTile& t = parameters.tiles()[task];
       layer.gradient({.kernels = k,
                       .samples = call.samples,
                       .kept = memory + kept,
                       .x = memory + copy,
                       .dy = memory + slope,
-                      .gradient = gradient.get()},
-                     parameters.tiles()[task].tile);
+                      .gradient = gradient.get() + t.at(),
+                      .gradient_row = t.row_length},
+                     t.tile);
     });
     parameters.scatter(gradients, gradient.get());
   });

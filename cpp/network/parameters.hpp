@@ -12,6 +12,9 @@ struct ParameterTile {
   Tile tile;
   std::size_t start;       // of the parameter, in the layer's parameters
   std::size_t row_length;  // of the parameter, as held
+
+  std::size_t at() const { return start + tile.row * row_length + tile.column; }  // its first element
+  std::size_t floats() const { return tile.rows * tile.columns; }
 };
 std::vector<ParameterTile> tiles_of(const Layer& layer);
 

@@ -6,7 +6,6 @@
 // so results do not depend on the number of threads.
 #include <algorithm>
 #include <chrono>
-#include <span>
 
 #include "../runtime/parallel.hpp"
 #include "../runtime/random.hpp"
@@ -58,12 +57,12 @@ std::size_t chunk_size(std::size_t floats_per_sample, std::size_t batch, std::si
   return (batch + chunks - 1) / chunks;
 }
 
-// Calls body(start, count) for each run of floats of a tile that are side by side: its rows, or all of it.
+// Calls body(from, to, count) for each run of floats of a tile that are side by side, `from` in the layer's
+// parameters and `to` in memory whose rows are `row` floats apart.
 template <class Body>
-void for_each_run(const ParameterTile& t, Body body) {
-  const bool whole = t.tile.columns == t.row_length;
-  const std::size_t runs = whole ? 1 : t.tile.rows, n = whole ? t.tile.rows * t.row_length : t.tile.columns;
-  for (std::size_t r = 0; r < runs; ++r) body(t.start + (t.tile.row + r) * t.row_length + t.tile.column, n);
+void for_each_run(const ParameterTile& t, std::size_t row, Body body) {
+  if (t.tile.columns == t.row_length && row == t.row_length) return body(t.at(), 0, t.floats());
+  for (std::size_t r = 0; r < t.tile.rows; ++r) body(t.at() + r * t.row_length, r * row, t.tile.columns);
 }
 
 // Runs the tasks of a pass, on this thread if they are little work.
@@ -203,7 +202,7 @@ void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count
   if (with_loss) read_targets(s, start, count);
   lay_out_arena(count);
   passing_slot_ = aligned(checked_floats(passing_, size));
-  lay_out_scratch(team_size(), aligned(layer_scratch_) + 2 * passing_slot_);
+  lay_out_scratch(team_size(), std::max(aligned(layer_scratch_) + 2 * passing_slot_, tile_floats_));
   const Boundary &in = boundaries_.front(), &out = boundaries_.back();
   float* a = arena_.data();
   run_pass(chunks, work, [&](std::size_t task, int worker) {
@@ -221,60 +220,69 @@ void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count
   });
 }
 
-// The gradient of a tile from those of the chunks.
-void Network::add_chunks(const StepMemory& m, const Step& step, const ParameterTile& t, std::size_t count) {
-  for_each_run(t, [&](std::size_t at, std::size_t n) {
-    float* gradient = gradients_.data() + step.parameters + at;
-    const float* sums = arena_.data() + m.sums + at;
-    std::copy_n(sums, n, gradient);
+// The gradient of a tile, whose rows are then `row` floats apart.
+void Network::tile_gradient(const TileTask& task, std::size_t count, float* gradient, std::size_t row) {
+  const auto& [number, t] = task;
+  const StepMemory& m = memory_[number];
+  const float* a = arena_.data();
+  if (m.sums_size == 0)
+    return plan_->steps()[number].layer->gradient({.kernels = kernels_,
+                                                   .samples = count,
+                                                   .kept = a + m.kept,
+                                                   .x = a + boundaries_[m.in].value,
+                                                   .dy = a + boundaries_[m.out].gradient,
+                                                   .gradient = gradient,
+                                                   .gradient_row = row},
+                                                  t.tile);
+  for_each_run(t, row, [&](std::size_t from, std::size_t to, std::size_t n) {
+    const float* sums = a + m.sums + from;
+    std::copy_n(sums, n, gradient + to);
     for (std::size_t first = chunk_size_; first < count; first += chunk_size_)
-      kernels_.add(gradient, sums + first * m.sums_size, n);
+      kernels_.add(gradient + to, sums + first * m.sums_size, n);
   });
 }
 
-void Network::tile_gradient(std::size_t number, const ParameterTile& t, std::size_t count) {
-  const StepMemory& m = memory_[number];
-  const Step& step = plan_->steps()[number];
-  if (m.sums_size) return add_chunks(m, step, t, count);
-  const float* a = arena_.data();
-  step.layer->gradient({.kernels = kernels_,
-                        .samples = count,
-                        .kept = a + m.kept,
-                        .x = a + boundaries_[m.in].value,
-                        .dy = a + boundaries_[m.out].gradient,
-                        .gradient = gradients_.data() + step.parameters},
-                       t.tile);
-}
-
 // n parameters from `at` on.
-void Network::update(std::size_t at, std::size_t n) {
+void Network::update(std::size_t at, const float* gradient, std::size_t n) {
   float* moment[kMostMoments] = {};
   for (std::size_t i = 0; i < moments_.size(); ++i) moment[i] = moments_[i].data() + at;
-  optimizer_->update(kernels_, parameters_.data() + at, moment, gradients_.data() + at, n);
+  optimizer_->update(kernels_, parameters_.data() + at, moment, gradient, n);
 }
 
-// Pass 2. Where it is too little to share, all parameters of a layer are updated in one run.
+// Pass 2. A tile's gradient is used at once and never leaves the worker's scratch, unless there is too little
+// to share, where all parameters of a layer are updated in one run, or the gradient is what is wanted.
 void Network::parameter_pass(std::size_t count, bool with_update) {
-  gradients_.grow(buffer_size());
+  const bool shared = count * sample_work_ >= kTeamWork;
   if (with_update) optimizer_->begin(iterations + 1);
-  if (count * sample_work_ >= kTeamWork)
-    return parallel_for(tiles_.size(), [&](std::size_t task, int) {
+  if (with_update && shared)
+    return parallel_for(tiles_.size(), [&](std::size_t task, int worker) {
       const auto& [number, t] = tiles_[task];
       if (!memory_[number].trained) return;
-      tile_gradient(number, t, count);
-      if (!with_update) return;
+      float* gradient = scratch_.data() + static_cast<std::size_t>(worker) * scratch_size_;
+      tile_gradient(tiles_[task], count, gradient, t.tile.columns);
       const std::size_t parameters = plan_->steps()[number].parameters;
-      for_each_run(t, [&](std::size_t start, std::size_t n) { update(parameters + start, n); });
+      for_each_run(t, t.tile.columns, [&](std::size_t from, std::size_t to, std::size_t n) {
+        update(parameters + from, gradient + to, n);
+      });
       replicate(number, t.tile);
     });
+
+  gradients_.grow(buffer_size());
+  const auto add = [&](const TileTask& task) {
+    const auto& [number, t] = task;
+    if (memory_[number].trained)
+      tile_gradient(task, count, gradients_.data() + plan_->steps()[number].parameters + t.at(),
+                    t.row_length);
+  };
+  if (shared) return parallel_for(tiles_.size(), [&](std::size_t task, int) { add(tiles_[task]); });
+  for (const TileTask& task : tiles_) add(task);
+  if (!with_update) return;
   for (std::size_t number = 0; number < memory_.size(); ++number) {
     const StepMemory& m = memory_[number];
     if (!m.trained) continue;
-    const std::span tiles(tiles_.data() + m.first_tile, m.tile_count);
-    for (const TileTask& task : tiles) tile_gradient(number, task.tile, count);
-    if (!with_update) continue;
-    update(plan_->steps()[number].parameters, m.parameter_floats);
-    for (const TileTask& task : tiles) replicate(number, task.tile.tile);
+    const std::size_t parameters = plan_->steps()[number].parameters;
+    update(parameters, gradients_.data() + parameters, m.parameter_floats);
+    for (std::size_t i = 0; i < m.tile_count; ++i) replicate(number, tiles_[m.first_tile + i].tile.tile);
   }
 }
 

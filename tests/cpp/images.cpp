@@ -130,8 +130,8 @@ void convolution_with_pooling_gradients(Report& r, ConvPool c, bool blank = fals
   std::vector<PoolWindow> windows(samples * entries);
   for (std::size_t s = 0; s < samples; ++s) {
     if (blank) clear_border(x.data() + s * in, c);
-    r.k.conv_pool(outputs.data(), nullptr, windows.data() + s * entries, x.data() + s * in, w.data(),
-                  nullptr, c);
+    r.k.conv_pool(outputs.data(), nullptr, windows.data() + s * entries, x.data() + s * in, w.data(), nullptr,
+                  c);
   }
   std::vector<std::uint8_t> argmax(samples * kept_stride + kSlack, 255);
   for (std::size_t i = 0; i < samples * out; ++i) {

@@ -158,7 +158,7 @@ void depthwise(Report& r, std::size_t size, std::size_t kernel, std::size_t chan
   r.compare("depthwise", {size, kernel, channels}, y, want_y);
   r.k.depthwise_input_gradient(dx.data(), dy.data(), w.data(), d);
   r.compare("depthwise_input_gradient", {size, kernel, channels}, dx, want_dx);
-  r.k.depthwise_gradient(dw.data(), x.data(), dy.data(), d);
+  r.k.depthwise_gradient(dw.data(), ld, x.data(), dy.data(), d);
   r.compare("depthwise_gradient", {size, kernel, channels}, dw, want_dw);
 }
 
