@@ -18,9 +18,19 @@ constexpr std::size_t kTileRows = 6, kTileVectors = 2;
 #endif
 constexpr std::size_t kPanel = kTileVectors * kLanes;
 static_assert(kPanels % kPanel == 0);
-// Products are added in blocks of about this many, so that a block of a panel of B stays in the first-level
+// Products are added in blocks of at most this many, so that a block of a panel of B stays in the first-level
 // cache.
+#if defined(__AVX512F__)
+constexpr std::size_t kBlock = 128;
+constexpr bool kFetchesAhead = true;
+#else
 constexpr std::size_t kBlock = 256;
+constexpr bool kFetchesAhead = false;
+#endif
+constexpr std::size_t kLine = 16;  // floats in a line of the caches
+// Rows are taken in blocks of about as many elements of A, which stay in the second-level cache while all
+// panels of B pass.
+constexpr std::size_t kRowBlock = 64 * 1024;
 // From this many rows on, a block of B that is not in panels is copied into one: its rows lie far apart,
 // often in the same few sets of the first-level cache.
 constexpr std::size_t kManyRows = 48;
@@ -74,10 +84,10 @@ inline void pack_transposed(float* dst, std::size_t dst_panel, const float* b, s
   }
 }
 
-// The part of a product that one call of `tile` adds: segments [first, last), elements [k_first, k_last) of
-// each.
+// The part of a product that one call of `panel` adds: rows [row, row_last), segments [first, last), elements
+// [k_first, k_last) of each.
 struct Block {
-  std::size_t first, last, k_first, k_last;
+  std::size_t row, row_last, first, last, k_first, k_last;
   bool initial;  // start from the bias or zero (or from c, if g.accumulate), not from c
 
   std::size_t rows_of_b() const { return (last - first) * (k_last - k_first); }
@@ -85,7 +95,7 @@ struct Block {
 
 // Rows [row, row + Rows) and `columns` columns from `column`, which lie in Vectors vectors. b: the block of B
 // for these columns, whose rows are b_k apart.
-template <std::size_t Rows, std::size_t Vectors>
+template <std::size_t Rows, std::size_t Vectors, bool Ahead>
 inline void tile(const Gemm& g, const Block& block, const float* b, std::size_t b_k, std::size_t row,
                  std::size_t column, std::size_t columns) {
   const float* a[Rows];
@@ -93,6 +103,9 @@ inline void tile(const Gemm& g, const Block& block, const float* b, std::size_t 
     a[i] = g.a + (g.row_offsets ? g.row_offsets[row + i] : static_cast<std::ptrdiff_t>(row + i) * g.a_row);
   float* c = g.c + row * g.ldc + column;
   const std::size_t tail = columns - (Vectors - 1) * kLanes;
+  // Each tile fetches a part of the block of B that follows in the panel.
+  const std::size_t length = block.rows_of_b();
+  const float* next = b + length * kPanel + (row - block.row) / kTileRows * length * kLine;
 
   vec acc[Rows][Vectors];
   const bool from_c = !block.initial || g.accumulate;
@@ -108,9 +121,14 @@ inline void tile(const Gemm& g, const Block& block, const float* b, std::size_t 
     const float* a_s[Rows];
     for (std::size_t i = 0; i < Rows; ++i) a_s[i] = a[i] + segment;
     std::ptrdiff_t at = static_cast<std::ptrdiff_t>(block.k_first) * g.a_k;
-    for (std::size_t k = block.k_first; k < block.k_last; ++k, at += g.a_k, b += b_k) {
+    for (const float* const b_last = b + (block.k_last - block.k_first) * b_k; b != b_last;
+         at += g.a_k, b += b_k) {
       vec b_j[Vectors];
       for (std::size_t j = 0; j < Vectors; ++j) b_j[j] = load(b + j * kLanes);
+      if constexpr (Ahead) {
+        __builtin_prefetch(next, 0, 2);
+        next += kLine;
+      }
       for (std::size_t i = 0; i < Rows; ++i) {
         const vec a_i = broadcast(a_s[i][at]);
         for (std::size_t j = 0; j < Vectors; ++j) acc[i][j] = fma(a_i, b_j[j], acc[i][j]);
@@ -125,61 +143,79 @@ inline void tile(const Gemm& g, const Block& block, const float* b, std::size_t 
 }
 
 // The last rows of a panel, at most a full tile.
-template <std::size_t Rows, std::size_t Vectors>
+template <std::size_t Rows, std::size_t Vectors, bool Ahead>
 inline void last_rows(const Gemm& g, const Block& block, const float* b, std::size_t b_k, std::size_t row,
                       std::size_t column, std::size_t columns) {
   if constexpr (Rows > 0) {
-    if (g.m - row == Rows) return tile<Rows, Vectors>(g, block, b, b_k, row, column, columns);
-    last_rows<Rows - 1, Vectors>(g, block, b, b_k, row, column, columns);
+    if (block.row_last - row == Rows)
+      return tile<Rows, Vectors, Ahead>(g, block, b, b_k, row, column, columns);
+    last_rows<Rows - 1, Vectors, Ahead>(g, block, b, b_k, row, column, columns);
   }
 }
 
-template <std::size_t Vectors>
+template <std::size_t Vectors, bool Ahead>
 inline void panel(const Gemm& g, const Block& block, const float* b, std::size_t b_k, std::size_t column,
                   std::size_t columns) {
   if constexpr (Vectors > 1)
-    if (columns <= (Vectors - 1) * kLanes) return panel<Vectors - 1>(g, block, b, b_k, column, columns);
+    if (columns <= (Vectors - 1) * kLanes)
+      return panel<Vectors - 1, Ahead>(g, block, b, b_k, column, columns);
   // One or two rows more than a tile are cut into four and the rest: a tile of one or two has too few sums to
   // hide the latency of multiply-adds.
-  std::size_t row = 0, left = g.m;
+  std::size_t row = block.row, left = block.row_last - row;
   for (; left >= kTileRows && left != kTileRows + 1 && left != kTileRows + 2; left -= kTileRows) {
-    tile<kTileRows, Vectors>(g, block, b, b_k, row, column, columns);
+    tile<kTileRows, Vectors, Ahead>(g, block, b, b_k, row, column, columns);
     row += kTileRows;
   }
   if (left > kTileRows) {
-    tile<4, Vectors>(g, block, b, b_k, row, column, columns);
+    tile<4, Vectors, Ahead>(g, block, b, b_k, row, column, columns);
     row += 4;
   }
-  last_rows<kTileRows, Vectors>(g, block, b, b_k, row, column, columns);
+  last_rows<kTileRows, Vectors, Ahead>(g, block, b, b_k, row, column, columns);
+}
+
+// Adds a block of a product to columns [column, column_last) of c; column is the first of a panel.
+inline void add_block(const Gemm& g, const Block& block, std::size_t column, std::size_t column_last) {
+  float packed[kBlock * kPanel];
+  for (; column < column_last; column += kPanel) {
+    const std::size_t columns = g.n - column < kPanel ? g.n - column : kPanel;
+    const float* b = g.b + column / kPanel * g.b_panel + (block.first * g.k + block.k_first) * g.b_k;
+    if (g.b_k == kPanel && kFetchesAhead) {
+      panel<kTileVectors, kFetchesAhead>(g, block, b, g.b_k, column, columns);
+      continue;
+    }
+    std::size_t b_k = g.b_k;
+    if (b_k > kPanel && block.row_last - block.row >= kManyRows) {
+      pack(packed, 0, b, block.rows_of_b(), columns, b_k);
+      b = packed, b_k = kPanel;
+    }
+    panel<kTileVectors, false>(g, block, b, b_k, column, columns);
+  }
 }
 
 inline void gemm(const Gemm& g) {
-  const auto add_block = [&](const Block& block) {
-    float packed[kBlock * kPanel];
-    for (std::size_t column = 0; column < g.n; column += kPanel) {
-      const std::size_t columns = g.n - column < kPanel ? g.n - column : kPanel;
-      const float* b = g.b + column / kPanel * g.b_panel + (block.first * g.k + block.k_first) * g.b_k;
-      std::size_t b_k = g.b_k;
-      if (b_k > kPanel && g.m >= kManyRows) {
-        pack(packed, 0, b, block.rows_of_b(), columns, b_k);
-        b = packed, b_k = kPanel;
-      }
-      panel<kTileVectors>(g, block, b, b_k, column, columns);
-    }
-  };
-  const std::size_t segments = g.segments ? g.segment_count : 1;
+  const std::size_t segments = g.segments ? g.segment_count : 1, products = segments * g.k;
   // Few columns and products are one block, and need no room for a copy of B on the stack.
-  if (g.n <= kLanes && segments * g.k <= kBlock && g.m < kManyRows)
-    return panel<1>(g, {0, segments, 0, g.k, true}, g.b, g.b_k, 0, g.n);
-  if (segments == 0 || g.k == 0) return add_block({0, 0, 0, 0, true});
-  if (g.k >= kBlock) {
-    for (std::size_t s = 0; s < segments; ++s)
-      for (std::size_t k = 0; k < g.k; k += kBlock)
-        add_block({s, s + 1, k, g.k - k < kBlock ? g.k : k + kBlock, s == 0 && k == 0});
-  } else {
-    const std::size_t count = kBlock / g.k;
-    for (std::size_t s = 0; s < segments; s += count)
-      add_block({s, segments - s < count ? segments : s + count, 0, g.k, s == 0});
+  if (g.n <= kLanes && products <= kBlock && g.m < kManyRows)
+    return panel<1, false>(g, {0, g.m, 0, segments, 0, g.k, true}, g.b, g.b_k, 0, g.n);
+
+  // Whole segments, or parts of one.
+  const std::size_t parts = (g.k + kBlock - 1) / kBlock, length = parts > 1 ? (g.k + parts - 1) / parts : g.k,
+                    together = parts > 1 || g.k == 0 ? 1 : kBlock / g.k;
+  const std::size_t some = products < kRowBlock / kManyRows ? kRowBlock / (products + 1) : kManyRows,
+                    rows = g.n <= kPanel ? g.m : some / kTileRows * kTileRows;
+  for (std::size_t row = 0, row_last = 0; row < g.m; row = row_last) {
+    row_last = g.m - row < rows + rows / 2 ? g.m : row + rows;
+    if (products <= kBlock) {
+      add_block(g, {row, row_last, 0, products ? segments : 0, 0, g.k, true}, 0, g.n);
+      continue;
+    }
+    for (std::size_t column = 0; column < g.n; column += kPanel)
+      for (std::size_t s = 0; s < segments; s += together)
+        for (std::size_t k = 0; k < g.k; k += length)
+          add_block(g,
+                    {row, row_last, s, segments - s < together ? segments : s + together, k,
+                     g.k - k < length ? g.k : k + length, s == 0 && k == 0},
+                    column, column + 1);
   }
 }
 

@@ -165,6 +165,9 @@ void depthwise(Report& r, std::size_t size, std::size_t kernel, std::size_t chan
 }  // namespace
 
 void test_products(Report& r) {
+  // more rows than keep their part of A in the cache
+  dense_product(r, 150, 130, 1500, {true, false, true});
+  dense_product(r, 150, 130, 1500, {false, true, false});
   for (std::size_t n : kSizes) {
     for (std::size_t m : {1, 2, 5, 6, 7, 8, 13, 16, 17, 33})
       for (std::size_t k : {1, 3, 16, 65}) dense_product(r, m, n, k, {true, false, true});
