@@ -166,12 +166,19 @@ inline void conv_pool_four(float* y, std::uint8_t* argmax, const float* x, const
       store(y + to + j * kLanes, max(largest, lowest), lanes(j));
     }
   }
+  if (computed == count) return;
+  const std::size_t from = windows[used].number * c.filters;
+  vec value[Vectors];
+  ivec index[Vectors] = {};
+  for (std::size_t j = 0; j < Vectors; ++j) {
+    value[j] = load(y + from + j * kLanes, lanes(j));
+    if constexpr (WithArgmax) index[j] = load_bytes(argmax + from + j * kLanes);
+  }
   for (std::size_t i = computed; i < count; ++i) {
-    const std::size_t to = windows[i].number * c.filters, from = windows[used].number * c.filters;
+    const std::size_t to = windows[i].number * c.filters;
     for (std::size_t j = 0; j < Vectors; ++j) {
-      store(y + to + j * kLanes, load(y + from + j * kLanes, lanes(j)), lanes(j));
-      if constexpr (WithArgmax)
-        store_bytes(argmax + to + j * kLanes, load_bytes(argmax + from + j * kLanes), lanes(j));
+      store(y + to + j * kLanes, value[j], lanes(j));
+      if constexpr (WithArgmax) store_bytes(argmax + to + j * kLanes, index[j], lanes(j));
     }
   }
 }

@@ -163,8 +163,10 @@ class Team {
     workers_.store(size(), std::memory_order_release);
     done_.store(0, std::memory_order_release);
     arrived_.store(0, std::memory_order_relaxed);
-    for (int i = 0; i < owners(size()); ++i)
-      tickets_[i].value.store(ticket(job, static_cast<std::uint32_t>(i)), std::memory_order_release);
+    const int count = owners(size());
+    for (int i = 0; i < count; ++i)
+      tickets_[i].value.store(ticket(job, first_task(i, count, static_cast<std::uint32_t>(tasks))),
+                              std::memory_order_release);
     job_.store(job, std::memory_order_seq_cst);
     job_.notify_all();
     work(job, 0);
@@ -204,13 +206,19 @@ class Team {
   int spin_limit() const { return size() > processors ? 0 : 1000; }
 
   static int owners(int workers) { return std::min(workers, kMostOwners); }
+  // Neighbours in memory belong to one owner, whose processor fetches ahead from one to the next.
+  static std::uint32_t first_task(int owner, int count, std::uint32_t tasks) {
+    return static_cast<std::uint32_t>(std::uint64_t{tasks} * static_cast<std::uint64_t>(owner) /
+                                      static_cast<std::uint64_t>(count));
+  }
 
   void work(std::uint32_t job, int worker) {
     const int count = owners(workers_.load(std::memory_order_acquire));
-    for (int i = 0; i < count; ++i) work(job, worker, tickets_[(worker + i) % count].value);
+    for (int i = 0; i < count; ++i) work(job, worker, (worker + i) % count);
   }
 
-  void work(std::uint32_t job, int worker, std::atomic<std::uint64_t>& ticket_of_owner) {
+  void work(std::uint32_t job, int worker, int owner) {
+    std::atomic<std::uint64_t>& ticket_of_owner = tickets_[owner].value;
     std::uint64_t at = ticket_of_owner.load(std::memory_order_acquire);
     for (;;) {
       if (at >> 32 != job) return;
@@ -219,9 +227,9 @@ class Team {
       void* const context = context_.load(std::memory_order_acquire);
       const std::uint32_t tasks = tasks_.load(std::memory_order_acquire);
       const int workers = workers_.load(std::memory_order_acquire);
-      if (task >= tasks || worker >= workers) return;
-      if (!ticket_of_owner.compare_exchange_weak(at, at + static_cast<std::uint32_t>(owners(workers)),
-                                                 std::memory_order_acq_rel, std::memory_order_acquire))
+      if (worker >= workers || task >= first_task(owner + 1, owners(workers), tasks)) return;
+      if (!ticket_of_owner.compare_exchange_weak(at, at + 1, std::memory_order_acq_rel,
+                                                 std::memory_order_acquire))
         continue;
       call(context, task, worker);
       if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == tasks && worker != 0) done_.notify_one();
@@ -257,7 +265,7 @@ class Team {
     if (done != tasks) done_.wait(done, std::memory_order_acquire);
   }
 
-  // Tasks belong to owners in turn: a worker each, or several if there are more.
+  // Each owner has a run of tasks: a worker each, or several if there are more.
   static constexpr int kMostOwners = 64;
   struct alignas(64) Ticket {
     std::atomic<std::uint64_t> value{0};  // number of the job, then of its owner's next task
