@@ -202,7 +202,7 @@ inline void gemm(const Gemm& g) {
   const std::size_t parts = (g.k + kBlock - 1) / kBlock, length = parts > 1 ? (g.k + parts - 1) / parts : g.k,
                     together = parts > 1 || g.k == 0 ? 1 : kBlock / g.k;
   const std::size_t some = products < kRowBlock / kManyRows ? kRowBlock / (products + 1) : kManyRows,
-                    rows = g.n <= kPanel ? g.m : some / kTileRows * kTileRows;
+                    rows = some / kTileRows * kTileRows;
   for (std::size_t row = 0, row_last = 0; row < g.m; row = row_last) {
     row_last = g.m - row < rows + rows / 2 ? g.m : row + rows;
     if (products <= kBlock) {

@@ -46,11 +46,15 @@ std::size_t for_batches(const Samples& s, double seconds, int threads, std::size
 }
 
 // Samples in a chunk: as many as keep its values and gradients in the second-level cache, but a quarter of
-// the batch at most if its multiply-adds are worth sharing.
-std::size_t chunk_size(std::size_t floats_per_sample, std::size_t batch, std::size_t multiply_adds) {
-  constexpr std::size_t kCacheFloats = 256 * 1024, kMost = 32, kLeast = 8;
+// the batch at most if its multiply-adds are worth sharing; not so few, though, that reading the parameters
+// again for each chunk takes longer than the products. parameters: floats that a chunk reads of them.
+std::size_t chunk_size(std::size_t floats_per_sample, std::size_t parameters, std::size_t batch,
+                       std::size_t multiply_adds) {
+  constexpr std::size_t kCacheFloats = 256 * 1024, kMost = 32, kReuse = 8;
+  const std::size_t least = std::clamp<std::size_t>(
+      kReuse * parameters * batch / std::max<std::size_t>(1, multiply_adds), 1, kReuse);
   const std::size_t most =
-      multiply_adds < kTeamWork ? kMost : std::clamp<std::size_t>((batch + 3) / 4, kLeast, kMost);
+      multiply_adds < kTeamWork ? kMost : std::clamp<std::size_t>((batch + 3) / 4, least, kMost);
   const std::size_t size =
       std::clamp<std::size_t>(kCacheFloats / std::max<std::size_t>(1, floats_per_sample), 1, most);
   const std::size_t chunks = std::max<std::size_t>(1, (batch + size - 1) / size);
@@ -86,7 +90,7 @@ int Network::threads_for_inference(const Samples& s) const {
 }
 
 std::size_t Network::inference_chunk(std::size_t batch) const {
-  return chunk_size(2 * widest_, batch, batch * sample_work_);
+  return chunk_size(2 * widest_, buffer_size(), batch, batch * sample_work_);
 }
 
 // The places change before the memory is there, so the old capacity is given up first.
@@ -196,7 +200,8 @@ void Network::read_targets(const Samples& s, std::size_t start, std::size_t coun
 
 // Pass 1; forward only without a loss.
 void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count, bool with_loss) {
-  const std::size_t work = count * sample_work_ * 2, size = chunk_size(sample_floats_, count, work),
+  const std::size_t work = count * sample_work_ * 2,
+                    size = chunk_size(sample_floats_, 2 * buffer_size(), count, work),
                     chunks = (count + size - 1) / size;
   chunk_size_ = size;
   if (with_loss) read_targets(s, start, count);
