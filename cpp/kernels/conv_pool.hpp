@@ -152,8 +152,14 @@ inline void conv_pool_four(float* y, std::uint8_t* argmax, const float* x, const
   const auto lanes = [&](std::size_t j) { return j + 1 < Vectors ? kLanes : tail; };
   const std::size_t count = c.out_h * c.out_w, used = windows[count].number,
                     computed = used < count ? used + 1 : used;
+  // y of the last step has been read by other threads.
+  const auto fetch = [&](std::size_t i) {
+    const std::size_t to = windows[i < count ? i : count - 1].number * c.filters;
+    for (std::size_t j = 0; j < Vectors; ++j) fetch_to_write(y + to + j * kLanes);
+  };
   for (std::size_t i = 0; i < computed; ++i) {
     const std::size_t to = windows[i].number * c.filters;
+    fetch(i + 3);
     vec acc[4][Vectors];
     conv_tile(acc, x + windows[i].corner, offsets, w, bias, tail, c);
 #pragma GCC unroll 4
@@ -176,6 +182,7 @@ inline void conv_pool_four(float* y, std::uint8_t* argmax, const float* x, const
   }
   for (std::size_t i = computed; i < count; ++i) {
     const std::size_t to = windows[i].number * c.filters;
+    fetch(i + 8);
     for (std::size_t j = 0; j < Vectors; ++j) {
       store(y + to + j * kLanes, value[j], lanes(j));
       if constexpr (WithArgmax) store_bytes(argmax + to + j * kLanes, index[j], lanes(j));

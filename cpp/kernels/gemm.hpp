@@ -22,12 +22,11 @@ static_assert(kPanels % kPanel == 0);
 // cache.
 #if defined(__AVX512F__)
 constexpr std::size_t kBlock = 128;
-constexpr bool kFetchesAhead = true;
+constexpr bool kFetchesAhead = true;  // its multiply-adds outrun the third-level cache
 #else
 constexpr std::size_t kBlock = 256;
 constexpr bool kFetchesAhead = false;
 #endif
-constexpr std::size_t kLine = 16;  // floats in a line of the caches
 // Rows are taken in blocks of about as many elements of A, which stay in the second-level cache while all
 // panels of B pass.
 constexpr std::size_t kRowBlock = 64 * 1024;
@@ -198,7 +197,7 @@ inline void gemm(const Gemm& g) {
   if (g.n <= kLanes && products <= kBlock && g.m < kManyRows)
     return panel<1, false>(g, {0, g.m, 0, segments, 0, g.k, true}, g.b, g.b_k, 0, g.n);
 
-  // Whole segments, or parts of one.
+  // A block takes whole segments, or an even part of one. The last block of rows may be half as large again.
   const std::size_t parts = (g.k + kBlock - 1) / kBlock, length = parts > 1 ? (g.k + parts - 1) / parts : g.k,
                     together = parts > 1 || g.k == 0 ? 1 : kBlock / g.k;
   const std::size_t some = products < kRowBlock / kManyRows ? kRowBlock / (products + 1) : kManyRows,

@@ -34,6 +34,18 @@ using uvec = std::uint32_t __attribute__((vector_size(kLanes * sizeof(float))));
 // The same, at any address and over any element type.
 using vec_any = float __attribute__((vector_size(kLanes * sizeof(float)), aligned(4), may_alias));
 
+constexpr std::size_t kLine = 16;  // floats in a line of the caches
+
+// Asks for the line of p before it is written: where another thread has read it, that takes as long as a
+// transfer. Processors that do not know the instruction pass over it.
+inline void fetch_to_write([[maybe_unused]] const float* p) {
+#if defined(__AVX2__)
+  asm volatile("prefetchw %0" ::"m"(*p));
+#elif defined(__aarch64__)
+  __builtin_prefetch(p, 1);
+#endif
+}
+
 inline vec load(const float* p) { return *reinterpret_cast<const vec_any*>(p); }
 inline void store(float* p, vec x) { *reinterpret_cast<vec_any*>(p) = x; }
 // The first `count` lanes (1 to kLanes), the rest zero. Nothing is read or written past them.

@@ -14,7 +14,11 @@ inline vec drop_subnormal(vec x) { return abs(x) < 1.17549435e-38f ? vec{} : x; 
 inline void adam(float* w, float* m, float* v, const float* g, const Adam& a, std::size_t n) {
   const vec rate = broadcast(a.rate), epsilon = broadcast(a.epsilon);
   const vec toward_1 = broadcast(a.gain_1), toward_2 = broadcast(a.gain_2);
+  // All threads have read w.
+  constexpr std::size_t kAhead = 128;
+  for (std::size_t i = 0; i < n && i < kAhead; i += kLine) fetch_to_write(w + i);
   for_each_vector(n, [&](std::size_t i, std::size_t lanes) {
+    fetch_to_write(w + (i + kAhead < n ? i + kAhead : i));
     const vec g_i = load(g + i, lanes), m_old = load(m + i, lanes), v_old = load(v + i, lanes);
     const vec m_i = drop_subnormal(fma(g_i - m_old, toward_1, m_old));
     const vec v_i = drop_subnormal(fma(fma(g_i, g_i, -v_old), toward_2, v_old));

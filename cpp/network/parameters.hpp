@@ -18,6 +18,14 @@ struct ParameterTile {
 };
 std::vector<ParameterTile> tiles_of(const Layer& layer);
 
+// Calls body(from, to, count) for each run of floats of a tile that are side by side, `from` in the layer's
+// parameters and `to` in memory whose rows are `row` floats apart.
+template <class Body>
+void for_each_run(const ParameterTile& t, std::size_t row, Body body) {
+  if (t.tile.columns == t.row_length && row == t.row_length) return body(t.at(), 0, t.floats());
+  for (std::size_t r = 0; r < t.tile.rows; ++r) body(t.at() + r * t.row_length, r * row, t.tile.columns);
+}
+
 // to (columns, rows) from (rows, columns). to_row, from_row: floats from one row to the next.
 void transpose(float* to, std::size_t to_row, const float* from, std::size_t from_row, std::size_t rows,
                std::size_t columns);

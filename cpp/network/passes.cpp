@@ -5,78 +5,13 @@
 // updates it. How both are cut depends on shapes alone, and what chunks have summed is added in their order,
 // so results do not depend on the number of threads.
 #include <algorithm>
-#include <chrono>
 
 #include "../runtime/parallel.hpp"
 #include "../runtime/random.hpp"
+#include "batches.hpp"
 #include "network.hpp"
 
 namespace nncore {
-namespace {
-
-class Deadline {
- public:
-  explicit Deadline(double seconds) : end_(Clock::now() + std::chrono::duration<double>(seconds)) {}
-  bool passed() const { return Clock::now() >= end_; }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  std::chrono::time_point<Clock, std::chrono::duration<double>> end_;
-};
-
-// Calls step(position, count) for one batch after another, with a team of threads; returns the position
-// reached. sample_work: what a sample costs, about; a look at the clock is worth kClockWork of it.
-template <class Step>
-std::size_t for_batches(const Samples& s, double seconds, int threads, std::size_t sample_work, Step step) {
-  constexpr std::size_t kClockWork = 20 * 1000;
-  const Deadline deadline(seconds);
-  std::size_t position = s.start, unseen = 0;
-  with_team(threads, [&] {
-    while (position < s.stop) {
-      const std::size_t count = std::min(s.batch_size, s.stop - position);
-      step(position, count);
-      position += count;
-      unseen += count * sample_work;
-      if (unseen < kClockWork) continue;
-      if (deadline.passed()) break;
-      unseen = 0;
-    }
-  });
-  return position;
-}
-
-// Samples in a chunk: as many as keep its values and gradients in the second-level cache, but a quarter of
-// the batch at most if its multiply-adds are worth sharing; not so few, though, that reading the parameters
-// again for each chunk takes longer than the products. parameters: floats that a chunk reads of them.
-std::size_t chunk_size(std::size_t floats_per_sample, std::size_t parameters, std::size_t batch,
-                       std::size_t multiply_adds) {
-  constexpr std::size_t kCacheFloats = 256 * 1024, kMost = 32, kReuse = 8;
-  const std::size_t least = std::clamp<std::size_t>(
-      kReuse * parameters * batch / std::max<std::size_t>(1, multiply_adds), 1, kReuse);
-  const std::size_t most =
-      multiply_adds < kTeamWork ? kMost : std::clamp<std::size_t>((batch + 3) / 4, least, kMost);
-  const std::size_t size =
-      std::clamp<std::size_t>(kCacheFloats / std::max<std::size_t>(1, floats_per_sample), 1, most);
-  const std::size_t chunks = std::max<std::size_t>(1, (batch + size - 1) / size);
-  return (batch + chunks - 1) / chunks;
-}
-
-// Calls body(from, to, count) for each run of floats of a tile that are side by side, `from` in the layer's
-// parameters and `to` in memory whose rows are `row` floats apart.
-template <class Body>
-void for_each_run(const ParameterTile& t, std::size_t row, Body body) {
-  if (t.tile.columns == t.row_length && row == t.row_length) return body(t.at(), 0, t.floats());
-  for (std::size_t r = 0; r < t.tile.rows; ++r) body(t.at() + r * t.row_length, r * row, t.tile.columns);
-}
-
-// Runs the tasks of a pass, on this thread if they are little work.
-template <class Body>
-void run_pass(std::size_t tasks, std::size_t multiply_adds, Body body) {
-  if (multiply_adds >= kTeamWork) return parallel_for(tasks, body);
-  for (std::size_t task = 0; task < tasks; ++task) body(task, 0);
-}
-
-}  // namespace
 
 int Network::threads_for_training(const Samples& s) const {
   const std::size_t batch = std::min(s.batch_size, s.stop - s.start);

@@ -8,12 +8,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <fstream>
-#include <limits>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
+
+#include "limits.hpp"
 
 #if defined(_OPENMP)
 #include <omp.h>
@@ -33,17 +32,8 @@ namespace {
 
 // The runtime ends the process when it cannot start a thread, so absurd numbers are refused before.
 constexpr int kMaxThreads = 1024;
-constexpr int kNoLimit = std::numeric_limits<int>::max();
 
 #if defined(_OPENMP)
-
-int affinity_limit() {
-#if defined(__linux__)
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof(set), &set) == 0) return std::max(1, CPU_COUNT(&set));
-#endif
-  return kNoLimit;
-}
 
 // A thread inherits the affinity of the one that starts it, which the user may have bound to one processor.
 void use_affinity_of_process() {
@@ -51,41 +41,6 @@ void use_affinity_of_process() {
   cpu_set_t set;
   if (sched_getaffinity(getpid(), sizeof(set), &set) == 0) sched_setaffinity(0, sizeof(set), &set);
 #endif
-}
-
-// quota / period rounded up; no limit when the group has none ("max" or -1) or does not exist.
-int quota_limit(std::istream&& quota_file, std::istream&& period_file) {
-  long long quota = 0, period = 0;
-  if (!(quota_file >> quota) || !(period_file >> period) || quota <= 0 || period <= 0) return kNoLimit;
-  return static_cast<int>(std::min<long long>((quota + period - 1) / period, kNoLimit));
-}
-
-int group_limit(const std::string& folder, bool version_2) {
-  if (!version_2)
-    return quota_limit(std::ifstream(folder + "/cpu.cfs_quota_us"),
-                       std::ifstream(folder + "/cpu.cfs_period_us"));
-  std::string quota, period;
-  std::ifstream(folder + "/cpu.max") >> quota >> period;
-  return quota_limit(std::istringstream(quota), std::istringstream(period));
-}
-
-// The smallest quota of this process' control groups and all their parents. Inside a container the path of
-// the group may not exist; then the root of the mount is the container's own group.
-int cgroup_limit() {
-  int limit = kNoLimit;
-  std::ifstream groups("/proc/self/cgroup");
-  for (std::string line; std::getline(groups, line);) {  // number:controllers:path
-    const std::size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
-    const bool version_2 = controllers == ",,";
-    if (!version_2 && controllers.find(",cpu,") == std::string::npos) continue;
-    const std::string mount = version_2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/cpu";
-    for (std::string path = line.substr(second + 1); !path.empty(); path.resize(path.rfind('/')))
-      limit = std::min(limit, group_limit(mount + path, version_2));
-    limit = std::min(limit, group_limit(mount, version_2));
-  }
-  return limit;
 }
 
 // What the OpenMP runtime found at start: OMP_NUM_THREADS or the processors.
@@ -375,7 +330,7 @@ int max_threads() {
   }
 #if defined(_OPENMP)
   const char* text = std::getenv("OMP_NUM_THREADS");
-  const int allowed = text && *text ? kMaxThreads : std::min(affinity_limit(), cgroup_limit());
+  const int allowed = text && *text ? kMaxThreads : processor_limit();
   return std::clamp(std::min(initial_omp_threads, allowed), 1, kMaxThreads);
 #else
   return 1;
