@@ -206,6 +206,16 @@ FUSED: dict[str, tuple[Shape, list[Spec], Spec]] = {
         ],
         loss_spec("sparse_categorical_crossentropy"),
     ),
+    "conv2d + relu + max_pooling2d, 64 columns": (
+        (8, 64, 1),
+        [conv2d(5, 3, activation="relu"), pooling("max_pooling2d"), FLATTEN, dense(4)],
+        loss_spec("mean_squared_error"),
+    ),
+    "conv2d + max_pooling2d, 65 columns": (
+        (9, 65, 1),
+        [conv2d(35, (2, 4)), pooling("max_pooling2d"), FLATTEN, dense(4)],
+        loss_spec("mean_squared_error"),
+    ),
     "conv2d + relu + max_pooling2d of 3": (
         (13, 14, 2),
         [conv2d(9, 2, activation="relu"), pooling("max_pooling2d", 3), FLATTEN, dense(4)],
@@ -229,6 +239,15 @@ FUSED: dict[str, tuple[Shape, list[Spec], Spec]] = {
 }
 
 
+def pictures(rng: np.random.Generator, samples: int, shape: Shape) -> np.ndarray[Any, Any]:
+    """Images are blank above, some all over; -0 is not taken for +0."""
+    x = normal(rng, samples, *shape)
+    if len(shape) == 3:
+        x[:, : shape[0] // 2] = x[::5] = 0.0
+        x[1, 0] = -0.0
+    return x
+
+
 def targets(rng: np.random.Generator, loss: str, samples: int, output: Shape) -> np.ndarray[Any, Any]:
     if loss.startswith("sparse"):
         return rng.integers(0, output[-1], size=(samples, *output[:-1]))
@@ -248,7 +267,7 @@ def train(
     net, _ = network(shape, layers, rng, loss, optimizer)
     # enough work for a second thread in every row, and a last batch that is smaller
     batch, samples = 301, 310
-    x = normal(rng, samples, *shape)
+    x = pictures(rng, samples, shape)
     y = targets(rng, loss[0], samples, net.output_shape)
     order = rng.permutation(samples).astype(np.int64)
     for _ in range(2):
@@ -297,7 +316,7 @@ def test_fused_steps_equal_separate_ones(isa: str, name: str) -> None:
     for fuse in (True, False):
         rng = np.random.default_rng(8)
         net, model = network(shape, layers, rng, loss, SGD, fuse=fuse)
-        x = normal(rng, BATCH, *shape)
+        x = pictures(rng, BATCH, shape)
         y = targets(rng, loss[0], BATCH, net.output_shape)
         value = net.gradients(x, y, None)
         gradients = net.read("gradients")
@@ -330,6 +349,16 @@ def test_crossentropy_after_its_activation_is_exact_far_away(fuse: bool, last: s
     assert net.gradients(x, y, None) == pytest.approx(expected)
     assert np.abs(net.read("gradients")).max() > 50
     np.testing.assert_allclose(net.forward(x, False), [[1.0, 0.0]], atol=1e-7)
+
+
+@pytest.mark.usefixtures("isa")
+@pytest.mark.parametrize("fuse", [True, False])
+def test_blank_images_hide_no_nan(fuse: bool) -> None:
+    layers: list[Spec] = [conv2d(3, 3, use_bias=False), pooling("max_pooling2d"), FLATTEN, dense(2)]
+    net = _core.Network((6, 6, 1), layers, fuse=fuse)
+    net.compile(loss_spec("mean_squared_error"), (), (), SGD, [True] * 4)
+    net.gradients(np.zeros((1, 6, 6, 1)), np.full((1, 2), np.nan), None)
+    assert np.isnan(net.read("gradients")[:27]).all()
 
 
 def test_dropout_moves_on_with_the_steps(rng: np.random.Generator) -> None:

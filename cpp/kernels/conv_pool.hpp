@@ -152,8 +152,9 @@ inline void conv_pool_four(float* y, std::uint8_t* argmax, const float* x, const
   const auto lanes = [&](std::size_t j) { return j + 1 < Vectors ? kLanes : tail; };
   const std::size_t count = c.out_h * c.out_w, used = windows[count].number,
                     computed = used < count ? used + 1 : used;
-  // y of the last step has been read by other threads.
+  // In training other threads have read what the last step wrote to y.
   const auto fetch = [&](std::size_t i) {
+    if constexpr (!WithArgmax) return;
     const std::size_t to = windows[i < count ? i : count - 1].number * c.filters;
     for (std::size_t j = 0; j < Vectors; ++j) fetch_to_write(y + to + j * kLanes);
   };
@@ -178,7 +179,11 @@ inline void conv_pool_four(float* y, std::uint8_t* argmax, const float* x, const
   ivec index[Vectors] = {};
   for (std::size_t j = 0; j < Vectors; ++j) {
     value[j] = load(y + from + j * kLanes, lanes(j));
-    if constexpr (WithArgmax) index[j] = load_bytes(argmax + from + j * kLanes);
+    if constexpr (WithArgmax) {
+      std::uint8_t bytes[kLanes] = {};  // what follows in memory may be another thread's
+      for (std::size_t i = 0; i < lanes(j); ++i) bytes[i] = argmax[from + j * kLanes + i];
+      index[j] = load_bytes(bytes);
+    }
   }
   for (std::size_t i = computed; i < count; ++i) {
     const std::size_t to = windows[i].number * c.filters;
@@ -206,7 +211,8 @@ inline bool is_bounded(const float* x, const float* w, const float* bias, const 
   return largest < 1e37f;
 }
 
-// The group of filters that starts at y, argmax, w and bias. windows: null where outputs may be NaN.
+// The group of filters that starts at y, argmax, w and bias. windows: null where they are not listed, or
+// outputs may be NaN.
 template <std::size_t Vectors>
 inline void conv_pool_group(float* y, std::uint8_t* argmax, const float* x, const float* w, const float* bias,
                             const PoolWindow* windows, const ConvPool& c, std::size_t filters) {

@@ -155,7 +155,8 @@ inline void make_quads(float* quads, const float* x, const ConvPool& c) {
 }
 
 // sums[j] of vector j of filters += what one sample adds to the taps of a block, row by row, and to the bias;
-// blank windows to the bias alone. Taps beyond the kernel repeat its last; their sums are dropped.
+// blank windows to the bias alone, unless they are not finite. Taps beyond the kernel repeat its last; their
+// sums are dropped.
 template <std::size_t Vectors>
 inline void add_quads(float (*sums)[kBlockSums][kLanes], const float* dy, const std::uint8_t* argmax,
                       const PoolWindow* windows, const float* quads, std::size_t rows, std::size_t taps,
@@ -192,7 +193,15 @@ inline void add_quads(float (*sums)[kBlockSums][kLanes], const float* dy, const 
       for (std::size_t j = 0; j < Vectors; ++j) acc[j][i] = fma(pick(four, index[j]), value[j], acc[j][i]);
     }
   }
-  for (std::size_t o = used; o < count; ++o) add_bias(windows[o].number * c.filters);
+  vec nothing[Vectors] = {};  // times +0: NaN where a blank window's gradient is not finite
+  for (std::size_t o = used; o < count; ++o) {
+    add_bias(windows[o].number * c.filters);
+    for (std::size_t j = 0; j < Vectors; ++j) nothing[j] = fma(value[j], vec{}, nothing[j]);
+  }
+#pragma GCC unroll 2
+  for (std::size_t j = 0; j < Vectors; ++j)
+#pragma GCC unroll 9
+    for (std::size_t i = 0; i + 1 < kBlockSums; ++i) acc[j][i] += nothing[j];
 #pragma GCC unroll 2
   for (std::size_t j = 0; j < Vectors; ++j)
 #pragma GCC unroll 10

@@ -28,7 +28,7 @@ constexpr std::size_t kBlock = 256;
 constexpr bool kFetchesAhead = false;
 #endif
 // Rows are taken in blocks of about as many elements of A, which stay in the second-level cache while all
-// panels of B pass.
+// panels of B pass, but of kManyRows at least.
 constexpr std::size_t kRowBlock = 64 * 1024;
 // From this many rows on, a block of B that is not in panels is copied into one: its rows lie far apart,
 // often in the same few sets of the first-level cache.
@@ -102,9 +102,10 @@ inline void tile(const Gemm& g, const Block& block, const float* b, std::size_t 
     a[i] = g.a + (g.row_offsets ? g.row_offsets[row + i] : static_cast<std::ptrdiff_t>(row + i) * g.a_row);
   float* c = g.c + row * g.ldc + column;
   const std::size_t tail = columns - (Vectors - 1) * kLanes;
-  // Each tile fetches a part of the block of B that follows in the panel.
-  const std::size_t length = block.rows_of_b();
-  const float* next = b + length * kPanel + (row - block.row) / kTileRows * length * kLine;
+  // The first tiles fetch a part each of the block of B that follows in the panel.
+  constexpr std::size_t kParts = kPanel < kLine ? 1 : kPanel / kLine;
+  const std::size_t length = block.rows_of_b(), number = (row - block.row) / kTileRows;
+  const float* next = b + length * kPanel + (number < kParts ? number : kParts - 1) * length * kLine;
 
   vec acc[Rows][Vectors];
   const bool from_c = !block.initial || g.accumulate;
@@ -173,7 +174,7 @@ inline void panel(const Gemm& g, const Block& block, const float* b, std::size_t
 }
 
 // Adds a block of a product to columns [column, column_last) of c; column is the first of a panel.
-inline void add_block(const Gemm& g, const Block& block, std::size_t column, std::size_t column_last) {
+inline void multiply_block(const Gemm& g, const Block& block, std::size_t column, std::size_t column_last) {
   float packed[kBlock * kPanel];
   for (; column < column_last; column += kPanel) {
     const std::size_t columns = g.n - column < kPanel ? g.n - column : kPanel;
@@ -183,7 +184,7 @@ inline void add_block(const Gemm& g, const Block& block, std::size_t column, std
       continue;
     }
     std::size_t b_k = g.b_k;
-    if (b_k > kPanel && block.row_last - block.row >= kManyRows) {
+    if (b_k > kPanel && g.m >= kManyRows) {
       pack(packed, 0, b, block.rows_of_b(), columns, b_k);
       b = packed, b_k = kPanel;
     }
@@ -197,7 +198,8 @@ inline void gemm(const Gemm& g) {
   if (g.n <= kLanes && products <= kBlock && g.m < kManyRows)
     return panel<1, false>(g, {0, g.m, 0, segments, 0, g.k, true}, g.b, g.b_k, 0, g.n);
 
-  // A block takes whole segments, or an even part of one. The last block of rows may be half as large again.
+  // A block takes whole segments, or an even part of one. The last block of rows has
+  // from half to one and a half as many as the others.
   const std::size_t parts = (g.k + kBlock - 1) / kBlock, length = parts > 1 ? (g.k + parts - 1) / parts : g.k,
                     together = parts > 1 || g.k == 0 ? 1 : kBlock / g.k;
   const std::size_t some = products < kRowBlock / kManyRows ? kRowBlock / (products + 1) : kManyRows,
@@ -205,16 +207,16 @@ inline void gemm(const Gemm& g) {
   for (std::size_t row = 0, row_last = 0; row < g.m; row = row_last) {
     row_last = g.m - row < rows + rows / 2 ? g.m : row + rows;
     if (products <= kBlock) {
-      add_block(g, {row, row_last, 0, products ? segments : 0, 0, g.k, true}, 0, g.n);
+      multiply_block(g, {row, row_last, 0, products ? segments : 0, 0, g.k, true}, 0, g.n);
       continue;
     }
     for (std::size_t column = 0; column < g.n; column += kPanel)
       for (std::size_t s = 0; s < segments; s += together)
         for (std::size_t k = 0; k < g.k; k += length)
-          add_block(g,
-                    {row, row_last, s, segments - s < together ? segments : s + together, k,
-                     g.k - k < length ? g.k : k + length, s == 0 && k == 0},
-                    column, column + 1);
+          multiply_block(g,
+                         {row, row_last, s, segments - s < together ? segments : s + together, k,
+                          g.k - k < length ? g.k : k + length, s == 0 && k == 0},
+                         column, column + 1);
   }
 }
 

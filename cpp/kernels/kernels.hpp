@@ -105,8 +105,8 @@ struct ConvPool {
 struct PoolWindow {
   std::uint32_t number, corner;
 };
-// Windows of four positions are listed: first those to compute, then those that read nothing but +0. The last
-// entry's number is the count of the former.
+// Windows of four positions are listed: first those to compute, then, in images of one channel and at most 64
+// rows and columns, those that read nothing but +0. The last entry's number is the count of the former.
 constexpr std::size_t listed_windows(const ConvPool& c) {
   return c.pool_h * c.pool_w == 4 ? c.out_h * c.out_w + 1 : 0;
 }

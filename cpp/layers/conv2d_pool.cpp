@@ -18,11 +18,11 @@ class Conv2DPool final : public Layer {
   }
 
   std::vector<Parameter> parameters() const override { return parameters_; }
-  // The list of windows, then the argmax, a byte an output; whole windows in all.
+  // The list of windows, then the argmax, a byte an output, up to where the next list may start.
   std::size_t kept() const override {
     return window_floats() + (output_size() + sizeof(PoolWindow) - 1) / sizeof(PoolWindow) * kWindowFloats;
   }
-  // The list when nothing is kept, and of the gradient.
+  // Forward the list of windows where nothing is kept, backward what quads need.
   std::size_t scratch() const override { return std::max(window_floats(), quad_scratch(c_)); }
   std::size_t work() const override { return output_size() * c_.pool_h * c_.pool_w * taps(); }
 

@@ -57,8 +57,8 @@ struct Batch {
   const float* kept;
   const float* x;
   const float* dy;
-  float* gradient;           // of the tile, whose rows are gradient_row floats apart
-  std::size_t gradient_row;  // as many as the parameter's own rows or the tile's, never less than a tile has
+  float* gradient;  // of the tile, whose rows are gradient_row floats apart
+  std::size_t gradient_row;
 };
 
 class Layer {

@@ -41,9 +41,9 @@ std::size_t for_batches(const Samples& s, double seconds, int threads, std::size
   return position;
 }
 
-// Samples in a chunk: as many as keep its values and gradients in the second-level cache, but a quarter of
-// the batch at most if its multiply-adds are worth sharing; not so few, though, that reading the parameters
-// again for each chunk takes longer than the products. parameters: floats that a chunk reads of them.
+// Samples in a chunk: as many as keep its values and gradients in the second-level cache, and if the batch's
+// multiply-adds are worth sharing a quarter of it at most, or a few more where reading the parameters again
+// for each chunk would take longer than its products. parameters: floats that a chunk reads of them.
 inline std::size_t chunk_size(std::size_t floats_per_sample, std::size_t parameters, std::size_t batch,
                               std::size_t multiply_adds) {
   constexpr std::size_t kCacheFloats = 256 * 1024, kMost = 32, kReuse = 8;

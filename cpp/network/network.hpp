@@ -69,8 +69,8 @@ class Network {
   std::size_t test(const Samples& samples, double seconds);
   // out: (samples.stop, output size)
   std::size_t predict(float* out, const Samples& samples, double seconds);
-  // One batch, samples.start to samples.stop, forward and backward without an update: the loss. The buffer
-  // "gradients" is only valid after this.
+  // One batch, samples.start to samples.stop, forward and backward without an update: the loss. Only then
+  // does the buffer "gradients" hold those of this batch.
   double gradients(const Samples& samples);
   void forward(float* out, const Samples& samples, bool training);
 

@@ -207,7 +207,6 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
       replicate(number, t.tile);
     });
 
-  gradients_.grow(buffer_size());
   const auto add = [&](const TileTask& task) {
     const auto& [number, t] = task;
     if (memory_[number].trained)
@@ -249,6 +248,8 @@ void Network::add_metrics(const Samples& s, std::size_t count) {
 std::size_t Network::train(const Samples& samples, double seconds) {
   require(optimizer_ != nullptr, "an optimizer");
   require(objective_->has_loss(), "a loss");
+  const std::size_t rest = (samples.stop - samples.start) % samples.batch_size;
+  if ((rest ? rest : samples.batch_size) * sample_work_ < kTeamWork) gradients_.grow(buffer_size());
   return for_batches(samples, seconds, threads_for_training(samples), sample_cost(),
                      [&](std::size_t position, std::size_t count) {
                        check_order(samples, position, position + count);
@@ -262,6 +263,7 @@ std::size_t Network::train(const Samples& samples, double seconds) {
 double Network::gradients(const Samples& samples) {
   require(objective_->has_loss(), "a loss");
   const std::size_t count = samples.stop - samples.start;
+  gradients_.grow(buffer_size());
   with_team(threads_for_training(samples), [&] {
     sample_pass(samples, samples.start, count, true);
     parameter_pass(count, false);

@@ -163,8 +163,8 @@ class Team {
   static int owners(int workers) { return std::min(workers, kMostOwners); }
   // Neighbours in memory belong to one owner, whose processor fetches ahead from one to the next.
   static std::uint32_t first_task(int owner, int count, std::uint32_t tasks) {
-    return static_cast<std::uint32_t>(std::uint64_t{tasks} * static_cast<std::uint64_t>(owner) /
-                                      static_cast<std::uint64_t>(count));
+    const auto number = static_cast<std::uint64_t>(owner), all = static_cast<std::uint64_t>(count);
+    return static_cast<std::uint32_t>((tasks * number + all - 1) / all);
   }
 
   void work(std::uint32_t job, int worker) {

@@ -85,7 +85,7 @@ void convolution_with_pooling(Report& r, ConvPool c, bool blank = false) {
                                                     c.kernel_h, c.pool_h, c.pool_w,   c.relu};
   Array y(out);
   std::vector<PoolWindow> windows(listed_windows(c));
-  std::vector<std::uint8_t> argmax(out + 1, 255);
+  std::vector<std::uint8_t> argmax(out + 1 + kSlack, 255);
   r.k.conv_pool(y.data(), argmax.data(), windows.data(), x.data(), w.data(), bias.data(), c);
   r.check(argmax[out] == 255, "conv_pool_argmax_end", sizes);
 
