@@ -18,13 +18,12 @@ constexpr std::size_t kTileRows = 6, kTileVectors = 2;
 #endif
 constexpr std::size_t kPanel = kTileVectors * kLanes;
 static_assert(kPanels % kPanel == 0);
-// Products are added in blocks of at most this many, so that a block of a panel of B stays in the first-level
-// cache.
-#if defined(__AVX512F__)
-constexpr std::size_t kBlock = 128;
-constexpr bool kFetchesAhead = true;  // its multiply-adds outrun the third-level cache
-#else
+// Products are added in blocks of at most this many: a block of a panel of B lies in the first two levels of
+// the cache, and sums are seldom put down and taken up again.
 constexpr std::size_t kBlock = 256;
+#if defined(__AVX512F__)
+constexpr bool kFetchesAhead = true;  // its multiply-adds may outrun the third-level cache
+#else
 constexpr bool kFetchesAhead = false;
 #endif
 // Rows are taken in blocks of about as many elements of A, which stay in the second-level cache while all
@@ -98,6 +97,7 @@ template <std::size_t Rows, std::size_t Vectors, bool Ahead>
 inline void tile(const Gemm& g, const Block& block, const float* b, std::size_t b_k, std::size_t row,
                  std::size_t column, std::size_t columns) {
   const float* a[Rows];
+#pragma GCC unroll 8
   for (std::size_t i = 0; i < Rows; ++i)
     a[i] = g.a + (g.row_offsets ? g.row_offsets[row + i] : static_cast<std::ptrdiff_t>(row + i) * g.a_row);
   float* c = g.c + row * g.ldc + column;
@@ -107,36 +107,49 @@ inline void tile(const Gemm& g, const Block& block, const float* b, std::size_t 
   const std::size_t length = block.rows_of_b(), number = (row - block.row) / kTileRows;
   const float* next = b + length * kPanel + (number < kParts ? number : kParts - 1) * length * kLine;
 
+  const auto lanes = [&](std::size_t j) { return j + 1 < Vectors ? kLanes : tail; };
   vec acc[Rows][Vectors];
-  const bool from_c = !block.initial || g.accumulate;
-  for (std::size_t j = 0; j < Vectors; ++j) {
-    const std::size_t lanes = j + 1 < Vectors ? kLanes : tail;
-    const vec start = !from_c && g.bias ? load(g.bias + column + j * kLanes, lanes) : vec{};
+  if (!block.initial || g.accumulate) {
+#pragma GCC unroll 8
     for (std::size_t i = 0; i < Rows; ++i)
-      acc[i][j] = from_c ? load(c + i * g.ldc + j * kLanes, lanes) : start;
+#pragma GCC unroll 4
+      for (std::size_t j = 0; j < Vectors; ++j) acc[i][j] = load(c + i * g.ldc + j * kLanes, lanes(j));
+  } else {
+#pragma GCC unroll 4
+    for (std::size_t j = 0; j < Vectors; ++j) {
+      const vec start = g.bias ? load(g.bias + column + j * kLanes, lanes(j)) : vec{};
+#pragma GCC unroll 8
+      for (std::size_t i = 0; i < Rows; ++i) acc[i][j] = start;
+    }
   }
 
   for (std::size_t s = block.first; s < block.last; ++s) {
     const std::ptrdiff_t segment = g.segments ? g.segments[s] : 0;
     const float* a_s[Rows];
+#pragma GCC unroll 8
     for (std::size_t i = 0; i < Rows; ++i) a_s[i] = a[i] + segment;
     std::ptrdiff_t at = static_cast<std::ptrdiff_t>(block.k_first) * g.a_k;
     for (const float* const b_last = b + (block.k_last - block.k_first) * b_k; b != b_last;
          at += g.a_k, b += b_k) {
       vec b_j[Vectors];
+#pragma GCC unroll 4
       for (std::size_t j = 0; j < Vectors; ++j) b_j[j] = load(b + j * kLanes);
       if constexpr (Ahead) {
         __builtin_prefetch(next, 0, 2);
         next += kLine;
       }
+#pragma GCC unroll 8
       for (std::size_t i = 0; i < Rows; ++i) {
         const vec a_i = broadcast(a_s[i][at]);
+#pragma GCC unroll 4
         for (std::size_t j = 0; j < Vectors; ++j) acc[i][j] = fma(a_i, b_j[j], acc[i][j]);
       }
     }
   }
 
+#pragma GCC unroll 8
   for (std::size_t i = 0; i < Rows; ++i) {
+#pragma GCC unroll 4
     for (std::size_t j = 0; j + 1 < Vectors; ++j) store(c + i * g.ldc + j * kLanes, acc[i][j]);
     store(c + i * g.ldc + (Vectors - 1) * kLanes, acc[i][Vectors - 1], tail);
   }
