@@ -17,6 +17,11 @@ auto exclusively(const Network& network, F f) {
   return f();
 }
 
+// Samples that are read at a time where the user's batches do not matter.
+constexpr std::size_t kInferenceBatch = 1024;
+// Seconds that Ctrl-C waits.
+constexpr double kSlice = 0.1;
+
 // What a call works on. Holds the arrays for as long as their memory is read.
 struct Arrays {
   py::array x_array, y_array;
@@ -149,8 +154,7 @@ void bind_network(py::module_& m) {
           [](Network& n, const py::array& x, Floats& out, std::size_t start, std::size_t stop,
              double seconds) {
             const Arrays a(n, x, std::nullopt, std::nullopt, std::nullopt);
-            constexpr std::size_t kBatch = 1024;
-            const Samples samples = a.samples(start, stop, kBatch);
+            const Samples samples = a.samples(start, stop, kInferenceBatch);
             if (shape_of(out) != with_rows(a.x.rows(), n.output()))
               throw std::invalid_argument("expected an out of shape " +
                                           to_string(with_rows(a.x.rows(), n.output())) + ", got " +
@@ -176,10 +180,17 @@ void bind_network(py::module_& m) {
           "forward",
           [](Network& n, const py::array& x, bool training) {
             const Arrays a(n, x, std::nullopt, std::nullopt, std::nullopt);
-            const Samples samples = a.samples(0, a.x.rows(), std::max<std::size_t>(1, a.x.rows()));
-            Floats out = make_floats(with_rows(a.x.rows(), n.output()));
+            const std::size_t rows = a.x.rows();
+            Floats out = make_floats(with_rows(rows, n.output()));
             float* to = out.mutable_data();
-            exclusively(n, [&] { n.forward(to, samples, training); });
+            if (training && rows > 0)
+              exclusively(n, [&] { n.forward(to, a.samples(0, rows, rows)); });
+            else
+              for (std::size_t at = 0; at < rows;) {
+                at = exclusively(n,
+                                 [&] { return n.predict(to, a.samples(at, rows, kInferenceBatch), kSlice); });
+                if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+              }
             return out;
           },
           py::arg("x"), py::arg("training"))

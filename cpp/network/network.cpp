@@ -1,6 +1,7 @@
 #include "network.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include "../kernels/dispatch.hpp"
 
@@ -88,14 +89,34 @@ void Network::find_boundaries() {
 void Network::cut_tiles() {
   tiles_.clear();
   tile_floats_ = 0;
+  std::vector<double> cost;  // of each tile in pass 2, about: multiply-adds
   for (std::size_t i = 0; i < plan_->steps().size(); ++i) {
     memory_[i].first_tile = tiles_.size();
     for (const ParameterTile& t : tiles_of(*plan_->steps()[i].layer)) {
       tiles_.push_back({i, t});
       tile_floats_ = std::max(tile_floats_, t.floats());
+      constexpr double kBatch = 32, kUpdate = 24;  // of a parameter
+      const StepMemory& m = memory_[i];
+      const double gradient = m.sums_size ? 0.0
+                                          : kBatch * static_cast<double>(plan_->steps()[i].layer->work()) /
+                                                static_cast<double>(m.parameter_floats);
+      cost.push_back(m.trained ? static_cast<double>(t.floats()) * (gradient + kUpdate) : 0.0);
     }
     memory_[i].tile_count = tiles_.size() - memory_[i].first_tile;
   }
+
+  constexpr double kMostRuns = 64;
+  const double least = std::accumulate(cost.begin(), cost.end(), 0.0) / kMostRuns;
+  runs_.assign(1, 0);
+  double run = 0.0;
+  for (std::size_t i = 0; i < tiles_.size(); ++i) {
+    run += cost[i];
+    if (run < least || run == 0.0) continue;
+    runs_.push_back(i + 1);
+    run = 0.0;
+  }
+  if (runs_.size() == 1) runs_.push_back(0);
+  runs_.back() = tiles_.size();
 }
 
 void Network::replicate(std::size_t number, const Tile& tile) {

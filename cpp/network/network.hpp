@@ -72,7 +72,8 @@ class Network {
   // One batch, samples.start to samples.stop, forward and backward without an update: the loss. Only then
   // does the buffer "gradients" hold those of this batch.
   double gradients(const Samples& samples);
-  void forward(float* out, const Samples& samples, bool training);
+  // One batch as in training, without the way back.
+  void forward(float* out, const Samples& samples);
 
   void reset_metrics();
   std::vector<double> metrics() const;
@@ -145,6 +146,7 @@ class Network {
   std::vector<StepMemory> memory_;
   std::vector<Boundary> boundaries_;
   std::vector<TileTask> tiles_;
+  std::vector<std::size_t> runs_;  // of tiles that are enough work to share, about equal: starts, and the end
   Buffer parameters_, gradients_, replica_;
   std::vector<Buffer> moments_;
 

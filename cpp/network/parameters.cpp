@@ -4,6 +4,23 @@
 
 namespace nncore {
 
+namespace {
+
+// Where the pieces of n begin that are `most` long at most, and its end. Pieces are as even as whole panels
+// allow, and an even number, so that threads have equal shares.
+std::vector<std::size_t> cut(std::size_t n, std::size_t most) {
+  const std::size_t unit = most % kPanels == 0 ? kPanels : most, units = (n + unit - 1) / unit;
+  std::size_t pieces = (n + most - 1) / most;
+  const std::size_t share = pieces > 4 ? 4 : 2;
+  if (pieces > 1) pieces = std::min((pieces + share - 1) / share * share, units);
+  std::vector<std::size_t> starts;
+  for (std::size_t i = 0; i < pieces; ++i) starts.push_back(units * i / pieces * unit);
+  starts.push_back(n);
+  return starts;
+}
+
+}  // namespace
+
 std::vector<ParameterTile> tiles_of(const Layer& layer) {
   std::vector<ParameterTile> tiles;
   const auto parameters = layer.parameters();
@@ -11,10 +28,11 @@ std::vector<ParameterTile> tiles_of(const Layer& layer) {
   for (std::size_t p = 0; p < parameters.size(); ++p) {
     const std::size_t rows = parameters[p].rows(), columns = parameters[p].columns();
     const Shape tile = layer.tile_shape(p);
-    for (std::size_t r = 0; r < rows; r += tile[0])
-      for (std::size_t c = 0; c < columns; c += tile[1])
+    const std::vector<std::size_t> down = cut(rows, tile[0]), across = cut(columns, tile[1]);
+    for (std::size_t r = 0; r + 1 < down.size(); ++r)
+      for (std::size_t c = 0; c + 1 < across.size(); ++c)
         tiles.push_back(
-            {{p, r, std::min(tile[0], rows - r), c, std::min(tile[1], columns - c)}, start, columns});
+            {{p, down[r], down[r + 1] - down[r], across[c], across[c + 1] - across[c]}, start, columns});
     start += size_of(parameters[p].shape);
   }
   return tiles;

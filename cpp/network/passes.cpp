@@ -195,16 +195,18 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
   const bool shared = count * sample_work_ >= kTeamWork;
   if (with_update) optimizer_->begin(iterations + 1);
   if (with_update && shared)
-    return parallel_for(tiles_.size(), [&](std::size_t task, int worker) {
-      const auto& [number, t] = tiles_[task];
-      if (!memory_[number].trained) return;
+    return parallel_for(runs_.size() - 1, [&](std::size_t run, int worker) {
       float* gradient = scratch_.data() + static_cast<std::size_t>(worker) * scratch_size_;
-      tile_gradient(tiles_[task], count, gradient, t.tile.columns);
-      const std::size_t parameters = plan_->steps()[number].parameters;
-      for_each_run(t, t.tile.columns, [&](std::size_t from, std::size_t to, std::size_t n) {
-        update(parameters + from, gradient + to, n);
-      });
-      replicate(number, t.tile);
+      for (std::size_t i = runs_[run]; i < runs_[run + 1]; ++i) {
+        const auto& [number, t] = tiles_[i];
+        if (!memory_[number].trained) continue;
+        tile_gradient(tiles_[i], count, gradient, t.tile.columns);
+        const std::size_t parameters = plan_->steps()[number].parameters;
+        for_each_run(t, t.tile.columns, [&](std::size_t from, std::size_t to, std::size_t n) {
+          update(parameters + from, gradient + to, n);
+        });
+        replicate(number, t.tile);
+      }
     });
 
   const auto add = [&](const TileTask& task) {
@@ -338,11 +340,7 @@ std::size_t Network::predict(float* out, const Samples& samples, double seconds)
       });
 }
 
-void Network::forward(float* out, const Samples& samples, bool training) {
-  if (!training || samples.start == samples.stop) {
-    predict(out, samples, 1e9);
-    return;
-  }
+void Network::forward(float* out, const Samples& samples) {
   const std::size_t count = samples.stop - samples.start, outputs = size_of(output_);
   with_team(threads_for_training(samples), [&] { sample_pass(samples, samples.start, count, false); });
   const float* y = arena_.data() + boundaries_.back().value;

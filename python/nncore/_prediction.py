@@ -29,9 +29,14 @@ class Predictive(Trainable):
 
     def __call__(self, x: ArrayLike, training: bool = False) -> Floats:
         """Outputs (n, ...) of inputs (n, ...). With `training`, dropout is at work; weights stay."""
-        training = boolean(self.name, "training", training)
-        array = self._x(x)
-        return self._ready(_inputs(array), compiled=False).forward(array, training)
+        return self._outputs(self._x(x), boolean(self.name, "training", training))
+
+    def _outputs(self, array: _data.Array, training: bool = False) -> Floats:
+        network = self._network or self._ready(_inputs(array), compiled=False)
+        try:
+            return network.forward(array, training)
+        except ValueError as error:
+            raise ValueError(f"[{self.name}] {error}") from None
 
     def predict_on_batch(self, x: Any) -> Floats:
         """Outputs of one batch, as `predict`."""
@@ -64,24 +69,24 @@ class Predictive(Trainable):
             ValueError, TypeError: as `fit`, but the model need not be compiled.
         """
         owner = self.name
-        look, called = style(owner, verbose), CallbackList(owner, callbacks, cast("Sequential", self))
+        look = style(owner, verbose)
         size = None if batch_size is None else integer(owner, "batch_size", batch_size)
         limit = None if steps is None else integer(owner, "steps", steps)
         if _data.is_batches(x):
             if size is not None:
                 raise ValueError(f"[{owner}] batch_size must not be given when x yields batches")
+            called = CallbackList(owner, callbacks, cast("Sequential", self))
             return self._predict_batches(x, limit, called, look)
         array = self._x(x)
-        network = self._ready(_inputs(array), compiled=False)
         size = size or (max(1, -(-len(array) // limit)) if limit else BATCH)
         if limit is not None:
             array = array[: limit * size]
+        if callbacks is None and not look:
+            return self._outputs(array)
+        called = CallbackList(owner, callbacks, cast("Sequential", self))
+        network = self._ready(_inputs(array), compiled=False)
         rows, at = len(array), 0
         out = np.empty((rows, *network.output_shape), np.float32)
-        if callbacks is None and not look:
-            while at < rows:
-                at = network.predict(array, out, at, rows, SLICE)
-            return out
         count = -(-rows // size)
         called.start({"verbose": look, "epochs": 1, "steps": count})
         each = called.watches_batches("predict")
