@@ -81,6 +81,11 @@ CASES: dict[str, Build] = {
     "conv2d grouped": lambda rng, n: of_conv2d(rng, (4, 5, 2 * n), (3, 3), 4, groups=2),
     "conv2d of n filters in groups": lambda rng, n: of_conv2d(rng, (4, 5, 6), (2, 2), 3 * n, groups=3),
     "conv2d depthwise": lambda rng, n: of_conv2d(rng, (4, 5, n), (3, 3), n, groups=n, padding="same"),
+    "conv2d winograd of n columns": lambda rng, n: of_conv2d(rng, (10, n + 9, 32), (3, 3), 33),
+    "conv2d winograd of n channels": lambda rng, n: of_conv2d(
+        rng, (9, 8, n + 31), (3, 3), 32, samples=1, padding="same"
+    ),
+    "conv2d winograd of n filters": lambda rng, n: of_conv2d(rng, (11, 12, 33), (3, 3), n + 31, samples=3),
     "rescale": elementwise("rescale", scale=-0.7, offset=0.3),
     "dropout": elementwise("dropout", rate=0.3, seed=11),
     "relu": elementwise("relu"),

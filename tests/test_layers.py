@@ -66,6 +66,13 @@ LAYERS: dict[str, Row] = {
     "conv2d dilated": Row(conv2d(4, 2, dilation_rate=(2, 3)), IMAGE, (5, 5, 4), [(2, 2, 6, 4), (4,)]),
     "conv2d grouped": Row(conv2d(9, 3, groups=3), IMAGE, (5, 6, 9), [(3, 3, 2, 9), (9,)]),
     "conv2d depthwise": Row(conv2d(6, 3, groups=6, padding="same"), IMAGE, (7, 8, 6), [(3, 3, 1, 6), (6,)]),
+    "conv2d winograd": Row(conv2d(33, 3), (10, 11, 32), (8, 9, 33), [(3, 3, 32, 33), (33,)]),
+    "conv2d winograd same": Row(
+        conv2d(32, 3, padding="same", activation="silu", use_bias=False),
+        (7, 11, 35),
+        (7, 11, 32),
+        [(3, 3, 35, 32)],
+    ),
     "max_pooling2d": Row(pooling("max_pooling2d"), IMAGE, (3, 4, 6), []),
     "max_pooling2d same": Row(pooling("max_pooling2d", 3, 2, "same"), IMAGE, (4, 4, 6), []),
     "max_pooling2d overlapping": Row(pooling("max_pooling2d", (3, 2), 1), IMAGE, (5, 7, 6), []),

@@ -84,7 +84,6 @@ inline void list_windows(PoolWindow* list, const float* x, const ConvPool& c) {
   }
   PoolWindow *used = list, *blank = list + c.out_h * c.out_w;
   std::uint32_t number = 0;
-  const std::size_t pool_w = c.pool_w, across = c.out_w, step = c.pool_w * c.channels;
   for (std::size_t oy = 0; oy < c.out_h; ++oy) {
     std::uint64_t any = 0;  // bit i: an input of the window from column i on is not +0
     if (seeks) {
@@ -94,7 +93,7 @@ inline void list_windows(PoolWindow* list, const float* x, const ConvPool& c) {
       any |= any >> (columns - seen);
     }
     std::size_t corner = oy * c.pool_h * c.in_w * c.channels;
-    for (std::size_t ox = 0; ox < across; ++ox, any >>= pool_w, corner += step) {
+    for (std::size_t ox = 0; ox < c.out_w; ++ox, any >>= c.pool_w, corner += c.pool_w * c.channels) {
       // Written to both ends without a branch, and kept at one.
       const PoolWindow window{number++, static_cast<std::uint32_t>(corner)};
       const std::size_t is_used = seeks ? any & 1 : 1;

@@ -193,24 +193,10 @@ inline void add_quads(float (*sums)[kBlockSums][kLanes], const float* dy, const 
       for (std::size_t j = 0; j < Vectors; ++j) acc[j][i] = fma(pick(four, index[j]), value[j], acc[j][i]);
     }
   }
-  // Blank windows have one argmax for each filter.
-  vec blank[Vectors] = {}, nothing[Vectors];
-  if (used < count) {
-    ivec active[Vectors];
-#pragma GCC unroll 2
-    for (std::size_t j = 0; j < Vectors; ++j)
-      active[j] = load_bytes(argmax + windows[used].number * c.filters + j * kLanes) < 4;
-    for (std::size_t o = used; o < count; ++o)
-#pragma GCC unroll 2
-      for (std::size_t j = 0; j < Vectors; ++j) {
-        const vec d = load(dy + windows[o].number * c.filters + j * kLanes, j + 1 < Vectors ? kLanes : tail);
-        blank[j] += active[j] ? d : vec{};
-      }
-  }
-#pragma GCC unroll 2
-  for (std::size_t j = 0; j < Vectors; ++j) {
-    acc[j][kBlockSums - 1] += blank[j];
-    nothing[j] = blank[j] * vec{};  // NaN where a blank window's gradient is not finite
+  vec nothing[Vectors] = {};  // times +0: NaN where a blank window's gradient is not finite
+  for (std::size_t o = used; o < count; ++o) {
+    add_bias(windows[o].number * c.filters);
+    for (std::size_t j = 0; j < Vectors; ++j) nothing[j] = fma(value[j], vec{}, nothing[j]);
   }
 #pragma GCC unroll 2
   for (std::size_t j = 0; j < Vectors; ++j)

@@ -12,6 +12,7 @@
 #include "random.hpp"
 #include "softmax.hpp"
 #include "update.hpp"
+#include "winograd.hpp"
 
 #define NNCORE_STRING_(x) #x
 #define NNCORE_STRING(x) NNCORE_STRING_(x)
@@ -33,6 +34,12 @@ const Kernels kernels = {
     .depthwise = depthwise,
     .depthwise_input_gradient = depthwise_input_gradient,
     .depthwise_gradient = depthwise_gradient,
+    .winograd_kernel = winograd_kernel,
+    .winograd_kernel_gradient = winograd_kernel_gradient,
+    .winograd_input = winograd_input,
+    .winograd_input_gradient = winograd_input_gradient,
+    .winograd_output = winograd_output,
+    .winograd_output_gradient = winograd_output_gradient,
     .activation = activation,
     .activation_backward = activation_backward,
     .softmax = softmax,

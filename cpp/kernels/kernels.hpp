@@ -46,6 +46,12 @@ struct Depthwise {
   std::size_t ld, n;
 };
 
+// One row of tiles of 2 x 2 outputs, in an image of `columns` outputs a row.
+struct WinogradRow {
+  std::size_t tiles, rows, columns, filters;  // rows: 2, or 1 where the image ends
+};
+constexpr std::size_t kWinogradElements = 16;  // of the form of a tile or kernel
+
 enum class Activation : std::int32_t {
   linear,
   relu,
@@ -167,6 +173,24 @@ struct Kernels {
   // dw += the gradient; its rows, of a tap each, are dw_row apart
   void (*depthwise_gradient)(float* dw, std::size_t dw_row, const float* x, const float* dy,
                              const Depthwise& d);
+
+  // ---- winograd.hpp; the 16 elements of a form are `element` floats apart.
+  // u: filters [first, last) of the kernel w (3, 3, channels, filters), each element (channels, filters) in
+  // panels, as written by `pack`; `first` is a multiple of 16.
+  void (*winograd_kernel)(float* u, std::size_t element, const float* w, std::size_t channels,
+                          std::size_t filters, std::size_t first, std::size_t last);
+  // du (16, channels, filters)
+  void (*winograd_kernel_gradient)(float* dw, const float* du, std::size_t channels, std::size_t filters);
+  // v, each element (tiles, channels), of 4 rows of inputs, which are `row` floats apart
+  void (*winograd_input)(float* v, std::size_t element, const float* x, std::size_t row, std::size_t channels,
+                         std::size_t tiles);
+  // dx += the gradient
+  void (*winograd_input_gradient)(float* dx, std::size_t row, const float* dv, std::size_t element,
+                                  std::size_t channels, std::size_t tiles);
+  // y, one or two rows of outputs, of m, each element (tiles, filters). False if any is not finite.
+  bool (*winograd_output)(float* y, const float* m, std::size_t element, const float* bias,
+                          const WinogradRow& r);
+  void (*winograd_output_gradient)(float* dm, std::size_t element, const float* dy, const WinogradRow& r);
 
   // ---- activation.hpp; y may be x, dx may be dy
   void (*activation)(float* y, const float* x, Activation kind, float alpha, std::size_t n);

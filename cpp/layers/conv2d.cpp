@@ -2,6 +2,8 @@
 #include <initializer_list>
 
 #include "activation.hpp"
+#include "conv2d_winograd.hpp"
+#include "frame.hpp"
 #include "window.hpp"
 
 namespace nncore {
@@ -23,11 +25,12 @@ class Conv2D final : public Layer {
         channels_(input[2]),
         filters_(this->output()[2]),
         groups_(spec.positive("groups")),
+        frame_{h.in, w.in, channels_, h.before, w.before, h.padded(), w.padded()},
         use_bias_(spec.flag("use_bias")),
         activation_(activation_of(spec)) {
     std::tie(kernel_h_, kernel_w_) = spec.positive_pair("kernel_size");
     const auto [dilation_h, dilation_w] = spec.positive_pair("dilation_rate");
-    const std::size_t row = w_.padded() * channels_;
+    const std::size_t row = frame_.row();
     // Taps that lie side by side in memory make one longer segment.
     const bool whole_rows = groups_ == 1 && dilation_w == 1;
     segment_ = whole_rows ? kernel_w_ * channels_ : channels_ / groups_;
@@ -62,7 +65,7 @@ class Conv2D final : public Layer {
       float* kept = c.kept ? c.kept + s * kept_size() : c.scratch;
       float* z = activation_.needs_input() && c.kept ? kept + padded_size() : y;
       const float* x = c.x + s * input_size();
-      if (is_padded()) pad(kept, x), x = kept;
+      if (is_padded()) frame_.pad(kept, x), x = kept;
       if (is_depthwise())
         c.kernels.depthwise(z, x, c.parameters, bias(c.parameters), depthwise(0, segments_.size(), filters_));
       else
@@ -87,7 +90,7 @@ class Conv2D final : public Layer {
   void keep(const Chunk& c) const override {
     if (!activation_.is_linear()) return forward(c);
     for (std::size_t s = 0; s < c.samples && is_padded(); ++s)
-      pad(c.kept + s * kept_size(), c.x + s * input_size());
+      frame_.pad(c.kept + s * kept_size(), c.x + s * input_size());
   }
 
   void backward(const Chunk& c) const override {
@@ -104,7 +107,7 @@ class Conv2D final : public Layer {
       float* dx = c.dx + s * input_size();
       float* padded = is_padded() ? c.scratch : dx;
       input_gradient(c, padded, c.dy + s * output_size(), c.scratch + padded_size());
-      if (is_padded()) crop(dx, padded);
+      if (is_padded()) frame_.crop(dx, padded);
     }
   }
 
@@ -182,29 +185,15 @@ class Conv2D final : public Layer {
     return use_bias_ ? parameters + kernel_size() : nullptr;
   }
 
-  bool is_padded() const { return h_.padded() * w_.padded() != h_.in * w_.in; }
-  std::size_t padded_size() const { return is_padded() ? h_.padded() * w_.padded() * channels_ : 0; }
+  bool is_padded() const { return !frame_.is_image(); }
+  std::size_t padded_size() const { return is_padded() ? frame_.size() : 0; }
   const float* image(const Batch& b, std::size_t s) const {
     return is_padded() ? b.kept + s * kept_size() : b.x + s * input_size();
   }
 
-  void pad(float* padded, const float* x) const {
-    std::fill_n(padded, padded_size(), 0.0f);
-    for (std::size_t y = 0; y < h_.in; ++y)
-      std::copy_n(x + y * w_.in * channels_, w_.in * channels_, inside(padded, y));
-  }
-  void crop(float* x, const float* padded) const {
-    for (std::size_t y = 0; y < h_.in; ++y)
-      std::copy_n(inside(padded, y), w_.in * channels_, x + y * w_.in * channels_);
-  }
-  template <class Pointer>
-  Pointer inside(Pointer padded, std::size_t y) const {
-    return padded + ((h_.before + y) * w_.padded() + w_.before) * channels_;
-  }
-
   // dx (padded) of one sample; products: w_.out * taps floats.
   void input_gradient(const Chunk& c, float* dx, const float* dy, float* products) const {
-    std::fill_n(dx, h_.padded() * w_.padded() * channels_, 0.0f);
+    std::fill_n(dx, frame_.size(), 0.0f);
     if (is_depthwise())
       return c.kernels.depthwise_input_gradient(dx, dy, c.parameters,
                                                 depthwise(0, segments_.size(), filters_));
@@ -234,6 +223,7 @@ class Conv2D final : public Layer {
 
   WindowAxis h_, w_;
   std::size_t kernel_h_ = 0, kernel_w_ = 0, channels_, filters_, groups_;
+  Frame frame_;
   bool use_bias_;
   ActivationFunction activation_;
   std::size_t segment_;                    // elements of a segment
@@ -267,7 +257,11 @@ std::unique_ptr<Layer> make_conv2d(const Spec& spec, const Shape& input) {
   limit("a filter", {kernel_h, kernel_w, input[2] / groups});
   limit("one channel of the output", {h.out, w.out});
   limit("the padded image", {h.padded(), w.padded(), input[2]});
-  return std::make_unique<Conv2D>(spec, input, Shape{h.out, w.out, filters}, h, w);
+  const Shape output{h.out, w.out, filters};
+  if (!fits_winograd(spec, input, output)) return std::make_unique<Conv2D>(spec, input, output, h, w);
+  Spec linear = spec;
+  linear.attributes["activation"] = std::string(name_of(Activation::linear));
+  return make_conv2d_winograd(spec, h, w, std::make_unique<Conv2D>(linear, input, output, h, w));
 }
 
 }  // namespace nncore

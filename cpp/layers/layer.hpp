@@ -86,7 +86,7 @@ class Layer {
   // Rows and columns of the tiles into which the gradient and update of a parameter are cut.
   virtual Shape tile_shape(std::size_t) const { return {}; }
   // backward writes the parameters' gradient over its chunk, and `gradient` is not called: best where the
-  // parameters are few and dy is large. Of fused layers alone; layer_backward does not ask.
+  // parameters are few and dy is large.
   virtual bool sums_by_chunk() const { return false; }
   // Writes the gradient of one tile over the whole batch.
   virtual void gradient(const Batch&, const Tile&) const {}

@@ -31,6 +31,7 @@ class Cut {
   std::size_t count(std::size_t chunk) const {
     return (chunk < in_place_ ? std::min(first(chunk) + size_, copied_from_) : rows_) - first(chunk);
   }
+  std::size_t chunk_of(std::size_t row) const { return row < copied_from_ ? row / size_ : in_place_; }
   int threads() const { return threads_; }
 
  private:

@@ -117,6 +117,7 @@ class Network {
   int threads_for_training(const Samples& s) const;
   int threads_for_inference(const Samples& s) const;
   std::size_t inference_chunk(std::size_t batch) const;
+  std::size_t training_chunk(std::size_t batch) const;
   Objective::Result result_at(std::size_t first);
 
   float* gradient_at(std::size_t boundary, std::size_t first, float* scratch);

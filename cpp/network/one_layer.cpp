@@ -23,6 +23,7 @@ class Parameters {
       const std::size_t step = std::max<std::size_t>(1, kPieceFloats / columns(i));
       for (std::size_t row = 0; row < rows; row += step)
         pieces_.push_back({i, row, std::min(step, rows - row)});
+      if (i == 0) first_pieces_ = pieces_.size();
     }
   }
 
@@ -30,9 +31,9 @@ class Parameters {
   const std::vector<ParameterTile>& tiles() const { return tiles_; }
 
   void gather(float* flat, const std::vector<const float*>& users, bool without_first) const {
-    parallel_for(pieces_.size(), [&](std::size_t task, int) {
-      const auto [i, row, rows] = pieces_[task];
-      if (without_first && i == 0) return;
+    const std::size_t first = without_first ? first_pieces_ : 0;
+    parallel_for(pieces_.size() - first, [&](std::size_t task, int) {
+      const auto [i, row, rows] = pieces_[first + task];
       const float* from = users[i] + row * columns(i);
       if (list_[i].transposed)
         transpose(flat + starts_[i] + row, list_[i].columns(), from, columns(i), rows, columns(i));
@@ -61,7 +62,7 @@ class Parameters {
   std::vector<ParameterTile> tiles_;
   std::vector<std::size_t> starts_;
   std::vector<Piece> pieces_;
-  std::size_t floats_ = 0;
+  std::size_t floats_ = 0, first_pieces_ = 0;  // pieces of the first parameter
 };
 
 // The flat parameters and their replica.
@@ -91,6 +92,15 @@ void copy_samples(const LayerCall& call, float* to, const float* from) {
     for_each_chunk(cut, [&](std::size_t first, std::size_t count, int) {
       std::copy_n(from + first * size, count * size, to + first * size);
     });
+  });
+}
+
+// The first of `count` runs of `size` floats += the others, in order.
+void add_up(const Kernels& k, float* sums, std::size_t size, std::size_t count) {
+  constexpr std::size_t kPiece = 8 * 1024;
+  parallel_for((size + kPiece - 1) / kPiece, [&](std::size_t task, int) {
+    const std::size_t first = task * kPiece, n = std::min(kPiece, size - first);
+    for (std::size_t i = 1; i < count; ++i) k.add(sums + first, sums + i * size + first, n);
   });
 }
 
@@ -149,8 +159,11 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
   const Readable x(call.x, cut, in);
   with_team(cut.threads(), [&] {
     const Held held(k, call, parameters, true);
-    // Gradients of parameters are made of the whole batch. Without parameters nothing outlives its chunk.
-    const bool whole = parameters.floats() > 0;
+    // Gradients of parameters are made of the whole batch, or of what its chunks sum. Otherwise nothing
+    // outlives its chunk.
+    const bool by_chunk = parameters.floats() > 0 && layer.sums_by_chunk();
+    const bool whole = parameters.floats() > 0 && !by_chunk;
+    const Workspace sums = borrow_floats(by_chunk ? checked_floats(cut.chunks(), parameters.floats()) : 0);
     Layout layout, batch;
     layout.place(layer.scratch(), 1);
     const std::size_t y = layout.place(cut.largest(), out);
@@ -169,21 +182,27 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
       const float* values = x.row(first);
       if (whole) values = std::copy_n(values, count * in, memory + copy + row * in) - count * in;
       std::copy_n(dy + first * out, count * out, memory + slope + row * out);
-      const Chunk chunk{.kernels = k,
-                        .samples = count,
-                        .first = first,
-                        .key = key_of(call),
-                        .parameters = held.values.get(),
-                        .replica = held.replica.get(),
-                        .scratch = mine,
-                        .kept = memory + kept + row * layer.kept(),
-                        .x = values,
-                        .y = mine + y,
-                        .dy = memory + slope + row * out,
-                        .dx = dx + first * in};
+      const Chunk chunk{
+          .kernels = k,
+          .samples = count,
+          .first = first,
+          .key = key_of(call),
+          .parameters = held.values.get(),
+          .replica = held.replica.get(),
+          .scratch = mine,
+          .kept = memory + kept + row * layer.kept(),
+          .x = values,
+          .y = mine + y,
+          .dy = memory + slope + row * out,
+          .dx = dx + first * in,
+          .gradient = by_chunk ? sums.get() + cut.chunk_of(first) * parameters.floats() : nullptr};
       layer.keep(chunk);
       layer.backward(chunk);
     });
+    if (by_chunk) {
+      add_up(k, sums.get(), parameters.floats(), cut.chunks());
+      parameters.scatter(gradients, sums.get());
+    }
     if (!whole) return;
 
     const Workspace gradient = borrow_floats(parameters.floats());

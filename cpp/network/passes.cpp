@@ -28,10 +28,17 @@ std::size_t Network::inference_chunk(std::size_t batch) const {
   return chunk_size(2 * widest_, buffer_size(), batch, batch * sample_work_);
 }
 
+std::size_t Network::training_chunk(std::size_t batch) const {
+  return chunk_size(sample_floats_, 2 * buffer_size(), batch, batch * sample_work_ * 2);
+}
+
 // The places change before the memory is there, so the old capacity is given up first.
 void Network::lay_out_arena(std::size_t batch) {
   if (batch <= arena_batch_) return;
   arena_batch_ = 0;
+  std::size_t chunks = 0;  // the most of any batch up to this one
+  for (std::size_t count = 1; count <= batch; ++count)
+    chunks = std::max(chunks, (count + training_chunk(count) - 1) / training_chunk(count));
   Layout layout;
   for (Boundary& b : boundaries_) {
     b.value = layout.place(batch, b.size);
@@ -39,7 +46,7 @@ void Network::lay_out_arena(std::size_t batch) {
   }
   for (StepMemory& m : memory_) {
     m.kept = layout.place(batch, m.kept_size);
-    m.sums = layout.place(batch, m.sums_size);  // a chunk has at least one sample
+    m.sums = layout.place(chunks, m.sums_size);
   }
   arena_.grow(layout.size());
   arena_batch_ = batch;
@@ -105,7 +112,7 @@ Chunk Network::chunk(std::size_t step, std::size_t first, std::size_t count, flo
           .y = a + out.value + first * out.size,
           .dy = gradient_at(m.out, first, scratch),
           .dx = gradient_at(m.in, first, scratch),
-          .gradient = m.sums_size ? a + m.sums + first * m.sums_size : nullptr};
+          .gradient = m.sums_size ? a + m.sums + first / chunk_size_ * m.sums_size : nullptr};
 }
 
 void Network::forward_chunk(std::size_t first, std::size_t count, float* scratch) {
@@ -135,8 +142,7 @@ void Network::read_targets(const Samples& s, std::size_t start, std::size_t coun
 
 // Pass 1; forward only without a loss.
 void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count, bool with_loss) {
-  const std::size_t work = count * sample_work_ * 2,
-                    size = chunk_size(sample_floats_, 2 * buffer_size(), count, work),
+  const std::size_t work = count * sample_work_ * 2, size = training_chunk(count),
                     chunks = (count + size - 1) / size;
   chunk_size_ = size;
   if (with_loss) read_targets(s, start, count);
@@ -177,8 +183,8 @@ void Network::tile_gradient(const TileTask& task, std::size_t count, float* grad
   for_each_run(t, row, [&](std::size_t from, std::size_t to, std::size_t n) {
     const float* sums = a + m.sums + from;
     std::copy_n(sums, n, gradient + to);
-    for (std::size_t first = chunk_size_; first < count; first += chunk_size_)
-      kernels_.add(gradient + to, sums + first * m.sums_size, n);
+    for (std::size_t chunk = 1; chunk * chunk_size_ < count; ++chunk)
+      kernels_.add(gradient + to, sums + chunk * m.sums_size, n);
   });
 }
 

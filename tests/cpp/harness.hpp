@@ -108,5 +108,6 @@ void test_products(Report& r);     // gemm, sums over rows
 void test_elementwise(Report& r);  // activations, dropout, updates
 void test_rows(Report& r);         // softmax, losses, metrics
 void test_images(Report& r);       // pooling, convolution with pooling
+void test_winograd(Report& r);     // its forms
 
 }  // namespace nncore::test

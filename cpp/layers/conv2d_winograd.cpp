@@ -1,0 +1,237 @@
+#include "conv2d_winograd.hpp"
+
+#include <algorithm>
+
+#include "activation.hpp"
+#include "frame.hpp"
+
+namespace nncore {
+namespace {
+
+// Rows of tiles are taken in blocks: their inputs v and outputs m, as sixteen matrices each, stay in the
+// second-level cache. The replica holds the kernel in the same form, in panels for the forward product and
+// transposed in panels for the input gradient.
+//
+// The form of a value is a sum over its tile, so what is not finite spreads over the tile. Forward such a
+// sample is computed again by plain sums; gradients are left so.
+class Conv2DWinograd final : public Layer {
+ public:
+  Conv2DWinograd(const Spec& spec, const WindowAxis& h, const WindowAxis& w, std::unique_ptr<Layer> plain)
+      : Layer(plain->input(), plain->output()),
+        plain_(std::move(plain)),
+        activation_(activation_of(spec)),
+        channels_(input()[2]),
+        filters_(output()[2]),
+        down_((h.out + 1) / 2),
+        across_((w.out + 1) / 2),
+        block_(std::clamp<std::size_t>(kTiles / across_, 1, down_)),
+        frame_{h.in, w.in, channels_, h.before, w.before, 2 * down_ + 2, 2 * across_ + 2},
+        use_bias_(plain_->parameters().size() > 1) {
+    const auto place = [&](std::size_t floats) {
+      constexpr std::size_t kLine = 16;
+      const std::size_t at = scratch_;
+      scratch_ += (floats + kLine - 1) / kLine * kLine;
+      return at;
+    };
+    image_ = place(frame_.is_image() ? 0 : frame_.size());
+    v_ = place(kWinogradElements * v_element());
+    m_ = place(kWinogradElements * m_element());
+    du_ = place(kWinogradElements * channels_ * filters_);
+    dx_ = place(frame_.is_image() ? 0 : frame_.size());
+    plain_scratch_ = place(plain_->scratch());
+  }
+
+  std::vector<Parameter> parameters() const override { return plain_->parameters(); }
+  std::size_t kept() const override { return activation_.needs_input() ? output_size() : 0; }
+  std::size_t scratch() const override { return scratch_; }
+  std::size_t work() const override { return down_ * across_ * kWinogradElements * channels_ * filters_; }
+
+  void forward(const Chunk& c) const override {
+    for (std::size_t s = 0; s < c.samples; ++s) {
+      float* y = c.y + s * output_size();
+      float* z = activation_.needs_input() && c.kept ? c.kept + s * output_size() : y;
+      const float* image = framed(c, s);
+      bool finite = true;
+      for (std::size_t row = 0; row < down_; row += block_) {
+        const std::size_t tiles = input_form(c, image, row);
+        float *v = c.scratch + v_, *m = c.scratch + m_;
+        for (std::size_t e = 0; e < kWinogradElements; ++e)
+          c.kernels.gemm({.c = m + e * m_element(),
+                          .ldc = filters_,
+                          .a = v + e * v_element(),
+                          .a_row = offset(channels_),
+                          .b = c.replica + e * u_element(c.kernels),
+                          .b_k = c.kernels.panel,
+                          .b_panel = channels_ * c.kernels.panel,
+                          .m = tiles,
+                          .n = filters_,
+                          .k = channels_});
+        for (std::size_t r = row; r < last(row); ++r)
+          finite &= c.kernels.winograd_output(z + 2 * r * output_row(), m + (r - row) * across_ * filters_,
+                                              m_element(), use_bias_ ? c.parameters + kernel_size() : nullptr,
+                                              tile_row(r));
+      }
+      if (!finite) {
+        Chunk again = c;
+        again.samples = 1, again.x = c.x + s * input_size(), again.y = z;
+        again.scratch = c.scratch + plain_scratch_, again.kept = nullptr;
+        plain_->forward(again);
+      }
+      if (!activation_.is_linear()) activation_.forward(c.kernels, y, z, positions(), filters_);
+    }
+  }
+
+  void keep(const Chunk& c) const override {
+    if (!activation_.is_linear()) forward(c);
+  }
+
+  void backward(const Chunk& c) const override {
+    if (!activation_.is_linear())
+      activation_.backward(c.kernels, c.dy, c.dy, activation_.needs_input() ? c.kept : c.y,
+                           c.samples * positions(), filters_);
+    if (!c.gradient && !c.dx) return;
+    for (std::size_t s = 0; s < c.samples; ++s) {
+      const float *dy = c.dy + s * output_size(), *image = framed(c, s);
+      float *v = c.scratch + v_, *m = c.scratch + m_;
+      float* dx = !c.dx ? nullptr : frame_.is_image() ? c.dx + s * input_size() : c.scratch + dx_;
+      if (dx) std::fill_n(dx, frame_.size(), 0.0f);
+      for (std::size_t row = 0; row < down_; row += block_) {
+        const std::size_t tiles = (last(row) - row) * across_;
+        for (std::size_t r = row; r < last(row); ++r)
+          c.kernels.winograd_output_gradient(m + (r - row) * across_ * filters_, m_element(),
+                                             dy + 2 * r * output_row(), tile_row(r));
+        if (c.gradient) {
+          input_form(c, image, row);
+          kernel_gradient(c, tiles, s > 0 || row > 0);
+        }
+        if (!dx) continue;
+        for (std::size_t e = 0; e < kWinogradElements; ++e)
+          c.kernels.gemm(
+              {.c = v + e * v_element(),
+               .ldc = channels_,
+               .a = m + e * m_element(),
+               .a_row = offset(filters_),
+               .b = c.replica + kWinogradElements * u_element(c.kernels) + e * transposed_element(c.kernels),
+               .b_k = c.kernels.panel,
+               .b_panel = filters_ * c.kernels.panel,
+               .m = tiles,
+               .n = channels_,
+               .k = filters_});
+        for (std::size_t r = row; r < last(row); ++r)
+          c.kernels.winograd_input_gradient(dx + 2 * r * frame_.row(), frame_.row(),
+                                            v + (r - row) * across_ * channels_, v_element(), channels_,
+                                            across_);
+      }
+      if (dx && !frame_.is_image()) frame_.crop(c.dx + s * input_size(), dx);
+    }
+    if (!c.gradient) return;
+    c.kernels.winograd_kernel_gradient(c.gradient, c.scratch + du_, channels_, filters_);
+    if (use_bias_)
+      c.kernels.column_sums(c.gradient + kernel_size(), c.dy, c.samples * positions(), filters_, filters_,
+                            false);
+  }
+
+  bool sums_by_chunk() const override { return true; }
+  // All taps of some filters, which the form of a kernel is made of.
+  Shape tile_shape(std::size_t parameter) const override {
+    constexpr std::size_t kFilters = 16;
+    return {parameter == 1 ? 1 : kernel_size() / filters_, std::min(filters_, kFilters)};
+  }
+
+  std::size_t replica(const Kernels& k, bool for_dx) const override {
+    return kWinogradElements * (u_element(k) + (for_dx ? transposed_element(k) : 0));
+  }
+  void replicate(const Kernels& k, float* replica, const float* parameters, const Tile& t,
+                 bool for_dx) const override {
+    if (t.parameter == 1) return;
+    k.winograd_kernel(replica, u_element(k), parameters, channels_, filters_, t.column, t.column + t.columns);
+    if (!for_dx) return;
+    float* transposed = replica + kWinogradElements * u_element(k);
+    for (std::size_t f = t.column, n = 0; f < t.column + t.columns; f += n) {
+      n = std::min(k.panel - f % k.panel, t.column + t.columns - f);
+      const float* u = replica + f / k.panel * channels_ * k.panel + f % k.panel;
+      for (std::size_t e = 0; e < kWinogradElements; ++e)
+        k.pack_transposed(transposed + e * transposed_element(k) + f * k.panel, filters_ * k.panel,
+                          u + e * u_element(k), n, channels_, k.panel);
+    }
+  }
+
+ private:
+  static constexpr std::size_t kTiles = 48;  // of a block, about
+
+  std::size_t positions() const { return output()[0] * output()[1]; }
+  std::size_t output_row() const { return output()[1] * filters_; }
+  std::size_t kernel_size() const { return 9 * channels_ * filters_; }
+  std::size_t last(std::size_t row) const { return std::min(row + block_, down_); }
+  WinogradRow tile_row(std::size_t r) const {
+    return {across_, std::min<std::size_t>(2, output()[0] - 2 * r), output()[1], filters_};
+  }
+  std::size_t v_element() const { return block_ * across_ * channels_; }
+  std::size_t m_element() const { return block_ * across_ * filters_; }
+  std::size_t u_element(const Kernels& k) const {
+    return (filters_ + k.panel - 1) / k.panel * k.panel * channels_;
+  }
+  std::size_t transposed_element(const Kernels& k) const {
+    return (channels_ + k.panel - 1) / k.panel * k.panel * filters_;
+  }
+
+  const float* framed(const Chunk& c, std::size_t sample) const {
+    const float* x = c.x + sample * input_size();
+    if (frame_.is_image()) return x;
+    frame_.pad(c.scratch + image_, x);
+    return c.scratch + image_;
+  }
+  // v of the block of tile rows from `row` on; the number of its tiles.
+  std::size_t input_form(const Chunk& c, const float* image, std::size_t row) const {
+    for (std::size_t r = row; r < last(row); ++r)
+      c.kernels.winograd_input(c.scratch + v_ + (r - row) * across_ * channels_, v_element(),
+                               image + 2 * r * frame_.row(), frame_.row(), channels_, across_);
+    return (last(row) - row) * across_;
+  }
+  // du [+]= v^T m
+  void kernel_gradient(const Chunk& c, std::size_t tiles, bool accumulate) const {
+    for (std::size_t e = 0; e < kWinogradElements; ++e)
+      c.kernels.gemm({.c = c.scratch + du_ + e * channels_ * filters_,
+                      .ldc = filters_,
+                      .a = c.scratch + v_ + e * v_element(),
+                      .a_row = 1,
+                      .a_k = offset(channels_),
+                      .b = c.scratch + m_ + e * m_element(),
+                      .b_k = filters_,
+                      .b_panel = c.kernels.panel,
+                      .m = channels_,
+                      .n = filters_,
+                      .k = tiles,
+                      .accumulate = accumulate});
+  }
+
+  std::unique_ptr<Layer> plain_;
+  ActivationFunction activation_;
+  std::size_t channels_, filters_;
+  std::size_t down_, across_, block_;  // tiles of a column and a row, rows of tiles in a block
+  Frame frame_;
+  bool use_bias_;
+  std::size_t scratch_ = 0;  // floats; and what lies where in it:
+  std::size_t image_, v_, m_, du_, dx_, plain_scratch_;
+};
+
+}  // namespace
+
+bool fits_winograd(const Spec& conv, const Shape& input, const Shape& output) {
+  // With fewer channels the forms cost more than they save; larger kernels in this form leave the caches, as
+  // do wider rows of tiles; and small images are few tiles for a large kernel.
+  constexpr std::size_t kFewest = 32, kMostWeights = 32 * 1024, kFewestOutputs = 64, kMostColumns = 512;
+  const auto is = [&](const char* name, std::size_t n) {
+    return conv.positive_pair(name) == std::pair<std::size_t, std::size_t>{n, n};
+  };
+  return is("kernel_size", 3) && is("strides", 1) && is("dilation_rate", 1) && conv.positive("groups") == 1 &&
+         input[2] >= kFewest && output[2] >= kFewest && input[2] * output[2] <= kMostWeights &&
+         output[0] * output[1] >= kFewestOutputs && output[1] <= kMostColumns;
+}
+
+std::unique_ptr<Layer> make_conv2d_winograd(const Spec& conv, const WindowAxis& h, const WindowAxis& w,
+                                            std::unique_ptr<Layer> plain) {
+  return std::make_unique<Conv2DWinograd>(conv, h, w, std::move(plain));
+}
+
+}  // namespace nncore
