@@ -270,9 +270,13 @@ template <std::size_t Rows>
 inline void narrow_rows(float* y, const float* x, const float* w, const float* bias, std::size_t n,
                         std::size_t k) {
   std::size_t j = 0;
-  for (; j + kNarrowColumns <= n; j += kNarrowColumns)
-    narrow_tile<Rows, kNarrowColumns>(y + j, x, w + j * k, bias ? bias + j : nullptr, n, k);
-  for (; j < n; ++j) narrow_tile<Rows, 1>(y + j, x, w + j * k, bias ? bias + j : nullptr, n, k);
+  const auto take = [&](auto tile, std::size_t columns) {
+    for (; j + columns <= n; j += columns) tile(y + j, x, w + j * k, bias ? bias + j : nullptr, n, k);
+  };
+  // A single row leaves registers for twice the columns, which are then read side by side.
+  if constexpr (Rows < kNarrowRows) take(narrow_tile<Rows, 2 * kNarrowColumns>, 2 * kNarrowColumns);
+  take(narrow_tile<Rows, kNarrowColumns>, kNarrowColumns);
+  take(narrow_tile<Rows, 1>, 1);
 }
 
 inline void narrow_product(float* y, const float* x, const float* w, const float* bias, std::size_t m,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
+_NO_BATCHES = (np.ndarray, list, tuple, str, bytes, range, Mapping, set, frozenset)
 _CORE_ITEMS = {"f": (2, 4, 8), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "b": (1,)}
 
 
@@ -18,7 +19,7 @@ def is_batches(x: object) -> bool:
 
     It is an iterable, or has batches x[0] to x[len(x) - 1], as a `keras.utils.PyDataset`.
     """
-    if isinstance(x, (np.ndarray, list, tuple, str, bytes, range, Mapping, set, frozenset)):
+    if isinstance(x, _NO_BATCHES):
         return False
     if any(hasattr(x, name) for name in ("__array__", "__array_interface__", "__dlpack__", "to_numpy")):
         return False

@@ -22,7 +22,7 @@ class Fed(Stack):
     def _x(self, x: object) -> Array:
         array = _data.as_array(self.name, "x", x)
         sample = self._known_sample()
-        if sample is None:
+        if sample is None or array.ndim == len(sample) + 1:
             return array
         if isinstance(x, (list, tuple)) and len(x) == 1 and array.ndim == len(sample) + 2:
             array = array[0]  # [x], as for a model with a list of inputs
