@@ -213,6 +213,16 @@ FUSED: dict[str, tuple[Shape, list[Spec], Spec]] = {
         ],
         loss_spec("sparse_categorical_crossentropy"),
     ),
+    "conv2d + relu + max_pooling2d by winograd": (
+        (13, 13, 32),
+        [conv2d(65, 3, activation="relu"), pooling("max_pooling2d"), FLATTEN, dense(4)],
+        loss_spec("mean_squared_error"),
+    ),
+    "conv2d + max_pooling2d by winograd": (
+        (12, 10, 33),
+        [conv2d(32, 3, use_bias=False), pooling("max_pooling2d"), FLATTEN, dense(4)],
+        loss_spec("mean_squared_error"),
+    ),
     "conv2d + relu + max_pooling2d, 64 columns": (
         (8, 64, 1),
         [conv2d(5, 3, activation="relu"), pooling("max_pooling2d"), FLATTEN, dense(4)],
@@ -366,6 +376,23 @@ def test_blank_images_hide_no_nan(fuse: bool) -> None:
     net.compile(loss_spec("mean_squared_error"), (), (), SGD, [True] * 4)
     net.gradients(np.zeros((1, 6, 6, 1)), np.full((1, 2), np.nan), None)
     assert np.isnan(net.read("gradients")[:27]).all()
+
+
+@pytest.mark.usefixtures("isa")
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_winograd_before_pooling_spreads_nothing_over_its_tiles(
+    rng: np.random.Generator, value: float
+) -> None:
+    layers = [conv2d(33, 3, activation="relu"), pooling("max_pooling2d")]
+    net, model = network((12, 11, 32), layers, rng)
+    x = normal(rng, 3, 12, 11, 32)
+    x[1, 5, 4, 7] = value
+    y, expected = net.forward(x, False), model.forward(x)[-1]
+    known = np.isfinite(expected)
+    assert known[[0, 2]].all()
+    assert not known[1].all()
+    np.testing.assert_array_equal(y[~known], expected[~known])
+    assert_close(y[known], expected[known], 9 * 32)
 
 
 def test_dropout_moves_on_with_the_steps(rng: np.random.Generator) -> None:

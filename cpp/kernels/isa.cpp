@@ -39,6 +39,7 @@ const Kernels kernels = {
     .winograd_input = winograd_input,
     .winograd_input_gradient = winograd_input_gradient,
     .winograd_output = winograd_output,
+    .winograd_pooled_output = winograd_pooled_output,
     .winograd_output_gradient = winograd_output_gradient,
     .activation = activation,
     .activation_backward = activation_backward,

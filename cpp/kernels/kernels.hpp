@@ -190,6 +190,9 @@ struct Kernels {
   // y, one or two rows of outputs, of m, each element (tiles, filters). False if any is not finite.
   bool (*winograd_output)(float* y, const float* m, std::size_t element, const float* bias,
                           const WinogradRow& r);
+  // y and argmax (tiles, filters) of the maxima of whole tiles, as conv_pool; argmax may be null.
+  bool (*winograd_pooled_output)(float* y, std::uint8_t* argmax, const float* m, std::size_t element,
+                                 const float* bias, std::size_t tiles, std::size_t filters, bool relu);
   void (*winograd_output_gradient)(float* dm, std::size_t element, const float* dy, const WinogradRow& r);
 
   // ---- activation.hpp; y may be x, dx may be dy

@@ -151,6 +151,30 @@ inline bool winograd_output(float* y, const float* m, std::size_t element, const
   return lane_bits(not_finite == vec{}) == (1ull << kLanes) - 1;
 }
 
+// The same, each tile's maximum after ReLU or not: see conv_pool_four.
+inline bool winograd_pooled_output(float* y, std::uint8_t* argmax, const float* m, std::size_t element,
+                                   const float* bias, std::size_t tiles, std::size_t filters, bool relu) {
+  const vec lowest = broadcast(relu ? 0.0f : -__builtin_inff());
+  vec not_finite{};
+  for (std::size_t t = 0; t < tiles; ++t, y += filters, m += filters, argmax += argmax ? filters : 0)
+    for_each_vector(filters, [&](std::size_t f, std::size_t lanes) {
+      vec z[4][4];
+      load_form(z, m + f, element, lanes);
+      both_axes(z, 4, output_form);
+      const vec start = bias ? load(bias + f, lanes) : vec{};
+      const vec value[4] = {z[0][0] + start, z[0][1] + start, z[1][0] + start, z[1][1] + start};
+#pragma GCC unroll 4
+      for (std::size_t q = 0; q < 4; ++q) not_finite = fma(value[q], vec{}, not_finite);
+      const vec first = max(value[0], value[1]), second = max(value[2], value[3]);
+      const vec largest = max(first, second);
+      if (argmax)
+        store_pairs(argmax + f, greater(second, first), greater(value[3], value[2]),
+                    greater(value[1], value[0]), greater(largest, lowest), lanes);
+      store(y + f, max(largest, lowest), lanes);
+    });
+  return lane_bits(not_finite == vec{}) == (1ull << kLanes) - 1;
+}
+
 inline void winograd_output_gradient(float* dm, std::size_t element, const float* dy, const WinogradRow& r) {
   for (std::size_t t = 0; t < r.tiles; ++t, dy += 2 * r.filters, dm += r.filters) {
     const std::size_t columns = r.columns - 2 * t < 2 ? 1 : 2;

@@ -15,7 +15,8 @@ namespace {
 // All three products are Gemm calls on the (padded) image itself: output positions and taps are two lists of
 // offsets into it. Forward, positions are the rows and taps the segments; the weight gradient swaps them. The
 // input gradient multiplies one row of output positions with the transposed kernel (the replica) and adds the
-// result onto the windows. A group for each channel is left to kernels of its own.
+// result onto the windows. A group for each channel is left to kernels of its own, and most 3 x 3 kernels of
+// many channels to conv2d_winograd.cpp.
 class Conv2D final : public Layer {
  public:
   Conv2D(const Spec& spec, const Shape& input, Shape output, const WindowAxis& h, const WindowAxis& w)

@@ -3,17 +3,21 @@
 #include <algorithm>
 
 #include "activation.hpp"
-#include "window.hpp"
+#include "conv2d_winograd.hpp"
 
 namespace nncore {
 namespace {
 
 // Conv2D + ReLU or nothing + MaxPooling2D as one layer: the convolution's own output is never stored.
-// The kernel is held transposed, (filters, taps), as both gradients go through it; the replica is the kernel.
+// The kernel is held transposed, (filters, taps), as both gradients go through it; the replica is the kernel,
+// and its form for Winograd's filtering where that makes the outputs: a pooling window is then a tile.
 class Conv2DPool final : public Layer {
  public:
-  Conv2DPool(const Shape& input, const ConvPool& c, std::vector<Parameter> parameters)
-      : Layer(input, {c.out_h, c.out_w, c.filters}), c_(c), parameters_(std::move(parameters)) {
+  Conv2DPool(const Shape& input, const ConvPool& c, std::vector<Parameter> parameters, bool by_winograd)
+      : Layer(input, {c.out_h, c.out_w, c.filters}),
+        c_(c),
+        parameters_(std::move(parameters)),
+        block_(by_winograd ? winograd_block(c.out_h, c.out_w) : 0) {
     parameters_[0].transposed = true;
   }
 
@@ -22,16 +26,24 @@ class Conv2DPool final : public Layer {
   std::size_t kept() const override {
     return window_floats() + (output_size() + sizeof(PoolWindow) - 1) / sizeof(PoolWindow) * kWindowFloats;
   }
-  // Forward the list of windows where nothing is kept, backward what quads need.
-  std::size_t scratch() const override { return std::max(window_floats(), quad_scratch(c_)); }
+  // Forward the list of windows where nothing is kept or the forms of a block of tiles, backward what quads
+  // need.
+  std::size_t scratch() const override {
+    return std::max({window_floats(), quad_scratch(c_),
+                     kWinogradElements * block_ * c_.out_w * (c_.channels + c_.filters)});
+  }
   std::size_t work() const override { return output_size() * c_.pool_h * c_.pool_w * taps(); }
 
   void forward(const Chunk& c) const override {
     const float* bias = use_bias() ? c.parameters + kernel_size() : nullptr;
-    for (std::size_t s = 0; s < c.samples; ++s)
-      c.kernels.conv_pool(c.y + s * output_size(), c.kept ? argmax(c.kept, s) : nullptr,
-                          windows(c.kept ? c.kept + s * kept() : c.scratch), c.x + s * input_size(),
-                          c.replica, bias, c_);
+    for (std::size_t s = 0; s < c.samples; ++s) {
+      float* y = c.y + s * output_size();
+      std::uint8_t* a = c.kept ? argmax(c.kept, s) : nullptr;
+      const float* x = c.x + s * input_size();
+      // What is not finite spreads over its tile, and takes the plain sums.
+      if (block_ == 0 || !by_winograd(c, y, a, x, bias))
+        c.kernels.conv_pool(y, a, windows(c.kept ? c.kept + s * kept() : c.scratch), x, c.replica, bias, c_);
+    }
   }
 
   void backward(const Chunk& c) const override {
@@ -65,19 +77,47 @@ class Conv2DPool final : public Layer {
         {.samples = b.samples, .kept_stride = kept() * sizeof(float), .filters = t.rows}, c_);
   }
 
-  std::size_t replica(const Kernels&, bool) const override { return kernel_size(); }
-  void replicate(const Kernels&, float* replica, const float* parameters, const Tile& t,
+  std::size_t replica(const Kernels& k, bool) const override {
+    return form_at() + (block_ ? kWinogradElements * in_panels(k, c_.channels, c_.filters) : 0);
+  }
+  void replicate(const Kernels& kernels, float* replica, const float* parameters, const Tile& t,
                  bool) const override {
     if (t.parameter == 1) return;
     for (std::size_t k = 0; k < taps(); ++k)
       for (std::size_t f = t.row; f < t.row + t.rows; ++f)
         replica[k * c_.filters + f] = parameters[f * taps() + k];
+    if (block_)
+      kernels.winograd_kernel(replica + form_at(), in_panels(kernels, c_.channels, c_.filters), replica,
+                              c_.channels, c_.filters, t.row, t.row + t.rows);
   }
 
  private:
   std::size_t taps() const { return c_.kernel_h * c_.kernel_w * c_.channels; }
   std::size_t kernel_size() const { return taps() * c_.filters; }
   bool use_bias() const { return parameters_.size() > 1; }
+
+  // Of the form in the replica, past what may be read behind the kernel.
+  std::size_t form_at() const { return kernel_size() + kSlack; }
+
+  // One sample; false if an output is not finite.
+  bool by_winograd(const Chunk& c, float* y, std::uint8_t* argmax, const float* x, const float* bias) const {
+    const std::size_t v_element = block_ * c_.out_w * c_.channels, m_element = block_ * c_.out_w * c_.filters,
+                      row = c_.in_w * c_.channels;
+    float *v = c.scratch, *m = c.scratch + kWinogradElements * v_element;
+    bool finite = true;
+    for (std::size_t first = 0; first < c_.out_h; first += block_) {
+      const std::size_t last = std::min(first + block_, c_.out_h), tiles = (last - first) * c_.out_w,
+                        at = first * c_.out_w * c_.filters;
+      for (std::size_t r = first; r < last; ++r)
+        c.kernels.winograd_input(v + (r - first) * c_.out_w * c_.channels, v_element, x + 2 * r * row, row,
+                                 c_.channels, c_.out_w);
+      multiply(c.kernels,
+               {m, m_element, c_.filters, v, v_element, c_.channels, c.replica + form_at(), tiles});
+      finite &= c.kernels.winograd_pooled_output(y + at, argmax ? argmax + at : nullptr, m, m_element, bias,
+                                                 tiles, c_.filters, c_.relu);
+    }
+    return finite;
+  }
 
   static constexpr std::size_t kWindowFloats = sizeof(PoolWindow) / sizeof(float);
   std::size_t window_floats() const { return listed_windows(c_) * kWindowFloats; }
@@ -92,6 +132,7 @@ class Conv2DPool final : public Layer {
 
   ConvPool c_;
   std::vector<Parameter> parameters_;
+  std::size_t block_;  // rows of tiles that Winograd's filtering takes together; 0 where it does not fit
 };
 
 }  // namespace
@@ -124,7 +165,8 @@ std::unique_ptr<Layer> fuse_conv2d_pool(const Spec& conv, const Spec& pool, cons
                    .pool_h = pool_h,
                    .pool_w = pool_w,
                    .relu = !activation.is_linear()};
-  return std::make_unique<Conv2DPool>(input, c, layer->parameters());
+  const bool by_winograd = pool_h == 2 && pool_w == 2 && fits_winograd(conv, input, layer->output());
+  return std::make_unique<Conv2DPool>(input, c, layer->parameters(), by_winograd);
 }
 
 }  // namespace nncore

@@ -24,7 +24,7 @@ class Conv2DWinograd final : public Layer {
         filters_(output()[2]),
         down_((h.out + 1) / 2),
         across_((w.out + 1) / 2),
-        block_(std::clamp<std::size_t>(kTiles / across_, 1, down_)),
+        block_(winograd_block(down_, across_)),
         frame_{h.in, w.in, channels_, h.before, w.before, 2 * down_ + 2, 2 * across_ + 2},
         use_bias_(plain_->parameters().size() > 1) {
     const auto place = [&](std::size_t floats) {
@@ -55,17 +55,7 @@ class Conv2DWinograd final : public Layer {
       for (std::size_t row = 0; row < down_; row += block_) {
         const std::size_t tiles = input_form(c, image, row);
         float *v = c.scratch + v_, *m = c.scratch + m_;
-        for (std::size_t e = 0; e < kWinogradElements; ++e)
-          c.kernels.gemm({.c = m + e * m_element(),
-                          .ldc = filters_,
-                          .a = v + e * v_element(),
-                          .a_row = offset(channels_),
-                          .b = c.replica + e * u_element(c.kernels),
-                          .b_k = c.kernels.panel,
-                          .b_panel = channels_ * c.kernels.panel,
-                          .m = tiles,
-                          .n = filters_,
-                          .k = channels_});
+        multiply(c.kernels, {m, m_element(), filters_, v, v_element(), channels_, c.replica, tiles});
         for (std::size_t r = row; r < last(row); ++r)
           finite &= c.kernels.winograd_output(z + 2 * r * output_row(), m + (r - row) * across_ * filters_,
                                               m_element(), use_bias_ ? c.parameters + kernel_size() : nullptr,
@@ -105,18 +95,8 @@ class Conv2DWinograd final : public Layer {
           kernel_gradient(c, tiles, s > 0 || row > 0);
         }
         if (!dx) continue;
-        for (std::size_t e = 0; e < kWinogradElements; ++e)
-          c.kernels.gemm(
-              {.c = v + e * v_element(),
-               .ldc = channels_,
-               .a = m + e * m_element(),
-               .a_row = offset(filters_),
-               .b = c.replica + kWinogradElements * u_element(c.kernels) + e * transposed_element(c.kernels),
-               .b_k = c.kernels.panel,
-               .b_panel = filters_ * c.kernels.panel,
-               .m = tiles,
-               .n = channels_,
-               .k = filters_});
+        multiply(c.kernels, {v, v_element(), channels_, m, m_element(), filters_,
+                             c.replica + kWinogradElements * u_element(c.kernels), tiles});
         for (std::size_t r = row; r < last(row); ++r)
           c.kernels.winograd_input_gradient(dx + 2 * r * frame_.row(), frame_.row(),
                                             v + (r - row) * across_ * channels_, v_element(), channels_,
@@ -157,8 +137,6 @@ class Conv2DWinograd final : public Layer {
   }
 
  private:
-  static constexpr std::size_t kTiles = 48;  // of a block, about
-
   std::size_t positions() const { return output()[0] * output()[1]; }
   std::size_t output_row() const { return output()[1] * filters_; }
   std::size_t kernel_size() const { return 9 * channels_ * filters_; }
@@ -168,12 +146,8 @@ class Conv2DWinograd final : public Layer {
   }
   std::size_t v_element() const { return block_ * across_ * channels_; }
   std::size_t m_element() const { return block_ * across_ * filters_; }
-  std::size_t u_element(const Kernels& k) const {
-    return (filters_ + k.panel - 1) / k.panel * k.panel * channels_;
-  }
-  std::size_t transposed_element(const Kernels& k) const {
-    return (channels_ + k.panel - 1) / k.panel * k.panel * filters_;
-  }
+  std::size_t u_element(const Kernels& k) const { return in_panels(k, channels_, filters_); }
+  std::size_t transposed_element(const Kernels& k) const { return in_panels(k, filters_, channels_); }
 
   const float* framed(const Chunk& c, std::size_t sample) const {
     const float* x = c.x + sample * input_size();

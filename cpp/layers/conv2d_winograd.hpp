@@ -7,6 +7,40 @@ namespace nncore {
 
 bool fits_winograd(const Spec& conv, const Shape& input, const Shape& output);
 
+// Rows of tiles that are taken together: some 48 tiles, whose forms stay in the second-level cache.
+inline std::size_t winograd_block(std::size_t down, std::size_t across) {
+  constexpr std::size_t kTiles = 48;
+  return std::clamp<std::size_t>(kTiles / across, 1, down);
+}
+
+// Floats of one element of a form of matrices (rows, columns) in panels.
+inline std::size_t in_panels(const Kernels& k, std::size_t rows, std::size_t columns) {
+  return (columns + k.panel - 1) / k.panel * k.panel * rows;
+}
+
+// The product in a form's elements: to (tiles, to_n) = from (tiles, from_n) @ u (from_n, to_n), u in panels.
+struct WinogradProduct {
+  float* to;
+  std::size_t to_element, to_n;
+  const float* from;
+  std::size_t from_element, from_n;
+  const float* u;
+  std::size_t tiles;
+};
+inline void multiply(const Kernels& k, const WinogradProduct& p) {
+  for (std::size_t e = 0; e < kWinogradElements; ++e)
+    k.gemm({.c = p.to + e * p.to_element,
+            .ldc = p.to_n,
+            .a = p.from + e * p.from_element,
+            .a_row = offset(p.from_n),
+            .b = p.u + e * in_panels(k, p.from_n, p.to_n),
+            .b_k = k.panel,
+            .b_panel = p.from_n * k.panel,
+            .m = p.tiles,
+            .n = p.to_n,
+            .k = p.from_n});
+}
+
 // plain: the same convolution without activation, for samples whose outputs are not all finite.
 std::unique_ptr<Layer> make_conv2d_winograd(const Spec& conv, const WindowAxis& h, const WindowAxis& w,
                                             std::unique_ptr<Layer> plain);

@@ -106,11 +106,31 @@ void outputs(Report& r, std::size_t rows, std::size_t columns, std::size_t filte
   r.compare("winograd_output", {rows, columns, filters}, y, want_y);
   r.k.winograd_output_gradient(dm.data(), element, dy.data(), of);
   r.compare("winograd_output_gradient", {rows, columns, filters}, dm, want_dm);
+  if (rows == 2 && columns % 2 == 0)
+    for (const bool relu : {false, true}) {
+      Array pooled(element);
+      std::vector<std::uint8_t> argmax(element);
+      const bool known = r.k.winograd_pooled_output(pooled.data(), argmax.data(), m.data(), element,
+                                                    bias.data(), tiles, filters, relu);
+      bool right = known && pooled.intact();
+      for (std::size_t t = 0; t < tiles; ++t)
+        for (std::size_t f = 0; f < filters; ++f) {
+          float largest = relu ? 0.0f : -std::numeric_limits<float>::infinity();
+          std::uint8_t place = 4;
+          for (std::size_t q = 0; q < 4; ++q)
+            if (const float value = y[(q / 2 * columns + 2 * t + q % 2) * filters + f]; value > largest)
+              largest = value, place = static_cast<std::uint8_t>(q);
+          right = right && pooled[t * filters + f] == largest && argmax[t * filters + f] == place;
+        }
+      r.check(right, "winograd_pooled_output", {columns, filters, relu});
+    }
   for (const float wrong :
        {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
     m[filters - 1] = wrong;
-    r.check(!r.k.winograd_output(y.data(), m.data(), element, nullptr, of), "winograd_output: not finite",
-            {rows, columns, filters});
+    r.check(
+        !r.k.winograd_output(y.data(), m.data(), element, nullptr, of) &&
+            !r.k.winograd_pooled_output(dm.data(), nullptr, m.data(), element, nullptr, tiles, filters, true),
+        "winograd_output: not finite", {rows, columns, filters});
   }
 }
 
@@ -122,7 +142,7 @@ void test_winograd(Report& r) {
     kernels(r, n, 5);
     for (std::size_t tiles : {1, 3}) inputs(r, tiles, n);
     for (std::size_t rows : {1, 2})
-      for (std::size_t columns : {1, 2, 5}) outputs(r, rows, columns, n);
+      for (std::size_t columns : {1, 2, 5, 8}) outputs(r, rows, columns, n);
   }
 }
 
