@@ -19,7 +19,7 @@ auto exclusively(const Network& network, F f) {
 
 // Samples that are read at a time where the user's batches do not matter.
 constexpr std::size_t kInferenceBatch = 1024;
-// Seconds that Ctrl-C waits.
+// Seconds that Ctrl-C waits, as SLICE of _feeds.py.
 constexpr double kSlice = 0.1;
 
 // What a call works on. Holds the arrays for as long as their memory is read.

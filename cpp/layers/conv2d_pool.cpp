@@ -40,7 +40,7 @@ class Conv2DPool final : public Layer {
       float* y = c.y + s * output_size();
       std::uint8_t* a = c.kept ? argmax(c.kept, s) : nullptr;
       const float* x = c.x + s * input_size();
-      // What is not finite spreads over its tile, and takes the plain sums.
+      // Winograd's forms make NaN of infinities.
       if (block_ == 0 || !by_winograd(c, y, a, x, bias))
         c.kernels.conv_pool(y, a, windows(c.kept ? c.kept + s * kept() : c.scratch), x, c.replica, bias, c_);
     }

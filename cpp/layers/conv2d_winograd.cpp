@@ -12,8 +12,8 @@ namespace {
 // second-level cache. The replica holds the kernel in the same form, in panels for the forward product and
 // transposed in panels for the input gradient.
 //
-// The form of a value is a sum over its tile, so what is not finite spreads over the tile. Forward such a
-// sample is computed again by plain sums; gradients are left so.
+// An infinity meets its opposite in the forms and becomes NaN. A sample with outputs that are not finite is
+// computed again by plain sums; gradients are left so.
 class Conv2DWinograd final : public Layer {
  public:
   Conv2DWinograd(const Spec& spec, const WindowAxis& h, const WindowAxis& w, std::unique_ptr<Layer> plain)
@@ -81,7 +81,7 @@ class Conv2DWinograd final : public Layer {
                            c.samples * positions(), filters_);
     if (!c.gradient && !c.dx) return;
     for (std::size_t s = 0; s < c.samples; ++s) {
-      const float *dy = c.dy + s * output_size(), *image = framed(c, s);
+      const float *dy = c.dy + s * output_size(), *image = c.gradient ? framed(c, s) : nullptr;
       float *v = c.scratch + v_, *m = c.scratch + m_;
       float* dx = !c.dx ? nullptr : frame_.is_image() ? c.dx + s * input_size() : c.scratch + dx_;
       if (dx) std::fill_n(dx, frame_.size(), 0.0f);

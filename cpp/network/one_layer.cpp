@@ -155,7 +155,10 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
 
   const Kernels& k = active_kernels();
   const Parameters parameters(layer);
-  const Cut cut(call.samples, {in, 2 * (in + out) + layer.kept(), 2 * layer.work(), parameters.floats()});
+  // What a chunk sums is written and read again.
+  constexpr std::size_t kSums = 16;
+  const std::size_t read = parameters.floats() * (layer.sums_by_chunk() ? kSums : 1);
+  const Cut cut(call.samples, {in, 2 * (in + out) + layer.kept(), 2 * layer.work(), read});
   const Readable x(call.x, cut, in);
   with_team(cut.threads(), [&] {
     const Held held(k, call, parameters, true);

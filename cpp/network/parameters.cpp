@@ -7,7 +7,7 @@ namespace nncore {
 namespace {
 
 // Where the pieces of n begin that are `most` long at most, and its end. Pieces are as even as whole panels
-// allow, and an even number, so that threads have equal shares.
+// allow, and an even number where that many panels are there, so that threads have equal shares.
 std::vector<std::size_t> cut(std::size_t n, std::size_t most) {
   const std::size_t unit = most % kPanels == 0 ? kPanels : most, units = (n + unit - 1) / unit;
   std::size_t pieces = (n + most - 1) / most;

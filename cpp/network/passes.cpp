@@ -36,9 +36,13 @@ std::size_t Network::training_chunk(std::size_t batch) const {
 void Network::lay_out_arena(std::size_t batch) {
   if (batch <= arena_batch_) return;
   arena_batch_ = 0;
+  const bool sums =
+      std::any_of(memory_.begin(), memory_.end(), [](const StepMemory& m) { return m.sums_size > 0; });
   std::size_t chunks = 0;  // the most of any batch up to this one
-  for (std::size_t count = 1; count <= batch; ++count)
-    chunks = std::max(chunks, (count + training_chunk(count) - 1) / training_chunk(count));
+  for (std::size_t count = 1; sums && count <= batch; ++count) {
+    const std::size_t size = training_chunk(count);
+    chunks = std::max(chunks, (count + size - 1) / size);
+  }
   Layout layout;
   for (Boundary& b : boundaries_) {
     b.value = layout.place(batch, b.size);
