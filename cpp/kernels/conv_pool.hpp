@@ -1,12 +1,13 @@
 // Convolution + bias + ReLU + non-overlapping max pooling in one pass.
 //
 // Only the pooled value and a one-byte argmax leave the registers: a quarter of the convolution's output and
-// less for a 2x2 pool. Vectors run over filters. The convolution sums in the order of `gemm`, so the result
-// has the same bits.
+// less for a 2x2 pool. Vectors run over filters. The convolution sums in the order of `gemm`, or where a
+// window is one of Winograd's tiles in that form.
 #pragma once
 
 #include "kernels.hpp"
 #include "simd.hpp"
+#include "winograd.hpp"
 
 namespace nncore::NNCORE_ISA {
 namespace {
@@ -141,8 +142,63 @@ inline void conv_pool_any(float* y, std::uint8_t* argmax, const float* x, const 
   }
 }
 
-// The same for windows of four, where no output can be NaN: two rounds of plain maxima. The blank windows
-// are all as the first of them.
+// One channel, 3 x 3 taps and a 2 x 2 window: the window is a tile of Winograd's minimal filtering, with 16
+// multiplications for 36. The forms are those of winograd.hpp; its products and sums go to different units of
+// some processors.
+constexpr bool has_tiles(const ConvPool& c) { return has_quads(c) && c.kernel_h == 3 && c.kernel_w == 3; }
+
+template <std::size_t N>
+struct Count {
+  static constexpr std::size_t value = N;
+};
+
+// The form of the inputs at x, whose rows are `row` apart; the last row of elements negated.
+inline void tile_form(float (&v)[kWinogradElements], const float* x, std::size_t row) {
+  using four = float __attribute__((vector_size(16)));
+  using four_any = float __attribute__((vector_size(16), aligned(4), may_alias));
+  four t[4];
+#pragma GCC unroll 4
+  for (std::size_t i = 0; i < 4; ++i) {
+    const four r = *reinterpret_cast<const four_any*>(x + i * row);
+    t[i] = __builtin_shufflevector(r, r, 0, 1, 2, 1) +
+           __builtin_shufflevector(r, r, 2, 2, 1, 3) * four{-1.0f, 1.0f, -1.0f, -1.0f};
+  }
+  auto* to = reinterpret_cast<four_any*>(v);
+  to[0] = t[0] - t[2], to[1] = t[1] + t[2], to[2] = t[2] - t[1], to[3] = t[3] - t[1];
+}
+
+// Vectors of filters whose outputs are summed side by side.
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr std::size_t kTileVectorsAtOnce = 4;
+#else
+constexpr std::size_t kTileVectorsAtOnce = 2;
+#endif
+
+// The four outputs of a window for a few vectors of filters, whose forms are `element` apart: column by
+// column of the form.
+template <std::size_t Vectors>
+inline void tile_outputs(vec (&y)[Vectors][4], const float (&v)[kWinogradElements], const float* u,
+                         std::size_t element, const vec* bias) {
+#pragma GCC unroll 4
+  for (std::size_t j = 0; j < 4; ++j) {
+    const vec v_0 = broadcast(v[j]), v_1 = broadcast(v[4 + j]), v_2 = broadcast(v[8 + j]),
+              v_3 = broadcast(v[12 + j]);
+#pragma GCC unroll 4
+    for (std::size_t i = 0; i < Vectors; ++i) {
+      const float* u_j = u + i * kLanes + j * element;
+      const vec second = v_1 * load(u_j + 4 * element), third = v_2 * load(u_j + 8 * element);
+      const vec above = fma(v_0, load(u_j), second) + third,
+                below = fma(v_3, load(u_j + 12 * element), second) - third;
+      if (j == 0) y[i][0] = bias[i] + above, y[i][2] = bias[i] + below;
+      if (j == 1) y[i][1] = bias[i] + above, y[i][3] = bias[i] + below;
+      if (j == 1 || j == 2) y[i][0] += above, y[i][2] += below;
+      if (j == 2 || j == 3) y[i][1] -= above, y[i][3] -= below;
+    }
+  }
+}
+
+// Windows of four, where no output can be NaN: two rounds of plain maxima. The blank windows are all as the
+// first of them.
 template <std::size_t Vectors, bool WithArgmax>
 inline void conv_pool_four(float* y, std::uint8_t* argmax, const float* x, const float* w, const float* bias,
                            const PoolWindow* windows, const ConvPool& c, std::size_t tail) {
@@ -158,19 +214,52 @@ inline void conv_pool_four(float* y, std::uint8_t* argmax, const float* x, const
     const std::size_t to = windows[i < count ? i : count - 1].number * c.filters;
     for (std::size_t j = 0; j < Vectors; ++j) fetch_to_write(y + to + j * kLanes);
   };
-  for (std::size_t i = 0; i < computed; ++i) {
-    const std::size_t to = windows[i].number * c.filters;
-    fetch(i + 3);
-    vec acc[4][Vectors];
-    conv_tile(acc, x + windows[i].corner, offsets, w, bias, tail, c);
-#pragma GCC unroll 4
+  // The maximum of a window, for vector j of filters.
+  const auto put = [&](std::size_t to, std::size_t j, vec a, vec b, vec d, vec e) {
+    const vec first = max(a, b), second = max(d, e), largest = max(first, second);
+    if constexpr (WithArgmax)
+      store_pairs(argmax + to + j * kLanes, greater(second, first), greater(e, d), greater(b, a),
+                  greater(largest, lowest), lanes(j));
+    store(y + to + j * kLanes, max(largest, lowest), lanes(j));
+  };
+  if (has_tiles(c)) {
+    constexpr std::size_t kElement = Vectors * kLanes;
+    float u[kWinogradElements * kElement];
+    vec start[Vectors];
     for (std::size_t j = 0; j < Vectors; ++j) {
-      const vec first = max(acc[0][j], acc[1][j]), second = max(acc[2][j], acc[3][j]);
-      const vec largest = max(first, second);
-      if constexpr (WithArgmax)
-        store_pairs(argmax + to + j * kLanes, greater(second, first), greater(acc[3][j], acc[2][j]),
-                    greater(acc[1][j], acc[0][j]), greater(largest, lowest), lanes(j));
-      store(y + to + j * kLanes, max(largest, lowest), lanes(j));
+      vec form[4][4] = {};
+      for (std::size_t k = 0; k < 9; ++k) form[k / 3][k % 3] = load(w + k * c.filters + j * kLanes, lanes(j));
+      both_axes(form, 3, kernel_form);
+      store_form(u + j * kLanes, kElement, form, kLanes);
+      start[j] = bias ? load(bias + j * kLanes, lanes(j)) : vec{};
+    }
+    constexpr std::size_t kAhead = 32;  // forms that are made before they are read
+    float forms[kAhead][kWinogradElements];
+    for (std::size_t i = 0; i < computed; ++i) {
+      for (std::size_t n = i; i % kAhead == 0 && n < i + kAhead && n < computed; ++n)
+        tile_form(forms[n - i], x + windows[n].corner, c.in_w);
+      const std::size_t to = windows[i].number * c.filters;
+      fetch(i + 3);
+      const auto& form = forms[i % kAhead];
+      const auto take = [&](auto vectors, std::size_t first) {
+        vec a[decltype(vectors)::value][4];
+        tile_outputs(a, form, u + first * kLanes, kElement, start + first);
+#pragma GCC unroll 4
+        for (std::size_t j = 0; j < decltype(vectors)::value; ++j)
+          put(to, first + j, a[j][0], a[j][1], a[j][2], a[j][3]);
+      };
+      constexpr std::size_t kMost = kTileVectorsAtOnce, kRest = Vectors % kMost;
+      for (std::size_t j = 0; j + kMost <= Vectors; j += kMost) take(Count<kMost>{}, j);
+      if constexpr (kRest > 0) take(Count<kRest>{}, Vectors - kRest);
+    }
+  } else {
+    for (std::size_t i = 0; i < computed; ++i) {
+      const std::size_t to = windows[i].number * c.filters;
+      fetch(i + 3);
+      vec acc[4][Vectors];
+      conv_tile(acc, x + windows[i].corner, offsets, w, bias, tail, c);
+#pragma GCC unroll 4
+      for (std::size_t j = 0; j < Vectors; ++j) put(to, j, acc[0][j], acc[1][j], acc[2][j], acc[3][j]);
     }
   }
   if (computed == count) return;

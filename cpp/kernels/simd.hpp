@@ -184,7 +184,7 @@ inline truth greater(vec a, vec b) { return a > b; }
 inline void store_pairs(std::uint8_t* p, truth high, truth of_high, truth of_low, truth known,
                         std::size_t count) {
 #if defined(__AVX512F__)
-  const __m128i low = _mm_maskz_set1_epi8(of_low, 1),
+  const __m128i low = _mm_mask_blend_epi8(of_low, _mm_set1_epi8(0), _mm_set1_epi8(1)),
                 two = _mm_mask_blend_epi8(of_high, _mm_set1_epi8(2), _mm_set1_epi8(3)),
                 pairs = _mm_mask_mov_epi8(low, high, two),
                 bytes = _mm_mask_blend_epi8(known, _mm_set1_epi8(4), pairs);

@@ -8,6 +8,7 @@
 // channels or filters.
 #pragma once
 
+#include "gemm.hpp"
 #include "kernels.hpp"
 #include "simd.hpp"
 
