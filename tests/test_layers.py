@@ -378,21 +378,6 @@ def test_blank_images_hide_no_nan(fuse: bool) -> None:
     assert np.isnan(net.read("gradients")[:27]).all()
 
 
-@pytest.mark.usefixtures("isa")
-@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
-def test_winograd_before_pooling_keeps_infinities(rng: np.random.Generator, value: float) -> None:
-    layers = [conv2d(33, 3, activation="relu"), pooling("max_pooling2d")]
-    net, model = network((12, 11, 32), layers, rng)
-    x = normal(rng, 3, 12, 11, 32)
-    x[1, 5, 4, 7] = value
-    y, expected = net.forward(x, False), model.forward(x)[-1]
-    known = np.isfinite(expected)
-    assert known[[0, 2]].all()
-    assert not known[1].all()
-    np.testing.assert_array_equal(y[~known], expected[~known])
-    assert_close(y[known], expected[known], 9 * 32)
-
-
 def test_dropout_moves_on_with_the_steps(rng: np.random.Generator) -> None:
     layers: list[Spec] = [("dropout", {"rate": 0.5}), dense(1)]
     net, model = network((50,), layers, rng, loss_spec("mean_squared_error"), SGD)
@@ -403,20 +388,6 @@ def test_dropout_moves_on_with_the_steps(rng: np.random.Generator) -> None:
         model.parameters = of_layers(net, 2, "parameters")
         assert_close(net.gradients(x, y, None), model.gradients(x, y, step=step).loss, 50)
         net.train(x, y, None, None, 0, 8, 8, 60.0)
-
-
-@pytest.mark.usefixtures("isa")
-def test_gradients_go_through_a_frozen_winograd_layer(rng: np.random.Generator) -> None:
-    layers: list[Spec] = [dense(32, "tanh"), conv2d(32, 3, padding="same"), FLATTEN, dense(2)]
-    net, _ = network((8, 9, 3), layers, rng, loss_spec("mean_squared_error"), SGD)
-    x, y = normal(rng, 5, 8, 9, 3), normal(rng, 5, 2)
-    net.gradients(x, y, None)
-    expected = of_layers(net, 4, "gradients")
-    net.compile(loss_spec("mean_squared_error"), (), (), SGD, [True, False, True, True])
-    net.gradients(x, y, None)
-    for number in (0, 3):
-        for actual, gradient in zip(of_layers(net, 4, "gradients")[number], expected[number]):
-            np.testing.assert_array_equal(actual, gradient)
 
 
 def test_frozen_layers_stay(rng: np.random.Generator) -> None:

@@ -177,18 +177,3 @@ def test_dropout_is_the_documented_mask(isa: str, seed: int, rate: float) -> Non
     x = np.ones((7, 11, 13))
     np.testing.assert_allclose(ops.dropout(x, rate, seed), reference.dropout(x, rate, seed), rtol=1e-6)
     assert ops.dropout(x, rate, seed).tobytes() == ops.dropout(x.reshape(-1), rate, seed).tobytes()
-
-
-@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, 3e38])
-def test_winograd_keeps_infinities(isa: str, rng: np.random.Generator, value: float) -> None:
-    x, kernel = normal(rng, 3, 10, 11, 32), np.abs(normal(rng, 3, 3, 32, 32))
-    x[1, 4, 5, 6] = value
-    y, expected = ops.conv2d(x, kernel), reference.conv2d(x, kernel)
-    with np.errstate(over="ignore"):
-        expected = expected.astype(np.float32)
-    known = np.isfinite(expected)
-    assert known[[0, 2]].all()
-    assert (~known).any() or value == 3e38
-    np.testing.assert_array_equal(y[~known], expected[~known])
-    near = known & (np.abs(expected) < 1e30)
-    assert_close(y[near], expected[near], 9 * 32)
