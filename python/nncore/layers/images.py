@@ -21,7 +21,9 @@ class Conv2D(Weighted):
     """activation of a convolution: (n, h, w, channels) -> (n, new h, new w, filters).
 
     With "valid" padding the new height is 1 + (h - ((kernel - 1) * dilation + 1)) // stride, with "same"
-    ceil(h / stride); missing pixels count as 0, and the odd one is added at the bottom or right.
+    ceil(h / stride); missing pixels count as 0, and the odd one is added at the bottom or right. Most 3 x 3
+    kernels of stride 1 between 32 channels or more are computed by Winograd's minimal filtering (Lavin and
+    Gray 2016), which rounds about as plain sums do.
 
     Args:
         filters: number of output channels.
