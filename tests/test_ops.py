@@ -172,6 +172,25 @@ def test_products_carry_what_is_not_a_number(isa: str, bad: float) -> None:
     np.testing.assert_array_equal(ops.dense(x, kernel[0, 0]), expected_dense)
 
 
+@pytest.mark.parametrize("bad", [None, np.nan, np.inf])
+@pytest.mark.parametrize("rows", [50, 130])
+def test_dense_of_inputs_that_are_zero_in_many_samples(
+    isa: str, rng: np.random.Generator, rows: int, bad: float | None
+) -> None:
+    """Elements that are zero in neighbouring samples are left out, but not where zero times them is NaN."""
+    x, kernel, dy = normal(rng, rows, 300), normal(rng, 300, 192), normal(rng, rows, 192)
+    x[:, 10:200] = 0
+    x[rows // 2 :, 250:] = 0
+    if bad is not None:
+        kernel[100, 70] = dy[7, 9] = bad
+    arguments = ([x, kernel], [dy, x, kernel])
+    with np.errstate(invalid="ignore"):
+        expected = [reference.dense(*arguments[0]), *reference.dense_backward(*arguments[1])]
+    actual = [ops.dense(*arguments[0]), *ops.dense_backward(*arguments[1])]
+    for a, b in zip(actual, expected):
+        assert_close(a, b, 300)
+
+
 @pytest.mark.parametrize(("seed", "rate"), [(0, 0.5), (1, 0.0), (2**64 - 1, 0.1), (2**40, 0.9)])
 def test_dropout_is_the_documented_mask(isa: str, seed: int, rate: float) -> None:
     x = np.ones((7, 11, 13))

@@ -1,6 +1,7 @@
 // Matrix products: one register tile, used by dense and convolution layers in all three directions.
 #pragma once
 
+#include <bit>
 #include <utility>
 
 #include "kernels.hpp"
@@ -33,15 +34,26 @@ constexpr std::size_t kRowBlock = 64 * 1024;
 // often in the same few sets of the first-level cache.
 constexpr std::size_t kManyRows = 48;
 
-inline void pack(float* dst, std::size_t dst_panel, const float* b, std::size_t k, std::size_t n,
+// Elements of A that are zero in all rows of a tile, as at the edges of images or in encoded categories, add
+// nothing where B is finite. Such a tile gets a list for each block of k: how many elements are left, then
+// which, counted from the first of the block.
+using List = std::uint16_t;
+constexpr std::size_t kListRoom = 24 * 1024, kListedColumns = 128;
+constexpr List kUnlisted = 0xFFFF;  // instead of a count
+
+inline bool pack(float* dst, std::size_t dst_panel, const float* b, std::size_t k, std::size_t n,
                  std::size_t ld) {
+  vec sum{};  // of zeros: infinity makes it NaN
   for (std::size_t j0 = 0; j0 < n; j0 += kPanel, dst += dst_panel, b += kPanel) {
     for (std::size_t r = 0; r < k; ++r)
       for (std::size_t v = 0; v < kTileVectors; ++v) {
         const std::size_t j = j0 + v * kLanes, lanes = j >= n ? 0 : n - j < kLanes ? n - j : kLanes;
-        store(dst + r * kPanel + v * kLanes, lanes ? load(b + r * ld + v * kLanes, lanes) : vec{});
+        const vec x = lanes ? load(b + r * ld + v * kLanes, lanes) : vec{};
+        sum = fma(x, vec{}, sum);
+        store(dst + r * kPanel + v * kLanes, x);
       }
   }
+  return lane_bits(sum == vec{}) == (1u << kLanes) - 1;
 }
 
 // Lanes of the low or high halves of two vectors in turn: a0 b0 a1 b1 ...
@@ -86,16 +98,20 @@ inline void pack_transposed(float* dst, std::size_t dst_panel, const float* b, s
 // [k_first, k_last) of each.
 struct Block {
   std::size_t row, row_last, first, last, k_first, k_last;
-  bool initial;  // start from the bias or zero (or from c, if g.accumulate), not from c
+  bool initial;                 // start from the bias or zero (or from c, if g.accumulate), not from c
+  const List* lists = nullptr;  // of the first tile of rows, or null
+  std::size_t lists_row = 0;    // from the lists of one tile to the next
 
   std::size_t rows_of_b() const { return (last - first) * (k_last - k_first); }
 };
 
+enum class Walk { plain, ahead, listed };  // ahead: the next block of B is fetched meanwhile
+
 // Rows [row, row + Rows) and `columns` columns from `column`, which lie in Vectors vectors. b: the block of B
-// for these columns, whose rows are b_k apart.
-template <std::size_t Rows, std::size_t Vectors, bool Ahead>
+// for these columns, whose rows are b_k apart. list: if listed.
+template <std::size_t Rows, std::size_t Vectors, Walk walk>
 inline void tile(const Gemm& g, const Block& block, const float* b, std::size_t b_k, std::size_t row,
-                 std::size_t column, std::size_t columns) {
+                 std::size_t column, std::size_t columns, const List* list = nullptr) {
   const float* a[Rows];
 #pragma GCC unroll 8
   for (std::size_t i = 0; i < Rows; ++i)
@@ -128,21 +144,29 @@ inline void tile(const Gemm& g, const Block& block, const float* b, std::size_t 
     const float* a_s[Rows];
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < Rows; ++i) a_s[i] = a[i] + segment;
-    std::ptrdiff_t at = static_cast<std::ptrdiff_t>(block.k_first) * g.a_k;
-    for (const float* const b_last = b + (block.k_last - block.k_first) * b_k; b != b_last;
-         at += g.a_k, b += b_k) {
+    const auto add = [&](std::ptrdiff_t at, const float* b_r) {
       vec b_j[Vectors];
 #pragma GCC unroll 4
-      for (std::size_t j = 0; j < Vectors; ++j) b_j[j] = load(b + j * kLanes);
-      if constexpr (Ahead) {
-        __builtin_prefetch(next, 0, 2);
-        next += kLine;
-      }
+      for (std::size_t j = 0; j < Vectors; ++j) b_j[j] = load(b_r + j * kLanes);
 #pragma GCC unroll 8
       for (std::size_t i = 0; i < Rows; ++i) {
         const vec a_i = broadcast(a_s[i][at]);
 #pragma GCC unroll 4
         for (std::size_t j = 0; j < Vectors; ++j) acc[i][j] = fma(a_i, b_j[j], acc[i][j]);
+      }
+    };
+    std::ptrdiff_t at = static_cast<std::ptrdiff_t>(block.k_first) * g.a_k;
+    if constexpr (walk == Walk::listed) {
+      for (const List *r = list + 1, *last = r + *list; r != last; ++r)
+        add(at + static_cast<std::ptrdiff_t>(*r) * g.a_k, b + *r * b_k);
+    } else {
+      for (const float* const b_last = b + (block.k_last - block.k_first) * b_k; b != b_last;
+           at += g.a_k, b += b_k) {
+        if constexpr (walk == Walk::ahead) {
+          __builtin_prefetch(next, 0, 2);
+          next += kLine;
+        }
+        add(at, b);
       }
     }
   }
@@ -155,61 +179,120 @@ inline void tile(const Gemm& g, const Block& block, const float* b, std::size_t 
   }
 }
 
-// The last rows of a panel, at most a full tile.
-template <std::size_t Rows, std::size_t Vectors, bool Ahead>
-inline void last_rows(const Gemm& g, const Block& block, const float* b, std::size_t b_k, std::size_t row,
-                      std::size_t column, std::size_t columns) {
+// Rows of the next tile of a block that has `left`. One or two more than a full tile are cut into four and
+// the rest: a tile of one or two has too few sums to hide the latency of multiply-adds.
+inline std::size_t tile_rows(std::size_t left) {
+  if (left == kTileRows + 1 || left == kTileRows + 2) return 4;
+  return left < kTileRows ? left : kTileRows;
+}
+
+template <std::size_t Rows, std::size_t Vectors, Walk walk>
+inline void tile_of(std::size_t rows, const Gemm& g, const Block& block, const float* b, std::size_t b_k,
+                    std::size_t row, std::size_t column, std::size_t columns, const List* list) {
   if constexpr (Rows > 0) {
-    if (block.row_last - row == Rows)
-      return tile<Rows, Vectors, Ahead>(g, block, b, b_k, row, column, columns);
-    last_rows<Rows - 1, Vectors, Ahead>(g, block, b, b_k, row, column, columns);
+    if (rows != Rows)
+      return tile_of<Rows - 1, Vectors, walk>(rows, g, block, b, b_k, row, column, columns, list);
+    if constexpr (Vectors == kTileVectors)
+      if (list && *list != kUnlisted)
+        return tile<Rows, Vectors, Walk::listed>(g, block, b, b_k, row, column, columns, list);
+    tile<Rows, Vectors, walk>(g, block, b, b_k, row, column, columns);
   }
 }
 
-template <std::size_t Vectors, bool Ahead>
+template <std::size_t Vectors, Walk walk>
 inline void panel(const Gemm& g, const Block& block, const float* b, std::size_t b_k, std::size_t column,
                   std::size_t columns) {
   if constexpr (Vectors > 1)
-    if (columns <= (Vectors - 1) * kLanes)
-      return panel<Vectors - 1, Ahead>(g, block, b, b_k, column, columns);
-  // One or two rows more than a tile are cut into four and the rest: a tile of one or two has too few sums to
-  // hide the latency of multiply-adds.
-  std::size_t row = block.row, left = block.row_last - row;
-  for (; left >= kTileRows && left != kTileRows + 1 && left != kTileRows + 2; left -= kTileRows) {
-    tile<kTileRows, Vectors, Ahead>(g, block, b, b_k, row, column, columns);
-    row += kTileRows;
+    if (columns <= (Vectors - 1) * kLanes) return panel<Vectors - 1, walk>(g, block, b, b_k, column, columns);
+  const List* list = block.lists;
+  for (std::size_t row = block.row, rows; row < block.row_last; row += rows) {
+    rows = tile_rows(block.row_last - row);
+    tile_of<kTileRows, Vectors, walk>(rows, g, block, b, b_k, row, column, columns, list);
+    if (list) list += block.lists_row;
   }
-  if (left > kTileRows) {
-    tile<4, Vectors, Ahead>(g, block, b, b_k, row, column, columns);
-    row += 4;
-  }
-  last_rows<kTileRows, Vectors, Ahead>(g, block, b, b_k, row, column, columns);
 }
 
 // Adds a block of a product to columns [column, column_last) of c; column is the first of a panel.
 inline void multiply_block(const Gemm& g, const Block& block, std::size_t column, std::size_t column_last) {
   float packed[kBlock * kPanel];
+  Block part = block;
   for (; column < column_last; column += kPanel) {
     const std::size_t columns = g.n - column < kPanel ? g.n - column : kPanel;
     const float* b = g.b + column / kPanel * g.b_panel + (block.first * g.k + block.k_first) * g.b_k;
-    if (g.b_k == kPanel && kFetchesAhead) {
-      panel<kTileVectors, kFetchesAhead>(g, block, b, g.b_k, column, columns);
-      continue;
-    }
     std::size_t b_k = g.b_k;
+    bool finite = g.b_is_finite;
     if (b_k > kPanel && g.m >= kManyRows) {
-      pack(packed, 0, b, block.rows_of_b(), columns, b_k);
+      finite = pack(packed, 0, b, block.rows_of_b(), columns, b_k);
       b = packed, b_k = kPanel;
     }
-    panel<kTileVectors, false>(g, block, b, b_k, column, columns);
+    part.lists = finite ? block.lists : nullptr;
+    if (g.b_k == kPanel && kFetchesAhead)
+      panel<kTileVectors, Walk::ahead>(g, part, b, b_k, column, columns);
+    else
+      panel<kTileVectors, Walk::plain>(g, part, b, b_k, column, columns);
   }
+}
+
+// The rows of A in a tile.
+struct TileRows {
+  const float* a[kTileRows];  // the last one again where there are fewer
+  std::ptrdiff_t a_k;
+
+  TileRows(const Gemm& g, std::size_t row, std::size_t rows) : a_k(g.a_k) {
+    for (std::size_t i = 0; i < kTileRows; ++i)
+      a[i] = g.a + static_cast<std::ptrdiff_t>(row + (i < rows ? i : rows - 1)) * g.a_row;
+  }
+  // Whether element k is not zero in all of them.
+  bool use(std::size_t k) const {
+    std::uint32_t any = 0;
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < kTileRows; ++i)
+      any |= std::bit_cast<std::uint32_t>(a[i][static_cast<std::ptrdiff_t>(k) * a_k]);
+    return any << 1 != 0;
+  }
+};
+
+// Few elements of rows [row, row_last) can be left out; a sample tells so in little time.
+inline bool is_dense(const Gemm& g, std::size_t row, std::size_t row_last) {
+  constexpr std::size_t kSample = 32;
+  const std::size_t step = g.k * (row_last - row) / (kSample * kTileRows) + 1;
+  std::size_t used = 0, seen = 0;
+  for (std::size_t first = 0, rows; row < row_last; row += rows, ++first) {
+    rows = tile_rows(row_last - row);
+    const TileRows tile(g, row, rows);
+    for (std::size_t k = first % step; k < g.k; k += step, ++seen) used += tile.use(k);
+  }
+  return used * 8 > seen * 7;
+}
+
+// Lists those of elements [first, last) that are used, unless most are.
+inline void list_block(List* list, const TileRows& rows, std::size_t first, std::size_t last) {
+  std::size_t count = 0;
+  for (std::size_t k = first; k < last; ++k) {
+    list[1 + count] = static_cast<List>(k - first);
+    count += rows.use(k);
+  }
+  *list = count * 8 > (last - first) * 7 ? kUnlisted : static_cast<List>(count);
+}
+
+// Lists for the tiles of rows [row, row_last), in blocks of `length` elements. False if there is little to
+// gain.
+inline bool list_rows(List* list, const Gemm& g, std::size_t row, std::size_t row_last, std::size_t length) {
+  if (is_dense(g, row, row_last)) return false;
+  for (std::size_t rows; row < row_last; row += rows) {
+    rows = tile_rows(row_last - row);
+    const TileRows tile(g, row, rows);
+    for (std::size_t k = 0; k < g.k; k += length, list += length + 1)
+      list_block(list, tile, k, g.k - k < length ? g.k : k + length);
+  }
+  return true;
 }
 
 inline void gemm(const Gemm& g) {
   const std::size_t segments = g.segments ? g.segment_count : 1, products = segments * g.k;
   // Few columns and products are one block, and need no room for a copy of B on the stack.
   if (g.n <= kLanes && products <= kBlock && g.m < kManyRows)
-    return panel<1, false>(g, {0, g.m, 0, segments, 0, g.k, true}, g.b, g.b_k, 0, g.n);
+    return panel<1, Walk::plain>(g, {0, g.m, 0, segments, 0, g.k, true}, g.b, g.b_k, 0, g.n);
 
   // A block takes whole segments, or an even part of one. The last block of rows has
   // from half to one and a half as many as the others.
@@ -217,18 +300,35 @@ inline void gemm(const Gemm& g) {
                     together = parts > 1 || g.k == 0 ? 1 : kBlock / g.k;
   const std::size_t some = products < kRowBlock / kManyRows ? kRowBlock / (products + 1) : kManyRows,
                     rows = some / kTileRows * kTileRows;
+  const bool may_list = !g.segments && !g.row_offsets && g.n >= kListedColumns &&
+                        (g.b_is_finite || (g.b_k > kPanel && g.m >= kManyRows));
+  List lists[kListRoom];
+  const std::size_t lists_row = parts * (length + 1);
   for (std::size_t row = 0, row_last = 0; row < g.m; row = row_last) {
     row_last = g.m - row < rows + rows / 2 ? g.m : row + rows;
+    const bool listed = may_list && ((row_last - row) / kTileRows + 2) * lists_row <= kListRoom &&
+                        list_rows(lists, g, row, row_last, length);
+    const auto block = [&](std::size_t s, std::size_t s_last, std::size_t k, std::size_t k_last) {
+      return Block{row,
+                   row_last,
+                   s,
+                   s_last,
+                   k,
+                   k_last,
+                   s == 0 && k == 0,
+                   listed ? lists + k / length * (length + 1) : nullptr,
+                   lists_row};
+    };
     if (products <= kBlock) {
-      multiply_block(g, {row, row_last, 0, products ? segments : 0, 0, g.k, true}, 0, g.n);
+      multiply_block(g, block(0, products ? segments : 0, 0, g.k), 0, g.n);
       continue;
     }
     for (std::size_t column = 0; column < g.n; column += kPanel)
       for (std::size_t s = 0; s < segments; s += together)
         for (std::size_t k = 0; k < g.k; k += length)
           multiply_block(g,
-                         {row, row_last, s, segments - s < together ? segments : s + together, k,
-                          g.k - k < length ? g.k : k + length, s == 0 && k == 0},
+                         block(s, segments - s < together ? segments : s + together, k,
+                               g.k - k < length ? g.k : k + length),
                          column, column + 1);
   }
 }

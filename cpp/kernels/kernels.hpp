@@ -33,7 +33,8 @@ struct Gemm {
   std::size_t b_panel;
   const float* bias = nullptr;  // (n), or null
   std::size_t m, n, k;
-  bool accumulate = false;  // start from c instead of zero
+  bool accumulate = false;   // start from c instead of zero
+  bool b_is_finite = false;  // so products with a zero of A add nothing, and may be left out
 };
 
 // Channels [0, n) of a depthwise convolution of one padded image, whose arrays have ld channels:
@@ -149,8 +150,9 @@ struct Kernels {
 
   // ---- gemm.hpp
   // Panels of B for Gemm: dst[(j / panel) * dst_panel + r * panel + j % panel] = b[r * ld + j] for r < k;
-  // columns from n to the end of the last panel are zero. pack_transposed reads b[j * ld + r].
-  void (*pack)(float* dst, std::size_t dst_panel, const float* b, std::size_t k, std::size_t n,
+  // columns from n to the end of the last panel are zero. Tells whether all are finite. pack_transposed reads
+  // b[j * ld + r].
+  bool (*pack)(float* dst, std::size_t dst_panel, const float* b, std::size_t k, std::size_t n,
                std::size_t ld);
   void (*pack_transposed)(float* dst, std::size_t dst_panel, const float* b, std::size_t k, std::size_t n,
                           std::size_t ld);

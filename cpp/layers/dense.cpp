@@ -74,8 +74,8 @@ class Dense : public Layer {
   ActivationFunction activation_;
 };
 
-// The replica holds the kernel in panels of outputs for the forward product, and transposed in panels of
-// inputs for the input gradient.
+// The replica holds the kernel in panels of outputs for the forward product, a number for each block of it,
+// zero if the block is finite, and the kernel transposed in panels of inputs for the input gradient.
 class WideDense final : public Dense {
  public:
   using Dense::Dense;
@@ -92,8 +92,13 @@ class WideDense final : public Dense {
                  bool for_dx) const override {
     if (t.parameter == 1) return;
     const float* w = parameters + t.row * out_ + t.column;
-    if (is_packed(k))
-      k.pack(replica + t.column * in_ + t.row * k.panel, in_ * k.panel, w, t.rows, t.columns, out_);
+    if (is_packed(k)) {
+      const bool finite =
+          k.pack(replica + t.column * in_ + t.row * k.panel, in_ * k.panel, w, t.rows, t.columns, out_);
+      float* flags = replica + panels(k) + t.row / kPanels * blocks(out_) + t.column / kPanels;
+      for (std::size_t r = 0; r < blocks(t.rows); ++r)
+        std::fill_n(flags + r * blocks(out_), blocks(t.columns), finite ? 0.0f : 1.0f);
+    }
     if (for_dx && !is_vector())
       k.pack_transposed(replica + forward_replica(k) + t.row * out_ + t.column * k.panel, out_ * k.panel, w,
                         t.columns, t.rows, out_);
@@ -119,7 +124,8 @@ class WideDense final : public Dense {
                     .bias = bias(c),
                     .m = m,
                     .n = out_,
-                    .k = in_});
+                    .k = in_,
+                    .b_is_finite = is_finite(c)});
   }
 
   void input_gradient(const Chunk& c, std::size_t m) const override {
@@ -153,8 +159,16 @@ class WideDense final : public Dense {
   bool is_vector() const { return out_ == 1; }
   // A kernel that is no wider than a panel is one as it lies.
   bool is_packed(const Kernels& k) const { return out_ > k.panel; }
+  static std::size_t blocks(std::size_t n) { return (n + kPanels - 1) / kPanels; }
+  std::size_t panels(const Kernels& k) const { return (out_ + k.panel - 1) / k.panel * k.panel * in_; }
   std::size_t forward_replica(const Kernels& k) const {
-    return is_packed(k) ? (out_ + k.panel - 1) / k.panel * k.panel * in_ : 0;
+    return is_packed(k) ? panels(k) + blocks(in_) * blocks(out_) : 0;
+  }
+  // False also where nobody has looked.
+  bool is_finite(const Chunk& c) const {
+    if (c.unpacked || !is_packed(c.kernels)) return false;
+    const float* flags = c.replica + panels(c.kernels);
+    return std::all_of(flags, flags + blocks(in_) * blocks(out_), [](float flag) { return flag == 0.0f; });
   }
 };
 

@@ -100,6 +100,53 @@ void transposed_product(Report& r, std::size_t m, std::size_t n, std::size_t k) 
   r.compare("gemm_transposed", {m, n, k}, c, want);
 }
 
+// A product whose A is zero in whole runs of k, by rows (m, k) or transposed, with B in panels or not.
+// Elements that are zero for all rows of a tile may be left out if B is finite, and only then.
+void product_with_zeros(Report& r, std::size_t m, std::size_t n, std::size_t k, bool transposed,
+                        bool packed) {
+  const std::size_t panel = r.k.panel, panels = (n + panel - 1) / panel;
+  Array a(m * k, 17, -1, 1), b(k * n, 18, -1, 1), b_panels(panels * k * panel);
+  const auto at = [&](std::size_t i, std::size_t s) { return transposed ? s * m + i : i * k + s; };
+  // Runs that shift with the row, so that each tile of rows leaves out others; some elements are negative
+  // zero.
+  for (std::size_t i = 0; i < m; ++i)
+    for (std::size_t s = 0; s < k; ++s)
+      if ((s + i) / 20 % 3 != 0) a[at(i, s)] = (i + s) % 5 == 0 ? -0.0f : 0.0f;
+  const auto run = [&](Array& c, bool b_is_finite) {
+    Gemm g{};
+    g.c = c.data(), g.ldc = n;
+    g.a = a.data(), g.a_row = signed_size(transposed ? 1 : k), g.a_k = signed_size(transposed ? m : 1);
+    g.segment_count = 1;
+    g.b = packed ? b_panels.data() : b.data();
+    g.b_k = packed ? panel : n;
+    g.b_panel = packed ? k * panel : panel;
+    g.m = m, g.n = n, g.k = k;
+    g.b_is_finite = b_is_finite;
+    r.k.gemm(g);
+  };
+  const auto pack = [&] { return r.k.pack(b_panels.data(), k * panel, b.data(), k, n, n); };
+
+  std::vector<Expected> want(m * n);
+  for (std::size_t i = 0; i < m; ++i)
+    for (std::size_t j = 0; j < n; ++j)
+      for (std::size_t s = 0; s < k; ++s)
+        want[i * n + j].add(static_cast<double>(a[at(i, s)]) * b[s * n + j]);
+  Array c(m * n);
+  r.check(pack(), "pack, finite", {k, n});
+  run(c, packed);
+  r.compare("gemm_zeros", {m, n, k, transposed, packed}, c, want);
+  for (std::size_t i = 0; i < m; ++i) a[at(i, k - 1)] = 0.0f;
+  for (const float value :
+       {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+    b[(k - 1) * n + n / 2] = value;
+    r.check(!pack(), "pack, not finite", {k, n});
+    run(c, false);
+    bool right = true;
+    for (std::size_t i = 0; i < m * n; ++i) right = right && std::isnan(c[i]) == (i % n == n / 2);
+    r.check(right, "gemm_zeros, not finite", {m, n, k, transposed, packed});
+  }
+}
+
 // x @ transpose of w + bias.
 void narrow_product(Report& r, std::size_t m, std::size_t n, std::size_t k) {
   const Array x(m * k, 11, -1, 1), w(n * k, 12, -1, 1), bias(n, 13, -1, 1);
@@ -202,6 +249,12 @@ void test_products(Report& r) {
     r.compare("rescale", {n}, z, rescaled);
   }
   convolution(r, 12, 3, 64, 33);
+  for (const bool transposed : {false, true})
+    for (const bool packed : {false, true}) {
+      product_with_zeros(r, 80, 200, 300, transposed, packed);
+      product_with_zeros(r, 49, 128, 65, transposed, packed);
+      product_with_zeros(r, 9, 130, 600, transposed, packed);
+    }
 }
 
 }  // namespace nncore::test
