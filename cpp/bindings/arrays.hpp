@@ -21,9 +21,7 @@ constexpr int kPlain = py::array::c_style | int{py::detail::npy_api::NPY_ARRAY_A
 using Floats = py::array_t<float, kPlain | py::array::forcecast>;
 
 inline Shape shape_of(const py::array& a, py::ssize_t first_axis = 0) {
-  Shape shape;
-  for (py::ssize_t i = first_axis; i < a.ndim(); ++i) shape.push_back(static_cast<std::size_t>(a.shape(i)));
-  return shape;
+  return {a.shape() + first_axis, a.shape() + a.ndim()};
 }
 
 inline Floats make_floats(const Shape& shape) {
@@ -31,7 +29,9 @@ inline Floats make_floats(const Shape& shape) {
 }
 
 inline Shape with_rows(std::size_t rows, const Shape& row) {
-  Shape shape{rows};
+  Shape shape;
+  shape.reserve(1 + row.size());
+  shape.push_back(rows);
   shape.insert(shape.end(), row.begin(), row.end());
   return shape;
 }
@@ -56,16 +56,11 @@ inline Shape shape_from(const py::handle& h) {
 
 // The array must outlive the result.
 inline Source source_of(const py::array& a) {
-  std::vector<std::size_t> shape;
-  std::vector<std::ptrdiff_t> strides;
-  for (py::ssize_t i = 0; i < a.ndim(); ++i) {
-    shape.push_back(static_cast<std::size_t>(a.shape(i)));
-    strides.push_back(a.strides(i));
-  }
+  const std::vector<std::ptrdiff_t> strides(a.strides(), a.strides() + a.ndim());
   const char order = a.dtype().byteorder();
   constexpr char kForeign = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? '>' : '<';
-  return Source(a.data(), a.dtype().kind(), static_cast<std::size_t>(a.itemsize()), order == kForeign, shape,
-                strides);
+  return Source(a.data(), a.dtype().kind(), static_cast<std::size_t>(a.itemsize()), order == kForeign,
+                shape_of(a), strides);
 }
 
 inline Attribute attribute_from(const py::handle& h) {

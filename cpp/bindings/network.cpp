@@ -24,7 +24,8 @@ constexpr double kSlice = 0.1;
 
 // What a call works on. Holds the arrays for as long as their memory is read.
 struct Arrays {
-  py::array x_array, y_array;
+  py::array x_array;
+  std::optional<py::array> y_array;
   std::optional<Weights> weights;
   std::optional<Order> order;
   Source x;
@@ -32,11 +33,11 @@ struct Arrays {
 
   Arrays(const Network& network, const py::array& x_in, const std::optional<py::array>& y_in,
          const std::optional<Weights>& w, const std::optional<Order>& o)
-      : x_array(x_in), y_array(y_in ? *y_in : py::array()), weights(w), order(o), x(source_of(x_array)) {
+      : x_array(x_in), y_array(y_in), weights(w), order(o), x(source_of(x_array)) {
     if (x.row_shape() != network.input())
       throw std::invalid_argument("expected samples of shape " + to_string(network.input()) + ", got " +
                                   to_string(x.row_shape()));
-    if (y_in) y = source_of(y_array);
+    if (y_array) y = source_of(*y_array);
     if (weights && shape_of(*weights) != Shape{x.rows()})
       throw std::invalid_argument("expected one sample weight for each of the " + std::to_string(x.rows()) +
                                   " samples, got an array of shape " + to_string(shape_of(*weights)));

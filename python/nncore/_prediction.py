@@ -29,10 +29,16 @@ class Predictive(Trainable):
 
     def __call__(self, x: ArrayLike, training: bool = False) -> Floats:
         """Outputs (n, ...) of inputs (n, ...). With `training`, dropout is at work; weights stay."""
-        return self._outputs(self._x(x), boolean(self.name, "training", training))
+        return self._outputs(x, training is not False and boolean(self.name, "training", training))
 
-    def _outputs(self, array: _data.Array, training: bool = False) -> Floats:
-        network = self._network or self._ready(_inputs(array), compiled=False)
+    def _outputs(self, x: object, training: bool) -> Floats:
+        if type(x) is np.ndarray and self._network is not None:
+            try:
+                return self._network.forward(x, training)
+            except ValueError:
+                pass  # x may become an array that the core takes; if not, the reason is found below
+        array = self._x(x)
+        network = self._ready(_inputs(array), compiled=False)
         try:
             return network.forward(array, training)
         except ValueError as error:
@@ -68,6 +74,9 @@ class Predictive(Trainable):
         Raises:
             ValueError, TypeError: as `fit`, but the model need not be compiled.
         """
+        plain = batch_size is None and steps is None and callbacks is None
+        if plain and type(x) is np.ndarray and type(verbose) is int and verbose == 0:
+            return self._outputs(x, False)
         owner = self.name
         look = style(owner, verbose)
         size = None if batch_size is None else integer(owner, "batch_size", batch_size)
@@ -82,7 +91,7 @@ class Predictive(Trainable):
         if limit is not None:
             array = array[: limit * size]
         if callbacks is None and not look:
-            return self._outputs(array)
+            return self._outputs(array, False)
         called = CallbackList(owner, callbacks, cast("Sequential", self))
         network = self._ready(_inputs(array), compiled=False)
         rows, at = len(array), 0
