@@ -178,7 +178,7 @@ constexpr std::size_t kTileVectorsAtOnce = 2;
 // column of the form.
 template <std::size_t Vectors>
 inline void tile_outputs(vec (&y)[Vectors][4], const float (&v)[kWinogradElements], const float* u,
-                         std::size_t element, const vec* bias) {
+                         std::size_t element) {
 #pragma GCC unroll 4
   for (std::size_t j = 0; j < 4; ++j) {
     const vec v_0 = broadcast(v[j]), v_1 = broadcast(v[4 + j]), v_2 = broadcast(v[8 + j]),
@@ -189,8 +189,8 @@ inline void tile_outputs(vec (&y)[Vectors][4], const float (&v)[kWinogradElement
       const vec second = v_1 * load(u_j + 4 * element), third = v_2 * load(u_j + 8 * element);
       const vec above = fma(v_0, load(u_j), second) + third,
                 below = fma(v_3, load(u_j + 12 * element), second) - third;
-      if (j == 0) y[i][0] = bias[i] + above, y[i][2] = bias[i] + below;
-      if (j == 1) y[i][1] = bias[i] + above, y[i][3] = bias[i] + below;
+      if (j == 0) y[i][0] = above, y[i][2] = below;
+      if (j == 1) y[i][1] = above, y[i][3] = below;
       if (j == 1 || j == 2) y[i][0] += above, y[i][2] += below;
       if (j == 2 || j == 3) y[i][1] -= above, y[i][3] -= below;
     }
@@ -214,9 +214,12 @@ inline void conv_pool_four(float* y, std::uint8_t* argmax, const float* x, const
     const std::size_t to = windows[i < count ? i : count - 1].number * c.filters;
     for (std::size_t j = 0; j < Vectors; ++j) fetch_to_write(y + to + j * kLanes);
   };
+  // The bias is added to maxima alone.
+  vec start[Vectors];
+  for (std::size_t j = 0; j < Vectors; ++j) start[j] = bias ? load(bias + j * kLanes, lanes(j)) : vec{};
   // The maximum of a window, for vector j of filters.
   const auto put = [&](std::size_t to, std::size_t j, vec a, vec b, vec d, vec e) {
-    const vec first = max(a, b), second = max(d, e), largest = max(first, second);
+    const vec first = max(a, b), second = max(d, e), largest = max(first, second) + start[j];
     if constexpr (WithArgmax)
       store_pairs(argmax + to + j * kLanes, greater(second, first), greater(e, d), greater(b, a),
                   greater(largest, lowest), lanes(j));
@@ -225,13 +228,11 @@ inline void conv_pool_four(float* y, std::uint8_t* argmax, const float* x, const
   if (has_tiles(c)) {
     constexpr std::size_t kElement = Vectors * kLanes;
     float u[kWinogradElements * kElement];
-    vec start[Vectors];
     for (std::size_t j = 0; j < Vectors; ++j) {
       vec form[4][4] = {};
       for (std::size_t k = 0; k < 9; ++k) form[k / 3][k % 3] = load(w + k * c.filters + j * kLanes, lanes(j));
       both_axes(form, 3, kernel_form);
       store_form(u + j * kLanes, kElement, form, kLanes);
-      start[j] = bias ? load(bias + j * kLanes, lanes(j)) : vec{};
     }
     constexpr std::size_t kAhead = 32;  // forms that are made before they are read
     float forms[kAhead][kWinogradElements];
@@ -243,7 +244,7 @@ inline void conv_pool_four(float* y, std::uint8_t* argmax, const float* x, const
       const auto& form = forms[i % kAhead];
       const auto take = [&](auto vectors, std::size_t first) {
         vec a[decltype(vectors)::value][4];
-        tile_outputs(a, form, u + first * kLanes, kElement, start + first);
+        tile_outputs(a, form, u + first * kLanes, kElement);
 #pragma GCC unroll 4
         for (std::size_t j = 0; j < decltype(vectors)::value; ++j)
           put(to, first + j, a[j][0], a[j][1], a[j][2], a[j][3]);
@@ -257,7 +258,7 @@ inline void conv_pool_four(float* y, std::uint8_t* argmax, const float* x, const
       const std::size_t to = windows[i].number * c.filters;
       fetch(i + 3);
       vec acc[4][Vectors];
-      conv_tile(acc, x + windows[i].corner, offsets, w, bias, tail, c);
+      conv_tile(acc, x + windows[i].corner, offsets, w, nullptr, tail, c);
 #pragma GCC unroll 4
       for (std::size_t j = 0; j < Vectors; ++j) put(to, j, acc[0][j], acc[1][j], acc[2][j], acc[3][j]);
     }

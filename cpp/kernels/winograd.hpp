@@ -162,15 +162,13 @@ inline bool winograd_pooled_output(float* y, std::uint8_t* argmax, const float* 
       vec z[4][4];
       load_form(z, m + f, element, lanes);
       both_axes(z, 4, output_form);
-      const vec start = bias ? load(bias + f, lanes) : vec{};
-      const vec value[4] = {z[0][0] + start, z[0][1] + start, z[1][0] + start, z[1][1] + start};
 #pragma GCC unroll 4
-      for (std::size_t q = 0; q < 4; ++q) not_finite = fma(value[q], vec{}, not_finite);
-      const vec first = max(value[0], value[1]), second = max(value[2], value[3]);
-      const vec largest = max(first, second);
+      for (std::size_t q = 0; q < 4; ++q) not_finite = fma(z[q / 2][q % 2], vec{}, not_finite);
+      const vec first = max(z[0][0], z[0][1]), second = max(z[1][0], z[1][1]);
+      const vec largest = max(first, second) + (bias ? load(bias + f, lanes) : vec{});
       if (argmax)
-        store_pairs(argmax + f, greater(second, first), greater(value[3], value[2]),
-                    greater(value[1], value[0]), greater(largest, lowest), lanes);
+        store_pairs(argmax + f, greater(second, first), greater(z[1][1], z[1][0]), greater(z[0][1], z[0][0]),
+                    greater(largest, lowest), lanes);
       store(y + f, max(largest, lowest), lanes);
     });
   return lane_bits(not_finite == vec{}) == (1ull << kLanes) - 1;
