@@ -288,12 +288,7 @@ inline bool list_rows(List* list, const Gemm& g, std::size_t row, std::size_t ro
   return true;
 }
 
-inline void gemm(const Gemm& g) {
-  const std::size_t segments = g.segments ? g.segment_count : 1, products = segments * g.k;
-  // Few columns and products are one block, and need no room for a copy of B on the stack.
-  if (g.n <= kLanes && products <= kBlock && g.m < kManyRows)
-    return panel<1, Walk::plain>(g, {0, g.m, 0, segments, 0, g.k, true}, g.b, g.b_k, 0, g.n);
-
+[[gnu::noinline]] void gemm_in_blocks(const Gemm& g, std::size_t segments, std::size_t products) {
   // A block takes whole segments, or an even part of one. The last block of rows has
   // from half to one and a half as many as the others.
   const std::size_t parts = (g.k + kBlock - 1) / kBlock, length = parts > 1 ? (g.k + parts - 1) / parts : g.k,
@@ -331,6 +326,14 @@ inline void gemm(const Gemm& g) {
                                g.k - k < length ? g.k : k + length),
                          column, column + 1);
   }
+}
+
+inline void gemm(const Gemm& g) {
+  const std::size_t segments = g.segments ? g.segment_count : 1, products = segments * g.k;
+  // Few columns and products are one block, and need no room for a copy of B and lists on the stack.
+  if (g.n <= kLanes && products <= kBlock && g.m < kManyRows)
+    return panel<1, Walk::plain>(g, {0, g.m, 0, segments, 0, g.k, true}, g.b, g.b_k, 0, g.n);
+  gemm_in_blocks(g, segments, products);
 }
 
 // Rows and columns whose sums are kept side by side, so that a loaded vector serves several of them.

@@ -57,7 +57,8 @@ void Network::find_boundaries() {
   arena_batch_ = results_batch_ = 0;
   sample_work_ = layer_scratch_ = widest_ = 0;
   std::size_t replica = 0;
-  bool needs_gradient = false;
+  bool needs_gradient = false, joins = false;
+  updates_.clear();
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const Layer& layer = *steps[i].layer;
     StepMemory& m = memory_[i];
@@ -71,6 +72,12 @@ void Network::find_boundaries() {
       boundaries_.push_back({.size = size_of(layer.output()), .needs_gradient = needs_gradient});
     m.out = boundaries_.size() - 1;
     for (const Parameter& p : layer.parameters()) m.parameter_floats += size_of(p.shape);
+    if (m.parameter_floats > 0) {
+      const std::size_t first = steps[i].parameters;
+      if (m.trained && !joins) updates_.push_back({first, 0});
+      if (m.trained) updates_.back().second = first + m.parameter_floats - updates_.back().first;
+      joins = m.trained;
+    }
     if (m.trained && layer.sums_by_chunk()) m.sums_size = m.parameter_floats;
     boundaries_[m.out].lasting = boundaries_[m.out].lasting || (m.trained && m.sums_size == 0);
     sample_work_ += layer.work();
@@ -91,7 +98,6 @@ void Network::cut_tiles() {
   tile_floats_ = 0;
   std::vector<double> cost;  // of each tile in pass 2, about: multiply-adds
   for (std::size_t i = 0; i < plan_->steps().size(); ++i) {
-    memory_[i].first_tile = tiles_.size();
     for (const ParameterTile& t : tiles_of(*plan_->steps()[i].layer)) {
       tiles_.push_back({i, t});
       tile_floats_ = std::max(tile_floats_, t.floats());
@@ -102,7 +108,6 @@ void Network::cut_tiles() {
                                                 static_cast<double>(m.parameter_floats);
       cost.push_back(m.trained ? static_cast<double>(t.floats()) * (gradient + kUpdate) : 0.0);
     }
-    memory_[i].tile_count = tiles_.size() - memory_[i].first_tile;
   }
 
   constexpr double kMostRuns = 64;

@@ -94,7 +94,7 @@ class Network {
     std::size_t in = 0, out = 0;  // boundaries in training
     std::size_t kept = 0, kept_size = 0, replica = 0;
     std::size_t sums = 0, sums_size = 0;  // in the arena and floats of the gradient of each chunk
-    std::size_t parameter_floats = 0, first_tile = 0, tile_count = 0;
+    std::size_t parameter_floats = 0;
     bool trained = false;  // has parameters that train
   };
   struct TileTask {
@@ -147,6 +147,8 @@ class Network {
   std::vector<StepMemory> memory_;
   std::vector<Boundary> boundaries_;
   std::vector<TileTask> tiles_;
+  // Where trained parameters begin, and how many floats lie there with nothing but padding between layers.
+  std::vector<std::pair<std::size_t, std::size_t>> updates_;
   std::vector<std::size_t> runs_;  // of tiles that are enough work to share, about equal: starts, and the end
   Buffer parameters_, gradients_, replica_;
   std::vector<Buffer> moments_;

@@ -200,7 +200,7 @@ void Network::update(std::size_t at, const float* gradient, std::size_t n) {
 }
 
 // Pass 2. A tile's gradient is used at once and never leaves the worker's scratch, unless there is too little
-// to share, where all parameters of a layer are updated in one run, or the gradient is what is wanted.
+// to share, where parameters side by side are updated in one run, or the gradient is what is wanted.
 void Network::parameter_pass(std::size_t count, bool with_update) {
   const bool shared = count * sample_work_ >= kTeamWork;
   if (with_update) optimizer_->begin(iterations + 1);
@@ -228,13 +228,9 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
   if (shared) return parallel_for(tiles_.size(), [&](std::size_t task, int) { add(tiles_[task]); });
   for (const TileTask& task : tiles_) add(task);
   if (!with_update) return;
-  for (std::size_t number = 0; number < memory_.size(); ++number) {
-    const StepMemory& m = memory_[number];
-    if (!m.trained) continue;
-    const std::size_t parameters = plan_->steps()[number].parameters;
-    update(parameters, gradients_.data() + parameters, m.parameter_floats);
-    for (std::size_t i = 0; i < m.tile_count; ++i) replicate(number, tiles_[m.first_tile + i].tile.tile);
-  }
+  for (const auto& [first, floats] : updates_) update(first, gradients_.data() + first, floats);
+  for (const auto& [number, t] : tiles_)
+    if (memory_[number].trained) replicate(number, t.tile);
 }
 
 double Network::batch_loss(std::size_t count) const {
