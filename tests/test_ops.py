@@ -191,6 +191,15 @@ def test_dense_of_inputs_that_are_zero_in_many_samples(
         assert_close(a, b, 300)
 
 
+@pytest.mark.parametrize("columns", [256, 600])
+@pytest.mark.parametrize("rows", [1, 5, 70])
+def test_dense_of_few_rows_is_shared_by_columns(
+    isa: str, rng: np.random.Generator, rows: int, columns: int
+) -> None:
+    x, kernel, bias = normal(rng, rows, 300), normal(rng, 300, columns), normal(rng, columns)
+    assert_close(ops.dense(x, kernel, bias), reference.dense(x, kernel, bias), 300)
+
+
 @pytest.mark.parametrize(("seed", "rate"), [(0, 0.5), (1, 0.0), (2**64 - 1, 0.1), (2**40, 0.9)])
 def test_dropout_is_the_documented_mask(isa: str, seed: int, rate: float) -> None:
     x = np.ones((7, 11, 13))

@@ -57,6 +57,7 @@ class Dense : public Layer {
   static constexpr std::size_t kTileFloats = 8192;
 
   std::size_t rows() const { return rows_; }
+  bool is_linear() const { return activation_.is_linear(); }
   const float* bias(const Chunk& c) const { return use_bias_ ? c.parameters + in_ * out_ : nullptr; }
 
   virtual bool is_narrow() const = 0;
@@ -83,6 +84,11 @@ class WideDense final : public Dense {
   std::size_t replica(const Kernels& k, bool for_dx) const override {
     return forward_replica(k) + (for_dx && !is_vector() ? (in_ + k.panel - 1) / k.panel * k.panel * out_ : 0);
   }
+  std::size_t forward_parts() const override {
+    constexpr std::size_t kPartBlocks = 2;
+    return is_linear() ? std::max<std::size_t>(1, blocks(out_) / kPartBlocks) : 1;
+  }
+  bool reads_past_x() const override { return false; }
   bool reads_replica_alone(const Kernels& k) const override { return is_packed(k); }
   bool reads_unpacked(const Kernels& k, std::size_t samples) const override {
     constexpr std::size_t kFewRows = 96;
@@ -114,16 +120,20 @@ class WideDense final : public Dense {
   }
 
   void product(const Chunk& c, float* z, std::size_t m) const override {
-    c.kernels.gemm({.c = z,
+    const std::size_t panel = c.kernels.panel, b_panel = (c.unpacked ? 1 : in_) * panel;
+    const std::size_t first = blocks(out_) * c.part / c.parts * kPanels,
+                      last = std::min(out_, blocks(out_) * (c.part + 1) / c.parts * kPanels);
+    const float* b = is_packed(c.kernels) ? c.replica : c.parameters;
+    c.kernels.gemm({.c = z + first,
                     .ldc = out_,
                     .a = c.x,
                     .a_row = offset(in_),
-                    .b = is_packed(c.kernels) ? c.replica : c.parameters,
-                    .b_k = is_packed(c.kernels) && !c.unpacked ? c.kernels.panel : out_,
-                    .b_panel = (c.unpacked ? 1 : in_) * c.kernels.panel,
-                    .bias = bias(c),
+                    .b = b + first / panel * b_panel,
+                    .b_k = is_packed(c.kernels) && !c.unpacked ? panel : out_,
+                    .b_panel = b_panel,
+                    .bias = use_bias_ ? bias(c) + first : nullptr,
                     .m = m,
-                    .n = out_,
+                    .n = last - first,
                     .k = in_,
                     .b_is_finite = is_finite(c)});
   }

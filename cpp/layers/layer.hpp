@@ -48,6 +48,8 @@ struct Chunk {
   // layers that do not sum by chunk.
   float* gradient = nullptr;
   bool unpacked = false;  // replica is parameter 0 as the user has it, after Layer::reads_unpacked
+  // Forward alone: which of so many parts of y to write, after Layer::forward_parts.
+  std::size_t part = 0, parts = 1;
 };
 
 // A whole batch, after backward: what the gradient of a parameter is made of.
@@ -79,6 +81,10 @@ class Layer {
   virtual std::size_t work() const { return size_of(output_); }  // multiply-adds for each sample, about
 
   virtual void forward(const Chunk& c) const = 0;
+  // The most parts in which forward may write y, for threads that share a few samples.
+  virtual std::size_t forward_parts() const { return 1; }
+  // forward reads floats past the end of x, though it does not use them.
+  virtual bool reads_past_x() const { return true; }
   virtual void backward(const Chunk& c) const = 0;
   // In place of forward where nobody wants the output: what backward and gradient read of it, in y and kept.
   virtual void keep(const Chunk& c) const { forward(c); }

@@ -1,5 +1,7 @@
 #include "chunks.hpp"
 
+#include <numeric>
+
 namespace nncore {
 namespace {
 
@@ -12,18 +14,19 @@ constexpr std::size_t up(std::size_t n, std::size_t divisor) {  // n / divisor, 
 Cut::Cut(std::size_t rows, const RowCost& row) : rows_(rows) {
   // About what the first-level cache holds, but not so little that reading the parameters again for each
   // chunk takes longer than the products.
-  constexpr std::size_t kChunkFloats = 16 * 1024, kReuse = 24;
+  constexpr std::size_t kChunkFloats = 16 * 1024, kReuse = 64;
   const std::size_t in_cache = kChunkFloats / std::max<std::size_t>(1, row.floats);
   const std::size_t reused = up(kReuse * row.parameters, std::max<std::size_t>(1, row.work));
-  size_ = std::max({std::size_t{1}, in_cache, reused});
-  // A multiple of the rows in every kernel's tile.
-  constexpr std::size_t kTileRows = 24;
-  const std::size_t step = size_ >= kTileRows ? kTileRows : 1;
-  size_ = up(size_, step) * step;
+  std::size_t chunks = up(rows, std::max({std::size_t{1}, in_cache, reused}));
+  // Even shares for two and four threads, which start on a line of the cache.
+  if (chunks > 1) chunks = chunks > 4 ? up(chunks, 4) * 4 : up(chunks, 2) * 2;
+  constexpr std::size_t kLine = 16;
+  const std::size_t step = kLine / std::gcd(kLine, row.least);
+  size_ = up(up(rows, std::max<std::size_t>(1, chunks)), step) * step;
 
-  const std::size_t near_end = up(kSlack, row.least);
+  const std::size_t near_end = row.least ? up(kSlack, row.least) : 0;
   copied_from_ = rows > near_end ? (rows - near_end) / step * step : 0;
-  in_place_ = up(copied_from_, size_);
+  in_place_ = copied_from_ > 0 ? up(copied_from_, size_) : 0;
   const bool shared = in_place_ > 0 || row.parameters > 0;
   threads_ = shared && rows * row.work >= kTeamWork ? get_num_threads() : 1;
 }

@@ -11,7 +11,7 @@ namespace nncore {
 
 // What one row of some arrays means.
 struct RowCost {
-  std::size_t least;           // floats in a row of the array that is read and has the shortest rows
+  std::size_t least;           // floats in a row of the array that is read past its end, or 0
   std::size_t floats;          // in a row of all arrays together
   std::size_t work;            // multiply-adds
   std::size_t parameters = 0;  // floats that are read again for each chunk
@@ -25,7 +25,7 @@ class Cut {
 
   std::size_t rows() const { return rows_; }
   std::size_t copied_from() const { return copied_from_; }  // first row of the last chunk
-  std::size_t chunks() const { return in_place_ + 1; }
+  std::size_t chunks() const { return in_place_ + (copied_from_ < rows_ ? 1 : 0); }
   std::size_t largest() const;  // rows in the largest chunk
   std::size_t first(std::size_t chunk) const { return chunk < in_place_ ? chunk * size_ : copied_from_; }
   std::size_t count(std::size_t chunk) const {

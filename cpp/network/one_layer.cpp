@@ -116,7 +116,10 @@ void layer_forward(const LayerCall& call, bool training, float* y) {
 
   const Kernels& k = active_kernels();
   const Parameters parameters(layer);
-  const Cut cut(call.samples, {in, in + out, layer.work(), parameters.floats()});
+  const Cut cut(call.samples, {layer.reads_past_x() ? in : 0, in + out, layer.work(), parameters.floats()});
+  // Tasks for a few threads, where there are too few samples.
+  constexpr std::size_t kTasks = 8;
+  const std::size_t parts = std::clamp<std::size_t>(kTasks / cut.chunks(), 1, layer.forward_parts());
   const Readable x(call.x, cut, in);
   const bool unpacked = layer.reads_unpacked(k, call.samples);
   with_team(cut.threads(), [&] {
@@ -126,10 +129,11 @@ void layer_forward(const LayerCall& call, bool training, float* y) {
     const std::size_t kept = layout.place(training ? cut.largest() : 0, layer.kept());
     const std::size_t own = layout.size() + kSlack;
     const Workspace scratch = borrow_floats(checked_floats(static_cast<std::size_t>(team_size()), own));
-    for_each_chunk(cut, [&](std::size_t first, std::size_t count, int worker) {
+    parallel_for(cut.chunks() * parts, [&](std::size_t task, int worker) {
+      const std::size_t first = cut.first(task / parts);
       float* mine = scratch.get() + static_cast<std::size_t>(worker) * own;
       layer.forward({.kernels = k,
-                     .samples = count,
+                     .samples = cut.count(task / parts),
                      .first = first,
                      .key = key_of(call),
                      .parameters = held.values.get(),
@@ -138,7 +142,9 @@ void layer_forward(const LayerCall& call, bool training, float* y) {
                      .kept = training ? mine + kept : nullptr,
                      .x = x.row(first),
                      .y = y + first * out,
-                     .unpacked = unpacked});
+                     .unpacked = unpacked,
+                     .part = task % parts,
+                     .parts = parts});
     });
   });
 }
@@ -156,7 +162,7 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
   const Kernels& k = active_kernels();
   const Parameters parameters(layer);
   // What a chunk sums is written and read again.
-  constexpr std::size_t kSums = 16;
+  constexpr std::size_t kSums = 6;
   const std::size_t read = parameters.floats() * (layer.sums_by_chunk() ? kSums : 1);
   const Cut cut(call.samples, {in, 2 * (in + out) + layer.kept(), 2 * layer.work(), read});
   const Readable x(call.x, cut, in);
