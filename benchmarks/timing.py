@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-SECONDS = 0.04  # for a side of a case in a run
+SECONDS = 0.1  # for a side of a case in a run
 PAUSE = 0.2  # twice as long as the threads of OpenBLAS spin after their last work
 
 
