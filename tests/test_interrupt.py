@@ -1,8 +1,9 @@
-"""Ctrl-C in the middle of a training: the model holds the weights of the last finished step."""
+"""Signals while the core works: Ctrl-C leaves whole steps behind, and what a handler raises comes out."""
 
 from __future__ import annotations
 
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -42,3 +43,27 @@ def test_an_interrupted_training_has_made_whole_steps() -> None:
         np.testing.assert_array_equal(a, b)
     assert np.isfinite(model.predict(x)).all()
     model.fit(x, y, epochs=1, verbose=0)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer that sends a signal")
+def test_predict_passes_on_what_a_handler_raises() -> None:
+    model, x, _ = model_and_data()
+    x = np.tile(x, (200, *[1] * (x.ndim - 1)))
+    model.predict(x)
+
+    def interrupt(signum: int, frame: object) -> None:
+        raise ValueError("time is up")
+
+    def predict_for_seconds(seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            model.predict(x)
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.15)
+        with pytest.raises(ValueError, match="time is up"):
+            predict_for_seconds(5)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

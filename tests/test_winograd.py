@@ -56,6 +56,21 @@ def test_infinities_stay_before_pooling(rng: np.random.Generator, value: float) 
 
 
 @pytest.mark.usefixtures("isa")
+@pytest.mark.parametrize("activation", ["relu", "linear"])
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_infinite_bias_stays_before_pooling(rng: np.random.Generator, value: float, activation: str) -> None:
+    layers = [conv2d(33, 3, activation=activation), pooling("max_pooling2d")]
+    net, model = network((12, 11, 32), layers, rng)
+    flat = net.read("parameters")
+    flat[net.layout[1][2] + 5] = model.parameters[0][1][5] = value
+    net.write("parameters", flat)
+    x = normal(rng, 3, 12, 11, 32)
+    with np.errstate(invalid="ignore"):
+        expected = model.forward(x)[-1]
+    np.testing.assert_array_equal(net.forward(x, False)[..., 5], expected[..., 5])
+
+
+@pytest.mark.usefixtures("isa")
 def test_gradients_go_through_a_frozen_layer(rng: np.random.Generator) -> None:
     layers: list[Spec] = [dense(32, "tanh"), conv2d(32, 3, padding="same"), FLATTEN, dense(2)]
     net, _ = network((8, 9, 3), layers, rng, loss_spec("mean_squared_error"), SGD)

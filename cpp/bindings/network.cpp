@@ -22,6 +22,11 @@ constexpr std::size_t kInferenceBatch = 1024;
 // Seconds that Ctrl-C waits, as SLICE of _feeds.py.
 constexpr double kSlice = 0.1;
 
+// Thrown by `forward` before it starts, so that callers know it from what a signal's handler raises.
+struct RefusedArray : std::invalid_argument {
+  using std::invalid_argument::invalid_argument;
+};
+
 // What a call works on. Holds the arrays for as long as their memory is read.
 struct Arrays {
   py::array x_array;
@@ -59,6 +64,7 @@ struct Arrays {
 }  // namespace
 
 void bind_network(py::module_& m) {
+  py::register_exception<RefusedArray>(m, "RefusedArray", PyExc_ValueError);
   py::class_<Network>(m, "Network")
       .def(py::init([](const py::tuple& input_shape, const py::sequence& layers, bool fuse) {
              return std::make_unique<Network>(shape_from(input_shape), specs_from(layers), fuse);
@@ -180,7 +186,13 @@ void bind_network(py::module_& m) {
       .def(
           "forward",
           [](Network& n, const py::array& x, bool training) {
-            const Arrays a(n, x, std::nullopt, std::nullopt, std::nullopt);
+            const Arrays a = [&] {
+              try {
+                return Arrays(n, x, std::nullopt, std::nullopt, std::nullopt);
+              } catch (const std::invalid_argument& error) {
+                throw RefusedArray(error.what());
+              }
+            }();
             const std::size_t rows = a.x.rows();
             Floats out = make_floats(with_rows(rows, n.output()));
             float* to = out.mutable_data();

@@ -36,10 +36,11 @@ constexpr std::size_t kManyRows = 48;
 
 // Elements of A that are zero in all rows of a tile, as at the edges of images or in encoded categories, add
 // nothing where B is finite. Such a tile gets a list for each block of k: how many elements are left, then
-// which, counted from the first of the block.
+// which, counted from the first of the block. The last panel has none if it is not full.
 using List = std::uint16_t;
 constexpr std::size_t kListRoom = 24 * 1024, kListedColumns = 128;
 constexpr List kUnlisted = 0xFFFF;  // instead of a count
+static_assert(kBlock < kUnlisted);
 
 inline bool pack(float* dst, std::size_t dst_panel, const float* b, std::size_t k, std::size_t n,
                  std::size_t ld) {
@@ -133,7 +134,8 @@ inline void tile(const Gemm& g, const Block& block, const float* b, std::size_t 
   } else {
 #pragma GCC unroll 4
     for (std::size_t j = 0; j < Vectors; ++j) {
-      const vec start = g.bias ? load(g.bias + column + j * kLanes, lanes(j)) : vec{};
+      // Zeros are added to no -0 that leaving them out would keep.
+      const vec start = g.bias ? load(g.bias + column + j * kLanes, lanes(j)) + vec{} : vec{};
 #pragma GCC unroll 8
       for (std::size_t i = 0; i < Rows; ++i) acc[i][j] = start;
     }
@@ -295,7 +297,7 @@ inline bool list_rows(List* list, const Gemm& g, std::size_t row, std::size_t ro
                     together = parts > 1 || g.k == 0 ? 1 : kBlock / g.k;
   const std::size_t some = products < kRowBlock / kManyRows ? kRowBlock / (products + 1) : kManyRows,
                     rows = some / kTileRows * kTileRows;
-  const bool may_list = !g.segments && !g.row_offsets && g.n >= kListedColumns &&
+  const bool may_list = g.k > 0 && !g.segments && !g.row_offsets && g.n >= kListedColumns &&
                         (g.b_is_finite || (g.b_k > kPanel && g.m >= kManyRows));
   List lists[kListRoom];
   const std::size_t lists_row = parts * (length + 1);

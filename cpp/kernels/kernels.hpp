@@ -1,7 +1,8 @@
 // The table of kernels: plain functions over pointers and sizes, one table for each instruction set.
 //
 // Sizes count elements; arrays are row-major float32. Outputs come first. A kernel does not allocate, throw
-// or start threads, and its result for one row does not depend on how many other rows are in the call.
+// or start threads, and its result for one row does not depend on how many other rows are in the call (but
+// for the sign of a zero in a sum that underflows).
 #pragma once
 
 #include <cstddef>

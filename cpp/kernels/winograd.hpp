@@ -166,6 +166,7 @@ inline bool winograd_pooled_output(float* y, std::uint8_t* argmax, const float* 
       for (std::size_t q = 0; q < 4; ++q) not_finite = fma(z[q / 2][q % 2], vec{}, not_finite);
       const vec first = max(z[0][0], z[0][1]), second = max(z[1][0], z[1][1]);
       const vec largest = max(first, second) + (bias ? load(bias + f, lanes) : vec{});
+      not_finite = fma(largest, vec{}, not_finite);
       if (argmax)
         store_pairs(argmax + f, greater(second, first), greater(z[1][1], z[1][0]), greater(z[0][1], z[0][0]),
                     greater(largest, lowest), lanes);

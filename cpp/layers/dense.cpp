@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "../runtime/memory.hpp"
 #include "activation.hpp"
 
 namespace nncore {
@@ -76,7 +77,8 @@ class Dense : public Layer {
 };
 
 // The replica holds the kernel in panels of outputs for the forward product, a number for each block of it,
-// zero if the block is finite, and the kernel transposed in panels of inputs for the input gradient.
+// zero if the tile around the block is finite, and the kernel transposed in panels of inputs for the input
+// gradient.
 class WideDense final : public Dense {
  public:
   using Dense::Dense;
@@ -113,7 +115,7 @@ class WideDense final : public Dense {
  private:
   bool is_narrow() const override { return false; }
 
-  // No two tiles write to one panel of the replica.
+  // A tile begins at a block, and its columns at a panel of the replica.
   Shape kernel_tile() const override {
     constexpr std::size_t kColumns = 8 * kPanels;
     return {std::max<std::size_t>(1, kTileFloats / out_ / kPanels) * kPanels, std::min(out_, kColumns)};
@@ -172,7 +174,7 @@ class WideDense final : public Dense {
   static std::size_t blocks(std::size_t n) { return (n + kPanels - 1) / kPanels; }
   std::size_t panels(const Kernels& k) const { return (out_ + k.panel - 1) / k.panel * k.panel * in_; }
   std::size_t forward_replica(const Kernels& k) const {
-    return is_packed(k) ? panels(k) + blocks(in_) * blocks(out_) : 0;
+    return is_packed(k) ? panels(k) + aligned(blocks(in_) * blocks(out_)) : 0;
   }
   // False also where nobody has looked.
   bool is_finite(const Chunk& c) const {

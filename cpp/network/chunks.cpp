@@ -21,10 +21,10 @@ Cut::Cut(std::size_t rows, const RowCost& row) : rows_(rows) {
   // Even shares for two and four threads, which start on a line of the cache.
   if (chunks > 1) chunks = chunks > 4 ? up(chunks, 4) * 4 : up(chunks, 2) * 2;
   constexpr std::size_t kLine = 16;
-  const std::size_t step = kLine / std::gcd(kLine, row.least);
+  const std::size_t step = kLine / std::gcd(kLine, row.past_end);
   size_ = up(up(rows, std::max<std::size_t>(1, chunks)), step) * step;
 
-  const std::size_t near_end = row.least ? up(kSlack, row.least) : 0;
+  const std::size_t near_end = row.past_end ? up(kSlack, row.past_end) : 0;
   copied_from_ = rows > near_end ? (rows - near_end) / step * step : 0;
   in_place_ = copied_from_ > 0 ? up(copied_from_, size_) : 0;
   const bool shared = in_place_ > 0 || row.parameters > 0;

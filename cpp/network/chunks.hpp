@@ -11,20 +11,20 @@ namespace nncore {
 
 // What one row of some arrays means.
 struct RowCost {
-  std::size_t least;           // floats in a row of the array that is read past its end, or 0
+  std::size_t past_end;        // floats in a row of the array that is read past its end, 0 if none is
   std::size_t floats;          // in a row of all arrays together
   std::size_t work;            // multiply-adds
   std::size_t parameters = 0;  // floats that are read again for each chunk
 };
 
 // Rows in chunks, which depend on shapes alone. Kernels may read kSlack floats past the end of a buffer, and
-// the user's arrays have no such room: the rows too close to their end make the last chunk, read from a copy.
+// the user's arrays have no such room: rows too close to their end make a last chunk, read from a copy.
 class Cut {
  public:
   Cut(std::size_t rows, const RowCost& row);
 
   std::size_t rows() const { return rows_; }
-  std::size_t copied_from() const { return copied_from_; }  // first row of the last chunk
+  std::size_t copied_from() const { return copied_from_; }  // first row that is, or rows()
   std::size_t chunks() const { return in_place_ + (copied_from_ < rows_ ? 1 : 0); }
   std::size_t largest() const;  // rows in the largest chunk
   std::size_t first(std::size_t chunk) const { return chunk < in_place_ ? chunk * size_ : copied_from_; }

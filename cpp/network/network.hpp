@@ -148,6 +148,7 @@ class Network {
   std::vector<Boundary> boundaries_;
   std::vector<TileTask> tiles_;
   // Where trained parameters begin, and how many floats lie there with nothing but padding between layers.
+  // The padding is updated as well, and nobody uses what it holds.
   std::vector<std::pair<std::size_t, std::size_t>> updates_;
   std::vector<std::size_t> runs_;  // of tiles that are enough work to share, about equal: starts, and the end
   Buffer parameters_, gradients_, replica_;

@@ -117,7 +117,7 @@ void layer_forward(const LayerCall& call, bool training, float* y) {
   const Kernels& k = active_kernels();
   const Parameters parameters(layer);
   const Cut cut(call.samples, {layer.reads_past_x() ? in : 0, in + out, layer.work(), parameters.floats()});
-  // Tasks for a few threads, where there are too few samples.
+  // Where there are few chunks: so many tasks, parts of them, for some threads to share.
   constexpr std::size_t kTasks = 8;
   const std::size_t parts = std::clamp<std::size_t>(kTasks / cut.chunks(), 1, layer.forward_parts());
   const Readable x(call.x, cut, in);

@@ -62,6 +62,9 @@ def update(
     """One optimizer step, `step` counted from 1: (new parameter, new moments)"""
 
 # ---- the compiled model
+class RefusedArray(ValueError):
+    """`Network.forward` cannot take the array as it is, and has not begun."""
+
 class Network:
     """Parameters, plan and arena of a stack of layers. Thread-safe: calls on one network take turns."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _data
+from . import _core, _data
 from ._arguments import boolean, integer
 from ._feeds import SLICE, Batches, Data
 from ._inputs import BATCH
@@ -35,7 +35,7 @@ class Predictive(Trainable):
         if type(x) is np.ndarray and self._network is not None:
             try:
                 return self._network.forward(x, training)
-            except ValueError:
+            except _core.RefusedArray:
                 pass  # x may become an array that the core takes; if not, the reason is found below
         array = self._x(x)
         network = self._ready(_inputs(array), compiled=False)
