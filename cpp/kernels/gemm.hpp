@@ -21,10 +21,11 @@ constexpr std::size_t kPanel = kTileVectors * kLanes;
 static_assert(kPanels % kPanel == 0);
 // Products are added in blocks of at most this many: a block of a panel of B lies in the first two levels of
 // the cache, and sums are seldom put down and taken up again.
-constexpr std::size_t kBlock = 256;
 #if defined(__AVX512F__)
+constexpr std::size_t kBlock = 512;
 constexpr bool kFetchesAhead = true;  // its multiply-adds may outrun the third-level cache
 #else
+constexpr std::size_t kBlock = 256;
 constexpr bool kFetchesAhead = false;
 #endif
 // Rows are taken in blocks of about as many elements of A, which stay in the second-level cache while all
