@@ -245,7 +245,7 @@ struct TileRows {
     for (std::size_t i = 0; i < kTileRows; ++i)
       a[i] = g.a + static_cast<std::ptrdiff_t>(row + (i < rows ? i : rows - 1)) * g.a_row;
   }
-  // Whether element k is not zero in all of them.
+  // Element k of one of them at least is not zero.
   bool use(std::size_t k) const {
     std::uint32_t any = 0;
 #pragma GCC unroll 8
@@ -292,8 +292,8 @@ inline bool list_rows(List* list, const Gemm& g, std::size_t row, std::size_t ro
 }
 
 [[gnu::noinline]] void gemm_in_blocks(const Gemm& g, std::size_t segments, std::size_t products) {
-  // A block takes whole segments, or an even part of one. The last block of rows has
-  // from half to one and a half as many as the others.
+  // A block takes whole segments, or an even part of one. The last block of rows has from half to one and a
+  // half as many as the others.
   const std::size_t parts = (g.k + kBlock - 1) / kBlock, length = parts > 1 ? (g.k + parts - 1) / parts : g.k,
                     together = parts > 1 || g.k == 0 ? 1 : kBlock / g.k;
   const std::size_t some = products < kRowBlock / kManyRows ? kRowBlock / (products + 1) : kManyRows,
@@ -337,60 +337,6 @@ inline void gemm(const Gemm& g) {
   if (g.n <= kLanes && products <= kBlock && g.m < kManyRows)
     return panel<1, Walk::plain>(g, {0, g.m, 0, segments, 0, g.k, true}, g.b, g.b_k, 0, g.n);
   gemm_in_blocks(g, segments, products);
-}
-
-// Rows and columns whose sums are kept side by side, so that a loaded vector serves several of them.
-#if defined(__AVX512F__)
-constexpr std::size_t kNarrowRows = 4, kNarrowColumns = 5;
-#elif defined(__AVX2__) || defined(__aarch64__)
-constexpr std::size_t kNarrowRows = 2, kNarrowColumns = 3;
-#else
-constexpr std::size_t kNarrowRows = 1, kNarrowColumns = 3;
-#endif
-
-template <std::size_t Rows, std::size_t Columns>
-inline void narrow_tile(float* y, const float* x, const float* w, const float* bias, std::size_t n,
-                        std::size_t k) {
-  Sum sum[Rows][Columns] = {};
-  const auto add = [&](std::size_t at, std::size_t part, auto read) {
-    vec x_i[Rows];
-    for (std::size_t i = 0; i < Rows; ++i) x_i[i] = read(x + i * k + at);
-    for (std::size_t j = 0; j < Columns; ++j) {
-      const vec w_j = read(w + j * k + at);
-      for (std::size_t i = 0; i < Rows; ++i) sum[i][j].part[part] = fma(x_i[i], w_j, sum[i][j].part[part]);
-    }
-  };
-  std::size_t at = 0;
-  for (; at + kSumLanes <= k; at += kSumLanes)
-    for (std::size_t p = 0; p < Sum::kParts; ++p)
-      add(at + p * kLanes, p, [](const float* from) { return load(from); });
-  for (std::size_t p = 0; at < k; at += kLanes, ++p) {
-    const std::size_t lanes = k - at < kLanes ? k - at : kLanes;
-    add(at, p, [lanes](const float* from) { return load(from, lanes); });
-  }
-  for (std::size_t i = 0; i < Rows; ++i)
-    for (std::size_t j = 0; j < Columns; ++j) y[i * n + j] = total(sum[i][j])[0] + (bias ? bias[j] : 0.0f);
-}
-
-template <std::size_t Rows>
-inline void narrow_rows(float* y, const float* x, const float* w, const float* bias, std::size_t n,
-                        std::size_t k) {
-  std::size_t j = 0;
-  const auto take = [&](auto tile, std::size_t columns) {
-    for (; j + columns <= n; j += columns) tile(y + j, x, w + j * k, bias ? bias + j : nullptr, n, k);
-  };
-  // A single row leaves registers for twice the columns, which are then read side by side.
-  if constexpr (Rows < kNarrowRows) take(narrow_tile<Rows, 2 * kNarrowColumns>, 2 * kNarrowColumns);
-  take(narrow_tile<Rows, kNarrowColumns>, kNarrowColumns);
-  take(narrow_tile<Rows, 1>, 1);
-}
-
-inline void narrow_product(float* y, const float* x, const float* w, const float* bias, std::size_t m,
-                           std::size_t n, std::size_t k) {
-  std::size_t i = 0;
-  for (; i + kNarrowRows <= m; i += kNarrowRows)
-    narrow_rows<kNarrowRows>(y + i * n, x + i * k, w, bias, n, k);
-  for (; i < m; ++i) narrow_rows<1>(y + i * n, x + i * k, w, bias, n, k);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "kernels.hpp"
 #include "loss.hpp"
 #include "metric.hpp"
+#include "narrow.hpp"
 #include "pool2d.hpp"
 #include "random.hpp"
 #include "softmax.hpp"
@@ -28,9 +29,6 @@ const Kernels kernels = {
     .pack_transposed = pack_transposed,
     .gemm = gemm,
     .narrow_product = narrow_product,
-    .column_sums = column_sums,
-    .add = add,
-    .rescale = rescale,
     .depthwise = depthwise,
     .depthwise_input_gradient = depthwise_input_gradient,
     .depthwise_gradient = depthwise_gradient,
@@ -58,6 +56,9 @@ const Kernels kernels = {
     .conv_pool_gradient = conv_pool_gradient,
     .conv_pool_input_gradient = conv_pool_input_gradient,
     .dropout = dropout,
+    .column_sums = column_sums,
+    .add = add,
+    .rescale = rescale,
     .adam = adam,
     .sgd = sgd,
     .sgd_momentum = sgd_momentum,

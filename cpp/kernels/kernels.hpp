@@ -158,16 +158,11 @@ struct Kernels {
   void (*pack_transposed)(float* dst, std::size_t dst_panel, const float* b, std::size_t k, std::size_t n,
                           std::size_t ld);
   void (*gemm)(const Gemm& g);
+
+  // ---- narrow.hpp
   // y (m, n) = x (m, k) @ transpose of w (n, k) [+ bias (n)], for few columns: sums along k.
   void (*narrow_product)(float* y, const float* x, const float* w, const float* bias, std::size_t m,
                          std::size_t n, std::size_t k);
-  // y[j] [+]= sum over i, in order, of x[i * ld + j]
-  void (*column_sums)(float* y, const float* x, std::size_t rows, std::size_t columns, std::size_t ld,
-                      bool accumulate);
-  // y[i] += x[i]
-  void (*add)(float* y, const float* x, std::size_t n);
-  // y[i] = x[i] * scale + offset
-  void (*rescale)(float* y, const float* x, float scale, float offset, std::size_t n);
 
   // ---- depthwise.hpp; bias (n) may be null
   void (*depthwise)(float* y, const float* x, const float* w, const float* bias, const Depthwise& d);
@@ -247,7 +242,15 @@ struct Kernels {
   void (*dropout)(float* y, const float* x, std::uint64_t key, std::uint64_t first, float rate,
                   std::size_t n);
 
-  // ---- update.hpp; over runs of n parameters. Formulas as in Keras.
+  // ---- update.hpp
+  // y[j] [+]= sum over i, in order, of x[i * ld + j]
+  void (*column_sums)(float* y, const float* x, std::size_t rows, std::size_t columns, std::size_t ld,
+                      bool accumulate);
+  // y[i] += x[i]
+  void (*add)(float* y, const float* x, std::size_t n);
+  // y[i] = x[i] * scale + offset
+  void (*rescale)(float* y, const float* x, float scale, float offset, std::size_t n);
+  // Over runs of n parameters; formulas as in Keras.
   void (*adam)(float* w, float* m, float* v, const float* g, const Adam& a, std::size_t n);
   void (*sgd)(float* w, const float* g, const Sgd& s, std::size_t n);
   void (*sgd_momentum)(float* w, float* velocity, const float* g, const Sgd& s, std::size_t n);
