@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from op_cases import normal
 from reference_model import (
     FLATTEN,
     ReferenceModel,
@@ -92,10 +93,6 @@ LAYERS: dict[str, Row] = {
     },
 }
 rows = pytest.mark.parametrize("row", [pytest.param(row, id=name) for name, row in LAYERS.items()])
-
-
-def normal(rng: np.random.Generator, *shape: int) -> np.ndarray[Any, Any]:
-    return rng.normal(size=shape).astype(np.float32)
 
 
 def surrounded(row: Row) -> list[Spec]:

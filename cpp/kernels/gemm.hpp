@@ -135,7 +135,7 @@ inline void tile(const Gemm& g, const Block& block, const float* b, std::size_t 
   } else {
 #pragma GCC unroll 4
     for (std::size_t j = 0; j < Vectors; ++j) {
-      // Zeros are added to no -0 that leaving them out would keep.
+      // Adding zeros would turn -0 to +0 and leaving them out would not, so sums do not start from -0.
       const vec start = g.bias ? load(g.bias + column + j * kLanes, lanes(j)) + vec{} : vec{};
 #pragma GCC unroll 8
       for (std::size_t i = 0; i < Rows; ++i) acc[i][j] = start;
