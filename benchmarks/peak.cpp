@@ -28,9 +28,12 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-float multiply_add(float scale) {
-  Vec sum[accumulators], factor = Vec{} + scale, term = Vec{} + 1e-3f;
-  for (int i = 0; i < accumulators; ++i) sum[i] = Vec{} + static_cast<float>(i);
+// Numbers that the compiler does not know: a sum whose values it can foresee is left out of the loop.
+volatile float scale = 0.999f, addend = 1e-3f;
+
+float multiply_add() {
+  Vec sum[accumulators], factor = Vec{} + scale, term = Vec{} + addend;
+  for (int i = 0; i < accumulators; ++i) sum[i] = Vec{} + addend * static_cast<float>(i);
   for (int round = 0; round < rounds; ++round) {
 #pragma GCC unroll 12
     for (int i = 0; i < accumulators; ++i) sum[i] = sum[i] * factor + term;
@@ -79,8 +82,7 @@ int main(int argc, char** argv) {
 
   const double flops = 2.0 * lanes * accumulators * rounds * threads;
   const double fma = median(seconds, [&] {
-    return flops /
-           together(threads, [&](int t) { kept[static_cast<std::size_t>(t)] = multiply_add(0.999f); });
+    return flops / together(threads, [&](int t) { kept[static_cast<std::size_t>(t)] = multiply_add(); });
   });
 
   std::vector<char> from(copied, 1), to(copied, 2);
