@@ -7,6 +7,7 @@ import errno
 import mmap
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,40 @@ def test_the_page_behind_cannot_be_read() -> None:
         os.close(write)
 
 
+# ---- results, whose memory serves again when nobody holds them
+
+SIDES = (10, 150, 181, 182, 256, 400)
+
+
+def test_results_keep_their_values_while_anybody_holds_them() -> None:
+    """Also rows of one that is gone, and while threads make and drop others."""
+
+    def make_and_drop(first: int) -> list[tuple[float, Array]]:
+        held: list[tuple[float, Array]] = []
+        for i in range(first, first + 60):
+            side = SIDES[i % len(SIDES)]
+            result = ops.relu(np.full((side, side), i, np.float32))
+            held.append((i, result if i % 2 else result[3:5]))
+            if len(held) > 7:
+                del held[i % 7]
+        return held
+
+    with ThreadPoolExecutor(4) as pool:
+        for part in list(pool.map(make_and_drop, range(1, 400, 50))):
+            assert len(part) == 7
+            for value, result in part:
+                np.testing.assert_array_equal(result, value)
+
+
+def test_large_results_take_the_memory_of_those_that_are_gone() -> None:
+    x = np.ones((300, 300), np.float32)
+    where = ops.relu(x).ctypes.data
+    assert ops.relu(x).ctypes.data == where
+    few = ops.relu(x[:140])  # which would waste most of it
+    assert few.ctypes.data != where
+    assert ops.relu(x).ctypes.data == where
+
+
 # ---- cuts
 
 THREADS = (1, 2, 3, 7)
@@ -139,12 +174,14 @@ def test_gradients_of_a_layer_alone(
     """Close to the reference, independent of threads, and those of inputs are made sample by sample."""
     x, parameters = normal(rng, samples, *shape), parameters_of(rng, spec, shape)
     dy = normal(rng, samples, *_core.infer(spec, shape)[0])
+    given = [a.tobytes() for a in (dy, x, *parameters)]
     results = []
     for count in THREADS:
         _core.set_num_threads(count)
         dx, gradients = _core.backward(spec, dy, x, parameters, True, 5)
         results.append([a.tobytes() for a in (dx, *gradients)])
     assert all(r == results[0] for r in results)
+    assert [a.tobytes() for a in (dy, x, *parameters)] == given
 
     mask = ReferenceModel([spec], [parameters], seed=5).mask(0, x.shape, step=0)
     expected_dx, expected = layer_backward(spec, dy, x.astype(float), parameters, mask)

@@ -10,11 +10,19 @@ namespace {
 
 // A new array that starts on a cache line, and has room for kernels that read past its end.
 Floats make_result(const Shape& shape) {
+  // From here on malloc may ask for fresh pages at each call.
+  constexpr std::size_t kLarge = 32 * 1024;
+  const std::size_t size = checked_floats(1, size_of(shape));
+  const std::vector<py::ssize_t> sizes(shape.begin(), shape.end());
+  if (size >= kLarge) {
+    auto memory = std::make_unique<Workspace>(borrow_floats(size));
+    const py::capsule owner(memory.get(), [](void* w) { delete static_cast<Workspace*>(w); });
+    return Floats(sizes, memory.release()->get(), owner);
+  }
   constexpr std::size_t kLine = kAlignment / sizeof(float);
-  const Floats memory = make_floats({checked_floats(1, size_of(shape)) + kSlack + kLine});
+  const Floats memory = make_floats({size + kSlack + kLine});
   const auto past = reinterpret_cast<std::uintptr_t>(memory.data()) / sizeof(float) % kLine;
-  return Floats(std::vector<py::ssize_t>(shape.begin(), shape.end()), memory.data() + (kLine - past) % kLine,
-                memory);
+  return Floats(sizes, memory.data() + (kLine - past) % kLine, memory);
 }
 
 Shape joined(Shape first, const Shape& last) {
@@ -80,7 +88,7 @@ std::pair<Floats, std::vector<Floats>> backward(const py::tuple& spec, const Flo
   std::vector<Floats> gradients;
   std::vector<float*> to;
   for (const Parameter& p : a.layer->parameters()) {
-    gradients.push_back(make_floats(p.shape));
+    gradients.push_back(make_result(p.shape));
     to.push_back(gradients.back().mutable_data());
   }
   const LayerCall call = a.call(seed);
@@ -199,7 +207,9 @@ std::pair<Floats, std::vector<Floats>> update(const py::tuple& spec, std::uint64
   {
     const py::gil_scoped_release unlocked;
     optimizer->begin(step);
-    const Cut cut(size_of(shape), {1, 2 * copied.size() + 1, copied.size()});
+    // Chunks so small that the first-level cache still holds the copies.
+    constexpr std::size_t kSmaller = 4;
+    const Cut cut(size_of(shape), {1, kSmaller * (2 * copied.size() + 1), copied.size()});
     const Readable g(gradient.data(), cut, 1);
     with_team(cut.threads(), [&] {
       for_each_chunk(cut, [&](std::size_t first, std::size_t count, int) {

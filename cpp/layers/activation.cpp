@@ -21,15 +21,19 @@ class ActivationLayer final : public Layer {
     function_.forward(c.kernels, c.y, c.x, c.samples * rows(), columns());
   }
   void keep(const Chunk& c) const override {
-    if (!function_.needs_input()) forward(c);
+    if (!reads_input()) forward(c);
   }
   void backward(const Chunk& c) const override {
     if (!c.dx) return;
-    function_.backward(c.kernels, c.dx, c.dy, function_.needs_input() ? c.x : c.y, c.samples * rows(),
-                       columns());
+    function_.backward(c.kernels, c.dx, c.dy, reads_input() ? c.x : c.y, c.samples * rows(), columns());
   }
 
  private:
+  // The sign of the input is that of these outputs.
+  bool reads_input() const {
+    return function_.needs_input() || function_.kind == Activation::relu ||
+           function_.kind == Activation::leaky_relu;
+  }
   std::size_t columns() const { return input().empty() ? 1 : input().back(); }
   std::size_t rows() const { return columns() ? input_size() / columns() : 0; }
 

@@ -97,20 +97,21 @@ class Conv2D final : public Layer {
   void backward(const Chunk& c) const override {
     if (!activation_.is_linear()) {
       for (std::size_t s = 0; s < c.samples; ++s) {
-        float* dy = c.dy + s * output_size();
-        const float* xy =
-            activation_.needs_input() ? c.kept + s * kept_size() + padded_size() : c.y + s * output_size();
-        activation_.backward(c.kernels, dy, dy, xy, positions_.size(), filters_);
+        const std::size_t at = s * output_size();
+        const float* xy = activation_.needs_input() ? c.kept + s * kept_size() + padded_size() : c.y + at;
+        activation_.backward(c.kernels, c.dz + at, c.dy + at, xy, positions_.size(), filters_);
       }
     }
     if (!c.dx) return;
+    const float* dz = writes_dz() ? c.dz : c.dy;
     for (std::size_t s = 0; s < c.samples; ++s) {
       float* dx = c.dx + s * input_size();
       float* padded = is_padded() ? c.scratch : dx;
-      input_gradient(c, padded, c.dy + s * output_size(), c.scratch + padded_size());
+      input_gradient(c, padded, dz + s * output_size(), c.scratch + padded_size());
       if (is_padded()) frame_.crop(dx, padded);
     }
   }
+  bool writes_dz() const override { return !activation_.is_linear(); }
 
   Shape tile_shape(std::size_t parameter) const override {
     constexpr std::size_t kRows = 2 * kPanels, kColumns = 64;

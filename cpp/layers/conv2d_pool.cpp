@@ -52,13 +52,16 @@ class Conv2DPool final : public Layer {
           c.gradient, use_bias() ? c.gradient + kernel_size() : nullptr, c.dy, argmax(c.kept, 0),
           windows(c.kept), c.x, c.scratch,
           {.samples = c.samples, .kept_stride = kept() * sizeof(float), .filters = c_.filters}, c_);
-    else if (c_.relu)
-      c.kernels.activation_backward(c.dy, c.dy, c.y, Activation::relu, 0.0f, c.samples * output_size());
+    else if (writes_dz())
+      c.kernels.activation_backward(c.dz, c.dy, c.y, Activation::relu, 0.0f, c.samples * output_size());
     if (!c.dx) return;
     for (std::size_t s = 0; s < c.samples; ++s)
       c.kernels.conv_pool_input_gradient(c.dx + s * input_size(), c.dy + s * output_size(), argmax(c.kept, s),
                                          c.parameters, c_);
   }
+
+  // Whatever else is made of dy leaves out by the argmax what ReLU does.
+  bool writes_dz() const override { return c_.relu && !sums_by_chunk(); }
 
   // Where a chunk's sums are fewer than the gradients of one sample, or the fast form adds them.
   bool sums_by_chunk() const override { return has_quads(c_) || kernel_size() + c_.filters <= output_size(); }

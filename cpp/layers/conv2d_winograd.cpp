@@ -77,11 +77,12 @@ class Conv2DWinograd final : public Layer {
 
   void backward(const Chunk& c) const override {
     if (!activation_.is_linear())
-      activation_.backward(c.kernels, c.dy, c.dy, activation_.needs_input() ? c.kept : c.y,
+      activation_.backward(c.kernels, c.dz, c.dy, activation_.needs_input() ? c.kept : c.y,
                            c.samples * positions(), filters_);
     if (!c.gradient && !c.dx) return;
+    const float* dz = writes_dz() ? c.dz : c.dy;
     for (std::size_t s = 0; s < c.samples; ++s) {
-      const float *dy = c.dy + s * output_size(), *image = c.gradient ? framed(c, s) : nullptr;
+      const float *dy = dz + s * output_size(), *image = c.gradient ? framed(c, s) : nullptr;
       float *v = c.scratch + v_, *m = c.scratch + m_;
       float* dx = !c.dx ? nullptr : frame_.is_image() ? c.dx + s * input_size() : c.scratch + dx_;
       if (dx) std::fill_n(dx, frame_.size(), 0.0f);
@@ -107,9 +108,11 @@ class Conv2DWinograd final : public Layer {
     if (!c.gradient) return;
     c.kernels.winograd_kernel_gradient(c.gradient, c.scratch + du_, channels_, filters_);
     if (use_bias_)
-      c.kernels.column_sums(c.gradient + kernel_size(), c.dy, c.samples * positions(), filters_, filters_,
+      c.kernels.column_sums(c.gradient + kernel_size(), dz, c.samples * positions(), filters_, filters_,
                             false);
   }
+
+  bool writes_dz() const override { return !activation_.is_linear(); }
 
   bool sums_by_chunk() const override { return true; }
   // All taps of some filters, which the form of a kernel is made of.

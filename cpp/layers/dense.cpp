@@ -38,9 +38,10 @@ class Dense : public Layer {
   void backward(const Chunk& c) const override {
     const std::size_t m = c.samples * rows_;
     if (!activation_.is_linear())
-      activation_.backward(c.kernels, c.dy, c.dy, activation_.needs_input() ? c.kept : c.y, m, out_);
-    if (c.dx) input_gradient(c, m);
+      activation_.backward(c.kernels, c.dz, c.dy, activation_.needs_input() ? c.kept : c.y, m, out_);
+    if (c.dx) input_gradient(c, writes_dz() ? c.dz : c.dy, m);
   }
+  bool writes_dz() const override { return !activation_.is_linear(); }
 
   Shape tile_shape(std::size_t parameter) const override {
     return parameter == 1 ? Shape{1, out_} : kernel_tile();
@@ -63,9 +64,9 @@ class Dense : public Layer {
 
   virtual bool is_narrow() const = 0;
   virtual Shape kernel_tile() const = 0;
-  // z (m, out) from x (m, in); dx (m, in) from dy (m, out); a tile of the kernel's gradient.
+  // z (m, out) from x (m, in); dx (m, in) from dz (m, out); a tile of the kernel's gradient.
   virtual void product(const Chunk& c, float* z, std::size_t m) const = 0;
-  virtual void input_gradient(const Chunk& c, std::size_t m) const = 0;
+  virtual void input_gradient(const Chunk& c, const float* dz, std::size_t m) const = 0;
   virtual void kernel_gradient(const Batch& b, const Tile& t, std::size_t m) const = 0;
 
   std::size_t in_, out_;
@@ -140,10 +141,10 @@ class WideDense final : public Dense {
                     .b_is_finite = is_finite(c)});
   }
 
-  void input_gradient(const Chunk& c, std::size_t m) const override {
+  void input_gradient(const Chunk& c, const float* dz, std::size_t m) const override {
     c.kernels.gemm({.c = c.dx,
                     .ldc = in_,
-                    .a = c.dy,
+                    .a = dz,
                     .a_row = offset(out_),
                     .b = is_vector() ? c.parameters : c.replica + forward_replica(c.kernels),
                     .b_k = c.kernels.panel,
@@ -201,10 +202,10 @@ class NarrowDense final : public Dense {
     c.kernels.narrow_product(z, c.x, c.parameters, bias(c), m, out_, in_);
   }
 
-  void input_gradient(const Chunk& c, std::size_t m) const override {
+  void input_gradient(const Chunk& c, const float* dz, std::size_t m) const override {
     c.kernels.gemm({.c = c.dx,
                     .ldc = in_,
-                    .a = c.dy,
+                    .a = dz,
                     .a_row = offset(out_),
                     .b = c.parameters,
                     .b_k = in_,

@@ -42,7 +42,8 @@ struct Chunk {
   float* kept;  // Layer::kept() floats a sample, written forward and read backward; null outside training
   const float* x;
   float* y;
-  float* dy = nullptr;  // backward may overwrite it; afterwards it holds what `gradient` needs
+  const float* dy = nullptr;
+  float* dz = nullptr;  // room for what Layer::writes_dz tells of; may be dy
   float* dx = nullptr;  // null when nobody needs it
   // Of the layer's parameters, laid out like them, over this chunk alone. Null when nobody needs it, and for
   // layers that do not sum by chunk.
@@ -58,7 +59,7 @@ struct Batch {
   std::size_t samples;
   const float* kept;
   const float* x;
-  const float* dy;
+  const float* dy;  // or dz, after Layer::writes_dz
   float* gradient;  // of the tile, whose rows are gradient_row floats apart
   std::size_t gradient_row;
 };
@@ -86,6 +87,8 @@ class Layer {
   // forward reads floats past the end of x, though it does not use them.
   virtual bool reads_past_x() const { return true; }
   virtual void backward(const Chunk& c) const = 0;
+  // backward writes dz, the gradient before an activation in the layer, and `gradient` reads it for dy.
+  virtual bool writes_dz() const { return false; }
   // In place of forward where nobody wants the output: what backward and gradient read of it, in y and kept.
   virtual void keep(const Chunk& c) const { forward(c); }
 

@@ -164,8 +164,8 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
   // What a chunk sums is written and read again.
   constexpr std::size_t kSums = 6;
   const std::size_t read = parameters.floats() * (layer.sums_by_chunk() ? kSums : 1);
-  const Cut cut(call.samples, {in, 2 * (in + out) + layer.kept(), 2 * layer.work(), read});
-  const Readable x(call.x, cut, in);
+  const Cut cut(call.samples, {std::min(in, out), 2 * (in + out) + layer.kept(), 2 * layer.work(), read});
+  const Readable x(call.x, cut, in), slope(dy, cut, out);
   with_team(cut.threads(), [&] {
     const Held held(k, call, parameters, true);
     // Gradients of parameters are made of the whole batch, or of what its chunks sum. Otherwise nothing
@@ -178,7 +178,8 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
     const std::size_t y = layout.place(cut.largest(), out);
     Layout& lasting = whole ? batch : layout;
     const std::size_t rows = whole ? cut.rows() : cut.largest();
-    const std::size_t kept = lasting.place(rows, layer.kept()), slope = lasting.place(rows, out),
+    const std::size_t kept = lasting.place(rows, layer.kept()),
+                      dz = lasting.place(whole || layer.writes_dz() ? rows : 0, out),
                       copy = lasting.place(whole ? rows : 0, in);
     const std::size_t own = layout.size() + kSlack;
     const Workspace scratch = borrow_floats(checked_floats(static_cast<std::size_t>(team_size()), own));
@@ -188,9 +189,10 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
       float* mine = scratch.get() + static_cast<std::size_t>(worker) * own;
       float* memory = whole ? lasting_memory.get() : mine;
       const std::size_t row = whole ? first : 0;
-      const float* values = x.row(first);
-      if (whole) values = std::copy_n(values, count * in, memory + copy + row * in) - count * in;
-      std::copy_n(dy + first * out, count * out, memory + slope + row * out);
+      if (whole) {
+        std::copy_n(call.x + first * in, count * in, memory + copy + row * in);
+        std::copy_n(dy + first * out, count * out, memory + dz + row * out);
+      }
       const Chunk chunk{
           .kernels = k,
           .samples = count,
@@ -200,9 +202,10 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
           .replica = held.replica.get(),
           .scratch = mine,
           .kept = memory + kept + row * layer.kept(),
-          .x = values,
+          .x = whole ? memory + copy + row * in : x.row(first),
           .y = mine + y,
-          .dy = memory + slope + row * out,
+          .dy = whole ? memory + dz + row * out : slope.row(first),
+          .dz = memory + dz + row * out,
           .dx = dx + first * in,
           .gradient = by_chunk ? sums.get() + cut.chunk_of(first) * parameters.floats() : nullptr};
       layer.keep(chunk);
@@ -222,7 +225,7 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
                       .samples = call.samples,
                       .kept = memory + kept,
                       .x = memory + copy,
-                      .dy = memory + slope,
+                      .dy = memory + dz,
                       .gradient = gradient.get() + t.at(),
                       .gradient_row = t.row_length},
                      t.tile);

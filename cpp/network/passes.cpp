@@ -115,6 +115,7 @@ Chunk Network::chunk(std::size_t step, std::size_t first, std::size_t count, flo
           .x = a + in.value + first * in.size,
           .y = a + out.value + first * out.size,
           .dy = gradient_at(m.out, first, scratch),
+          .dz = gradient_at(m.out, first, scratch),
           .dx = gradient_at(m.in, first, scratch),
           .gradient = m.sums_size ? a + m.sums + first / chunk_size_ * m.sums_size : nullptr};
 }

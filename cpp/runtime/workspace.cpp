@@ -1,52 +1,86 @@
 #include "workspace.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
 namespace nncore {
 namespace {
 
-// Kept idle by one thread at most: 64 MiB, in so many blocks.
-constexpr std::size_t kMostIdle = std::size_t{16} << 20, kMostBlocks = 16;
+// Kept idle by the process at most: 64 MiB, in so many blocks.
+constexpr std::size_t kMostIdle = std::size_t{16} << 20, kMostBlocks = 32;
 
 struct Block {
   FloatMemory memory;
   std::size_t size;
 };
 
-// The blocks that one thread keeps, oldest first.
-struct Idle {
-  std::vector<Block> blocks;
-  std::size_t floats = 0;
+// The blocks that are kept, oldest first. Who finds it busy does without, and so does a process that was
+// forked meanwhile.
+class Idle {
+ public:
+  Idle() { blocks_.reserve(kMostBlocks); }  // so that giving back does not allocate
 
-  Block take(std::size_t i) {
-    Block block = std::move(blocks[i]);
-    blocks.erase(blocks.begin() + static_cast<std::ptrdiff_t>(i));
-    floats -= block.size;
+  // A block of `size` to 2 * size floats, if there is one: the smallest, and of equals the last.
+  Block take(std::size_t size) {
+    const Hold hold(*this);
+    if (!hold) return {};
+    std::size_t best = blocks_.size();
+    for (std::size_t i = 0; i < blocks_.size(); ++i)
+      if (blocks_[i].size >= size && blocks_[i].size / 2 <= size &&
+          (best == blocks_.size() || blocks_[i].size <= blocks_[best].size))
+        best = i;
+    return best == blocks_.size() ? Block{} : remove(best);
+  }
+
+  void put(Block block) {
+    const Hold hold(*this);
+    if (!hold || block.size > kMostIdle) return;
+    while (floats_ + block.size > kMostIdle || blocks_.size() == kMostBlocks) remove(0);
+    floats_ += block.size;
+    blocks_.push_back(std::move(block));
+  }
+
+ private:
+  class Hold {
+   public:
+    explicit Hold(Idle& idle) : idle_(idle), held_(!idle.busy_.exchange(true, std::memory_order_acquire)) {}
+    ~Hold() {
+      if (held_) idle_.busy_.store(false, std::memory_order_release);
+    }
+    explicit operator bool() const { return held_; }
+
+   private:
+    Idle& idle_;
+    bool held_;
+  };
+
+  Block remove(std::size_t i) {
+    Block block = std::move(blocks_[i]);
+    blocks_.erase(blocks_.begin() + static_cast<std::ptrdiff_t>(i));
+    floats_ -= block.size;
     return block;
   }
+
+  std::atomic<bool> busy_{false};
+  std::vector<Block> blocks_;
+  std::size_t floats_ = 0;
 };
-thread_local Idle idle;
+
+// Never destroyed, as arrays may outlive everything else.
+Idle& idle() {
+  static auto* const blocks = new Idle;
+  return *blocks;
+}
 
 }  // namespace
 
 Workspace borrow_floats(std::size_t size) {
-  auto& blocks = idle.blocks;
-  blocks.reserve(kMostBlocks);  // so that giving back does not allocate
-  std::size_t best = blocks.size();
-  for (std::size_t i = 0; i < blocks.size(); ++i)
-    if (blocks[i].size >= size && (best == blocks.size() || blocks[i].size < blocks[best].size)) best = i;
-  if (best == blocks.size()) return {allocate_floats(size).release(), {size}};
-  Block block = idle.take(best);
+  Block block = idle().take(size);
+  if (!block.memory) block = {allocate_floats(size), size};
   return {block.memory.release(), {block.size}};
 }
 
-void ReturnFloats::operator()(float* memory) const {
-  FloatMemory owned(memory);
-  if (size > kMostIdle) return;
-  while (idle.floats + size > kMostIdle || idle.blocks.size() == kMostBlocks) idle.take(0);
-  idle.blocks.push_back({std::move(owned), size});
-  idle.floats += size;
-}
+void ReturnFloats::operator()(float* memory) const { idle().put({FloatMemory(memory), size}); }
 
 }  // namespace nncore

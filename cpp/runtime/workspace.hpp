@@ -1,5 +1,5 @@
-// Memory of calls that come again: blocks that are given back are kept for the next call of the same thread,
-// so that it does not wait for fresh pages.
+// Memory of calls that come again: blocks that are given back are kept for the next call, so that it does not
+// wait for fresh pages.
 #pragma once
 
 #include "memory.hpp"
@@ -12,7 +12,7 @@ struct ReturnFloats {
 };
 using Workspace = std::unique_ptr<float[], ReturnFloats>;
 
-// As allocate_floats, to be released by the thread that borrowed it.
+// As allocate_floats, in up to twice the memory. Any thread may borrow and give back.
 Workspace borrow_floats(std::size_t size);
 
 }  // namespace nncore
