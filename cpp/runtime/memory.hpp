@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <new>
 
@@ -56,7 +57,7 @@ class Layout {
 };
 
 struct FreeFloats {
-  void operator()(float* p) const { ::operator delete(p, std::align_val_t{kAlignment}); }
+  void operator()(float* p) const { std::free(p); }
 };
 using FloatMemory = std::unique_ptr<float[], FreeFloats>;
 
@@ -72,9 +73,10 @@ inline void advise_huge_pages([[maybe_unused]] void* memory, [[maybe_unused]] st
 }
 
 // `size` floats and kSlack readable ones past them, not initialised.
-inline FloatMemory allocate_floats(std::size_t size) {
+inline FloatMemory allocate_floats(std::size_t size, std::size_t alignment = kAlignment) {
   const std::size_t bytes = (checked_floats(1, size) + kSlack) * sizeof(float);
-  FloatMemory memory(static_cast<float*>(::operator new(bytes, std::align_val_t{kAlignment}, std::nothrow)));
+  FloatMemory memory(
+      static_cast<float*>(std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment)));
   if (!memory) throw OutOfMemory();
   advise_huge_pages(memory.get(), bytes);
   return memory;
