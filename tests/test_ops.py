@@ -162,6 +162,22 @@ def test_max_pool2d_of_nan_and_ties(isa: str) -> None:
         np.testing.assert_array_equal(ops.max_pool2d_backward(dy, x, **arguments), expected)
 
 
+@pytest.mark.parametrize("columns", [1, 7, 16, 63, 64, 65, 130, 257])
+@pytest.mark.parametrize("largest", [2.0, np.inf, np.nan])
+def test_accuracies_take_the_first_largest_output(
+    isa: str, rng: np.random.Generator, columns: int, largest: float
+) -> None:
+    y = normal(rng, columns, columns).clip(-1, 1)
+    at = np.arange(columns)
+    y[at, at] = largest
+    y[at, -1] = largest  # a tie, which the first of the two wins
+    for shift in (0, 1):
+        target = (at + shift) % columns
+        expected = target == at
+        np.testing.assert_array_equal(ops.sparse_categorical_accuracy(target, y), expected)
+        np.testing.assert_array_equal(ops.categorical_accuracy(np.eye(columns)[target], y), expected)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_products_carry_what_is_not_a_number(isa: str, bad: float) -> None:
     x, kernel = np.ones((2, 5, 6, 3), np.float32), np.ones((2, 2, 3, 4), np.float32)

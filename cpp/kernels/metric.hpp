@@ -1,6 +1,8 @@
 // Metrics of rows.
 #pragma once
 
+#include <bit>
+
 #include "loss.hpp"
 #include "simd.hpp"
 
@@ -19,19 +21,33 @@ inline void binary_accuracy(float* value, const float* target, const float* y, s
 // The first position of the maximum; a NaN is larger than all numbers.
 inline std::size_t argmax(const float* x, std::size_t n) {
   const vec lowest = broadcast(-__builtin_inff());
-  Sum best;
-  for (vec& part : best.part) part = lowest;
+  const auto read = [&](std::size_t i) {
+    const std::size_t lanes = n - i < kLanes ? n - i : kLanes;
+    return with_rest(load(x + i, lanes), lanes, lowest);
+  };
+  vec largest = lowest;
   ivec numbers = ivec{} - 1;
-  for_each_part(n, [&](std::size_t i, std::size_t lanes, std::size_t part) {
-    const vec v = with_rest(load(x + i, lanes), lanes, lowest);
-    best.part[part] = max(best.part[part], v);
+  const auto take = [&](vec& most, vec v) {
+    most = max(most, v);
     numbers &= v == v;
-  });
-  const float largest = reduce(best, [](vec a, vec b) { return max(a, b); })[0];
-  const bool has_nan = lane_bits(~numbers) != 0;
+  };
+  constexpr std::size_t kChains = 4;  // of maxima, which do not wait for each other
   std::size_t i = 0;
-  while (has_nan ? x[i] == x[i] : x[i] != largest) ++i;
-  return i;
+  if (n >= kChains * kLanes) {
+    vec most[kChains];
+    for (vec& v : most) v = lowest;
+    for (; i + kChains * kLanes <= n; i += kChains * kLanes)
+      for (std::size_t c = 0; c < kChains; ++c) take(most[c], load(x + i + c * kLanes));
+    for (const vec v : most) largest = max(largest, v);
+  }
+  for (; i < n; i += kLanes) take(largest, read(i));
+  largest = combine_lanes<kLanes / 2>(largest, [](vec a, vec b) { return max(a, b); });
+  const bool has_nan = lane_bits(~numbers) != 0;
+  for (i = 0;; i += kLanes) {
+    const vec v = read(i);
+    if (const std::uint32_t found = lane_bits(has_nan ? v != v : v == largest))
+      return i + static_cast<std::size_t>(std::countr_zero(found));
+  }
 }
 
 inline void categorical_accuracy(float* value, const float* target, const float* y, std::size_t rows,
