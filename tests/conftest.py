@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nncore import _core
+
+# Some tests run in folders of their own.
+if "NNCORE_DATA_DIR" in os.environ:
+    os.environ["NNCORE_DATA_DIR"] = str(Path(os.environ["NNCORE_DATA_DIR"]).resolve())
 
 
 @pytest.fixture

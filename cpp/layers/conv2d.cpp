@@ -157,8 +157,8 @@ class Conv2D final : public Layer {
     return is_depthwise() || !for_dx ? 0 : filters_ * replica_columns(k);
   }
   void replicate(const Kernels& k, float* replica, const float* parameters, const Tile& t,
-                 bool for_dx) const override {
-    if (t.parameter == 1 || is_depthwise() || !for_dx) return;
+                 Readers readers) const override {
+    if (t.parameter == 1 || is_depthwise() || !readers.dx) return;
     for (std::size_t first = t.column; first < t.column + t.columns;) {
       const std::size_t group = first / group_filters();
       const std::size_t last = std::min(t.column + t.columns, (group + 1) * group_filters());

@@ -84,7 +84,7 @@ class Conv2DPool final : public Layer {
     return form_at() + (block_ ? kWinogradElements * in_panels(k, c_.channels, c_.filters) : 0);
   }
   void replicate(const Kernels& kernels, float* replica, const float* parameters, const Tile& t,
-                 bool) const override {
+                 Readers) const override {
     if (t.parameter == 1) return;
     for (std::size_t k = 0; k < taps(); ++k)
       for (std::size_t f = t.row; f < t.row + t.rows; ++f)

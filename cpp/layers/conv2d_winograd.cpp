@@ -125,10 +125,10 @@ class Conv2DWinograd final : public Layer {
     return kWinogradElements * (u_element(k) + (for_dx ? transposed_element(k) : 0));
   }
   void replicate(const Kernels& k, float* replica, const float* parameters, const Tile& t,
-                 bool for_dx) const override {
+                 Readers readers) const override {
     if (t.parameter == 1) return;
     k.winograd_kernel(replica, u_element(k), parameters, channels_, filters_, t.column, t.column + t.columns);
-    if (!for_dx) return;
+    if (!readers.dx) return;
     float* transposed = replica + kWinogradElements * u_element(k);
     for (std::size_t f = t.column, n = 0; f < t.column + t.columns; f += n) {
       n = std::min(k.panel - f % k.panel, t.column + t.columns - f);

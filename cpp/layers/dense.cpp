@@ -33,8 +33,9 @@ class Dense : public Layer {
   }
 
   void keep(const Chunk& c) const override {
-    if (!activation_.is_linear()) forward(c);
+    if (keeps_by_forward()) forward(c);
   }
+  bool keeps_by_forward() const override { return !activation_.is_linear(); }
   void backward(const Chunk& c) const override {
     const std::size_t m = c.samples * rows_;
     if (!activation_.is_linear())
@@ -98,17 +99,17 @@ class WideDense final : public Dense {
     return is_packed(k) && out_ % k.panel == 0 && samples * rows() <= kFewRows;
   }
   void replicate(const Kernels& k, float* replica, const float* parameters, const Tile& t,
-                 bool for_dx) const override {
+                 Readers readers) const override {
     if (t.parameter == 1) return;
     const float* w = parameters + t.row * out_ + t.column;
-    if (is_packed(k)) {
+    if (is_packed(k) && readers.forward) {
       const bool finite =
           k.pack(replica + t.column * in_ + t.row * k.panel, in_ * k.panel, w, t.rows, t.columns, out_);
       float* flags = replica + panels(k) + t.row / kPanels * blocks(out_) + t.column / kPanels;
       for (std::size_t r = 0; r < blocks(t.rows); ++r)
         std::fill_n(flags + r * blocks(out_), blocks(t.columns), finite ? 0.0f : 1.0f);
     }
-    if (for_dx && !is_vector())
+    if (readers.dx && !is_vector())
       k.pack_transposed(replica + forward_replica(k) + t.row * out_ + t.column * k.panel, out_ * k.panel, w,
                         t.columns, t.rows, out_);
   }

@@ -64,6 +64,11 @@ struct Batch {
   std::size_t gradient_row;
 };
 
+// Who is going to read a replica.
+struct Readers {
+  bool forward, dx;
+};
+
 class Layer {
  public:
   Layer(Shape input, Shape output) : input_(std::move(input)), output_(std::move(output)) {}
@@ -84,13 +89,14 @@ class Layer {
   virtual void forward(const Chunk& c) const = 0;
   // The most parts in which forward may write y, for threads that share a few samples.
   virtual std::size_t forward_parts() const { return 1; }
-  // forward reads floats past the end of x, though it does not use them.
+  // Floats past the end of x are read, though not used.
   virtual bool reads_past_x() const { return true; }
   virtual void backward(const Chunk& c) const = 0;
   // backward writes dz, the gradient before an activation in the layer, and `gradient` reads it for dy.
   virtual bool writes_dz() const { return false; }
   // In place of forward where nobody wants the output: what backward and gradient read of it, in y and kept.
   virtual void keep(const Chunk& c) const { forward(c); }
+  virtual bool keeps_by_forward() const { return true; }
 
   // Rows and columns of the tiles into which the gradient and update of a parameter are cut.
   virtual Shape tile_shape(std::size_t) const { return {}; }
@@ -104,7 +110,7 @@ class Layer {
   // will be asked for dx.
   virtual std::size_t replica(const Kernels&, bool /*for_dx*/) const { return 0; }
   virtual void replicate(const Kernels&, float* /*replica*/, const float* /*parameters*/, const Tile&,
-                         bool /*for_dx*/) const {}
+                         Readers) const {}
   // Only the replica of parameter 0 is read, so that the parameter itself need not lie before the others.
   virtual bool reads_replica_alone(const Kernels&) const { return false; }
   // forward may take parameter 0 from the user's array, unread past its end: for so few samples it is not

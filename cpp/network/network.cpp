@@ -128,7 +128,7 @@ void Network::replicate(std::size_t number, const Tile& tile) {
   const Step& step = plan_->steps()[number];
   const StepMemory& m = memory_[number];
   step.layer->replicate(kernels_, replica_.data() + m.replica, parameters_.data() + step.parameters, tile,
-                        boundaries_[m.in].needs_gradient);
+                        {.forward = true, .dx = boundaries_[m.in].needs_gradient});
 }
 
 void Network::replicate_all() {

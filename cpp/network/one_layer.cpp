@@ -41,9 +41,11 @@ class Parameters {
         std::copy_n(from, rows * columns(i), flat + starts_[i] + row * columns(i));
     });
   }
-  void scatter(const std::vector<float*>& users, const float* flat) const {
+  bool is_turned(std::size_t i) const { return list_[i].transposed; }
+  void scatter(const std::vector<float*>& users, const float* flat, bool turned_alone) const {
     parallel_for(pieces_.size(), [&](std::size_t task, int) {
       const auto [i, row, rows] = pieces_[task];
+      if (turned_alone && !is_turned(i)) return;
       float* to = users[i] + row * columns(i);
       if (list_[i].transposed)
         transpose(to, columns(i), flat + starts_[i] + row, list_[i].columns(), columns(i), rows);
@@ -69,18 +71,18 @@ class Parameters {
 struct Held {
   Workspace values, replica;
 
-  Held(const Kernels& k, const LayerCall& call, const Parameters& parameters, bool for_dx,
+  Held(const Kernels& k, const LayerCall& call, const Parameters& parameters, Readers readers,
        bool unpacked = false) {
     if (parameters.floats() == 0) return;
     values = borrow_floats(parameters.floats());
     const bool in_place = call.layer.reads_replica_alone(k);
     parameters.gather(values.get(), call.parameters, in_place);
     if (unpacked) return;
-    replica = borrow_floats(call.layer.replica(k, for_dx));
+    replica = borrow_floats(call.layer.replica(k, readers.dx));
     parallel_for(parameters.tiles().size(), [&](std::size_t task, int) {
       const Tile& tile = parameters.tiles()[task].tile;
       const float* from = in_place && tile.parameter == 0 ? call.parameters[0] : values.get();
-      call.layer.replicate(k, replica.get(), from, tile, for_dx);
+      call.layer.replicate(k, replica.get(), from, tile, readers);
     });
   }
 };
@@ -123,7 +125,7 @@ void layer_forward(const LayerCall& call, bool training, float* y) {
   const Readable x(call.x, cut, in);
   const bool unpacked = layer.reads_unpacked(k, call.samples);
   with_team(cut.threads(), [&] {
-    const Held held(k, call, parameters, false, unpacked);
+    const Held held(k, call, parameters, {.forward = true, .dx = false}, unpacked);
     Layout layout;
     layout.place(layer.scratch(), 1);
     const std::size_t kept = layout.place(training ? cut.largest() : 0, layer.kept());
@@ -164,10 +166,12 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
   // What a chunk sums is written and read again.
   constexpr std::size_t kSums = 6;
   const std::size_t read = parameters.floats() * (layer.sums_by_chunk() ? kSums : 1);
-  const Cut cut(call.samples, {std::min(in, out), 2 * (in + out) + layer.kept(), 2 * layer.work(), read});
+  const bool past_x = layer.reads_past_x();
+  const Cut cut(call.samples,
+                {past_x ? std::min(in, out) : out, 2 * (in + out) + layer.kept(), 2 * layer.work(), read});
   const Readable x(call.x, cut, in), slope(dy, cut, out);
   with_team(cut.threads(), [&] {
-    const Held held(k, call, parameters, true);
+    const Held held(k, call, parameters, {.forward = layer.keeps_by_forward(), .dx = true});
     // Gradients of parameters are made of the whole batch, or of what its chunks sum. Otherwise nothing
     // outlives its chunk.
     const bool by_chunk = parameters.floats() > 0 && layer.sums_by_chunk();
@@ -180,7 +184,7 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
     const std::size_t rows = whole ? cut.rows() : cut.largest();
     const std::size_t kept = lasting.place(rows, layer.kept()),
                       dz = lasting.place(whole || layer.writes_dz() ? rows : 0, out),
-                      copy = lasting.place(whole ? rows : 0, in);
+                      copy = lasting.place(whole && past_x ? rows : 0, in);
     const std::size_t own = layout.size() + kSlack;
     const Workspace scratch = borrow_floats(checked_floats(static_cast<std::size_t>(team_size()), own));
     const Workspace lasting_memory = borrow_floats(batch.size());
@@ -189,9 +193,10 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
       float* mine = scratch.get() + static_cast<std::size_t>(worker) * own;
       float* memory = whole ? lasting_memory.get() : mine;
       const std::size_t row = whole ? first : 0;
+      const float *from = past_x ? x.row(first) : call.x + first * in, *slope_from = slope.row(first);
       if (whole) {
-        std::copy_n(call.x + first * in, count * in, memory + copy + row * in);
-        std::copy_n(dy + first * out, count * out, memory + dz + row * out);
+        if (past_x) from = std::copy_n(from, count * in, memory + copy + row * in) - count * in;
+        slope_from = std::copy_n(slope_from, count * out, memory + dz + row * out) - count * out;
       }
       const Chunk chunk{
           .kernels = k,
@@ -202,9 +207,9 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
           .replica = held.replica.get(),
           .scratch = mine,
           .kept = memory + kept + row * layer.kept(),
-          .x = whole ? memory + copy + row * in : x.row(first),
+          .x = from,
           .y = mine + y,
-          .dy = whole ? memory + dz + row * out : slope.row(first),
+          .dy = slope_from,
           .dz = memory + dz + row * out,
           .dx = dx + first * in,
           .gradient = by_chunk ? sums.get() + cut.chunk_of(first) * parameters.floats() : nullptr};
@@ -213,24 +218,26 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
     });
     if (by_chunk) {
       add_up(k, sums.get(), parameters.floats(), cut.chunks());
-      parameters.scatter(gradients, sums.get());
+      parameters.scatter(gradients, sums.get(), false);
     }
     if (!whole) return;
 
-    const Workspace gradient = borrow_floats(parameters.floats());
+    const Workspace turned = borrow_floats(parameters.floats());
     parallel_for(parameters.tiles().size(), [&](std::size_t task, int) {
       const float* memory = lasting_memory.get();
       const ParameterTile& t = parameters.tiles()[task];
-      layer.gradient({.kernels = k,
-                      .samples = call.samples,
-                      .kept = memory + kept,
-                      .x = memory + copy,
-                      .dy = memory + dz,
-                      .gradient = gradient.get() + t.at(),
-                      .gradient_row = t.row_length},
-                     t.tile);
+      const std::size_t i = t.tile.parameter;
+      layer.gradient(
+          {.kernels = k,
+           .samples = call.samples,
+           .kept = memory + kept,
+           .x = past_x ? memory + copy : call.x,
+           .dy = memory + dz,
+           .gradient = parameters.is_turned(i) ? turned.get() + t.at() : gradients[i] + t.at() - t.start,
+           .gradient_row = t.row_length},
+          t.tile);
     });
-    parameters.scatter(gradients, gradient.get());
+    parameters.scatter(gradients, turned.get(), true);
   });
 }
 

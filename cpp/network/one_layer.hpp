@@ -19,8 +19,8 @@ struct LayerCall {
 
 // y (samples, output), with room for kernels that read past its end.
 void layer_forward(const LayerCall& call, bool training, float* y);
-// The layer in training. dy (samples, output); dx (samples, input), with room for kernels that read past its
-// end; one gradient for each parameter, in the user's layout.
+// The layer in training. dy (samples, output); dx (samples, input) and one gradient for each parameter, in
+// the user's layout, all with room for kernels that read past their end.
 void layer_backward(const LayerCall& call, const float* dy, float* dx, const std::vector<float*>& gradients);
 
 }  // namespace nncore

@@ -251,7 +251,7 @@ class Tests {
         results{std::vector<float>(out + kSlack), std::vector<float>(in + kSlack)};
     for (const Parameter& p : layer.parameters()) {
       parameters.push_back(numbers(size_of(p.shape), 71));
-      results.emplace_back(size_of(p.shape));
+      results.emplace_back(size_of(p.shape) + kSlack);
     }
     std::vector<const float*> held;
     std::vector<float*> gradients;
