@@ -129,6 +129,8 @@ LAYERS: dict[str, tuple[Spec, int, tuple[int, ...]]] = {
     "conv2d": (conv2d(40, 3), 33, (13, 11, 4)),
     "conv2d same": (conv2d(20, (2, 3), padding="same", activation="silu"), 33, (13, 11, 4)),
     "conv2d grouped": (conv2d(32, 3, groups=2, strides=2), 33, (13, 11, 4)),
+    "conv2d of one image": (conv2d(20, (5, 4), activation="silu"), 1, (40, 50, 4)),
+    "conv2d grouped, of two images": (conv2d(32, 5, groups=2, strides=2), 2, (60, 51, 4)),
     "max_pooling2d": (pooling("max_pooling2d"), 65, (14, 16, 20)),
     "average_pooling2d": (pooling("average_pooling2d", 3, 2, "same"), 65, (14, 16, 20)),
     "global_max_pooling2d": (("global_max_pooling2d", {"keepdims": False}), 65, (14, 16, 20)),

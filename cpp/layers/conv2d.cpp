@@ -60,11 +60,19 @@ class Conv2D final : public Layer {
   std::size_t scratch() const override { return padded_size() + w_.out * taps_.size(); }
   std::size_t work() const override { return positions_.size() * taps_.size() * filters_; }
 
+  bool reads_past_x() const override { return is_depthwise(); }
+  std::size_t forward_parts() const override {
+    constexpr std::size_t kPartRows = 96;
+    return is_depthwise() || is_padded() ? 1 : std::max<std::size_t>(1, positions_.size() / kPartRows);
+  }
+
   void forward(const Chunk& c) const override {
+    const std::size_t first = positions_.size() * c.part / c.parts,
+                      rows = positions_.size() * (c.part + 1) / c.parts - first;
     for (std::size_t s = 0; s < c.samples; ++s) {
-      float* y = c.y + s * output_size();
+      float* y = c.y + s * output_size() + first * filters_;
       float* kept = c.kept ? c.kept + s * kept_size() : c.scratch;
-      float* z = activation_.needs_input() && c.kept ? kept + padded_size() : y;
+      float* z = activation_.needs_input() && c.kept ? kept + padded_size() + first * filters_ : y;
       const float* x = c.x + s * input_size();
       if (is_padded()) frame_.pad(kept, x), x = kept;
       if (is_depthwise())
@@ -74,17 +82,17 @@ class Conv2D final : public Layer {
           c.kernels.gemm({.c = z + g * group_filters(),
                           .ldc = filters_,
                           .a = x + g * group_channels(),
-                          .row_offsets = positions_.data(),
+                          .row_offsets = positions_.data() + first,
                           .segments = segments_.data(),
                           .segment_count = segments_.size(),
                           .b = c.parameters + g * group_filters(),
                           .b_k = filters_,
                           .b_panel = c.kernels.panel,
                           .bias = use_bias_ ? bias(c.parameters) + g * group_filters() : nullptr,
-                          .m = positions_.size(),
+                          .m = rows,
                           .n = group_filters(),
                           .k = segment_});
-      if (!activation_.is_linear()) activation_.forward(c.kernels, y, z, positions_.size(), filters_);
+      if (!activation_.is_linear()) activation_.forward(c.kernels, y, z, rows, filters_);
     }
   }
 
