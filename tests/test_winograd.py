@@ -11,6 +11,7 @@ from op_cases import normal
 from reference_model import (
     FLATTEN,
     Spec,
+    activation,
     assert_close,
     conv2d,
     dense,
@@ -71,14 +72,20 @@ def test_infinite_bias_stays_before_pooling(rng: np.random.Generator, value: flo
 
 
 @pytest.mark.usefixtures("isa")
-def test_gradients_go_through_a_frozen_layer(rng: np.random.Generator) -> None:
-    layers: list[Spec] = [dense(32, "tanh"), conv2d(32, 3, padding="same"), FLATTEN, dense(2)]
-    net, _ = network((8, 9, 3), layers, rng, loss_spec("mean_squared_error"), SGD)
-    x, y = normal(rng, 5, 8, 9, 3), normal(rng, 5, 2)
+@pytest.mark.parametrize("channels", [1, 4, 32])
+@pytest.mark.parametrize("pooled", [False, True])
+def test_gradients_go_through_a_frozen_layer(rng: np.random.Generator, channels: int, pooled: bool) -> None:
+    convolution: list[Spec] = [conv2d(32, 3, padding="same")]
+    if pooled:
+        convolution = [conv2d(40, 3), activation("relu"), pooling("max_pooling2d")]
+    layers = [dense(channels, "tanh"), *convolution, FLATTEN, dense(2)]
+    net, _ = network((8, 10, 3), layers, rng, loss_spec("mean_squared_error"), SGD)
+    x, y = normal(rng, 5, 8, 10, 3), normal(rng, 5, 2)
     net.gradients(x, y, None)
-    expected = of_layers(net, 4, "gradients")
-    net.compile(loss_spec("mean_squared_error"), (), (), SGD, [True, False, True, True])
+    expected = of_layers(net, len(layers), "gradients")
+    trained = [number != 1 for number in range(len(layers))]
+    net.compile(loss_spec("mean_squared_error"), (), (), SGD, trained)
     net.gradients(x, y, None)
-    for number in (0, 3):
-        for actual, gradient in zip(of_layers(net, 4, "gradients")[number], expected[number]):
+    for number in (0, len(layers) - 1):
+        for actual, gradient in zip(of_layers(net, len(layers), "gradients")[number], expected[number]):
             np.testing.assert_array_equal(actual, gradient)

@@ -195,7 +195,8 @@ struct Kernels {
 
   // ---- activation.hpp; y may be x, dx may be dy
   void (*activation)(float* y, const float* x, Activation kind, float alpha, std::size_t n);
-  // dx = dy * f'(.), where xy is the input if derivative_needs_input(kind), else the output.
+  // dx = dy * f'(.), where xy is the input if derivative_needs_input(kind), else the output; for relu and
+  // leaky_relu either.
   void (*activation_backward)(float* dx, const float* dy, const float* xy, Activation kind, float alpha,
                               std::size_t n);
 

@@ -29,7 +29,7 @@ class ActivationLayer final : public Layer {
   }
 
  private:
-  // The sign of the input is that of these outputs.
+  // These outputs are positive exactly where the input is, which spares `keep`.
   bool reads_input() const {
     return function_.needs_input() || function_.kind == Activation::relu ||
            function_.kind == Activation::leaky_relu;
@@ -63,7 +63,7 @@ ActivationFunction activation_of(const Spec& spec) {
   for (std::size_t i = 0; i < kNames.size(); ++i)
     if (name == kNames[i]) {
       const ActivationFunction f{static_cast<Activation>(i), spec.single("alpha")};
-      // The derivatives are made from the output, which shows the branch only where alpha >= 0.
+      // Derivatives may be made from the output, which shows the branch only where alpha >= 0.
       const bool uses_alpha = f.kind == Activation::leaky_relu || f.kind == Activation::elu;
       if (uses_alpha && !(f.alpha >= 0.0f && std::isfinite(f.alpha)))
         spec.fail("the slope or alpha of " + name + " must be a finite number >= 0, got " +

@@ -15,7 +15,7 @@ struct ActivationFunction {
 
   // x and y: (rows, columns); columns matter to softmax alone. y may be x.
   void forward(const Kernels& k, float* y, const float* x, std::size_t rows, std::size_t columns) const;
-  // xy: the input if needs_input(), else the output. dx may be dy.
+  // xy: the input if needs_input(), else the output, or either for relu and leaky_relu. dx may be dy.
   void backward(const Kernels& k, float* dx, const float* dy, const float* xy, std::size_t rows,
                 std::size_t columns) const;
 };

@@ -33,9 +33,9 @@ class Dense : public Layer {
   }
 
   void keep(const Chunk& c) const override {
-    if (keeps_by_forward()) forward(c);
+    if (keep_reads_replica()) forward(c);
   }
-  bool keeps_by_forward() const override { return !activation_.is_linear(); }
+  bool keep_reads_replica() const override { return !activation_.is_linear(); }
   void backward(const Chunk& c) const override {
     const std::size_t m = c.samples * rows_;
     if (!activation_.is_linear())

@@ -96,7 +96,7 @@ class Layer {
   virtual bool writes_dz() const { return false; }
   // In place of forward where nobody wants the output: what backward and gradient read of it, in y and kept.
   virtual void keep(const Chunk& c) const { forward(c); }
-  virtual bool keeps_by_forward() const { return true; }
+  virtual bool keep_reads_replica() const { return true; }  // that of forward
 
   // Rows and columns of the tiles into which the gradient and update of a parameter are cut.
   virtual Shape tile_shape(std::size_t) const { return {}; }

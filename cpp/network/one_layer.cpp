@@ -42,6 +42,9 @@ class Parameters {
     });
   }
   bool is_turned(std::size_t i) const { return list_[i].transposed; }
+  bool any_turned() const {
+    return std::ranges::any_of(list_, [](const Parameter& p) { return p.transposed; });
+  }
   void scatter(const std::vector<float*>& users, const float* flat, bool turned_alone) const {
     parallel_for(pieces_.size(), [&](std::size_t task, int) {
       const auto [i, row, rows] = pieces_[task];
@@ -163,28 +166,28 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
 
   const Kernels& k = active_kernels();
   const Parameters parameters(layer);
+  // Gradients of parameters are made of the whole batch, or of what its chunks sum. Otherwise nothing
+  // outlives its chunk.
+  const bool by_chunk = parameters.floats() > 0 && layer.sums_by_chunk();
+  const bool whole = parameters.floats() > 0 && !by_chunk;
+  // x lies in one piece for the whole batch: copied, where room behind it is needed.
+  const bool copies_x = whole && layer.reads_past_x();
   // What a chunk sums is written and read again.
   constexpr std::size_t kSums = 6;
-  const std::size_t read = parameters.floats() * (layer.sums_by_chunk() ? kSums : 1);
-  const bool past_x = layer.reads_past_x();
-  const Cut cut(call.samples,
-                {past_x ? std::min(in, out) : out, 2 * (in + out) + layer.kept(), 2 * layer.work(), read});
-  const Readable x(call.x, cut, in), slope(dy, cut, out);
+  const std::size_t read = parameters.floats() * (by_chunk ? kSums : 1);
+  const Cut cut(call.samples, {!whole && layer.reads_past_x() ? in : 0, 2 * (in + out) + layer.kept(),
+                               2 * layer.work(), read});
+  const Readable x(call.x, cut, in);
   with_team(cut.threads(), [&] {
-    const Held held(k, call, parameters, {.forward = layer.keeps_by_forward(), .dx = true});
-    // Gradients of parameters are made of the whole batch, or of what its chunks sum. Otherwise nothing
-    // outlives its chunk.
-    const bool by_chunk = parameters.floats() > 0 && layer.sums_by_chunk();
-    const bool whole = parameters.floats() > 0 && !by_chunk;
+    const Held held(k, call, parameters, {.forward = layer.keep_reads_replica(), .dx = true});
     const Workspace sums = borrow_floats(by_chunk ? checked_floats(cut.chunks(), parameters.floats()) : 0);
     Layout layout, batch;
     layout.place(layer.scratch(), 1);
     const std::size_t y = layout.place(cut.largest(), out);
     Layout& lasting = whole ? batch : layout;
     const std::size_t rows = whole ? cut.rows() : cut.largest();
-    const std::size_t kept = lasting.place(rows, layer.kept()),
-                      dz = lasting.place(whole || layer.writes_dz() ? rows : 0, out),
-                      copy = lasting.place(whole && past_x ? rows : 0, in);
+    const std::size_t kept = lasting.place(rows, layer.kept()), dz = lasting.place(rows, out),
+                      copy = lasting.place(copies_x ? rows : 0, in);
     const std::size_t own = layout.size() + kSlack;
     const Workspace scratch = borrow_floats(checked_floats(static_cast<std::size_t>(team_size()), own));
     const Workspace lasting_memory = borrow_floats(batch.size());
@@ -193,11 +196,11 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
       float* mine = scratch.get() + static_cast<std::size_t>(worker) * own;
       float* memory = whole ? lasting_memory.get() : mine;
       const std::size_t row = whole ? first : 0;
-      const float *from = past_x ? x.row(first) : call.x + first * in, *slope_from = slope.row(first);
-      if (whole) {
-        if (past_x) from = std::copy_n(from, count * in, memory + copy + row * in) - count * in;
-        slope_from = std::copy_n(slope_from, count * out, memory + dz + row * out) - count * out;
-      }
+      const float *x_from = x.row(first), *dy_from = dy + first * out;
+      if (copies_x) x_from = std::copy_n(x_from, count * in, memory + copy + row * in) - count * in;
+      const bool is_near_end = (call.samples - first - count) * out < kSlack;
+      if (is_near_end || (whole && !layer.writes_dz()))
+        dy_from = std::copy_n(dy_from, count * out, memory + dz + row * out) - count * out;
       const Chunk chunk{
           .kernels = k,
           .samples = count,
@@ -207,9 +210,9 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
           .replica = held.replica.get(),
           .scratch = mine,
           .kept = memory + kept + row * layer.kept(),
-          .x = from,
+          .x = x_from,
           .y = mine + y,
-          .dy = slope_from,
+          .dy = dy_from,
           .dz = memory + dz + row * out,
           .dx = dx + first * in,
           .gradient = by_chunk ? sums.get() + cut.chunk_of(first) * parameters.floats() : nullptr};
@@ -222,7 +225,7 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
     }
     if (!whole) return;
 
-    const Workspace turned = borrow_floats(parameters.floats());
+    const Workspace turned = borrow_floats(parameters.any_turned() ? parameters.floats() : 0);
     parallel_for(parameters.tiles().size(), [&](std::size_t task, int) {
       const float* memory = lasting_memory.get();
       const ParameterTile& t = parameters.tiles()[task];
@@ -231,9 +234,9 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
           {.kernels = k,
            .samples = call.samples,
            .kept = memory + kept,
-           .x = past_x ? memory + copy : call.x,
+           .x = copies_x ? memory + copy : call.x,
            .dy = memory + dz,
-           .gradient = parameters.is_turned(i) ? turned.get() + t.at() : gradients[i] + t.at() - t.start,
+           .gradient = parameters.is_turned(i) ? turned.get() + t.at() : gradients[i] + (t.at() - t.start),
            .gradient_row = t.row_length},
           t.tile);
     });

@@ -8,7 +8,7 @@ namespace nncore {
 namespace {
 
 // Kept idle by the process at most: 64 MiB, in so many blocks.
-constexpr std::size_t kMostIdle = std::size_t{16} << 20, kMostBlocks = 32;
+constexpr std::size_t kMostIdle = std::size_t{16} << 20, kMostBlocks = 64;
 // Blocks start with a page, where the user's large arrays start too or soon after. Processors compare places
 // in pages to tell whether a read is of what was just written, and so take one just ahead of it for that.
 constexpr std::size_t kPage = 4096;
@@ -79,6 +79,7 @@ Idle& idle() {
 }  // namespace
 
 Workspace borrow_floats(std::size_t size) {
+  if (size == 0) return {};
   Block block = idle().take(size);
   if (!block.memory) block = {allocate_floats(size, kPage), size};
   return {block.memory.release(), {block.size}};

@@ -12,7 +12,8 @@ struct ReturnFloats {
 };
 using Workspace = std::unique_ptr<float[], ReturnFloats>;
 
-// As allocate_floats, in up to twice the memory. Any thread may borrow and give back.
+// As allocate_floats, from the start of a page on and in up to twice the memory; null for none. Any thread
+// may borrow and give back.
 Workspace borrow_floats(std::size_t size);
 
 }  // namespace nncore
