@@ -99,10 +99,10 @@ def _kernels(group: str, section: dict[str, Any]) -> Any:
         else:
             axis.set(xscale="log", xlabel="times NumPy's speed (logarithmic)")
             axis.axvline(1, color="black", linewidth=0.8)
-        axis.set_title(f"{TITLES[group]}; {threads} thread(s)")
+        axis.set_title(f"{TITLES[group]}; {threads} thread(s)", loc="left", pad=20)
         axis.set_yticks(range(len(cases)), list(cases) if k == 0 else [""] * len(cases), fontsize=7)
         axis.set_ylim(len(cases) - 0.5, -0.5)
-        axis.legend(fontsize=7, loc="lower right")
+        axis.legend(fontsize=7, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(COLOURS))
     return figure
 
 
