@@ -8,6 +8,8 @@ import operator
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
+from ._overrides import Compiled
+
 _MOST = 2**31 - 1
 
 
@@ -130,7 +132,7 @@ def only(owner: str, name: str, value: object, default: object) -> None:
         raise ValueError(f"[{owner}] {name}={value!r} is not available yet: {default!r} only")
 
 
-class Settings:
+class Settings(Compiled):
     """Base of objects whose `_settings` are fixed once given: the compiled network has copies."""
 
     _settings: ClassVar[tuple[str, ...]] = ()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _compile, losses, metrics, optimizers
+from . import _compile, initializers, losses, metrics, optimizers
 from . import layers as _layers
 from ._arguments import integer, shape, text
 from .layers._layer import Layer, Place, write_all
@@ -41,6 +41,15 @@ class Content(NamedTuple):
 
 
 def _named(thing: Any) -> dict[str, Any]:
+    for part in (thing, *(v for v in vars(thing).values() if isinstance(v, initializers.Initializer))):
+        known = [
+            m.CLASSES.get(type(part).__name__) for m in (_layers, initializers, optimizers, losses, metrics)
+        ]
+        if type(part) not in known:
+            raise ValueError(
+                f"[save] {thing.name!r} cannot be saved: its class {type(part).__name__} is not one "
+                "of nncore. Weights can be saved, with save_weights"
+            )
     return {"class_name": type(thing).__name__, "config": thing.get_config()}
 
 
@@ -63,12 +72,6 @@ def to_bytes(model: Sequential, weights_only: bool) -> bytes:
     from safetensors.numpy import save
 
     network = model._network
-    for layer in () if weights_only else model.layers:
-        if _layers.CLASSES.get(type(layer).__name__) is not type(layer):
-            raise ValueError(
-                f"[{model.name}] the layer {layer.name!r} cannot be saved: its class {type(layer).__name__} "
-                "is not one of nncore.layers. Its weights can, with save_weights"
-            )
     if network is None and any(layer.weights for layer in model.layers):
         raise ValueError(
             f"[{model.name}] is not built, but some of its layers are: call build(input_shape) first"

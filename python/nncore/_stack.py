@@ -13,13 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core, _names, _random
 from ._arguments import boolean, integer, shape
+from ._overrides import Compiled
 from .layers import InputLayer, Layer, Variable
 from .layers._layer import Place, Shape, _checked_values, write_all
 
 Floats = NDArray[np.float32]
 
 
-class Stack:
+class Stack(Compiled):
     """Layers one after another. Built as soon as the shape of a sample is known."""
 
     def __init__(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from . import _random
 from ._arguments import choice, integer, neutral, number, unknown
 from ._names import snake_case
+from ._overrides import Compiled
 
 __all__ = [
     "Constant",
@@ -42,9 +43,12 @@ Floats = NDArray[np.float32]
 _TRUNCATED_STDDEV = 0.87962566103423978
 
 
-class Initializer:
-    """Base class. Not made to be derived from outside: model files know the initializers of this module."""
+class Initializer(Compiled):
+    """Base class. Deriving from it raises TypeError outside nncore: files know the initializers here."""
 
+    _abstract = True
+    _uncalled = "__call__"
+    _instead = "Use an initializer of nncore.initializers, or set_weights of the layer or model"
     _settings: ClassVar[tuple[str, ...]] = ()
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Floats:

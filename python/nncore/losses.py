@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _names
 from ._arguments import boolean, neutral, number, only, unknown
+from ._overrides import Compiled
 
 __all__ = [
     "BinaryCrossentropy",
@@ -80,9 +81,12 @@ def sparse_categorical_crossentropy(
     return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits)
 
 
-class Loss:
-    """Base class. Not made to be derived from outside: what runs in a network is compiled."""
+class Loss(Compiled):
+    """Base class. Deriving from it raises TypeError outside nncore: what runs in a network is compiled."""
 
+    _abstract = True
+    _uncalled = "call __call__"
+    _instead = "Use a loss of nncore.losses, with sample_weight or class_weight in fit"
     _function: ClassVar[Callable[..., Floats]]
     from_logits: bool = False
     label_smoothing: float = 0.0
@@ -114,7 +118,7 @@ class Loss:
         return float(np.mean(values)) if values.size else 0.0
 
     def _spec(self) -> tuple[str, dict[str, bool | float]]:
-        kind = _names.snake_case(type(self).__name__)
+        kind = next(_names.snake_case(c.__name__) for c in type(self).__mro__ if c in CLASSES.values())
         return kind, {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
 
     def get_config(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _names
 from ._arguments import neutral, only, unknown
+from ._overrides import Compiled
 from .losses import mean_absolute_error, mean_squared_error
 
 __all__ = [
@@ -56,8 +57,8 @@ def sparse_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
     return ops.sparse_categorical_accuracy(y_true, y_pred)
 
 
-class Metric:
-    """A running mean over rows. Not made to be derived from outside: what runs in a network is compiled.
+class Metric(Compiled):
+    """A running mean over rows. Base class, from which none outside nncore can derive.
 
     Args:
         name: key in logs and histories; default the name of the class in snake case.
@@ -69,6 +70,14 @@ class Metric:
     2.0
     """
 
+    _abstract = True
+    _uncalled = (
+        "update_state result reset_state __call__ stateless_update_state stateless_result "
+        "stateless_reset_state add_variable add_weight"
+    )
+    _instead = (
+        "Use a metric of nncore.metrics, or compute yours from model.predict(x) in on_epoch_end of a callback"
+    )
     _function: ClassVar[Callable[..., Floats]]
     _direction: ClassVar[str] = "max"
 
@@ -103,7 +112,7 @@ class Metric:
         return self.result()
 
     def _core_name(self) -> str:
-        return _names.snake_case(type(self).__name__)
+        return next(_names.snake_case(c.__name__) for c in type(self).__mro__ if c in CLASSES.values())
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal one."""

@@ -25,6 +25,10 @@ class Sequential(Predictive):
         trainable: False for layers whose weights stay as they are; default True.
         name: default "sequential" with a running number.
 
+    Classes derived from it may add methods. One that overrides what the compiled core does itself, such as
+    ``call`` or ``train_step``, raises TypeError when it is defined; so do layers, losses, metrics, optimizers
+    and initializers.
+
     >>> from nncore.layers import Dense, Input
     >>> model = Sequential([Input((2,)), Dense(8, activation="relu"), Dense(1, activation="sigmoid")])
     >>> model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
@@ -34,6 +38,19 @@ class Sequential(Predictive):
     >>> model.predict([[0, 1]]).shape
     (1, 1)
     """
+
+    _uncalled = (
+        "call __call__ build train_step test_step predict_step make_train_function make_test_function "
+        "make_predict_function compute_loss compute_metrics get_metrics_result reset_metrics metrics "
+        "evaluate compute_output_shape compute_output_spec compute_mask add_loss add_metric losses "
+        "trainable_weights trainable_variables stateless_call symbolic_call stateless_compute_loss "
+        "save_own_variables load_own_variables get_build_config build_from_config get_compile_config "
+        "compile_from_config"
+    )
+    _instead = (
+        "Use a callback of nncore.callbacks for what is done around steps and epochs, and another name for a "
+        "method that only your own code calls"
+    )
 
     def fit(
         self,

@@ -58,11 +58,19 @@ class LearningRate(float):
 
 
 class Optimizer(Settings):
-    """Base class. Not made to be derived from outside: what runs in a network is compiled.
+    """Base class. Deriving from it raises TypeError outside nncore: what runs in a network is compiled.
 
     An optimizer works for one model at a time, which keeps its moments; a model compiled anew starts with
     moments of zero.
     """
+
+    _abstract = True
+    _uncalled = (
+        "update_step build apply apply_gradients stateless_apply minimize assign assign_add assign_sub "
+        "scale_loss finalize_variable_values add_variable add_variable_from_reference "
+        "add_optimizer_variables"
+    )
+    _instead = "Use nncore.optimizers.SGD or Adam, whose learning_rate a callback can set at any time"
 
     def __init__(self, learning_rate: float, name: str | None, others: dict[str, Any]) -> None:
         owner = type(self).__name__
@@ -127,8 +135,8 @@ class Optimizer(Settings):
         settings = {name: getattr(self, name) for name in self._settings}
         return {**settings, "learning_rate": self._learning_rate, "name": self.name}
 
-    def __reduce__(self) -> tuple[Callable[..., Optimizer], tuple[str, dict[str, Any]]]:
-        return _remade, (type(self).__name__, self.get_config())
+    def __reduce__(self) -> tuple[Callable[..., Optimizer], tuple[type[Optimizer], dict[str, Any]]]:
+        return _remade, (type(self), self.get_config())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={getattr(self, k)!r}' for k in self._settings)})"
@@ -224,8 +232,8 @@ _NOT_YET = (
 )
 
 
-def _remade(name: str, config: dict[str, Any]) -> Optimizer:
-    return CLASSES[name](**config)
+def _remade(cls: Callable[..., Optimizer], config: dict[str, Any]) -> Optimizer:
+    return cls(**config)
 
 
 def get(identifier: Any, owner: str = "optimizers.get") -> Optimizer:

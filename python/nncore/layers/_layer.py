@@ -112,7 +112,7 @@ def _checked_values(owner: str, value: ArrayLike, expected: Shape) -> Floats:
 
 
 class Layer(Settings):
-    """Base class. Not made to be derived from outside: what runs in a network is compiled.
+    """Base class. Deriving from it raises TypeError outside nncore: what runs in a network is compiled.
 
     Every layer takes these keyword arguments besides its own:
 
@@ -124,6 +124,16 @@ class Layer(Settings):
         dtype: None or "float32".
     """
 
+    _abstract = True
+    _uncalled = (
+        "call __call__ build compute_output_shape compute_output_spec compute_mask add_weight add_variable "
+        "add_loss add_metric losses metrics trainable_weights trainable_variables stateless_call "
+        "symbolic_call quantized_call get_weights set_weights save_own_variables load_own_variables "
+        "get_build_config build_from_config"
+    )
+    _instead = (
+        "Use the layers of nncore.layers, and NumPy before or after the model for what they cannot compute"
+    )
     kind: ClassVar[str]
     unavailable: ClassVar[Mapping[str, Any]] = {}
 

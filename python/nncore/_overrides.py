@@ -1,0 +1,47 @@
+"""Methods of one's own that the compiled core would never call raise where they are written."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+_WHY = "networks run in a compiled core, which calls no Python code of yours"
+
+
+def _outside(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] != "nncore"
+
+
+class Compiled:
+    """Base of what the compiled core runs.
+
+    Classes outside nncore may derive from it and add methods. TypeError is raised by the definition of one
+    that overrides a method in `_uncalled` or derives from an `_abstract` class, and by setting an attribute
+    of such a name.
+    """
+
+    _uncalled: ClassVar[str] = (
+        ""  # names, of Keras' methods too, that users override there and none calls here
+    )
+    _instead: ClassVar[str] = ""  # what to do
+    _abstract: ClassVar[bool] = True  # looked up in the class itself, not inherited
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if not _outside(cls):
+            return
+        for name in cls._uncalled.split():
+            definer = next((c for c in cls.__mro__ if name in vars(c)), None)
+            if definer is not None and _outside(definer):
+                raise TypeError(f"[{cls.__name__}] {name} would be ignored: {_WHY}. {cls._instead}")
+        for base in cls.__bases__:
+            if vars(base).get("_abstract"):
+                raise TypeError(
+                    f"[{cls.__name__}] the base class {base.__name__} cannot be derived from: {_WHY}. "
+                    f"{cls._instead}"
+                )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self._uncalled.split():
+            owner = getattr(self, "name", type(self).__name__)
+            raise TypeError(f"[{owner}] {name} would be ignored: {_WHY}. {self._instead}")
+        super().__setattr__(name, value)
