@@ -40,11 +40,17 @@ def as_array(owner: str, name: str, value: object) -> Array:
         TypeError: text, complex numbers, dates or other objects.
         ValueError: nested lists of different lengths, or a single number.
     """
+    array = numbers(owner, name, value)
+    if array.ndim == 0:
+        raise ValueError(f"[{owner}] {name} must have an axis of samples, got the single number {array}")
+    return array
+
+
+def numbers(owner: str, name: str, value: object) -> Array:
+    """As `as_array`, or a single number."""
     array = _converted(owner, name, value)
     if array.dtype.kind not in _CORE_ITEMS:
         raise TypeError(f"[{owner}] {name} must hold real numbers, got {_described(value, array)}")
-    if array.ndim == 0:
-        raise ValueError(f"[{owner}] {name} must have an axis of samples, got the single number {array}")
     if array.dtype.itemsize not in _CORE_ITEMS[array.dtype.kind]:
         array = array.astype(np.float32)
     return array
@@ -127,13 +133,46 @@ def fit_rank(array: Array, sample: tuple[int, ...]) -> Array:
     return array
 
 
+def paired(owner: str, y_true: object, y_pred: object) -> tuple[Array, Array]:
+    """Targets and predictions of one rank: an axis of length 1 at the end may be missing in one of them."""
+    y, p = numbers(owner, "y_true", y_true), numbers(owner, "y_pred", y_pred)
+    if y.ndim + 1 == p.ndim and p.shape[-1] == 1:
+        return y[..., np.newaxis], p
+    if p.ndim + 1 == y.ndim and y.shape[-1] == 1:
+        return (y, p[..., np.newaxis]) if p.ndim == 1 else (y[..., 0], p)
+    return y, p
+
+
+def weights_of(owner: str, value: object, values: Array, y: Array) -> NDArray[np.float64]:
+    """Weights of `values` (samples, ...), which targets y have: float64 of its first axes, each whole or 1.
+
+    Raises:
+        ValueError: another shape, or y has no axis of samples besides that of a row.
+    """
+    weights = numbers(owner, "sample_weight", value).astype(np.float64)
+    shape = weights.shape
+    if shape and not values.ndim:
+        raise ValueError(
+            f"[{owner}] sample_weight is for samples, and targets of shape {y.shape} are one row: give them "
+            f"and the predictions as {(*y.shape, 1)}"
+        )
+    if weights.ndim == values.ndim + 1 and shape[-1] == 1:
+        weights = weights[..., 0]
+    if weights.ndim > values.ndim or any(w not in (1, v) for w, v in zip(weights.shape, values.shape)):
+        raise ValueError(
+            f"[{owner}] sample_weight must have the shape {values.shape} or its first axes, got {shape}"
+        )
+    return weights
+
+
 def sample_weights(owner: str, value: object, samples: int) -> NDArray[np.float32]:
     """One float32 for each sample, from (samples,) or (samples, 1)."""
     array = as_array(owner, "sample_weight", value)
     if array.shape not in ((samples,), (samples, 1)):
         raise ValueError(
             f"[{owner}] sample_weight must have one value for each of the {samples} samples, "
-            f"got shape {array.shape}"
+            f"got shape {array.shape} (weights within samples, one for each element or time step, are not "
+            "available)"
         )
     return np.ascontiguousarray(array.reshape(samples), dtype=np.float32)
 

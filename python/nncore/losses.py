@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _names
+from . import _data, _names
 from ._arguments import boolean, neutral, number, only, unknown
 from ._overrides import Compiled
 
@@ -101,19 +101,22 @@ class Loss(Compiled):
         self.reduction = reduction
 
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Mean of the weighted values of all rows."""
+        """Mean of the weighted values of all rows.
+
+        Args:
+            y_true, y_pred: targets and predictions. One may lack the other's last axis, if its length is 1.
+            sample_weight: weights of the values (samples, ...), or of their first axes; or one for all.
+
+        Raises:
+            TypeError: something does not hold real numbers.
+            ValueError: the shapes do not fit.
+        """
         settings = self._spec()[1]
         arguments = {name: value for name, value in settings.items() if value}
-        values = type(self)._function(y_true, y_pred, **arguments).astype(np.float64)
+        y, p = _data.paired(self.name, y_true, y_pred)
+        values = type(self)._function(y, p, **arguments).astype(np.float64)
         if sample_weight is not None:
-            weights = np.asarray(sample_weight, np.float64)
-            if weights.ndim == values.ndim + 1 and weights.shape[-1] == 1:
-                weights = weights[..., 0]
-            if weights.ndim > values.ndim or weights.shape != values.shape[: weights.ndim]:
-                raise ValueError(
-                    f"[{self.name}] expected sample_weight of shape {values.shape}, got "
-                    f"{np.shape(sample_weight)}"
-                )
+            weights = _data.weights_of(self.name, sample_weight, values, y)
             values *= weights.reshape(weights.shape + (1,) * (values.ndim - weights.ndim))
         return float(np.mean(values)) if values.size else 0.0
 

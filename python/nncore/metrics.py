@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _names
+from . import _data, _names
 from ._arguments import neutral, only, unknown
 from ._overrides import Compiled
 from .losses import mean_absolute_error, mean_squared_error
@@ -94,13 +94,33 @@ class Metric(Compiled):
     def update_state(
         self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> None:
-        """Takes in more rows, each counted `sample_weight` times."""
-        values = type(self)._function(y_true, y_pred).astype(np.float64)
-        weights = np.ones(values.shape)
+        """Takes in more samples, each counted as often as the mean of its weights says.
+
+        Args:
+            y_true, y_pred: targets and predictions. One may lack the other's last axis, if its length is 1.
+            sample_weight: weights of the values (samples, ...), or of their first axes. A single one counts
+                the mean of all as one sample, as in Keras.
+
+        Raises:
+            TypeError: something does not hold real numbers.
+            ValueError: the shapes do not fit.
+        """
+        y, p = _data.paired(self.name, y_true, y_pred)
+        values = self._values(y, p)
+        weights = np.ones(values.shape[:1])
         if sample_weight is not None:
-            weights = np.broadcast_to(np.asarray(sample_weight, np.float64), values.shape)
-        self._sum += float(np.sum(values * weights))
-        self._count += float(np.sum(weights))
+            weights = _data.weights_of(self.name, sample_weight, values, y)
+        if not values.size:
+            return
+        values = values.mean(axis=tuple(range(weights.ndim, values.ndim)))
+        weights = np.broadcast_to(weights, values.shape)
+        within = tuple(range(1, weights.ndim))
+        self._sum += float((values * weights).mean(axis=within).sum())
+        self._count += float(weights.mean(axis=within).sum())
+
+    def _values(self, y: NDArray[Any], p: NDArray[Any]) -> NDArray[np.float64]:
+        """What is averaged, and can be weighted: one value for each row."""
+        return type(self)._function(y, p).astype(np.float64)
 
     def result(self) -> float:
         """Mean so far, 0 if there were no rows."""
@@ -130,6 +150,10 @@ class BinaryAccuracy(Metric):
     def __init__(self, name: str = "binary_accuracy", dtype: Any = None, threshold: float = 0.5) -> None:
         super().__init__(name, dtype)
         only("BinaryAccuracy", "threshold", threshold, 0.5)
+
+    def _values(self, y: NDArray[Any], p: NDArray[Any]) -> NDArray[np.float64]:
+        """One for each output."""
+        return super()._values(y[..., np.newaxis], p[..., np.newaxis])
 
 
 class CategoricalAccuracy(Metric):

@@ -93,7 +93,7 @@ class Sequential(Predictive):
             shuffle: a new order in each epoch (default), or always the given one. Batches of an iterator
                 come as they are.
             class_weight: class number -> weight of its samples in the loss; classes left out weigh 1.
-            sample_weight: (n,) weights of the samples in the loss.
+            sample_weight: (n,) or (n, 1) weights of the samples in the loss.
             initial_epoch: number of epochs that are behind; default 0.
             steps_per_epoch: steps of an epoch, if not all data; the next epoch goes on behind them.
             validation_steps: steps of a validation, if not all data.
