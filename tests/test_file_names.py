@@ -22,7 +22,6 @@ def model() -> nncore.Sequential:
     return nncore.Sequential([Input((3,)), Dense(1)])
 
 
-@pytest.mark.xfail(strict=True, reason="not so yet")
 @pytest.mark.parametrize("kind", [str, Path])
 @pytest.mark.parametrize("method", ["save", "save_weights"])
 @pytest.mark.parametrize("name", NAMES.split())
@@ -34,7 +33,6 @@ def test_a_name_of_another_format(name: str, method: str, kind: Any, tmp_path: P
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.xfail(strict=True, reason="not so yet")
 @pytest.mark.parametrize("method", ["save", "save_weights"])
 def test_a_file_of_that_name_stays_as_it_is(method: str, tmp_path: Path) -> None:
     path = tmp_path / "m.keras"

@@ -105,6 +105,23 @@ def to_bytes(model: Sequential, weights_only: bool) -> bytes:
     return save(tensors, {"nncore": json.dumps(settings, allow_nan=False)})
 
 
+# Ends of names that promise another format.
+_OTHERS = (
+    ".keras", ".h5", ".hdf5", ".hdf", ".json", ".onnx", ".npz", ".npy", ".pt", ".pth", ".pkl", ".pickle",
+    ".tflite", ".pb", ".zip",
+)  # fmt: skip
+
+
+def check_name(owner: str, filepath: str | os.PathLike[str]) -> None:
+    """ValueError for a name that other programs would take for another format."""
+    path = Path(filepath)
+    if path.suffix.lower() in _OTHERS:
+        raise ValueError(
+            f"[{owner}] the format {path.suffix!r} is not available yet: safetensors is written, so the name "
+            f"must say so, as {path.with_suffix('.safetensors').name!r}"
+        )
+
+
 def write(filepath: str | os.PathLike[str], data: bytes, overwrite: bool) -> None:
     """Puts data at filepath in one go: a temporary file beside it takes its place when it is complete."""
     import tempfile

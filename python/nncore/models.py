@@ -187,15 +187,18 @@ class Sequential(Predictive):
         failure leaves an older one as it was.
 
         Args:
-            filepath: any name; ".safetensors" tells what it is.
+            filepath: best a name in ".safetensors". Those of other formats, such as ".keras" and ".h5", raise
+                ValueError.
             overwrite: False raises FileExistsError if there is a file; default True.
         """
+        _saving.check_name("save", filepath)
         _saving.write(
             filepath, _saving.to_bytes(self, weights_only=False), boolean("save", "overwrite", overwrite)
         )
 
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Writes the weights into one safetensors file. Arguments as `save`."""
+        _saving.check_name("save_weights", filepath)
         self._built_network()
         data = _saving.to_bytes(self, weights_only=True)
         _saving.write(filepath, data, boolean("save_weights", "overwrite", overwrite))
