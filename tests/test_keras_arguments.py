@@ -55,7 +55,6 @@ WEIGHTS: list[dict[Any, Any]] = [
 ]
 
 
-@pytest.mark.xfail(strict=True, reason="not so yet")
 @pytest.mark.parametrize("weights", WEIGHTS, ids=str)
 @pytest.mark.parametrize("labels", [np.int64, np.float32, bool])
 def test_class_weights_of_any_number(weights: dict[Any, Any], labels: type) -> None:
@@ -63,7 +62,6 @@ def test_class_weights_of_any_number(weights: dict[Any, Any], labels: type) -> N
     assert trained(y=Y.astype(labels), class_weight=weights) == expected
 
 
-@pytest.mark.xfail(strict=True, reason="not so yet")
 def test_a_class_weight_of_true_is_one() -> None:
     assert trained(class_weight={0: True, 1: np.False_}) == trained(sample_weight=1.0 - Y)
 
@@ -95,9 +93,7 @@ def test_verbose(verbose: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(lines) == (0 if verbose != "auto" and int(verbose) == 0 else 3)
 
 
-@pytest.mark.parametrize(
-    "verbose", [3, -1, np.int64(3), np.array([0, 1]), np.array("auto"), None, "yes", 0.5]
-)
+@pytest.mark.parametrize("verbose", [3, -1, np.int64(3), np.array([0, 1]), None, "yes", 0.5])
 @pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
 def test_verbose_that_there_is_not(method: str, verbose: Any) -> None:
     data = (X,) if method == "predict" else (X, Y)
@@ -157,7 +153,6 @@ def test_values_of_numpy_that_stay_wrong(error: type[Exception], text: str, call
         call()
 
 
-@pytest.mark.xfail(strict=True, reason="not so yet")
 def test_training_of_none_is_none() -> None:
     model = made("sgd", Dropout(0.5))
     np.testing.assert_array_equal(model(X, training=None), model(X))
@@ -321,41 +316,6 @@ def test_a_layer_stays_with_the_shape_of_its_weights(layer: Any, one: Any, other
 WORKS = {
     "test_the_instruction_set_in_any_case[lower-avx512]",
     "test_the_instruction_set_in_any_case[lower-baseline]",
-    "test_validation_freq[frequency0]",
-    "test_validation_freq[frequency3]",
-    "test_values_of_numpy[axis of softmax]",
-    "test_values_of_numpy[kernel_size of arrays]",
-    "test_values_of_numpy[min_delta]",
-    "test_values_of_numpy[patience]",
-    "test_values_of_numpy[rate]",
-    "test_values_of_numpy[shape]",
-    "test_values_of_numpy[threshold of ReLU]",
-    "test_values_of_numpy[units]",
-    "test_values_of_numpy_that_stay_wrong[amsgrad=.* is not available]",
-    "test_values_of_numpy_that_stay_wrong[axis=.* is not available0]",
-    "test_values_of_numpy_that_stay_wrong[axis=.* is not available1]",
-    "test_values_of_numpy_that_stay_wrong[dtype=.*float64.* is not available]",
-    "test_values_of_numpy_that_stay_wrong[threshold=.* is not available]",
-    "test_values_of_numpy_that_stay_wrong[use_ema=.* is not available]",
-    "test_verbose[auto]",
-    "test_verbose_that_there_is_not[evaluate--1]",
-    "test_verbose_that_there_is_not[evaluate-0.5]",
-    "test_verbose_that_there_is_not[evaluate-3]",
-    "test_verbose_that_there_is_not[evaluate-None]",
-    "test_verbose_that_there_is_not[evaluate-verbose2]",
-    "test_verbose_that_there_is_not[evaluate-yes]",
-    "test_verbose_that_there_is_not[fit--1]",
-    "test_verbose_that_there_is_not[fit-0.5]",
-    "test_verbose_that_there_is_not[fit-3]",
-    "test_verbose_that_there_is_not[fit-None]",
-    "test_verbose_that_there_is_not[fit-verbose2]",
-    "test_verbose_that_there_is_not[fit-yes]",
-    "test_verbose_that_there_is_not[predict--1]",
-    "test_verbose_that_there_is_not[predict-0.5]",
-    "test_verbose_that_there_is_not[predict-3]",
-    "test_verbose_that_there_is_not[predict-None]",
-    "test_verbose_that_there_is_not[predict-verbose2]",
-    "test_verbose_that_there_is_not[predict-yes]",
 }
 
 
@@ -365,11 +325,6 @@ def not_yet(request: pytest.FixtureRequest) -> None:
         request.node.originalname
         in [
             "test_the_instruction_set_in_any_case",
-            "test_validation_freq",
-            "test_values_of_numpy",
-            "test_values_of_numpy_that_stay_wrong",
-            "test_verbose",
-            "test_verbose_that_there_is_not",
         ]
         and request.node.name not in WORKS
     ):

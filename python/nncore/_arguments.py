@@ -38,9 +38,12 @@ def choice(owner: str, name: str, value: object, choices: Iterable[str]) -> str:
 
 def integer(owner: str, name: str, value: object, low: int = 1, high: int = _MOST) -> int:
     """A whole number from low to high; NumPy's integers too, bool and float not."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"[{owner}] {name} must be an integer, got {value!r}")
-    number = operator.index(value)
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"[{owner}] {name} must be an integer, got {value!r}") from None
     if not low <= number <= high:
         bound = f"at least {low}" if number < low else f"at most {high}"
         raise ValueError(f"[{owner}] {name} must be {bound}, got {number}")
@@ -72,12 +75,20 @@ def boolean(owner: str, name: str, value: object) -> bool:
     return bool(value)
 
 
+def several(value: object) -> tuple[Any, ...] | None:
+    """What an iterable holds; None for text and for what is not iterable, as an array without axes."""
+    try:
+        return None if isinstance(value, (str, bytes)) else tuple(value)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+
+
 def pair(owner: str, name: str, value: object, high: int = _MOST) -> tuple[int, int]:
     """An integer for both, or two."""
-    if isinstance(value, (tuple, list)):
-        if len(value) != 2:
+    if (items := several(value)) is not None:
+        if len(items) != 2:
             raise ValueError(f"[{owner}] {name} must be an integer or a pair of them, got {value!r}")
-        return integer(owner, name, value[0], high=high), integer(owner, name, value[1], high=high)
+        return integer(owner, name, items[0], high=high), integer(owner, name, items[1], high=high)
     both = integer(owner, name, value, high=high)
     return both, both
 
@@ -90,9 +101,9 @@ def text(owner: str, name: str, value: object) -> str:
 
 def shape(owner: str, name: str, value: object, batch_axis: bool = False) -> tuple[int, ...]:
     """Sizes of the axes of one sample. With batch_axis the first axis is the batch, and is left out."""
-    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+    sizes = several(value)
+    if sizes is None:
         raise TypeError(f"[{owner}] {name} must be a tuple of integers, got {value!r}")
-    sizes = tuple(value)
     if batch_axis:
         if not sizes:
             raise ValueError(f"[{owner}] {name} must begin with the batch axis, got ()")
@@ -102,6 +113,15 @@ def shape(owner: str, name: str, value: object, batch_axis: bool = False) -> tup
             f"[{owner}] {name} must have known sizes (None stands for the batch only), got {value!r}"
         )
     return tuple(integer(owner, name, size) for size in sizes)
+
+
+def _same(value: Any, default: object) -> bool:
+    """Whether value is the default: also as a scalar of NumPy, or as a type or dtype of that name."""
+    if default == "float32" and not isinstance(value, str):
+        value = getattr(value, "name", getattr(value, "__name__", value))
+    elif getattr(value, "shape", None) == ():
+        value = value.item()
+    return type(value) is type(default) and bool(value == default)
 
 
 def neutral(
@@ -122,13 +142,13 @@ def neutral(
         if name not in defaults:
             raise TypeError(f"[{owner}] unexpected argument {name!r}.{_hint(name, [*known, *defaults])}")
         default = defaults[name]
-        if value is not None and not (type(value) is type(default) and value == default):
+        if value is not None and not _same(value, default):
             raise ValueError(f"[{owner}] {name}={value!r} is not available yet")
 
 
 def only(owner: str, name: str, value: object, default: object) -> None:
     """Lets through one value of an argument of Keras whose others are not available."""
-    if type(value) is not type(default) or value != default:
+    if not _same(value, default):
         raise ValueError(f"[{owner}] {name}={value!r} is not available yet: {default!r} only")
 
 

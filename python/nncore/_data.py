@@ -177,6 +177,10 @@ def sample_weights(owner: str, value: object, samples: int) -> NDArray[np.float3
     return np.ascontiguousarray(array.reshape(samples), dtype=np.float32)
 
 
+def _is_number(value: Any) -> bool:
+    return value is not None and np.ndim(value) == 0 and np.asarray(value).dtype.kind in _CORE_ITEMS
+
+
 def class_weights(owner: str, value: object, y: Array) -> NDArray[np.float32]:
     """Weight of each sample by its class: the number in y, or the place of the largest value of a row."""
     if not isinstance(value, Mapping):
@@ -185,9 +189,9 @@ def class_weights(owner: str, value: object, y: Array) -> NDArray[np.float32]:
         raise ValueError(f"[{owner}] class_weight needs one class for each sample, got y of shape {y.shape}")
     table: dict[int, float] = {}
     for label, weight in value.items():
-        if isinstance(label, bool) or not isinstance(label, (int, np.integer)):
+        if not _is_number(label) or not float(label).is_integer():
             raise TypeError(f"[{owner}] class_weight must have class numbers as keys, got {label!r}")
-        if isinstance(weight, bool) or not isinstance(weight, (int, float, np.integer, np.floating)):
+        if not _is_number(weight):
             raise TypeError(f"[{owner}] class_weight must have numbers as values, got {weight!r}")
         table[int(label)] = float(weight)
     if y.ndim == 2 and y.shape[1] != 1:

@@ -27,9 +27,10 @@ def _inputs(x: _data.Array) -> Data:
 class Predictive(Trainable):
     """Layers that can be trained and asked. See `nncore.Sequential`."""
 
-    def __call__(self, x: ArrayLike, training: bool = False) -> Floats:
+    def __call__(self, x: ArrayLike, training: bool | None = False) -> Floats:
         """Outputs (n, ...) of inputs (n, ...). With `training`, dropout is at work; weights stay."""
-        return self._outputs(x, training is not False and boolean(self.name, "training", training))
+        on = training is not False and training is not None and boolean(self.name, "training", training)
+        return self._outputs(x, on)
 
     def _outputs(self, x: object, training: bool) -> Floats:
         if type(x) is np.ndarray and self._network is not None:

@@ -9,6 +9,8 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 
 def in_notebook() -> bool:
     ipython = sys.modules.get("IPython")
@@ -25,13 +27,12 @@ def _interactive() -> bool:
 
 def style(owner: str, verbose: object) -> int:
     """0 for silence, 1 for a bar, 2 for a line: what a `verbose` (0, 1, 2, "auto", bool) comes to here."""
-    if verbose == "auto":
-        verbose = 1
-    if isinstance(verbose, bool):
-        verbose = int(verbose)
-    if not isinstance(verbose, int) or verbose not in (0, 1, 2):
+    value = verbose.item() if isinstance(verbose, np.generic | np.ndarray) and verbose.ndim == 0 else verbose
+    if isinstance(value, str) and value == "auto":
+        value = 1
+    if not isinstance(value, int) or value not in (0, 1, 2):
         raise ValueError(f"[{owner}] verbose must be 0, 1, 2 or 'auto', got {verbose!r}")
-    return 2 if verbose == 1 and not _interactive() else int(verbose)
+    return 2 if value == 1 and not _interactive() else int(value)
 
 
 def _number(value: float) -> str:

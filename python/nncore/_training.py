@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _compile, _core
-from ._arguments import boolean, integer
+from ._arguments import boolean, integer, several
 from ._feeds import SLICE, Data, Feed, Work
 from ._inputs import Fed
 from ._progress import Progress
@@ -145,8 +145,8 @@ class Trainable(Fed):
             raise
 
     def _validation_due(self, frequency: object) -> Any:
-        if isinstance(frequency, (list, tuple, set)):
-            epochs = {integer(self.name, "validation_freq", epoch) for epoch in frequency}
+        if (listed := several(frequency)) is not None:
+            epochs = {integer(self.name, "validation_freq", epoch) for epoch in listed}
             return lambda epoch: epoch in epochs
         every = integer(self.name, "validation_freq", frequency)
         return lambda epoch: epoch % every == 0

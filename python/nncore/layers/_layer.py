@@ -269,7 +269,7 @@ class Layer(Settings):
         self._places = [Place(name, 0, sizes) for name, sizes in parameters]
         self._shapes = before, after
 
-    def __call__(self, x: ArrayLike, training: bool = False) -> Floats:
+    def __call__(self, x: ArrayLike, training: bool | None = False) -> Floats:
         """The layer alone on an array (n, ...). Builds it if need be.
 
         >>> from nncore.layers import Flatten

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from .. import activations, initializers
-from .._arguments import boolean, integer, neutral, number, shape
+from .._arguments import boolean, integer, neutral, number, several, shape
 from ._layer import Layer, Variable
 
 
@@ -205,9 +205,9 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Sequence[int], **options: Any) -> None:
         super().__init__(options)
-        if isinstance(target_shape, (str, bytes)) or not isinstance(target_shape, Sequence):
+        if (given := several(target_shape)) is None:
             raise TypeError(f"[Reshape] target_shape must be a tuple of integers, got {target_shape!r}")
-        sizes = tuple(integer("Reshape", "target_shape", size, low=-1) for size in target_shape)
+        sizes = tuple(integer("Reshape", "target_shape", size, low=-1) for size in given)
         if 0 in sizes or sizes.count(-1) > 1:
             raise ValueError(
                 f"[Reshape] target_shape must hold positive sizes, and -1 at most once, got {sizes}"
