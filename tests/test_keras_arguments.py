@@ -168,7 +168,6 @@ def test_validation_freq(frequency: Any) -> None:
 # ---- the ends of intervals
 
 
-@pytest.mark.xfail(strict=True, reason="not so yet")
 def test_dropout_of_everything(isa: str, rng: np.random.Generator) -> None:
     x = np.r_[np.nan, np.inf, rng.normal(size=1000)].astype(np.float32)
     dy = rng.normal(size=x.shape).astype(np.float32)
@@ -181,7 +180,6 @@ def test_dropout_of_everything(isa: str, rng: np.random.Generator) -> None:
     assert not reference.dropout_mask((5,), 1.0, seed=1).any()
 
 
-@pytest.mark.xfail(strict=True, reason="not so yet")
 def test_training_behind_dropout_of_everything() -> None:
     model = made("adam", Dense(4, activation="relu"), Dropout(1.0))
     first = [w.copy() for w in model.get_weights()]
@@ -194,7 +192,6 @@ def test_training_behind_dropout_of_everything() -> None:
     assert np.isfinite(model.predict(X)).all()
 
 
-@pytest.mark.xfail(strict=True, reason="not so yet")
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_momentum_of_one(nesterov: bool, isa: str) -> None:
     w, velocity = np.float32([1.0, -2.0]), np.float32([0.5, 0.25])
@@ -311,21 +308,3 @@ def test_a_layer_stays_with_the_shape_of_its_weights(layer: Any, one: Any, other
     assert layer.input_shape == (None, *one[1:])
     for a, b in zip(before, layer.get_weights()):
         np.testing.assert_array_equal(a, b)
-
-
-WORKS = {
-    "test_the_instruction_set_in_any_case[lower-avx512]",
-    "test_the_instruction_set_in_any_case[lower-baseline]",
-}
-
-
-@pytest.fixture(autouse=True)
-def not_yet(request: pytest.FixtureRequest) -> None:
-    if (
-        request.node.originalname
-        in [
-            "test_the_instruction_set_in_any_case",
-        ]
-        and request.node.name not in WORKS
-    ):
-        request.applymarker(pytest.mark.xfail(strict=True, reason="not so yet"))

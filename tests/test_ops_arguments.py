@@ -127,7 +127,7 @@ ROWS = np.zeros((2, 3))
         (lambda: ops.average_pool2d(IMAGES[:, :0]), ValueError, "empty"),
         (lambda: ops.global_max_pool2d_backward(ROWS, IMAGES, True), ValueError, r"\(2, 1, 1, 3\)"),
         (lambda: ops.relu_backward(ROWS, ROWS.T), ValueError, r"dy of shape \(3, 2\), got \(2, 3\)"),
-        (lambda: ops.dropout(ROWS, 1.0, 0), ValueError, r"\[dropout\] .*rate.*got 1.0"),
+        (lambda: ops.dropout(ROWS, 1.5, 0), ValueError, r"\[dropout\] .*rate.*got 1.5"),
         (lambda: ops.dropout(ROWS, 0.5, -1), ValueError, "seed"),
         (lambda: ops.mean_squared_error(ROWS, ROWS.T), ValueError, r"target of shape \(3, 2\)"),
         (lambda: ops.mean_squared_error(1.0, 1.0), ValueError, r"\(\.\.\., columns\)"),

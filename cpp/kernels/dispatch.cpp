@@ -1,6 +1,7 @@
 #include "dispatch.hpp"
 
 #include <atomic>
+#include <cctype>
 #include <cstdlib>
 #include <stdexcept>
 
@@ -50,7 +51,9 @@ std::vector<const Kernels*> detect() {
   return tables;
 }
 
-const Kernels* find(const std::string& isa) {
+// In any case, as users write it.
+const Kernels* find(std::string isa) {
+  for (char& c : isa) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   for (const Kernels* table : available_kernels())
     if (isa == table->isa) return table;
   return nullptr;

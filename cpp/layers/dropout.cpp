@@ -5,8 +5,8 @@
 namespace nncore {
 namespace {
 
-// In training, zero with probability `rate`, else scaled by 1 / (1 - rate). Both directions draw the same
-// mask from the layer's key, so none is stored.
+// In training, zero with probability `rate`, else scaled by 1 / (1 - rate); all zero if rate is 1. Both
+// directions draw the same mask from the layer's key, so none is stored.
 class Dropout final : public Layer {
  public:
   Dropout(const Shape& input, float rate) : Layer(input, input), rate_(rate) {}
@@ -32,7 +32,7 @@ class Dropout final : public Layer {
 
 std::unique_ptr<Layer> make_dropout(const Spec& spec, const Shape& input) {
   const float rate = spec.single("rate");
-  if (!(rate >= 0.0f && rate < 1.0f)) spec.fail("rate must be in [0, 1), got " + std::to_string(rate));
+  if (!(rate >= 0.0f && rate <= 1.0f)) spec.fail("rate must be in [0, 1], got " + std::to_string(rate));
   return std::make_unique<Dropout>(input, rate);
 }
 

@@ -72,7 +72,9 @@ class SgdOptimizer final : public Optimizer {
  public:
   explicit SgdOptimizer(const Spec& spec) {
     learning_rate = learning_rate_of(spec);
-    sgd_.momentum = static_cast<float>(fraction(spec, "momentum"));
+    sgd_.momentum = spec.single("momentum");
+    if (!(sgd_.momentum >= 0.0f && sgd_.momentum <= 1.0f))
+      spec.fail("momentum must be in [0, 1], got " + std::to_string(sgd_.momentum));
     sgd_.nesterov = spec.flag("nesterov");
   }
   const std::vector<std::string>& moments() const override {

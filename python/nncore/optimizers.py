@@ -150,7 +150,7 @@ class SGD(Optimizer):
 
     Args:
         learning_rate: at least 0; default 0.01.
-        momentum: in [0, 1); default 0.
+        momentum: in [0, 1]; default 0.
         nesterov: default False.
         name: default "sgd".
         others: weight_decay, clipnorm and so on: not available yet, so None or Keras' default.
@@ -168,7 +168,7 @@ class SGD(Optimizer):
         **others: Any,
     ) -> None:
         super().__init__(learning_rate, name, others)
-        self.momentum = number("SGD", "momentum", momentum, 0.0, 1.0, below=True)
+        self.momentum = number("SGD", "momentum", momentum, 0.0, 1.0)
         self.nesterov = boolean("SGD", "nesterov", nesterov)
 
     def _spec(self) -> tuple[str, dict[str, bool | float]]:

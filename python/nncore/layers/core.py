@@ -224,7 +224,7 @@ class Dropout(Layer):
     The masks follow from the model's seed, see `nncore.utils.set_random_seed`.
 
     Args:
-        rate: in [0, 1).
+        rate: in [0, 1]; with 1, all is zero in training.
         noise_shape: None; others are not available yet.
         seed: None; a seed of its own is not available yet.
         options: name, trainable, input_shape, dtype, see `Layer`.
@@ -235,7 +235,7 @@ class Dropout(Layer):
 
     def __init__(self, rate: float, noise_shape: None = None, seed: None = None, **options: Any) -> None:
         super().__init__(options)
-        self.rate = number("Dropout", "rate", rate, 0.0, 1.0, below=True)
+        self.rate = number("Dropout", "rate", rate, 0.0, 1.0)
         neutral("Dropout", {"noise_shape": noise_shape, "seed": seed}, {"noise_shape": None, "seed": None})
 
     def _spec(self) -> tuple[str, dict[str, Any]]:

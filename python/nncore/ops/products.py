@@ -171,8 +171,8 @@ def _rescaling(scale: float, offset: float) -> _core.Spec:
 def dropout(x: ArrayLike, rate: float, seed: int) -> Floats:
     """Zeros with probability `rate`, and the other elements of x times 1 / (1 - rate).
 
-    rate in [0, 1). The choice for an element depends on the seed (0 ... 2^64 - 1) and its position in x, in
-    row-major order, and on nothing else.
+    rate in [0, 1]; with 1, all are zeros, whatever x holds. The choice for an element depends on the seed
+    (0 ... 2^64 - 1) and its position in x, in row-major order, and on nothing else.
 
     >>> sorted(set(dropout(np.ones(1000), rate=0.5, seed=1).tolist()))
     [0.0, 2.0]
@@ -187,8 +187,8 @@ def dropout_backward(dy: ArrayLike, x: ArrayLike, rate: float, seed: int) -> Flo
 
 
 def _dropout(op: str, rate: float, seed: int) -> _core.Spec:
-    if not 0.0 <= rate < 1.0:
-        raise ValueError(f"[{op}] expected rate in [0, 1), got {rate}")
+    if not 0.0 <= rate <= 1.0:
+        raise ValueError(f"[{op}] expected rate in [0, 1], got {rate}")
     if not 0 <= operator.index(seed) < 2**64:
         raise ValueError(f"[{op}] expected seed in [0, 2^64), got {seed}")
     return "dropout", {"rate": float(rate)}

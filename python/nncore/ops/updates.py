@@ -21,7 +21,7 @@ def sgd(
 ) -> tuple[Floats, Floats | None]:
     """(w, velocity) after a step of gradient descent; velocity is None at first, and always without momentum.
 
-    Raises ValueError for momentum outside [0, 1), and for a velocity without momentum.
+    Raises ValueError for momentum outside [0, 1], and for a velocity without momentum.
 
     >>> w, velocity = sgd([1.0], [8.0], learning_rate=0.125, momentum=0.5)
     >>> w.tolist(), velocity.tolist()

@@ -22,7 +22,8 @@ def dropout(x: ArrayLike, rate: float, seed: int) -> Floats:
     array([2., 0., 0., 0., 2., 0., 2., 2.])
     """
     x = floats(x)
-    return np.where(dropout_mask(x.shape, rate, seed), x / (1.0 - rate), 0.0)
+    mask = dropout_mask(x.shape, rate, seed)
+    return np.where(mask, x / (1.0 - rate) if mask.any() else 0.0, 0.0)
 
 
 def dropout_backward(dy: ArrayLike, x: ArrayLike, rate: float, seed: int) -> Floats:
