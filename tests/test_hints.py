@@ -67,7 +67,6 @@ USES: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.xfail(strict=True, reason="not so yet")
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("kind", ["matrix", "array"])
 def test_sparse_matrices(use: str, kind: str) -> None:

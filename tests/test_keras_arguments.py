@@ -210,7 +210,6 @@ def test_momentum_of_one(nesterov: bool, isa: str) -> None:
 # ---- bfloat16
 
 
-@pytest.mark.xfail(strict=True, reason="not so yet")
 def test_bfloat16() -> None:
     bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
     x, y, weight = X.astype(bfloat16), Y.astype(bfloat16), np.linspace(1, 2, 20).astype(bfloat16)

@@ -19,7 +19,7 @@ def is_batches(x: object) -> bool:
 
     It is an iterable, or has batches x[0] to x[len(x) - 1], as a `keras.utils.PyDataset`.
     """
-    if isinstance(x, _NO_BATCHES):
+    if isinstance(x, _NO_BATCHES) or _is_sparse(x):
         return False
     if any(hasattr(x, name) for name in ("__array__", "__array_interface__", "__dlpack__", "to_numpy")):
         return False
@@ -28,6 +28,29 @@ def is_batches(x: object) -> bool:
     except TypeError:
         return hasattr(x, "__iter__") or (hasattr(x, "__len__") and hasattr(x, "__getitem__"))
     return False
+
+
+def _is_sparse(x: object) -> bool:
+    return hasattr(x, "toarray") and not hasattr(x, "__array__")
+
+
+def refuse_sparse(owner: str, name: str, value: Any) -> None:
+    """TypeError for a sparse matrix, or a list of them."""
+    first = value[0] if isinstance(value, (list, tuple)) and value else value
+    if _is_sparse(first):
+        raise TypeError(f"[{owner}] {name} is a sparse {type(first).__name__}: convert it with .toarray()")
+
+
+def known_type(array: Array) -> Array:
+    """float32 instead of bfloat16 and the like, which NumPy knows by packages such as ml_dtypes only."""
+    added = array.dtype.kind == "V" and array.dtype.names is None and np.can_cast(array.dtype, np.float32)
+    return array.astype(np.float32) if added else array
+
+
+def plain(owner: str, name: str, value: Any) -> Array:
+    """value as NumPy reads it, whatever it holds, but no sparse matrix: TypeError."""
+    refuse_sparse(owner, name, value)
+    return known_type(np.asarray(value))
 
 
 def as_array(owner: str, name: str, value: object) -> Array:
@@ -48,7 +71,8 @@ def as_array(owner: str, name: str, value: object) -> Array:
 
 def numbers(owner: str, name: str, value: object) -> Array:
     """As `as_array`, or a single number."""
-    array = _converted(owner, name, value)
+    refuse_sparse(owner, name, value)
+    array = known_type(_converted(owner, name, value))
     if array.dtype.kind not in _CORE_ITEMS:
         raise TypeError(f"[{owner}] {name} must hold real numbers, got {_described(value, array)}")
     if array.dtype.itemsize not in _CORE_ITEMS[array.dtype.kind]:
@@ -108,8 +132,6 @@ def _short(value: object) -> str:
 
 
 def _described(value: object, array: Array) -> str:
-    if hasattr(value, "toarray"):
-        return f"a sparse {type(value).__name__}: convert it with .toarray()"
     kinds = {
         "O": "objects",
         "U": "text",
@@ -210,7 +232,7 @@ def unpacked(owner: str, item: object) -> tuple[object, object, object]:
             raise ValueError(f"[{owner}] expected (x, y) or (x, y, sample_weight), got {len(item)} items")
         x, y, weight = (*item, None, None)[:3]
         return x, y, weight
-    if isinstance(item, Mapping):
+    if isinstance(item, Mapping) and not _is_sparse(item):
         raise TypeError(f"[{owner}] expected (x, y) or (x, y, sample_weight), got a dict")
     return item, None, None
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _names, _random
 from ._arguments import integer
+from ._data import plain
 
 __all__ = ["clear_session", "set_random_seed", "to_categorical"]
 
@@ -50,7 +51,7 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.f
            [0., 0., 1.],
            [0., 1., 0.]])
     """
-    given = np.asarray(x)
+    given = plain("to_categorical", "x", x)
     if given.size and given.dtype.kind not in "biuf":
         raise TypeError(f"[to_categorical] x must hold whole numbers, got an array of {given.dtype}")
     labels = given.astype(np.int64)

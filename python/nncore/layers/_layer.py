@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import _core, _names, _random
 from .. import initializers as _initializers
 from .._arguments import Settings, boolean, integer, neutral, shape
-from .._data import as_array
+from .._data import as_array, plain
 
 if TYPE_CHECKING:
     from .._stack import Stack
@@ -103,7 +103,7 @@ class Variable:
 
 
 def _checked_values(owner: str, value: ArrayLike, expected: Shape) -> Floats:
-    array = np.asarray(value)
+    array = plain(owner, "value", value)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"[{owner}] weights must be numbers, got an array of {array.dtype}")
     if array.shape != expected:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
+from .._data import plain
 
 Floats = NDArray[np.float32]
 Pair = tuple[int, int]
@@ -18,7 +19,7 @@ Shape = tuple[int, ...]
 
 def floats(op: str, name: str, x: ArrayLike) -> Floats:
     """x as a contiguous float32 array of the same shape; TypeError unless it holds real numbers."""
-    a = np.asarray(x)
+    a = plain(op, name, x)
     if a.dtype.kind not in "biuf":
         raise TypeError(f"[{op}] expected {name} to hold real numbers, got dtype {a.dtype}")
     return np.asarray(a, dtype=np.float32, order="C")

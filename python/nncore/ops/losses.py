@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
+from .._data import plain
 from ._arrays import Floats, Shape, expect_shape, floats
 
 
@@ -147,7 +147,7 @@ def target_and_output(op: str, target: ArrayLike, output: ArrayLike, sparse: boo
 
 
 def _class_numbers(op: str, target: ArrayLike, shape: Shape) -> Floats:
-    labels = np.asarray(target)
+    labels = plain(op, "target", target)
     numbers = floats(op, "target", labels)
     if labels.shape not in (shape[:-1], (*shape[:-1], 1)):
         expected = f"{shape[:-1]} or {(*shape[:-1], 1)}"
