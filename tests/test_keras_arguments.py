@@ -268,7 +268,6 @@ FREE: list[tuple[Callable[[], Any], tuple[int, ...], tuple[int, ...]]] = [
 ]
 
 
-@pytest.mark.xfail(strict=True, reason="not so yet")
 @pytest.mark.parametrize(("make", "one", "other"), FREE)
 def test_a_layer_takes_any_shape_that_its_weights_take(make: Any, one: Any, other: Any) -> None:
     layer = make()

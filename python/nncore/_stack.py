@@ -187,9 +187,8 @@ class Stack(Compiled):
             after, parameters = layer._infer(at)
             if layer._shapes is None:
                 values += layer._initial(parameters, partial(_random.of_parameter, seed, number))
-            elif layer._shapes[0] != at:
-                raise ValueError(f"[{layer.name}] is built for samples of shape {layer._shapes[0]}, got {at}")
             else:
+                layer._require_fit(at, parameters)
                 values += layer.get_weights()
             shapes.append((at, after))
             at = after

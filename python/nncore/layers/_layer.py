@@ -255,19 +255,32 @@ class Layer(Settings):
     # ---- on its own
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Makes the weights of a layer outside a model. input_shape has the batch axis, which may be None."""
+        """Makes the weights of a layer outside a model. input_shape has the batch axis, which may be None.
+
+        A layer that is built takes any shape that its weights take.
+
+        Raises:
+            ValueError: they do not take it.
+        """
         before = shape(self.name, "input_shape", input_shape, batch_axis=True)
-        if self._shapes is not None:
-            if before != self._shapes[0]:
-                raise ValueError(
-                    f"[{self.name}] is built for samples of shape {self._shapes[0]}, got {before}"
-                )
+        if self._shapes is not None and before == self._shapes[0]:
             return
         after, parameters = self._infer(before)
+        if self._shapes is not None:
+            self._require_fit(before, parameters)
+            if self._network is None:
+                self._shapes = before, after
+            return
         seed = _random.draw_seed()
         self._values = self._initial(parameters, lambda i: _random.of_parameter(seed, 0, i))
         self._places = [Place(name, 0, sizes) for name, sizes in parameters]
         self._shapes = before, after
+
+    def _require_fit(self, before: Shape, parameters: list[tuple[str, Shape]]) -> None:
+        if [sizes for _, sizes in parameters] != [place.shape for place in self._places]:
+            raise ValueError(
+                f"[{self.name}] is built for samples of shape {self._known_shapes()[0]}, got {before}"
+            )
 
     def __call__(self, x: ArrayLike, training: bool | None = False) -> Floats:
         """The layer alone on an array (n, ...). Builds it if need be.
