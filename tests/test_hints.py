@@ -80,7 +80,6 @@ def test_sparse_matrices(use: str, kind: str) -> None:
 # ---- a sample without the axis of samples
 
 
-@pytest.mark.xfail(strict=True, reason="not so yet")
 @pytest.mark.parametrize("method", ["predict", "__call__", "predict_on_batch"])
 @pytest.mark.parametrize("kind", [np.asarray, np.ndarray.tolist], ids=["array", "list"])
 def test_one_sample_without_its_axis(method: str, kind: Any) -> None:
@@ -92,7 +91,6 @@ def test_one_sample_without_its_axis(method: str, kind: Any) -> None:
         assert call(sample[None]).shape == (1, 1)
 
 
-@pytest.mark.xfail(strict=True, reason="not so yet")
 def test_one_sample_in_training() -> None:
     with pytest.raises(ValueError, match=r"x\[None\]"):
         model().fit(X[0], Y[:3], verbose=0)
@@ -100,7 +98,6 @@ def test_one_sample_in_training() -> None:
         model().train_on_batch(X[0], Y[:3])
 
 
-@pytest.mark.xfail(strict=True, reason="not so yet")
 def test_one_sample_for_what_is_not_built_or_a_layer() -> None:
     for call in (model("mse", 1, Dense(2)).predict, Dense(2), nncore.Sequential([Dense(2)])):
         with pytest.raises(ValueError, match=r"x\[None\]"):
@@ -111,6 +108,12 @@ def test_one_sample_for_what_is_not_built_or_a_layer() -> None:
         layer(X[0])
 
 
+@pytest.mark.parametrize("shape", [(1,), (1, 1)])
+def test_one_value_is_one_sample_of_one_value(shape: tuple[int, ...]) -> None:
+    one = model("mse", 1, Input(shape), Flatten())
+    assert one.predict(np.ones(shape)).shape == (1, 1)
+
+
 def test_other_wrong_shapes_get_no_such_advice() -> None:
     with pytest.raises(ValueError, match=r"got \(2,\)$"):
         model().predict(X[:, :2])
@@ -119,7 +122,6 @@ def test_other_wrong_shapes_get_no_such_advice() -> None:
 # ---- targets and losses
 
 
-@pytest.mark.xfail(strict=True, reason="not so yet")
 @pytest.mark.parametrize("method", ["fit", "evaluate", "train_on_batch"])
 def test_one_hot_targets_for_the_sparse_loss(method: str) -> None:
     with pytest.raises(ValueError, match=r"one-hot.* use categorical_crossentropy"):
@@ -144,7 +146,6 @@ SPARSE: list[Callable[..., Any]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.xfail(strict=True, reason="not so yet")
 @pytest.mark.parametrize(("categorical", "sparse"), list(zip(CATEGORICAL, SPARSE)))
 def test_targets_for_the_other_loss_on_arrays(categorical: Any, sparse: Any) -> None:
     word = r"categorical_(crossentropy|accuracy)"
@@ -156,7 +157,6 @@ def test_targets_for_the_other_loss_on_arrays(categorical: Any, sparse: Any) -> 
         sparse(HOT, HOT)
 
 
-@pytest.mark.xfail(strict=True, reason="not so yet")
 @pytest.mark.parametrize(
     ("loss", "units", "targets"),
     [
@@ -185,14 +185,12 @@ def test_no_flatten_is_missing() -> None:
 # ---- others
 
 
-@pytest.mark.xfail(strict=True, reason="not so yet")
 def test_an_input_is_not_called() -> None:
     for call in (lambda: InputLayer((3,))(X), lambda: Dense(2)(Input((3,)))):
         with pytest.raises(TypeError, match="Sequential"):
             call()
 
 
-@pytest.mark.xfail(strict=True, reason="not so yet")
 @pytest.mark.parametrize("with_core", [False, True])
 def test_import_from_a_zip_file(with_core: bool, tmp_path: Path) -> None:
     package = Path(nncore.__file__).parent

@@ -20,7 +20,13 @@ try:
     from . import _core
 except ImportError as error:
     from importlib.util import find_spec
+    from zipimport import zipimporter
 
+    if isinstance(__spec__.loader, zipimporter):
+        raise ImportError(
+            f"nncore cannot be imported from a zip file ({__spec__.loader.archive}), as its compiled module "
+            "must be a file of its own: install it with pip, or unpack the zip file"
+        ) from error
     if find_spec(f"{__name__}._core") is not None:
         raise
     raise ImportError(

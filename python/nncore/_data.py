@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 _NO_BATCHES = (np.ndarray, list, tuple, str, bytes, range, Mapping, set, frozenset)
+ONE_SAMPLE = "Give one sample as x[None], or np.expand_dims(x, 0)"
 _CORE_ITEMS = {"f": (2, 4, 8), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "b": (1,)}
 
 

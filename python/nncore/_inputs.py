@@ -26,7 +26,13 @@ class Fed(Stack):
             return array
         if isinstance(x, (list, tuple)) and len(x) == 1 and array.ndim == len(sample) + 2:
             array = array[0]  # [x], as for a model with a list of inputs
-        return _data.fit_rank(array, sample)
+        fitted = _data.fit_rank(array, sample)
+        if fitted is array and (array.shape == sample or (*array.shape, 1) == sample):
+            raise ValueError(
+                f"[{self.name}] expected samples of shape {sample}, got {array.shape[1:]}: x has no axis of "
+                f"samples. {_data.ONE_SAMPLE}"
+            )
+        return fitted
 
     def _data(self, x: object, y: object, sample_weight: object, class_weight: object = None) -> Data:
         """Arrays for training or evaluation."""

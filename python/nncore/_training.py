@@ -15,7 +15,7 @@ from ._feeds import SLICE, Data, Feed, Work
 from ._inputs import Fed
 from ._progress import Progress
 from .callbacks import Callback, CallbackList, History, Logs
-from .losses import CategoricalCrossentropy, Loss
+from .losses import CategoricalCrossentropy, Loss, SparseCategoricalCrossentropy
 from .metrics import Metric
 from .optimizers import Optimizer
 
@@ -132,17 +132,19 @@ class Trainable(Fed):
         try:
             super()._checked(network, data)
         except ValueError as error:
+            if data.y is None or "targets" not in str(error):
+                raise
             loss = self._settings.loss if self._settings else None
-            labels = network.output_shape[:-1]  # what class numbers would have for each sample
-            if (
-                isinstance(loss, CategoricalCrossentropy)
-                and data.y is not None
-                and data.y.shape[1:] in (labels, (*labels, 1))
-                and "targets" in str(error)
-            ):
-                hint = "(one-hot; for class numbers use sparse_categorical_crossentropy)"
-                raise ValueError(f"{error} {hint}") from None
-            raise
+            output, given = network.output_shape, data.y.shape[1:]
+            labels = output[:-1]  # what class numbers have for each sample
+            hint = ""
+            if isinstance(loss, CategoricalCrossentropy) and given in (labels, (*labels, 1)):
+                hint = " (one-hot; for class numbers use sparse_categorical_crossentropy)"
+            elif isinstance(loss, SparseCategoricalCrossentropy) and given == output:
+                hint = " (for one-hot targets use categorical_crossentropy)"
+            elif len(output) > 1 and given in ((), (1,), output[-1:]):
+                hint = f" (the model has outputs of shape {output}: is a Flatten missing in it?)"
+            raise ValueError(f"{error}{hint}") from None
 
     def _validation_due(self, frequency: object) -> Any:
         if (listed := several(frequency)) is not None:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import _core, _names, _random
 from .. import initializers as _initializers
 from .._arguments import Settings, boolean, integer, neutral, shape
-from .._data import as_array, plain
+from .._data import ONE_SAMPLE, as_array, plain
 
 if TYPE_CHECKING:
     from .._stack import Stack
@@ -237,7 +237,8 @@ class Layer(Settings):
         try:
             after, parameters = _core.infer((kind, attributes), before)
         except ValueError as error:
-            raise ValueError(f"[{self.name}] {str(error).removeprefix(f'[{kind}] ')}") from None
+            hint = "" if before else f" (x has one axis only, of samples or of features). {ONE_SAMPLE}"
+            raise ValueError(f"[{self.name}] {str(error).removeprefix(f'[{kind}] ')}{hint}") from None
         return tuple(after), [(name, tuple(sizes)) for name, sizes in parameters]
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
@@ -289,6 +290,10 @@ class Layer(Settings):
         >>> Flatten()([[[1, 2], [3, 4]]]).tolist()
         [[1.0, 2.0, 3.0, 4.0]]
         """
+        if isinstance(x, Layer):
+            raise TypeError(
+                f"[{self.name}] is called on an array, got the layer {x.name!r}: use Sequential([...])"
+            )
         array = as_array(self.name, "x", x)
         self.build((None, *array.shape[1:]))
         seed = _random.draw_seed() if training else 0

@@ -41,6 +41,9 @@ class InputLayer(Layer):
         self.shape = _sample_shape(shape, batch_shape)
         self._shapes = self.shape, self.shape
 
+    def _spec(self) -> tuple[str, dict[str, Any]]:
+        raise TypeError(f"[{self.name}] cannot be called: an Input is the first item of Sequential([...])")
+
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal one."""
         return {"shape": list(self.shape), "name": self.name}

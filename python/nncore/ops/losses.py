@@ -142,6 +142,10 @@ def target_and_output(op: str, target: ArrayLike, output: ArrayLike, sparse: boo
     if sparse:
         return _class_numbers(op, target, o.shape), o
     t = floats(op, "target", target)
+    if op.startswith("categorical") and t.shape in (o.shape[:-1], (*o.shape[:-1], 1)) and t.shape != o.shape:
+        raise ValueError(
+            f"[{op}] expected target of shape {o.shape}, got {t.shape}: for class numbers use sparse_{op}"
+        )
     expect_shape(op, "target", t, o.shape)
     return t, o
 
@@ -151,7 +155,8 @@ def _class_numbers(op: str, target: ArrayLike, shape: Shape) -> Floats:
     numbers = floats(op, "target", labels)
     if labels.shape not in (shape[:-1], (*shape[:-1], 1)):
         expected = f"{shape[:-1]} or {(*shape[:-1], 1)}"
-        raise ValueError(f"[{op}] expected target of shape {expected}, got {labels.shape}")
+        hint = f": for one-hot targets use {op.removeprefix('sparse_')}" if labels.shape == shape else ""
+        raise ValueError(f"[{op}] expected target of shape {expected}, got {labels.shape}{hint}")
     if labels.size and not (labels.min() >= 0 and labels.max() < shape[-1] and _are_whole(labels)):
         wrong = labels[~((labels >= 0) & (labels < shape[-1]) & (labels % 1 == 0))]
         raise ValueError(
