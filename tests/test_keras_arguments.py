@@ -109,6 +109,7 @@ ACCEPTED: list[tuple[str, Callable[[], Any], Any]] = [
     ("target_shape of a generator", lambda: Reshape(n for n in (3, 1)).target_shape, (3, 1)),
     ("shape", lambda: Input(np.array([2, 3])).shape, (2, 3)),
     ("rate", lambda: Dropout(np.float32(0.5)).rate, 0.5),
+    ("use_bias", lambda: Dense(1, use_bias=np.array(False)).use_bias, False),
     ("axis", lambda: Softmax(axis=np.int64(-1)).name[:7], "softmax"),
     ("threshold of ReLU", lambda: ReLU(threshold=np.float32(0)).negative_slope, 0.0),
     ("axis of a loss", lambda: losses.BinaryCrossentropy(axis=np.int64(-1)).label_smoothing, 0.0),
@@ -134,6 +135,7 @@ def test_values_of_numpy(_: str, call: Callable[[], Any], value: Any) -> None:
 
 
 REFUSED: list[tuple[type[Exception], str, Callable[[], Any]]] = [
+    (TypeError, "rate must be a number, got .*True", lambda: Dropout(np.True_)),
     (TypeError, "units must be an integer, got array", lambda: Dense(np.array([1, 2]))),
     (TypeError, "epochs must be an integer, got array", lambda: made().fit(X, Y, epochs=np.array([1, 2]))),
     (ValueError, "integer or a pair", lambda: Conv2D(2, np.array([3, 3, 3]))),
@@ -153,10 +155,24 @@ def test_values_of_numpy_that_stay_wrong(error: type[Exception], text: str, call
         call()
 
 
-def test_training_of_none_is_none() -> None:
-    model = made("sgd", Dropout(0.5))
-    np.testing.assert_array_equal(model(X, training=None), model(X))
-    np.testing.assert_array_equal(Dropout(0.5)(X, training=None), X)
+@pytest.mark.parametrize(
+    "training", [None, 0, False, np.int64(0), np.bool_(False), np.array(False)], ids=repr
+)
+def test_training_or_not(training: Any) -> None:
+    model, layer, ones = made("sgd", Dropout(0.5)), Dropout(0.5), np.ones(1000)
+    np.testing.assert_array_equal(model(X, training=training), model(X))
+    np.testing.assert_array_equal(layer(ones, training=training), ones)
+    if training is not None:
+        on = type(training)(1) if not isinstance(training, np.ndarray) else np.array(True)
+        assert not np.array_equal(model(X, training=on), model(X))
+        assert set(layer(ones, training=on).tolist()) == {0.0, 2.0}
+
+
+@pytest.mark.parametrize("training", ["no", 2, 0.5, np.array([0, 1]), np.array([True]), []], ids=repr)
+def test_training_that_is_neither(training: Any) -> None:
+    for call in (made(), Dropout(0.5)):
+        with pytest.raises(TypeError, match=r"^\[(sequential|dropout).*\] training must be True or False"):
+            call(X, training=training)
 
 
 @pytest.mark.parametrize("frequency", [np.int64(2), np.array([2, 4]), range(2, 5, 2), (np.int8(2), 4)])

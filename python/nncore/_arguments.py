@@ -54,7 +54,7 @@ def number(
     owner: str, name: str, value: object, low: float = -math.inf, high: float = math.inf, below: bool = False
 ) -> float:
     """A finite real number in [low, high], or [low, high) with `below`."""
-    if isinstance(value, (bool, str, bytes)) or not hasattr(value, "__float__"):
+    if isinstance(value, (bool, str, bytes)) or _is_numpy_bool(value) or not hasattr(value, "__float__"):
         raise TypeError(f"[{owner}] {name} must be a number, got {value!r}")
     try:
         real = float(value)
@@ -70,9 +70,20 @@ def number(
 
 
 def boolean(owner: str, name: str, value: object) -> bool:
-    if not isinstance(value, bool) and type(value).__name__ not in ("bool_", "bool"):
+    if not isinstance(value, bool) and not _is_numpy_bool(value):
         raise TypeError(f"[{owner}] {name} must be True or False, got {value!r}")
     return bool(value)
+
+
+def _is_numpy_bool(value: object) -> bool:
+    return getattr(value, "shape", None) == () and str(getattr(value, "dtype", "")) == "bool"
+
+
+def training(owner: str, value: object) -> bool:
+    """The argument of calls: None is False, and 0 and 1 will do, as in Keras."""
+    if value is None or (hasattr(value, "__index__") and several(value) is None and value in (0, 1)):
+        return bool(value)
+    return boolean(owner, "training", value)
 
 
 def several(value: object) -> tuple[Any, ...] | None:
@@ -119,7 +130,7 @@ def _same(value: Any, default: object) -> bool:
     """Whether value is the default: also as a scalar of NumPy, or as a type or dtype of that name."""
     if default == "float32" and not isinstance(value, str):
         value = getattr(value, "name", getattr(value, "__name__", value))
-    elif getattr(value, "shape", None) == ():
+    elif getattr(value, "shape", None) == () and hasattr(value, "item"):
         value = value.item()
     return type(value) is type(default) and bool(value == default)
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _core, _data
-from ._arguments import boolean, integer
+from ._arguments import integer
+from ._arguments import training as in_training
 from ._feeds import SLICE, Batches, Data
 from ._inputs import BATCH
 from ._progress import Progress, style
@@ -29,8 +30,7 @@ class Predictive(Trainable):
 
     def __call__(self, x: ArrayLike, training: bool | None = False) -> Floats:
         """Outputs (n, ...) of inputs (n, ...). With `training`, dropout is at work; weights stay."""
-        on = training is not False and training is not None and boolean(self.name, "training", training)
-        return self._outputs(x, on)
+        return self._outputs(x, training is not False and in_training(self.name, training))
 
     def _outputs(self, x: object, training: bool) -> Floats:
         if type(x) is np.ndarray and self._network is not None:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import _core, _names, _random
 from .. import initializers as _initializers
 from .._arguments import Settings, boolean, integer, neutral, shape
+from .._arguments import training as in_training
 from .._data import ONE_SAMPLE, as_array, plain
 
 if TYPE_CHECKING:
@@ -295,9 +296,10 @@ class Layer(Settings):
                 f"[{self.name}] is called on an array, got the layer {x.name!r}: use Sequential([...])"
             )
         array = as_array(self.name, "x", x)
+        on = in_training(self.name, training)
         self.build((None, *array.shape[1:]))
-        seed = _random.draw_seed() if training else 0
-        return _core.forward(self._spec(), array.astype(np.float32), self.get_weights(), bool(training), seed)
+        seed = _random.draw_seed() if on else 0
+        return _core.forward(self._spec(), array.astype(np.float32), self.get_weights(), on, seed)
 
     # ---- weights
 
