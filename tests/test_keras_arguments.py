@@ -125,6 +125,9 @@ ACCEPTED: list[tuple[str, Callable[[], Any], Any]] = [
     ("ema_momentum", lambda: optimizers.SGD(ema_momentum=np.float64(0.99)).momentum, 0.0),
     ("amsgrad", lambda: optimizers.Adam(amsgrad=np.bool_(False)).beta_1, 0.9),
     ("patience", lambda: callbacks.EarlyStopping(patience=np.int64(2)).patience, 2),
+    ("pool_size in ops", lambda: ops.max_pool2d(np.ones((1, 2, 2, 1)), np.int64(2)).shape, (1, 1, 1, 1)),
+    ("pool_size in the reference",
+     lambda: reference.max_pool2d(np.ones((1, 2, 2, 1)), np.int64(2)).shape, (1, 1, 1, 1)),
     ("min_delta", lambda: callbacks.EarlyStopping(min_delta=np.float32(0.5)).min_delta, 0.5),
 ]  # fmt: skip
 

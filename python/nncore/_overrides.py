@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-_WHY = "networks run in a compiled core, which calls no Python code of yours"
+_WHY = "what runs in a network is compiled, and calls no method written in Python"
 
 
 def _outside(cls: type) -> bool:
@@ -16,7 +16,7 @@ class Compiled:
 
     Classes outside nncore may derive from it and add methods. TypeError is raised by the definition of one
     that overrides a method in `_uncalled` or derives from an `_abstract` class, and by setting an attribute
-    of such a name.
+    that is named in `_uncalled`.
     """
 
     _uncalled: ClassVar[str] = (

@@ -28,7 +28,9 @@ def row_max(x: Floats) -> Floats:
 
 def pair(value: int | Pair) -> Pair:
     """(rows, columns) from a pair or from one number for both."""
-    return (value, value) if isinstance(value, int) else (value[0], value[1])
+    if isinstance(value, tuple | list):
+        return value[0], value[1]
+    return int(value), int(value)
 
 
 class Tap(NamedTuple):
