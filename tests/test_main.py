@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import http.server
 import importlib.util
 import os
 import re
 import struct
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+import small_mnist
 
 import nncore
 from nncore import __main__ as command
@@ -101,6 +104,50 @@ def test_no_network(tmp_path: Path, data: str) -> None:
         )
 
 
+@pytest.mark.xfail(strict=True, reason="every mirror and all advice is told")
+@pytest.mark.parametrize("verbose", [False, True])
+@pytest.mark.parametrize("data", ["auto", "full"])
+def test_no_network_is_told_in_one_line(tmp_path: Path, data: str, verbose: bool) -> None:
+    options = ["--verbose"] if verbose else []
+    done = run(tmp_path, "train", "--data", data, "--epochs", "1", *options, **OFFLINE)
+    told = done.stderr if data == "full" else done.stdout.partition("Data: the 5,000")[0]
+    assert "mnist: no mirror delivered t10k-labels-idx1-ubyte.gz" in told
+    if verbose:
+        assert len(told.splitlines()) > 4
+        assert "cannot be reached (" in told
+        assert "Without a network: get " in told
+    else:
+        assert len(told.splitlines()) == 1
+        assert "--verbose" in told
+    if data == "auto":
+        assert done.stderr == ""
+
+
+@pytest.mark.xfail(strict=True, reason="every mirror and all advice is told")
+@pytest.mark.parametrize("verbose", [False, True])
+def test_bad_deliveries_are_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], verbose: bool
+) -> None:
+    small_mnist.set_aside(tmp_path, monkeypatch)
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), http.server.BaseHTTPRequestHandler
+    )  # error 501
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        source = small_mnist.small_source(f"http://127.0.0.1:{server.server_port}/")
+        monkeypatch.setattr(nncore.datasets.mnist, "_SOURCE", source)
+        options = ["--verbose"] if verbose else []
+        assert command.main(["train", "--data", "full", *options]) == 1
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    lines = [line for line in capsys.readouterr().err.splitlines() if "127.0.0.1 - -" not in line]
+    assert lines[0].startswith("nncore: mnist: no mirror delivered t10k-labels-idx1-ubyte.gz")
+    assert len(lines) == 1 if not verbose else "HTTP status 501" in lines[1]
+
+
 def test_sample_reaches_its_accuracy(tmp_path: Path) -> None:
     """The default of 12 epochs; Keras comes to 94-95 %."""
     done = run(tmp_path, "train", "--data", "sample")
@@ -111,6 +158,7 @@ def test_sample_reaches_its_accuracy(tmp_path: Path) -> None:
     assert float(found.group(1)) >= 93.5
 
 
+@pytest.mark.xfail(strict=True, reason="the extra of another project is named")
 def test_without_matplotlib(tmp_path: Path, few_digits: Path) -> None:
     (tmp_path / "hide").mkdir()
     code = """
@@ -126,7 +174,7 @@ sys.exit(__main__.main(sys.argv[1:]))
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
-    assert 'pip install "nncore[plot]"' in done.stdout
+    assert "pip install matplotlib" in done.stdout
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["model.safetensors"]
 
 
@@ -186,9 +234,11 @@ def test_bench(tmp_path: Path) -> None:
     assert len([line for line in lines if re.search(r"\d+\.\d{3} +\d+\.\d{3} +\d+\.\dx$", line)]) == 8
 
 
+@pytest.mark.xfail(strict=True, reason="there is no --verbose")
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (["--help"], ["train", "--help"], ["bench", "--help"], ["info", "--help"]):
         with pytest.raises(SystemExit) as caught:
             command.main(arguments)
         assert caught.value.code == 0
-    assert "full|sample|auto|PATH" in capsys.readouterr().out
+        told = capsys.readouterr().out
+        assert ("full|sample|auto|PATH" in told) == ("--verbose" in told) == (arguments[0] == "train")

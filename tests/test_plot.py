@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import io
+import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -102,6 +107,7 @@ def test_images_with_labels_only() -> None:
     render(figure)
 
 
+@pytest.mark.xfail(strict=True, reason="captions do not say predicted and true")
 def test_wrong_predictions_are_marked() -> None:
     labels = np.arange(12) % 10
     probabilities = np.full((12, 10), 0.02)
@@ -109,20 +115,21 @@ def test_wrong_predictions_are_marked() -> None:
     probabilities[5] = np.eye(10)[2]
     figure = plot.images(DIGITS, labels, probabilities, title="Digits")
     texts = captions(figure)
-    assert texts[0].strip() == "0  82 %"
-    assert texts[5] == "2  100 %\nnot 5"
+    assert texts[0] == "predicted 0  82 %\ntrue 0"
+    assert texts[5] == "predicted 2  100 %\ntrue 5"
     marked = [i for i, axes in enumerate(figure.axes) if axes.spines["left"].get_edgecolor() == WRONG]
     assert marked == [5]
     assert figure.axes[5].title.get_color() != figure.axes[4].title.get_color()
     render(figure)
 
 
+@pytest.mark.xfail(strict=True, reason="captions do not say predicted and true")
 def test_class_names_one_hot_labels_and_text() -> None:
     names = ("cat", "dog")
     figure = plot.images(DIGITS[:2], np.eye(2), [0, 0], class_names=names)
-    assert [text.strip() for text in captions(figure)] == ["cat", "cat\nnot dog"]
+    assert captions(figure) == ["predicted cat\ntrue cat", "predicted cat\ntrue dog"]
     assert captions(plot.images(DIGITS[:2], ["boot", "shirt"])) == ["boot", "shirt"]
-    assert [text.strip() for text in captions(plot.images(DIGITS[:2], predictions=[3, 4]))] == ["3", "4"]
+    assert captions(plot.images(DIGITS[:2], predictions=[3, 4])) == ["predicted 3", "predicted 4"]
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (1, 28, 28), (3, 28, 28, 1), (5, 16, 8, 3), (40, 4, 4)])
@@ -178,7 +185,8 @@ def test_no_window_and_no_pyplot() -> None:
     assert run(shown + "f = p.history({'loss': [1]}); print(plt.gcf() is f)") == "True"
 
 
-def test_without_matplotlib_the_extra_is_named() -> None:
+@pytest.mark.xfail(strict=True, reason="the extra of another project is named")
+def test_without_matplotlib_it_is_named() -> None:
     code = """
 import sys
 sys.modules["matplotlib"] = None
@@ -188,4 +196,87 @@ try:
 except ImportError as error:
     print(error)
 """
-    assert run(code) == 'nncore.plot needs matplotlib: pip install "nncore[plot]"'
+    assert run(code) == "nncore.plot needs matplotlib: pip install matplotlib"
+
+
+CLOTHES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+
+
+def assert_legible(figure: Any) -> None:
+    """Texts lie within the figure, apart from each other and from the images."""
+    figure.draw_without_rendering()
+    texts = [axes.title for axes in figure.axes if axes.get_title()]
+    texts += [figure._suptitle] if figure._suptitle is not None else []
+    boxes = [text.get_window_extent() for text in texts]
+    edge = figure.bbox
+    for text, box in zip(texts, boxes):
+        inside = edge.x0 <= box.x0 and box.x1 <= edge.x1 and edge.y0 <= box.y0 and box.y1 <= edge.y1
+        assert inside, (text.get_text(), box, edge)
+    boxes += [axes.get_window_extent() for axes in figure.axes]
+    for i, one in enumerate(boxes[: len(texts)]):
+        for other in boxes[i + 1 :]:
+            apart = one.x1 <= other.x0 or other.x1 <= one.x0 or one.y1 <= other.y0 or other.y1 <= one.y0
+            assert apart, (texts[i].get_text(), one, other)
+
+
+@pytest.mark.xfail(strict=True, reason="the size of a figure does not follow from its texts")
+@pytest.mark.parametrize("columns", [None, 8])
+@pytest.mark.parametrize("names", [None, CLOTHES, ["a class with quite a long name, as trees have"] * 10])
+def test_texts_of_images_are_legible(names: Any, columns: int | None) -> None:
+    probabilities = np.eye(10)[RNG.integers(0, 10, 40)]
+    labels = np.arange(40) % 10
+    for count in (1, 2, 3, 5, 8, 13, 20, 29, 40):
+        figure = plot.images(
+            RNG.integers(0, 256, (count, 28, 28), np.uint8),
+            labels[:count],
+            probabilities[:count],
+            class_names=names,
+            columns=columns,
+            title="The mistakes it was most sure of",
+        )
+        assert_legible(figure)
+
+
+@pytest.mark.xfail(strict=True, reason="the size of a figure does not follow from its texts")
+def test_texts_of_other_shapes_and_of_a_history_are_legible() -> None:
+    for shape in [(3, 8, 64), (3, 64, 8), (12, 32, 32, 3)]:
+        for labels in (None, np.full(shape[0], 3)):
+            assert_legible(
+                plot.images(np.zeros(shape, np.uint8), labels, class_names=CLOTHES, title="Shapes")
+            )
+    assert_legible(
+        plot.history({"loss": [1, 2]}, title="Training of the MNIST CNN (validation: the test digits)")
+    )
+    assert_legible(plot.images(DIGITS[:1], ["a $\\frac$ of $1"], title="costs $\\nothing$"))
+
+
+def test_a_figure_can_be_copied_and_pickled() -> None:
+    figure = plot.history(HISTORY)
+    for other in (copy.deepcopy(figure), pickle.loads(pickle.dumps(figure))):
+        assert [axes.get_ylabel() for axes in other.axes] == ["loss", "accuracy"]
+        assert render(other).startswith(b"\x89PNG")
+
+
+def test_plain_scripts(tmp_path: Path) -> None:
+    """plt.show() shows it where pyplot was imported before; without pyplot there is nothing to leak."""
+    before = "import matplotlib.pyplot as plt\n"
+    code = "from nncore import plot\nfor i in range(25): figure = plot.history({'loss': [1, 2]})\n"
+    after = "import matplotlib.pyplot as plt\nfigure.savefig('a.png'); print(len(plt.get_fignums()))"
+    environment = {**os.environ, "MPLBACKEND": "agg"}
+    for lines, count in [(code, "0"), (before + code.replace("25", "2"), "2")]:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", lines + after],
+            capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120,
+        )  # fmt: skip
+        assert (done.stdout.strip(), done.stderr) == (count, "")
