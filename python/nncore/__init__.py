@@ -87,6 +87,8 @@ def show_config() -> None:
 
     import numpy
 
+    from ._messages import say
+
     info = _core.build_info()
     rows = {
         "nncore": __version__,
@@ -97,4 +99,4 @@ def show_config() -> None:
         **info,
     }
     width = max(map(len, rows))
-    print("\n".join(f"{name:<{width}}  {value}" for name, value in rows.items()))
+    say("\n".join(f"{name:<{width}}  {value}" for name, value in rows.items()))

@@ -6,6 +6,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
+
+from ._messages import visible
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -14,15 +17,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except (OSError, ValueError) as error:
-        print(f"nncore: {error}", file=sys.stderr)
+        print("\n".join(map(visible, f"nncore: {error}".split("\n"))), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nnncore: stopped", file=sys.stderr)
         return 130
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(visible(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m nncore", description="Neural networks on CPUs.")
+    parser = _Parser(prog="python -m nncore", description="Neural networks on CPUs.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="{train,bench,info}")
 
     train = commands.add_parser(

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from ._messages import shown
 
 
 def in_notebook() -> bool:
@@ -40,7 +41,7 @@ def _number(value: float) -> str:
 
 
 def _text(logs: Mapping[str, float]) -> str:
-    return " - ".join(f"{name}: {_number(value)}" for name, value in logs.items())
+    return " - ".join(f"{shown(name)}: {_number(value)}" for name, value in logs.items())
 
 
 def _bar(total: int | None, title: str) -> Any:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _core, _names, _random
 from ._arguments import boolean, integer, shape
 from ._overrides import Compiled
+from ._messages import visible
 from .layers import InputLayer, Layer, Variable
 from .layers._layer import Place, Shape, _checked_values, write_all
 
@@ -314,7 +315,7 @@ class Stack(Compiled):
         return [(f"{layer.name}/{place.name}", place) for layer in self._layers for place in layer._places]
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+        return f"<{type(self).__name__} name={visible(self.name)}, built={self.built}>"
 
     # ---- summary
 
@@ -325,7 +326,7 @@ class Stack(Compiled):
 
         Args:
             line_length: width of the table; default 88, or less in a narrow terminal.
-            print_fn: called once with the whole text; default print.
+            print_fn: called once with the whole text, in characters that standard output has; default print.
             show_trainable: with a column that tells which layers train; default False.
         """
         from ._summary import summary

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING
+from unicodedata import combining, east_asian_width
+
+from ._messages import shown
 
 if TYPE_CHECKING:
     from ._stack import Stack
     from .layers import Layer
 
 _TRAINABLE = 9  # width of the column of that name
+_LINES, _PLAIN = "┏━┳┓┃┡╇┩│├─┼┤└┴┘", "+=++|+++|+-+++++"
 _COUNTERS = 12  # bytes of the two scalars among an optimizer's numbers: step (int64) and learning rate
 
 
@@ -23,17 +27,27 @@ def _memory(size: float) -> str:
     return f"{size:.2f} TB"
 
 
+def _columns(text: str) -> int:
+    """Its width in a terminal."""
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "FW" else 1 for c in text)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width if _columns(text) == len(text) else width // 2) or [""]
+
+
 def _fields(layer: Layer, show_trainable: bool) -> list[str]:
     shape = "(" + ", ".join(str(size) for size in layer.output_shape) + ")" if layer.built else "?"
     params = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
-    fields = [f"{layer.name} ({type(layer).__name__})", shape, params]
+    fields = [shown(f"{layer.name} ({type(layer).__name__})"), shape, params]
     if show_trainable:
         fields.append(("Y" if layer.trainable else "N") if layer.weights else "-")
     return fields
 
 
 def summary(model: Stack, line_length: int | None, show_trainable: bool) -> str:
-    """The table as one text."""
+    """The table as one text, with lines of + - | = if standard output has no others."""
+    drawn = {} if shown(_LINES) == _LINES else str.maketrans(_LINES, _PLAIN)
     if line_length is None:
         line_length = max(24, min(88 + 12 * show_trainable, shutil.get_terminal_size().columns - 4))
     ends = [0.45, 0.80, 1.0]
@@ -45,21 +59,28 @@ def summary(model: Stack, line_length: int | None, show_trainable: bool) -> str:
         widths, headers, align = [*widths, _TRAINABLE], [*headers, "Trainable"], [*align, "^"]
 
     def line(left: str, fill: str, between: str, right: str) -> str:
-        return left + between.join(fill * (width + 2) for width in widths) + right
+        text = left + between.join(fill * (width + 2) for width in widths) + right
+        return text.translate(drawn)
 
     def row(bar: str, fields: list[str]) -> list[str]:
-        cells = [textwrap.wrap(field, width) or [""] for field, width in zip(fields, widths)]
+        cells = [_wrapped(field, width) for field, width in zip(fields, widths)]
+        bar = bar.translate(drawn)
         return [
             bar
             + bar.join(
-                f" {cell[i] if i < len(cell) else '':{a}{width}} "
-                for cell, width, a in zip(cells, widths, align)
+                f" {text:{a}{width + len(text) - _columns(text)}} "
+                for text, width, a in zip(texts, widths, align)
             )
             + bar
-            for i in range(max(map(len, cells)))
+            for texts in zip_longest(*cells, fillvalue="")
         ]
 
-    lines = [f'Model: "{model.name}"', line("┏", "━", "┳", "┓"), *row("┃", headers), line("┡", "━", "╇", "┩")]
+    lines = [
+        shown(f'Model: "{model.name}"'),
+        line("┏", "━", "┳", "┓"),
+        *row("┃", headers),
+        line("┡", "━", "╇", "┩"),
+    ]
     for number, layer in enumerate(model.layers):
         if number:
             lines.append(line("├", "─", "┼", "┤"))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ._messages import say
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
@@ -41,8 +43,8 @@ def run(data: str, epochs: int | None, batch_size: int, seed: int, out: Path) ->
     if epochs is None:
         epochs = SAMPLE_EPOCHS if small else FULL_EPOCHS
     out.mkdir(parents=True, exist_ok=True)
-    print(f"Data: {what}: {len(x_train):,} digits to train on, {len(x_test):,} to test.")
-    print(f"Runs on {get_num_threads()} thread(s), {isa()}; {epochs} epoch(s), batches of {batch_size}.")
+    say(f"Data: {what}: {len(x_train):,} digits to train on, {len(x_test):,} to test.")
+    say(f"Runs on {get_num_threads()} thread(s), {isa()}; {epochs} epoch(s), batches of {batch_size}.")
 
     utils.set_random_seed(seed)
     model = _build()
@@ -54,12 +56,12 @@ def run(data: str, epochs: int | None, batch_size: int, seed: int, out: Path) ->
     seconds = time.perf_counter() - started
     values = model.evaluate(x_test[..., None], y_test, verbose=0, return_dict=True)
     loss, accuracy = values["loss"], values["accuracy"]
-    print(f"Test accuracy {100 * accuracy:.2f} %, loss {loss:.4f}, after {seconds:.1f} seconds of training.")
+    say(f"Test accuracy {100 * accuracy:.2f} %, loss {loss:.4f}, after {seconds:.1f} seconds of training.")
     model.save(out / "model.safetensors")
     figures = _figures(history, x_test, y_test, model.predict(x_test[..., None]))
     for name, figure in figures.items():
         figure.savefig(out / name)
-    print(f"Written to {out}: {', '.join(['model.safetensors', *figures])}")
+    say(f"Written to {out}: {', '.join(['model.safetensors', *figures])}")
 
 
 def _digits(data: str) -> tuple[Split, str, bool]:
@@ -75,7 +77,7 @@ def _digits(data: str) -> tuple[Split, str, bool]:
         try:
             return mnist.load_data(), "MNIST", False
         except OSError as error:
-            print(f"The full MNIST cannot be had here. {error}\n")
+            say(f"The full MNIST cannot be had here. {error}\n")
             return mnist.load_sample(), f"{sample}, instead of the full MNIST", True
     split = mnist.load_data(data)
     return split, data, len(split[0][0]) < 20_000

@@ -16,6 +16,7 @@ from .. import initializers as _initializers
 from .._arguments import Settings, boolean, integer, neutral, shape
 from .._arguments import training as in_training
 from .._data import ONE_SAMPLE, as_array, plain
+from .._messages import visible
 
 if TYPE_CHECKING:
     from .._stack import Stack
@@ -382,7 +383,7 @@ class Layer(Settings):
         return _remade, (type(self), self.get_config(), self._declared, self._shapes, self.get_weights())
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+        return f"<{type(self).__name__} name={visible(self.name)}, built={self.built}>"
 
 
 def _remade(
