@@ -52,7 +52,6 @@ def run(tmp_path: Path, *cells: str) -> tuple[list[int], str]:
     return pictures, "".join(output.get("text", "") for output in outputs[-1])
 
 
-@pytest.mark.xfail(strict=True, reason="pyplot alone does not teach the notebook how to show a figure")
 def test_fresh_kernel(tmp_path: Path) -> None:
     pictures, text = run(
         tmp_path,
@@ -65,7 +64,6 @@ def test_fresh_kernel(tmp_path: Path) -> None:
     assert text == "[]\n"
 
 
-@pytest.mark.xfail(strict=True, reason="pyplot alone does not teach the notebook how to show a figure")
 def test_inline_afterwards(tmp_path: Path) -> None:
     pictures, text = run(
         tmp_path,
@@ -80,7 +78,6 @@ def test_inline_afterwards(tmp_path: Path) -> None:
     assert text == "[]\n"
 
 
-@pytest.mark.xfail(strict=True, reason="plt.show() does not know the figure")
 @pytest.mark.parametrize("first", ["", "%matplotlib inline\n"])
 def test_pyplot_before(tmp_path: Path, first: str) -> None:
     pictures, text = run(

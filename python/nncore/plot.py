@@ -2,14 +2,14 @@
 
 Needs matplotlib: ``pip install "nncore[plot]"``. Each function returns a matplotlib ``Figure`` and changes
 no setting of matplotlib. ``figure.savefig("name.png")`` needs no display. In a notebook the figure is shown
-as the value of the cell; elsewhere ``plt.show()`` shows it if ``matplotlib.pyplot`` was imported before it
-was made.
+as the value of a cell. If ``matplotlib.pyplot`` was imported before it was made, it is one of pyplot's
+figures: ``plt.show()`` shows it, as does the end of a notebook's cell. Elsewhere it is kept until
+``plt.close(figure)``.
 """
 
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -228,17 +228,7 @@ def _as_classes(
 
 def _new_figure(width: float, height: float) -> Figure:
     try:
-        from matplotlib.figure import Figure
+        from ._figure import new_figure
     except ImportError:
         raise ImportError('nncore.plot needs matplotlib: pip install "nncore[plot]"') from None
-    settings: dict[str, Any] = {
-        "figsize": (width, height),
-        "dpi": 150,
-        "layout": "constrained",
-        "facecolor": "white",
-    }
-    if "ipykernel" in sys.modules:
-        import matplotlib.pyplot  # noqa: F401  tells the notebook how to show a Figure
-    elif "matplotlib.pyplot" in sys.modules:
-        return sys.modules["matplotlib.pyplot"].figure(**settings)  # type: ignore[no-any-return]
-    return Figure(**settings)
+    return new_figure(width, height)
