@@ -93,6 +93,19 @@ def test_pyplot_before(tmp_path: Path, first: str) -> None:
     assert text == "[]\n"
 
 
+def test_no_warning_of_missing_widgets(tmp_path: Path) -> None:
+    code = """
+import warnings
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    from nncore.datasets import _download
+    _download._progress("file:///a/b", "7").close()
+print(sum("IProgress" in str(one.message) for one in caught))
+"""
+    _, text = run(tmp_path, "import sys, os\nsys.stderr = open(os.devnull, 'w')", code)
+    assert text.splitlines()[-1] == "0"
+
+
 def test_settings_stay(tmp_path: Path) -> None:
     settings = "repr(sorted(matplotlib.rcParams.copy().items()))"
     _, text = run(

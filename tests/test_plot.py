@@ -280,3 +280,10 @@ def test_plain_scripts(tmp_path: Path) -> None:
             capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120,
         )  # fmt: skip
         assert (done.stdout.strip(), done.stderr) == (count, "")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_not_finite_are_drawn_without_a_warning(value: float) -> None:
+    for shape in [(2, 4, 4), (2, 4, 4, 3)]:
+        render(plot.images(np.full(shape, value)))
+        render(plot.images(np.r_[np.full(shape, value), np.ones(shape)]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from ._data import Array, length
 from ._data import each as each_batch
+from ._messages import warn
 
 # Seconds of work in one call of the core: how long Ctrl-C and the progress bar wait.
 SLICE = 0.1
@@ -149,4 +149,4 @@ class Batches(Feed):
 
 
 def ran_out(made: int, wanted: int) -> None:
-    warnings.warn(f"the data ran out after {made} of {wanted} steps of this pass", stacklevel=5)
+    warn(f"the data ran out after {made} of {wanted} steps of this pass")

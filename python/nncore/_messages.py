@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 
 
 def visible(text: str) -> str:
@@ -19,3 +20,11 @@ def shown(text: str) -> str:
 def say(text: str) -> None:
     """Prints lines as standard output can show them."""
     print("\n".join(map(shown, text.split("\n"))), flush=True)
+
+
+def warn(text: str) -> None:
+    """A UserWarning at the line outside of nncore that led here."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_globals.get("__name__", "").partition(".")[0] == "nncore" and frame.f_back is not None:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(visible(text), stacklevel=level)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from . import _compile, _core
 from ._arguments import boolean, integer, several
 from ._feeds import SLICE, Data, Feed, Work
 from ._inputs import Fed
+from ._messages import warn
 from ._progress import Progress
 from .callbacks import Callback, CallbackList, History, Logs
 from .losses import CategoricalCrossentropy, Loss, SparseCategoricalCrossentropy
@@ -226,9 +226,7 @@ class Trainable(Fed):
             progress = Progress(bar, f"Epoch {epoch + 1}/{epochs.stop}", feed.steps) if bar else None
             try:
                 if not self._pass(network, feed, "train", callbacks, progress):
-                    warnings.warn(
-                        f"the data ended before epoch {epoch + 1}, and so does the training", stacklevel=3
-                    )
+                    warn(f"the data ended before epoch {epoch + 1}, and so does the training")
                     break
                 logs = self._logs(network)
                 if validation is not None and due(epoch + 1):
@@ -251,7 +249,7 @@ class Trainable(Fed):
         network.reset_metrics()
         feed.start(0)
         if not self._pass(network, feed, "test", callbacks, progress):
-            warnings.warn("the data to evaluate are used up: there is no result", stacklevel=4)
+            warn("the data to evaluate are used up: there is no result")
             return {}
         logs = self._logs(network)
         callbacks.call("on_test_end", logs)
@@ -271,10 +269,9 @@ class Trainable(Fed):
             frozen ^ {layer.name for layer in self._layers if layer.name in self._settings.frozen}
         )
         if changed:
-            warnings.warn(
+            warn(
                 f"[{self.name}] `trainable` of {', '.join(changed)} was changed after compile: call compile "
-                "again for it to take effect",
-                stacklevel=3,
+                "again for it to take effect"
             )
 
     # ---- single batches

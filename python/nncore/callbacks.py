@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from ._arguments import boolean, choice, integer, neutral, number
+from ._messages import warn
 
 if TYPE_CHECKING:
     from .layers._layer import Floats
@@ -191,10 +191,7 @@ class EarlyStopping(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         current = (logs or {}).get(self.monitor)
         if current is None:
-            warnings.warn(
-                f"[EarlyStopping] {self.monitor!r} is not in the logs: there are {', '.join(logs or {})}",
-                stacklevel=2,
-            )
+            warn(f"[EarlyStopping] {self.monitor!r} is not in the logs: there are {', '.join(logs or {})}")
             return
         if epoch < self.start_from_epoch:
             return

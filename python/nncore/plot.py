@@ -138,7 +138,7 @@ def images(
         (cell * height / width + 0.17 * lines + 0.08) * rows + (0.5 if title else 0.1),
     )
     cmap = "gray_r" if pictures.ndim == 3 else None  # ink dark on white, as on paper
-    low, high = (0, 255) if pictures.dtype.kind in "ui" else (float(pictures.min()), float(pictures.max()))
+    low, high = (0, 255) if pictures.dtype.kind in "ui" else _limits(pictures)
     for index, picture in enumerate(pictures):
         axes = figure.add_subplot(rows, columns, index + 1)
         axes.imshow(picture, vmin=low, vmax=high, interpolation="nearest", cmap=cmap)
@@ -202,9 +202,15 @@ def _as_pictures(x: ArrayLike) -> NDArray[Any]:
     if pictures.dtype.kind == "b":
         return pictures.astype(np.float32)
     if pictures.dtype.kind == "f" and pictures.ndim == 4:  # imshow takes colours from 0 to 1 only
-        low, high = float(pictures.min()), float(pictures.max())
-        return (pictures - low) / ((high - low) or 1.0)
+        low, high = _limits(pictures)
+        return np.clip((pictures - low) / ((high - low) or 1.0), 0, 1)
     return pictures
+
+
+def _limits(pictures: NDArray[Any]) -> tuple[float, float]:
+    """The least and the largest finite value."""
+    finite = pictures[np.isfinite(pictures)]
+    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
 
 
 def _as_classes(

@@ -54,7 +54,8 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.f
     given = plain("to_categorical", "x", x)
     if given.size and given.dtype.kind not in "biuf":
         raise TypeError(f"[to_categorical] x must hold whole numbers, got an array of {given.dtype}")
-    labels = given.astype(np.int64)
+    with np.errstate(invalid="ignore"):  # of NaN and infinity, which raise below
+        labels = given.astype(np.int64)
     if given.dtype.kind == "f" and not np.array_equal(labels, given):
         raise ValueError("[to_categorical] x must hold whole numbers, got fractions, infinities or NaN")
     shape = labels.shape[:-1] if labels.ndim > 1 and labels.shape[-1] == 1 else labels.shape

@@ -141,8 +141,11 @@ class _GzipCheck:
 
 def _progress(url: str, length: str | None) -> Any:
     import sys
+    import warnings
 
-    from tqdm.auto import tqdm
+    with warnings.catch_warnings():  # about notebooks without widgets: a bar of characters does as well
+        warnings.simplefilter("ignore")
+        from tqdm.auto import tqdm
 
     return tqdm(
         desc=f"Downloading {url.rpartition('/')[2]}",
