@@ -173,7 +173,6 @@ def train(stop: callbacks.EarlyStopping, values: list[float]) -> tuple[Box, int]
     return model, epoch + 1
 
 
-@pytest.mark.xfail(strict=True, reason="EarlyStopping asks the model what nncore's alone knows")
 @pytest.mark.parametrize(
     ("monitor", "mode", "largest"),
     [
@@ -199,7 +198,6 @@ def test_early_stopping_of_another_model(monitor: str, mode: str, largest: bool)
     assert (epochs, stop.best_epoch, model.weights[0].tolist()) == (3, 1, [1.0])
 
 
-@pytest.mark.xfail(strict=True, reason="EarlyStopping asks the model what nncore's alone knows")
 @pytest.mark.parametrize("monitor", ["f1", "val_precision", "reward"])
 def test_early_stopping_does_not_guess(monitor: str) -> None:
     """As Keras: a training that stops at the wrong end would look like any other."""

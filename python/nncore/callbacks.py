@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from . import metrics
 from ._arguments import boolean, choice, integer, neutral, number
 from ._messages import warn
 
@@ -135,13 +136,16 @@ class EarlyStopping(Callback):
         min_delta: least change that counts as better; default 0.
         patience: epochs without a better value after which training ends; default 0.
         verbose: 1 tells on the screen when it ends; default 0.
-        mode: "min", "max" or "auto" (default): known from the name.
+        mode: "min", "max" or "auto" (default): known from the name, also that of another library's model if
+            it is "loss", an accuracy, "auc" or a metric of nncore.
         baseline: only values better than this count; default none.
         restore_best_weights: back to the weights of the best epoch at the end; default False.
         start_from_epoch: epochs before this do not count; default 0.
 
+    Of the model it needs ``get_weights``, ``set_weights`` and ``stop_training`` alone.
+
     Raises:
-        ValueError: before training, if mode is "auto" and the name is none of the model's.
+        ValueError: before training, if mode is "auto" and the name does not tell.
     """
 
     def __init__(
@@ -176,14 +180,24 @@ class EarlyStopping(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._reset()
-        directions = self.model._directions()
+        mode = self._direction() if self.mode == "auto" else self.mode
+        self._sign = {"min": -1.0, "max": 1.0}[mode]
+
+    def _direction(self) -> str:
+        """What the model says of the name. If it is not one of nncore, only names known to all tell."""
         name = self.monitor.removeprefix("val_")
-        if self.mode == "auto" and name not in directions:
+        if hasattr(self.model, "_directions"):
+            known = self.model._directions()
+        else:
+            known = {"loss": "min", **{key: metric._direction for key, metric in metrics._BY_NAME.items()}}
+            if {"acc", "accuracy", "auc"} & set(name.lower().split("_")):
+                return "max"
+        if name not in known:
             raise ValueError(
-                f"[EarlyStopping] monitor={self.monitor!r} is not among {sorted(directions)}, so mode must "
+                f"[EarlyStopping] monitor={self.monitor!r} is not among {sorted(known)}, so mode must "
                 "be 'min' or 'max'"
             )
-        self._sign = {"min": -1.0, "max": 1.0}[directions[name] if self.mode == "auto" else self.mode]
+        return known[name]
 
     def _better(self, value: float, than: float | None) -> bool:
         return than is None or self._sign * (value - than) > self.min_delta
