@@ -5,7 +5,7 @@ Everything between the digits and the pictures is Keras code; only the imports s
     python examples/mnist_cnn.py
 
 Trains on all of MNIST (60,000 digits) if it is at hand or can be downloaded, else on the 5,000 digits that
-come with nncore. The pictures need matplotlib: pip install "nncore[plot]".
+come with nncore. The pictures need matplotlib: pip install matplotlib.
 """
 
 from __future__ import annotations

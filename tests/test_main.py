@@ -104,7 +104,6 @@ def test_no_network(tmp_path: Path, data: str) -> None:
         )
 
 
-@pytest.mark.xfail(strict=True, reason="every mirror and all advice is told")
 @pytest.mark.parametrize("verbose", [False, True])
 @pytest.mark.parametrize("data", ["auto", "full"])
 def test_no_network_is_told_in_one_line(tmp_path: Path, data: str, verbose: bool) -> None:
@@ -123,7 +122,6 @@ def test_no_network_is_told_in_one_line(tmp_path: Path, data: str, verbose: bool
         assert done.stderr == ""
 
 
-@pytest.mark.xfail(strict=True, reason="every mirror and all advice is told")
 @pytest.mark.parametrize("verbose", [False, True])
 def test_bad_deliveries_are_told_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], verbose: bool
@@ -158,7 +156,6 @@ def test_sample_reaches_its_accuracy(tmp_path: Path) -> None:
     assert float(found.group(1)) >= 93.5
 
 
-@pytest.mark.xfail(strict=True, reason="the extra of another project is named")
 def test_without_matplotlib(tmp_path: Path, few_digits: Path) -> None:
     (tmp_path / "hide").mkdir()
     code = """
@@ -234,7 +231,6 @@ def test_bench(tmp_path: Path) -> None:
     assert len([line for line in lines if re.search(r"\d+\.\d{3} +\d+\.\d{3} +\d+\.\dx$", line)]) == 8
 
 
-@pytest.mark.xfail(strict=True, reason="there is no --verbose")
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (["--help"], ["train", "--help"], ["bench", "--help"], ["info", "--help"]):
         with pytest.raises(SystemExit) as caught:

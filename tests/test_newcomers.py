@@ -13,14 +13,13 @@ import nncore
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-WRONG = re.compile(r"""pip3?\s+install\s[^\n]*\bnncore(?![-\w/.])""")
+WRONG = re.compile(r"""pip3?\s+install\s[^\n&|;]*\bnncore(?![-\w/.])""")
 
 
-@pytest.mark.xfail(strict=True, reason="the extra of another project is named")
 def test_no_text_installs_the_other_project() -> None:
     assert WRONG.search('pip install "nncore[plot]"')
     assert WRONG.search("pip install -U nncore")
-    assert not WRONG.search('pip install ".[plot]"')
+    assert not WRONG.search('pip install ".[plot]" && python -m nncore train')
     package = Path(nncore.__file__).parent
     files = [*package.rglob("*.py"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
     files += [
@@ -31,12 +30,10 @@ def test_no_text_installs_the_other_project() -> None:
     assert not [str(path) for path, text in texts.items() if WRONG.search(text)]
 
 
-@pytest.mark.xfail(strict=True, reason="README does not say so")
 def test_readme_says_where_nncore_is_installed_from() -> None:
-    assert re.search(r"[^.]*installed from a clone[^.]*package index[^.]*\bnncore\b[^.]*\.", README)
+    assert re.search(r"nncore is installed from a clone[^.]* package index [^.]*\.", README)
 
 
-@pytest.mark.xfail(strict=True, reason="lesson 1 needs pandas, which the quick start does not install")
 def test_the_quick_start_installs_what_the_lessons_need() -> None:
     if sys.version_info < (3, 11):
         pytest.skip("needs tomllib")

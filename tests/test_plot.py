@@ -185,7 +185,6 @@ def test_no_window_and_no_pyplot() -> None:
     assert run(shown + "f = p.history({'loss': [1]}); print(plt.gcf() is f)") == "True"
 
 
-@pytest.mark.xfail(strict=True, reason="the extra of another project is named")
 def test_without_matplotlib_it_is_named() -> None:
     code = """
 import sys

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from ._messages import visible
+from ._messages import told, visible
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,7 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except (OSError, ValueError) as error:
-        print("\n".join(map(visible, f"nncore: {error}".split("\n"))), file=sys.stderr)
+        text = told(error, getattr(options, "verbose", True))
+        print("\n".join(map(visible, f"nncore: {text}".split("\n"))), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nnncore: stopped", file=sys.stderr)
@@ -55,6 +56,11 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", type=_seed, default=1, help="of weights and order (default: %(default)s)")
     train.add_argument(
         "--out", type=Path, default=Path("nncore-mnist"), metavar="DIR", help="folder (default: %(default)s)"
+    )
+    train.add_argument(
+        "--verbose",
+        action="store_true",
+        help="when MNIST cannot be had, say what each mirror answered and what to do without a network",
     )
     train.set_defaults(run=_run_train)
 
@@ -118,7 +124,7 @@ def _run_train(options: argparse.Namespace) -> int:
     from . import _train
 
     _use_threads(options)
-    _train.run(options.data, options.epochs, options.batch_size, options.seed, options.out)
+    _train.run(options.data, options.epochs, options.batch_size, options.seed, options.out, options.verbose)
     return 0
 
 

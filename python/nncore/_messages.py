@@ -22,6 +22,12 @@ def say(text: str) -> None:
     print("\n".join(map(shown, text.split("\n"))), flush=True)
 
 
+def told(error: Exception, verbose: bool) -> str:
+    """The text of an error; without `verbose` its first line alone, and how to see the rest."""
+    first, *rest = str(error).split("\n")
+    return str(error) if verbose or not rest else f"{first.rstrip(':')} (--verbose tells more)"
+
+
 def warn(text: str) -> None:
     """A UserWarning at the line outside of nncore that led here."""
     frame, level = sys._getframe(1), 2

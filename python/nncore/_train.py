@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._messages import say
+from ._messages import say, told
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,7 +27,7 @@ GRID = 40
 MISTAKES = 20
 
 
-def run(data: str, epochs: int | None, batch_size: int, seed: int, out: Path) -> None:
+def run(data: str, epochs: int | None, batch_size: int, seed: int, out: Path, verbose: bool = False) -> None:
     """Train, evaluate, and write the model and (with matplotlib) the pictures into the folder `out`.
 
     OSError before the digits are fetched when `out` cannot be written, and ValueError or OSError before the
@@ -38,7 +38,7 @@ def run(data: str, epochs: int | None, batch_size: int, seed: int, out: Path) ->
     existing = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     with TemporaryFile(dir=existing):  # so that no training is lost for a folder that cannot be written
         pass
-    split, what, small = _digits(data)
+    split, what, small = _digits(data, verbose)
     (x_train, y_train), (x_test, y_test) = split
     if epochs is None:
         epochs = SAMPLE_EPOCHS if small else FULL_EPOCHS
@@ -64,7 +64,7 @@ def run(data: str, epochs: int | None, batch_size: int, seed: int, out: Path) ->
     say(f"Written to {out}: {', '.join(['model.safetensors', *figures])}")
 
 
-def _digits(data: str) -> tuple[Split, str, bool]:
+def _digits(data: str, verbose: bool) -> tuple[Split, str, bool]:
     """(digits, what they are in words, whether they are few)."""
     from .datasets import mnist
 
@@ -77,7 +77,7 @@ def _digits(data: str) -> tuple[Split, str, bool]:
         try:
             return mnist.load_data(), "MNIST", False
         except OSError as error:
-            say(f"The full MNIST cannot be had here. {error}\n")
+            say(f"The full MNIST cannot be had here: {told(error, verbose)}.")
             return mnist.load_sample(), f"{sample}, instead of the full MNIST", True
     split = mnist.load_data(data)
     return split, data, len(split[0][0]) < 20_000
@@ -104,7 +104,7 @@ def _build() -> Sequential:
 def _figures(history: History, x: Bytes, labels: Bytes, predictions: Floats) -> dict[str, Figure]:
     """File name -> figure; none without matplotlib."""
     if find_spec("matplotlib") is None:
-        print('No pictures: they need matplotlib, pip install "nncore[plot]".')
+        print("No pictures: they need matplotlib, pip install matplotlib.")
         return {}
     from . import plot
 

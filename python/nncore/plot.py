@@ -1,6 +1,6 @@
 """Figures for a report: how a training went, and images with labels and predictions.
 
-Needs matplotlib: ``pip install "nncore[plot]"``. Each function returns a matplotlib ``Figure`` and changes
+Needs matplotlib: ``pip install matplotlib``. Each function returns a matplotlib ``Figure`` and changes
 no setting of matplotlib. ``figure.savefig("name.png")`` needs no display. In a notebook the figure is shown
 as the value of a cell. If ``matplotlib.pyplot`` was imported before it was made, it is one of pyplot's
 figures: ``plt.show()`` shows it, as does the end of a notebook's cell. Elsewhere it is kept until
@@ -236,5 +236,5 @@ def _new_figure(width: float, height: float) -> Figure:
     try:
         from ._figure import new_figure
     except ImportError:
-        raise ImportError('nncore.plot needs matplotlib: pip install "nncore[plot]"') from None
+        raise ImportError("nncore.plot needs matplotlib: pip install matplotlib") from None
     return new_figure(width, height)
