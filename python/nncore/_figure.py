@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
 
 from ._progress import in_notebook
 
@@ -28,7 +31,14 @@ class ShownFigure(Figure):
         return {}
 
 
-def new_figure(width: float, height: float) -> ShownFigure:
+def text_width(lines: Iterable[str], size: float) -> float:
+    """Inches of the widest line in bold type."""
+    font = FontProperties(weight="bold", size=size)
+    paths = [TextPath((0, 0), line.replace("$", "S"), prop=font) for line in {*lines} if line.strip()]
+    return max((float(path.get_extents().x1) for path in paths), default=0.0) / 72
+
+
+def new_figure(width: float, height: float) -> Figure:
     """An empty figure of so many inches; one of pyplot's if that was imported before."""
     settings: dict[str, Any] = {
         "figsize": (width, height),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,8 @@ __all__ = ["history", "images"]
 _BLUE, _VERMILLION = "#0072B2", "#D55E00"
 _INK, _FAINT = "#222222", "#D9D9D9"
 _MOST_IMAGES = 400
+_TITLE_SIZE, _CAPTION_SIZE = 13, 8  # points
+_WIDEST = 12.5  # inches of a grid whose columns are not given
 
 
 def history(history: Any, *, title: str | None = None) -> Figure:
@@ -57,12 +60,10 @@ def history(history: Any, *, title: str | None = None) -> Figure:
     first = min(getattr(history, "epoch", None) or [0]) + 1
     columns = min(len(names), 3)
     rows = math.ceil(len(names) / columns)
-    figure = _new_figure(4.6 * columns, 3.4 * rows)
+    figure = _new_figure(4.6 * columns, 3.4 * rows, title)
     for index, name in enumerate(names):
         axes = figure.add_subplot(rows, columns, index + 1)
         _draw_series(axes, values, name, first)
-    if title:
-        figure.suptitle(title, color=_INK, fontsize=13, fontweight="bold")
     return figure
 
 
@@ -98,7 +99,7 @@ def images(
     columns: int | None = None,
     title: str | None = None,
 ) -> Figure:
-    """A grid of images, each with its label and what the model said; wrong ones are framed and say the truth.
+    """A grid of images, each with the class that the model predicted and the true one; wrong ones are framed.
 
     Args:
         x: (n, height, width), or with a last axis of 1 (grey) or 3 (red, green, blue); one image (height,
@@ -108,7 +109,7 @@ def images(
         (n,) classes, or (n, classes) as ``model.predict`` returns, of which the most probable class and
             its probability are shown; default none.
         class_names: text for each class number; default the number.
-        columns: images in a row; default a few more than rows, at most 10.
+        columns: images in a row; default a few more than rows, at most 10, fewer if names are long.
         title: text above the grid; default none.
 
     Raises:
@@ -123,19 +124,23 @@ def images(
     count = len(pictures)
     truth, _ = _as_classes(labels, count, "labels")
     said, probability = _as_classes(predictions, count, "predictions")
+    captions = [_describe(index, truth, said, probability, class_names) for index in range(count)]
+    texts = [line for caption in captions for line in caption.split("\n")]
+    side = 1.25
+    cell = max(side, _figure().text_width(texts, _CAPTION_SIZE) + 0.12)
     if columns is None:
-        columns = _full_rows(count)
+        columns = _full_rows(count, max(1, int(_WIDEST / cell)))
     if columns < 1:
         raise ValueError(f"plot.images: columns must be at least 1, got {columns}")
     columns = min(columns, count)
     rows = math.ceil(count / columns)
 
-    lines = 0 if truth is None and said is None else 1 if truth is None or said is None else 2
     height, width = pictures.shape[1:3]
-    cell = 1.25
+    lines = max(caption.count("\n") + bool(caption) for caption in captions)
     figure = _new_figure(
         max(cell * columns + 0.2, 3.2),
-        (cell * height / width + 0.17 * lines + 0.08) * rows + (0.5 if title else 0.1),
+        (side * height / width + 0.17 * lines + 0.08) * rows + (0.5 if title else 0.1),
+        title,
     )
     cmap = "gray_r" if pictures.ndim == 3 else None  # ink dark on white, as on paper
     low, high = (0, 255) if pictures.dtype.kind in "ui" else _limits(pictures)
@@ -144,16 +149,15 @@ def images(
         axes.imshow(picture, vmin=low, vmax=high, interpolation="nearest", cmap=cmap)
         axes.set(xticks=[], yticks=[])
         wrong = truth is not None and said is not None and truth[index] != said[index]
-        _caption(axes, _describe(index, truth, said, probability, class_names), wrong)
-    if title:
-        figure.suptitle(title, color=_INK, fontsize=13, fontweight="bold")
+        _caption(axes, captions[index], wrong)
     return figure
 
 
-def _full_rows(count: int) -> int:
-    """Columns, at most 10, of a grid somewhat wider than high, with the last row as full as can be."""
+def _full_rows(count: int, most: int) -> int:
+    """Columns, at most `most`, of a grid somewhat wider than high, with the last row as full as can be."""
     root = math.ceil(math.sqrt(count))
-    return min(range(min(root, 10), min(2 * root, 10) + 1), key=lambda n: (-count % n, abs(n - 1.5 * root)))
+    choice = range(min(root, most), min(2 * root, most) + 1)
+    return min(choice, key=lambda n: (-count % n, abs(n - 1.5 * root)))
 
 
 def _describe(
@@ -168,17 +172,16 @@ def _describe(
 
     if said is None:
         return "" if truth is None else name(truth[index])
-    text = name(said[index])
+    text = f"predicted {name(said[index])}"
     if probability is not None:
         text += f"  {100 * probability[index]:.0f} %"
-    if truth is not None:
-        text = f"{text}\nnot {name(truth[index])}" if truth[index] != said[index] else f"\n{text}"
-    return text
+    return text if truth is None else f"{text}\ntrue {name(truth[index])}"
 
 
 def _caption(axes: Axes, text: str, wrong: bool) -> None:
     colour = _VERMILLION if wrong else _INK
-    axes.set_title(text, fontsize=8, color=colour, fontweight="bold" if wrong else "normal", pad=3)
+    weight = "bold" if wrong else "normal"
+    axes.set_title(text, fontsize=_CAPTION_SIZE, color=colour, fontweight=weight, pad=3, parse_math=False)
     for spine in axes.spines.values():
         spine.set(edgecolor=colour if wrong else _FAINT, linewidth=2.2 if wrong else 0.8)
 
@@ -232,9 +235,20 @@ def _as_classes(
     return array.argmax(axis=1), array.max(axis=1)
 
 
-def _new_figure(width: float, height: float) -> Figure:
+def _figure() -> ModuleType:
     try:
-        from ._figure import new_figure
+        from . import _figure
     except ImportError:
         raise ImportError("nncore.plot needs matplotlib: pip install matplotlib") from None
-    return new_figure(width, height)
+    return _figure
+
+
+def _new_figure(width: float, height: float, title: str | None) -> Figure:
+    """Of so many inches, or as wide as its title."""
+    figures = _figure()
+    if title:
+        width = max(width, figures.text_width(title.split("\n"), _TITLE_SIZE) + 0.3)
+    figure: Figure = figures.new_figure(width, height)
+    if title:
+        figure.suptitle(title, color=_INK, fontsize=_TITLE_SIZE, fontweight="bold", parse_math=False)
+    return figure
