@@ -1,0 +1,1 @@
+"""The parts of tools/compare.py: builds, bits and speed. The rest runs in each build, see child.py."""

@@ -1,0 +1,163 @@
+"""Every function of nncore.ops on a few shapes, and layers on arrays, in each build."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from .public import Array, samples, targets
+from .public import layers as L
+from .public import losses as F
+from .public import metrics as M
+from .public import ops as P
+from .training import Result
+
+Cases = Iterator[tuple[str, Callable[[], Result]]]
+Arguments = dict[str, Any]
+ELEMENTWISE: dict[str, tuple[Arguments, ...]] = {
+    **{name: ({},) for name in ("relu", "sigmoid", "tanh", "softplus", "silu", "swish", "softmax")},
+    "leaky_relu": ({}, {"negative_slope": 0.9}),
+    "elu": ({}, {"alpha": 2.5}),
+    "gelu": ({}, {"approximate": True}),
+    "rescale": ({"scale": -0.7, "offset": 0.3},),
+    "dropout": ({"rate": 0.3, "seed": 11},),
+}
+KINDS = (("binary", "binary"), ("categorical", "one-hot"), ("sparse_categorical", "classes"))
+POOLS: tuple[Arguments, ...] = (
+    {},
+    {"pool_size": 3, "strides": (2, 1)},
+    {"pool_size": (2, 3), "padding": "same"},
+)
+CONVS: tuple[tuple[tuple[int, ...], tuple[int, ...], Arguments], ...] = (  # x, kernel, arguments
+    ((2, 6, 7, 2), (3, 3, 2, 4), {}),
+    ((32, 28, 28, 1), (3, 3, 1, 64), {}),
+    ((3, 9, 8, 5), (2, 3, 5, 17), {"padding": "same"}),
+    ((4, 15, 14, 8), (3, 3, 8, 16), {"strides": 2}),
+    ((4, 15, 14, 8), (4, 2, 8, 16), {"strides": (2, 3), "padding": "same"}),
+    ((4, 15, 14, 8), (3, 2, 8, 9), {"dilation_rate": (2, 3)}),
+    ((4, 13, 11, 6), (2, 2, 2, 9), {"groups": 3}),
+    ((4, 13, 11, 24), (3, 3, 1, 24), {"groups": 24, "padding": "same"}),
+    ((4, 13, 11, 33), (1, 1, 33, 40), {}),
+    ((1, 27, 27, 64), (3, 3, 64, 64), {}),
+    ((5, 10, 11, 33), (3, 3, 33, 35), {"padding": "same"}),
+)
+
+
+def normal(*shape: int) -> Array:
+    return np.random.default_rng([3, *shape]).normal(scale=2, size=shape).astype(np.float32)
+
+
+def both_ways(name: str, arrays: list[Array], bias: Array | None = None, **arguments: Any) -> Result:
+    """y of an operation and the gradients for a normal dy."""
+    y = getattr(P, name)(*arrays, *([] if bias is None else [bias]), **arguments)
+    return {"y": y, "gradients": getattr(P, f"{name}_backward")(normal(*y.shape), *arrays, **arguments)}
+
+
+def called(module: Any, name: str, *arrays: Array, **arguments: Any) -> Result:
+    found = getattr(module, name)(*arrays, **arguments)
+    return {"y": [a for a in found if a is not None] if isinstance(found, tuple) else found}
+
+
+def told(arguments: Arguments) -> str:
+    return "".join(f", {name}={value}" for name, value in arguments.items())
+
+
+def cases() -> Cases:
+    for group in (elementwise, pools, products, rows, updates, layers_alone):
+        yield from group()
+
+
+def elementwise() -> Cases:
+    for name, settings in ELEMENTWISE.items():
+        for given in settings:
+            for shape in ((3, 7), (1, 1), (5, 129), (7, 16, 33), (64, 26, 26, 17)):
+                yield f"{P}.{name} {shape}{told(given)}", partial(both_ways, name, [normal(*shape)], **given)
+
+
+def pools() -> Cases:
+    for shape in ((2, 5, 6, 3), (3, 9, 8, 17), (32, 26, 26, 33)):
+        for x, kind in ((normal(*shape), ""), (np.round(normal(*shape)), ", ties")):
+            for name in ("max_pool2d", "average_pool2d"):
+                for given in POOLS:
+                    yield f"{P}.{name} {shape}{told(given)}{kind}", partial(both_ways, name, [x], **given)
+            for name in ("global_max_pool2d", "global_average_pool2d"):
+                yield f"{P}.{name} {shape}{kind}", partial(both_ways, name, [x])
+
+
+def products() -> Cases:
+    for rows, inputs, units in (
+        (1, 1, 1), (5, 10, 3), (33, 9, 128), (4, 97, 6), (97, 97, 97), (128, 300, 513), (2, 3000, 10),
+        (1, 784, 512), (20_000, 10, 3),
+    ):  # fmt: skip
+        x, kernel, bias = samples(rows, inputs), normal(inputs, units), normal(units)
+        name = f"{P}.dense {rows} x {inputs} to {units}"
+        yield name, partial(both_ways, "dense", [x - 0.5, kernel])
+        yield f"{name}, bias and blanks", partial(both_ways, "dense", [x, kernel], bias)
+    for shape, sizes, given in CONVS:
+        x, kernel, bias = normal(*shape), normal(*sizes), normal(sizes[-1])
+        name = f"{P}.conv2d {shape} by {sizes}{told(given)}"
+        yield name, partial(both_ways, "conv2d", [x, kernel], **given)
+        yield (
+            f"{name}, bias and blanks",
+            partial(both_ways, "conv2d", [samples(*shape), kernel], bias, **given),
+        )
+
+
+def rows() -> Cases:
+    """Losses and accuracies."""
+
+    def loss(name: str, target: Array, output: Array, **given: Any) -> Result:
+        y = getattr(P, name)(target, output, **given)
+        gradient = getattr(P, f"{name}_backward")(normal(*y.shape), target, output, **given)
+        return {"y": y, "gradient": gradient}
+
+    for n, columns in ((5, 1), (7, 10), (9, 33), (20_000, 10), (300, 1000)):
+        of, logits = f" {n} x {columns}", normal(n, columns)
+        p = (1 / (1 + np.exp(-logits))).astype(np.float32)
+        for name in ("mean_squared_error", "mean_absolute_error"):
+            yield f"{P}.{name}{of}", partial(loss, name, targets("numbers", n, columns), logits)
+        for kind, target in KINDS:
+            y = targets(target, n, columns)
+            smoothings = ({}, {"label_smoothing": 0.1}) if target != "classes" else ({},)
+            for given in ({**source, **s} for source in ({}, {"from_logits": True}) for s in smoothings):
+                output = logits if "from_logits" in given else p
+                name = f"{kind}_crossentropy"
+                yield f"{P}.{name}{of}{told(given)}", partial(loss, name, y, output, **given)
+                yield f"{F}.{name}{of}{told(given)}", partial(called, F, name, y, output, **given)
+            for module in (P, M):
+                yield f"{module}.{kind}_accuracy{of}", partial(called, module, f"{kind}_accuracy", y, p)
+        for name, module in product(("mean_squared_error", "mean_absolute_error"), (F, M)):
+            yield (
+                f"{module}.{name}{of}",
+                partial(called, module, name, targets("numbers", n, columns), logits),
+            )
+
+
+def updates() -> Cases:
+    for n in (1, 17, 1000, 500_000):
+        w, g, m, v = (normal(n, k)[:, 0] for k in (1, 2, 3, 4))
+        for given in ({}, {"momentum": 0.9}, {"momentum": 0.8, "nesterov": True}):
+            moments = [m] if given else []
+            yield f"{P}.sgd {n}{told(given)}", partial(called, P, "sgd", w, g, *moments, **given)
+        for step in (1, 100):
+            yield f"{P}.adam {n}, step {step}", partial(called, P, "adam", w, g, m, v * v, step=step)
+
+
+def layers_alone() -> Cases:
+    def alone(name: str, *given: Any) -> Result:
+        layer = getattr(L, name)(*given)
+        return {"y": [layer(samples(9, 13, 11, 8), training=training) for training in (False, True)]}
+
+    arguments = {
+        "Dense": (7, "gelu"),
+        "Conv2D": (5, 3),
+        "MaxPooling2D": (3,),
+        "Dropout": (0.4,),
+        "Softmax": (),
+    }
+    for name, given in arguments.items():
+        yield f"layer {name} alone", partial(alone, name, *given)
