@@ -59,8 +59,9 @@ def one_run(python: Path, of: Build, store: Path, isa: str, threads: int, *more:
     result: dict[str, Any] = json.loads(printed.splitlines()[-1])
     if not Path(result["file"]).is_relative_to(of.path):
         raise Failed(f"nncore was imported from {result['file']}, not from {of.path}")
-    if isa and result["isa"] != isa:
-        raise Failed(f"the instruction set {isa} was asked for, and {result['isa']} is in use")
+    if (result["isa"], result["threads"]) != (isa or result["isa"], threads):
+        used = f"{result['isa']} with {result['threads']} threads"
+        raise Failed(f"{isa} with {threads} threads was asked for, and {used} is in use")
     return result
 
 
@@ -123,9 +124,9 @@ def largest_difference(pairs: Iterable[tuple[Array, Array]]) -> float | str:
         same = (x == y) | (np.isnan(x) & np.isnan(y))
         if not same.all():
             with np.errstate(invalid="ignore"):
-                difference = np.abs(x - y)[~same]
+                difference = np.nan_to_num(np.abs(x - y)[~same], nan=np.inf, posinf=np.inf)
             scale = max(np.abs(v[np.isfinite(v)]).max(initial=0.0) for v in (x, y))
-            largest = max(largest, float(np.nan_to_num(difference, nan=np.inf).max()) / (scale or 1.0))
+            largest = max(largest, float(difference.max() / (scale or 1.0)))
     return largest
 
 
@@ -143,17 +144,17 @@ def left_out_report(old: Mapping[str, Any], new: Mapping[str, Any], skipped: Map
 
 
 def differences_report(differences: Iterable[Difference]) -> str:
-    """A row for each case and instruction set; numbers of threads with equal differences are in one row."""
-    rows: dict[tuple[str, str, str], list[str]] = {}
+    """A row for each case. Numbers of threads, and instruction sets, with equal differences share one."""
+    threads: dict[tuple[str, str, str], list[str]] = {}
     for d in differences:
         what = ", ".join(
             f"{name} {value:.1e}" if isinstance(value, float) else f"{name}: {value}"
             for name, value in d.what.items()
         )
-        rows.setdefault((d.case, d.isa, what), []).append(d.threads)
-    if not rows:
-        return ""
-    return table(
-        ["case", "instruction set", "threads", "what differs, with the largest relative difference"],
-        [[case, isa, ", ".join(threads), what] for (case, isa, what), threads in rows.items()],
-    )
+        threads.setdefault((d.case, what, d.isa), []).append(d.threads)
+    isas: dict[tuple[str, str, str], list[str]] = {}
+    for (case, what, isa), numbers in threads.items():
+        isas.setdefault((case, ", ".join(numbers), what), []).append(isa)
+    head = ["case", "instruction sets", "threads", "what differs, with the largest relative difference"]
+    rows = [[case, ", ".join(found), numbers, what] for (case, numbers, what), found in isas.items()]
+    return table(head, sorted(rows)) if rows else ""

@@ -2,8 +2,8 @@
 
     python -m comparison.child STORE [--names]
 
-Arrays go to STORE/DIGEST.npy, and one line of JSON is printed: {"file", "isa", "isas", "names", "unused",
-"cases": {case: {what: [digest of each array]}}}, or {"absent": name} or {"error": message} of a case.
+Arrays go to STORE/DIGEST.npy, and one line of JSON is printed: {"file", "isa", "threads", "isas", "names",
+"unused", "cases"}, the cases with {what: [digest of each array]}, {"absent": name} or {"error": message}.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ def main(store: Path, run: bool) -> dict[str, Any]:
     return {
         "file": nncore.__file__,
         "isa": nncore.isa(),
+        "threads": nncore.get_num_threads(),
         "isas": nncore.available_isas(),
         "names": public.names(),
         "unused": public.unused(),

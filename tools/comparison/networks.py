@@ -246,9 +246,8 @@ def random_networks(count: int = 40) -> Cases:
                 made.append(L.MaxPooling2D(padding="same"))
         made.append(one_of(L.Flatten, L.Flatten, L.GlobalAveragePooling2D, L.GlobalMaxPooling2D)())
         for _ in range(rng.integers(0, 3)):
-            made.append(
-                L.Dense(int(rng.integers(2, 90)), activation=one_of("relu", "sigmoid", "elu", "linear"))
-            )
+            function = getattr(A, one_of("relu", "sigmoid", "elu", "linear"))
+            made.append(L.Dense(int(rng.integers(2, 90)), activation=function))
         return made
 
     for number in range(count):

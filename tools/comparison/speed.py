@@ -63,7 +63,7 @@ def speed(python: Path, old: Build, new: Build, options: argparse.Namespace) -> 
         isas = {instruction_set(python, b, options.threads) for b in sides.values()}
         if len(isas) > 1:
             raise Failed(f"the builds choose different instruction sets: {', '.join(sorted(isas))}")
-        print(f"{isas.pop()}, threads: {options.threads}", flush=True)
+        print(f"instruction set {isas.pop()}, {options.threads} threads", flush=True)
         figures = measure(settings, sides, options.workload)
     except processes.Failed as error:
         raise Failed(str(error)) from None
