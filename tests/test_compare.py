@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -192,3 +193,43 @@ def test_settings_that_would_change_a_build_are_left_out(monkeypatch: pytest.Mon
     monkeypatch.setenv("NNCORE_DATA_DIR", "data")
     assert not {"CXXFLAGS", "CMAKE_ARGS", "NNCORE_ISA"} & builds.clean().keys()
     assert builds.clean()["NNCORE_DATA_DIR"] == "data"
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_builds_are_kept_by_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builds, "ROOT", tmp_path)
+    builds.git("init", "-q")
+    (tmp_path / ".gitignore").write_text("*.so\n")
+    (tmp_path / "kernel.hpp").write_text("a * b + c")
+    builds.git("add", "--all")
+    who = ("-c", "user.name=a", "-c", "user.email=a@b")
+    builds.git(*who, "commit", "-q", "-m", "First")
+    first, title = builds.tree_of("HEAD")
+    assert title.endswith(" First")
+    (tmp_path / "_core.so").touch()
+    assert builds.tree_of(".")[0] == first
+    (tmp_path / "kernel.hpp").write_text("fma(a, b, c)")
+    changed, title = builds.tree_of(".")
+    assert title.startswith("the working tree of ")
+    (tmp_path / "new.hpp").touch()
+    assert len({first, changed, builds.tree_of(".")[0]}) == 3
+    assert builds.git("status", "--porcelain").split() == ["M", "kernel.hpp", "??", "new.hpp"]
+    with pytest.raises(builds.Failed, match="no-such-commit"):
+        builds.tree_of("no-such-commit")
+    folders = [builds.kept_folder(tmp_path, "build", tree, "c++ 12") for tree in (first, changed)]
+    assert len({*folders, builds.kept_folder(tmp_path, "build", first, "c++ 13")}) == 3
+    assert len({len(str(folder)) for folder in folders}) == 1
+
+
+@pytest.mark.parametrize(
+    ("ending", "message"),
+    [
+        ("sys.exit(3)", "ended with 3:\nthe case"),
+        ("os.kill(os.getpid(), 9)", "ended with -9:\nthe case"),
+        ("time.sleep(60)", r"was stopped after 5 s:\nthe case"),
+    ],
+)
+def test_the_last_words_of_a_process_are_told(ending: str, message: str) -> None:
+    program = f"import os, sys, time\nprint('the case', file=sys.stderr, flush=True)\n{ending}"
+    with pytest.raises(builds.Failed, match=message):
+        builds.run([sys.executable, "-c", program], seconds=5)

@@ -37,16 +37,27 @@ def clean() -> dict[str, str]:
 
 
 def run(
-    command: Sequence[str | Path], variables: Mapping[str, str] | None = None, folder: Path | None = None
+    command: Sequence[str | Path],
+    variables: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    seconds: float = 3600,
 ) -> str:
-    """What the command prints. Failed with the end of its messages if it fails."""
-    done = subprocess.run(
-        [*map(str, command)], cwd=folder, env=clean() | {**(variables or {})}, capture_output=True, text=True
-    )
-    if done.returncode:
-        messages = (done.stdout + done.stderr).strip()[-3000:]
-        raise Failed(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{messages}")
-    return done.stdout
+    """What the command prints. Failed with the end of its messages if it fails or takes longer."""
+    with tempfile.TemporaryFile("w+") as messages:
+        environment = clean() | {**(variables or {})}
+        try:
+            done = subprocess.run(
+                [*map(str, command)], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=messages,
+                text=True, timeout=seconds,
+            )  # fmt: skip
+            ended, printed = done.returncode and f"ended with {done.returncode}", done.stdout
+        except subprocess.TimeoutExpired:
+            ended, printed = f"was stopped after {seconds} s", ""
+        if ended:
+            messages.seek(0)
+            said = (printed + messages.read()).strip()[-3000:]
+            raise Failed(f"{' '.join(map(str, command))} {ended}:\n{said}")
+    return printed
 
 
 def git(*arguments: str | Path, index: str = "") -> str:

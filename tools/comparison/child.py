@@ -29,6 +29,7 @@ def main(store: Path, run: bool) -> dict[str, Any]:
     for name, case in chain(networks.cases(), operations.cases()) if run else ():
         if name in found:
             raise SystemExit(f"two cases are called {name!r}")
+        print(name, file=sys.stderr)  # the last one is told if this process crashes or hangs
         nncore.utils.set_random_seed(7)
         try:
             found[name] = {what: [*stored(values, store)] for what, values in case().items()}
