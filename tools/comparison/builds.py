@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -102,7 +103,7 @@ def environment(folder: Path) -> Path:
 def build(folder: Path, python: Path, revision: str) -> Build:
     """What `pip install` makes of a commit, taken from the folder if it is there for the same compiler."""
     tree, title = tree_of(revision)
-    compiler = run([os.environ.get("CXX", "c++"), "--version"]).splitlines()[0]
+    compiler = run([*shlex.split(os.environ.get("CXX", "c++")), "--version"]).splitlines()[0]
     path = kept_folder(folder, "build", tree, compiler, sys.version)
     if path.exists():
         return Build(path, title)
