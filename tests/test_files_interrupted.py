@@ -43,7 +43,6 @@ def interrupted_at(step: int, action: Callable[[], None]) -> bool:
     return False
 
 
-@pytest.mark.xfail(strict=True, reason="an interruption before the try leaves a file")
 @pytest.mark.parametrize("old", [True, False])
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 def test_an_interruption_at_any_step_leaves_nothing_behind(old: bool, tmp_path: Path) -> None:
@@ -92,7 +91,6 @@ def paused_save(path: Path) -> subprocess.Popen[str]:
     return process
 
 
-@pytest.mark.xfail(strict=True, reason="nobody removes it")
 def test_what_a_killed_process_left_is_removed_by_the_next_save(tmp_path: Path) -> None:
     process = paused_save(tmp_path / "m")
     process.kill()
@@ -131,7 +129,6 @@ def test_many_threads_save_to_one_name(tmp_path: Path) -> None:
     assert names(tmp_path) == ["m"]
 
 
-@pytest.mark.xfail(strict=True, reason="it is overwritten")
 def test_a_file_that_another_process_made_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
     """With overwrite=False not even one that came after the first look."""
     code = PAUSED.replace("model.save(sys.argv[1])", "model.save(sys.argv[1], overwrite=False)")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _compile, initializers, losses, metrics, optimizers
+from . import _compile, _files, initializers, losses, metrics, optimizers
 from . import layers as _layers
 from ._arguments import integer, shape, text
 from .layers._layer import Layer, Place, write_all
@@ -114,7 +114,7 @@ _OTHERS = (
 
 def check_name(owner: str, filepath: str | os.PathLike[str]) -> None:
     """ValueError for a name that other programs would take for another format."""
-    path = Path(filepath)
+    path = _files.path_of(filepath)
     if path.suffix.lower() in _OTHERS:
         raise ValueError(
             f"[{owner}] the format {path.suffix!r} is not available yet: safetensors is written, so the name "
@@ -123,32 +123,8 @@ def check_name(owner: str, filepath: str | os.PathLike[str]) -> None:
 
 
 def write(filepath: str | os.PathLike[str], data: bytes, overwrite: bool) -> None:
-    """Puts data at filepath in one go: a temporary file beside it takes its place when it is complete."""
-    import tempfile
-
-    path = Path(filepath)
-    if not overwrite and path.exists():
-        raise FileExistsError(f"there is a file {path} already, and overwrite is False")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into")
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, (path.stat().st_mode & 0o777) if path.exists() else 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    """Puts data at filepath, as `_files.replace` does."""
+    _files.replace(_files.path_of(filepath), lambda file: file.write(data), overwrite)
 
 
 # ---- reading
@@ -307,7 +283,7 @@ def from_bytes(cls: type[_S], data: bytes) -> _S:
 
 
 def _file(filepath: str | os.PathLike[str]) -> tuple[Path, bytes]:
-    path = Path(filepath)
+    path = Path(_files.path_of(filepath))
     if path.exists() and not path.is_file():
         raise ValueError(f"{path} is not a file")
     return path, path.read_bytes()

@@ -1,0 +1,117 @@
+"""Files that are complete or not there, whatever interrupts their writing."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Callable
+from typing import BinaryIO
+
+
+def path_of(filepath: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:
+    """The path as text. TypeError if it is none, ValueError if it is empty."""
+    path = os.fsdecode(filepath)
+    if not path:
+        raise ValueError("filepath is empty: a name is needed")
+    return path
+
+
+def replace(path: str, fill: Callable[[BinaryIO], object], overwrite: bool = True) -> None:
+    """Puts what `fill` writes at path in one go: a temporary file beside it takes its place when complete.
+
+    Links are followed and kept. A new file has the mode that `open` gives, a replaced one keeps mode and
+    owner.
+
+    Raises:
+        ValueError: there is something that is not a regular file.
+        FileExistsError: there is a file, and overwrite is False.
+        OSError: it cannot be written; the file is as it was.
+    """
+    import zlib
+    from fcntl import LOCK_EX, flock
+
+    old = _regular_file(path)
+    if old and not overwrite:
+        raise FileExistsError(f"there is a file {path} already, and overwrite is False")
+    target = os.path.realpath(path)
+    folder, name = os.path.split(target)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"there is no folder {folder} to write {name} into")
+    if not os.access(target if old else folder, os.W_OK) or not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+    # Of the same length for every name. Temporary files of one name are locked while their process lives.
+    prefix = f".nncore-{zlib.crc32(os.fsencode(name)):08x}-"
+    mode = stat.S_IMODE(old.st_mode) if old else 0o666
+    _remove_abandoned(folder, prefix)
+    while True:
+        temporary = os.path.join(folder, f"{prefix}{os.urandom(8).hex()}.part")
+        try:
+            with open(temporary, "xb", opener=lambda file, flags: os.open(file, flags, mode)) as file:
+                with contextlib.suppress(OSError):  # a file system without locks
+                    flock(file, LOCK_EX)
+                if os.fstat(file.fileno()).st_nlink == 0:
+                    continue  # taken for abandoned just before it was locked
+                if old:
+                    with contextlib.suppress(OSError):
+                        os.fchown(file.fileno(), old.st_uid, old.st_gid)
+                    os.fchmod(file.fileno(), mode)
+                fill(file)
+                file.flush()
+                os.fsync(file.fileno())
+                _rename(temporary, target, overwrite)
+            break
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+    with contextlib.suppress(OSError):  # a folder that may not be read, or a file system that syncs none
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _regular_file(path: str) -> os.stat_result | None:
+    """What is at path, links followed; None if a new file can come there."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        found = None
+    if path.endswith("/") or (found and stat.S_ISDIR(found.st_mode)):
+        raise IsADirectoryError(f"{path} names a folder, not a file")
+    if found and not stat.S_ISREG(found.st_mode):
+        raise ValueError(f"{os.path.realpath(path)} is not a regular file")
+    return found
+
+
+def _rename(temporary: str, target: str, overwrite: bool) -> None:
+    if not overwrite:
+        try:
+            os.link(temporary, target)  # unlike os.replace, never takes the place of a file
+            return os.unlink(temporary)
+        except FileExistsError:
+            raise FileExistsError(f"there is a file {target} already, and overwrite is False") from None
+        except OSError:  # a file system without hard links
+            pass
+    os.replace(temporary, target)
+
+
+def _remove_abandoned(folder: str, prefix: str) -> None:
+    """Removes temporary files whose processes have ended: the kernel has dropped their locks."""
+    from fcntl import LOCK_EX, LOCK_NB, flock
+
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            if not name.startswith(prefix):
+                continue
+            path = os.path.join(folder, name)
+            with contextlib.suppress(OSError), open(path, "rb", opener=_without_following) as file:
+                flock(file, LOCK_EX | LOCK_NB)
+                os.unlink(path)
+
+
+def _without_following(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
