@@ -130,27 +130,13 @@ SHAPES: dict[str, bytes] = {
 
 
 @sanitized
-@pytest.mark.parametrize(
-    "case",
-    marked(
-        SHAPES,
-        "tables",
-        "image",
-        "padded image",
-        "kernel",
-        "dilated",
-        "filters",
-        "built",
-        "built with pooling",
-    ),
-)
+@pytest.mark.parametrize("case", SHAPES)
 def test_shapes_take_no_memory(case: str, tmp_path: Path) -> None:
     said, grown = loaded(tmp_path, SHAPES[case])
     assert said.startswith("ValueError"), said
     assert grown < allowed(SHAPES[case])
 
 
-@pytest.mark.xfail(strict=True, reason="tables of offsets are made with the shapes")
 @sanitized
 @pytest.mark.parametrize("pooled", [False, True])
 def test_a_model_of_large_images_takes_memory_when_it_works(pooled: bool, tmp_path: Path) -> None:

@@ -30,21 +30,29 @@ class Conv2D final : public Layer {
         use_bias_(spec.flag("use_bias")),
         activation_(activation_of(spec)) {
     std::tie(kernel_h_, kernel_w_) = spec.positive_pair("kernel_size");
-    const auto [dilation_h, dilation_w] = spec.positive_pair("dilation_rate");
-    const std::size_t row = frame_.row();
+    std::tie(dilation_h_, dilation_w_) = spec.positive_pair("dilation_rate");
     // Taps that lie side by side in memory make one longer segment.
-    const bool whole_rows = groups_ == 1 && dilation_w == 1;
-    segment_ = whole_rows ? kernel_w_ * channels_ : channels_ / groups_;
+    whole_rows_ = groups_ == 1 && dilation_w_ == 1;
+    segment_ = whole_rows_ ? kernel_w_ * channels_ : channels_ / groups_;
+  }
+
+  void prepare() override {
+    if (!positions_.empty()) return;
+    const std::size_t row = frame_.row();
+    std::vector<std::ptrdiff_t> segments, taps, rows, positions;
     for (std::size_t kh = 0; kh < kernel_h_; ++kh)
-      for (std::size_t kw = 0; kw < kernel_w_; kw += whole_rows ? kernel_w_ : 1)
-        segments_.push_back(offset(kh * dilation_h * row + kw * dilation_w * channels_));
-    for (std::ptrdiff_t segment : segments_)
-      for (std::size_t k = 0; k < segment_; ++k) taps_.push_back(segment + offset(k));
+      for (std::size_t kw = 0; kw < kernel_w_; kw += whole_rows_ ? kernel_w_ : 1)
+        segments.push_back(offset(kh * dilation_h_ * row + kw * dilation_w_ * channels_));
+    taps.reserve(taps_count());
+    for (std::ptrdiff_t segment : segments)
+      for (std::size_t k = 0; k < segment_; ++k) taps.push_back(segment + offset(k));
+    positions.reserve(positions_count());
     for (std::size_t oy = 0; oy < h_.out; ++oy) {
-      rows_.push_back(offset(oy * h_.stride * row));
+      rows.push_back(offset(oy * h_.stride * row));
       for (std::size_t ox = 0; ox < w_.out; ++ox)
-        positions_.push_back(rows_.back() + offset(ox * w_.stride * channels_));
+        positions.push_back(rows.back() + offset(ox * w_.stride * channels_));
     }
+    segments_.swap(segments), taps_.swap(taps), rows_.swap(rows), positions_.swap(positions);
   }
 
   std::vector<Parameter> parameters() const override {
@@ -57,18 +65,18 @@ class Conv2D final : public Layer {
     return padded_size() + (activation_.needs_input() ? output_size() : 0);
   }
   // The padded image, or its gradient and one row of products.
-  std::size_t scratch() const override { return padded_size() + w_.out * taps_.size(); }
-  std::size_t work() const override { return positions_.size() * taps_.size() * filters_; }
+  std::size_t scratch() const override { return padded_size() + w_.out * taps_count(); }
+  std::size_t work() const override { return positions_count() * taps_count() * filters_; }
 
   bool reads_past_x() const override { return is_depthwise(); }
   std::size_t forward_parts() const override {
     constexpr std::size_t kPartRows = 96;
-    return is_depthwise() || is_padded() ? 1 : std::max<std::size_t>(1, positions_.size() / kPartRows);
+    return is_depthwise() || is_padded() ? 1 : std::max<std::size_t>(1, positions_count() / kPartRows);
   }
 
   void forward(const Chunk& c) const override {
-    const std::size_t first = positions_.size() * c.part / c.parts,
-                      rows = positions_.size() * (c.part + 1) / c.parts - first;
+    const std::size_t first = positions_count() * c.part / c.parts,
+                      rows = positions_count() * (c.part + 1) / c.parts - first;
     for (std::size_t s = 0; s < c.samples; ++s) {
       float* y = c.y + s * output_size() + first * filters_;
       float* kept = c.kept ? c.kept + s * kept_size() : c.scratch;
@@ -107,7 +115,7 @@ class Conv2D final : public Layer {
       for (std::size_t s = 0; s < c.samples; ++s) {
         const std::size_t at = s * output_size();
         const float* xy = activation_.needs_input() ? c.kept + s * kept_size() + padded_size() : c.y + at;
-        activation_.backward(c.kernels, c.dz + at, c.dy + at, xy, positions_.size(), filters_);
+        activation_.backward(c.kernels, c.dz + at, c.dy + at, xy, positions_count(), filters_);
       }
     }
     if (!c.dx) return;
@@ -128,7 +136,7 @@ class Conv2D final : public Layer {
 
   void gradient(const Batch& b, const Tile& t) const override {
     if (t.parameter == 1)
-      return b.kernels.column_sums(b.gradient, b.dy + t.column, b.samples * positions_.size(), t.columns,
+      return b.kernels.column_sums(b.gradient, b.dy + t.column, b.samples * positions_count(), t.columns,
                                    filters_, false);
     if (is_depthwise()) {
       for (std::size_t r = 0; r < t.rows; ++r) std::fill_n(b.gradient + r * b.gradient_row, t.columns, 0.0f);
@@ -181,15 +189,17 @@ class Conv2D final : public Layer {
  private:
   std::size_t group_channels() const { return channels_ / groups_; }
   std::size_t group_filters() const { return filters_ / groups_; }
-  std::size_t kernel_size() const { return taps_.size() * filters_; }
+  std::size_t taps_count() const { return kernel_h_ * kernel_w_ * (channels_ / groups_); }
+  std::size_t positions_count() const { return h_.out * w_.out; }
+  std::size_t kernel_size() const { return taps_count() * filters_; }
   std::size_t replica_columns(const Kernels& k) const {
-    return (taps_.size() + k.panel - 1) / k.panel * k.panel;
+    return (taps_count() + k.panel - 1) / k.panel * k.panel;
   }
   std::size_t kept_size() const { return kept(); }
 
   bool is_depthwise() const { return groups_ > 1 && groups_ == channels_ && groups_ == filters_; }
   Depthwise depthwise(std::size_t first_tap, std::size_t taps, std::size_t channels) const {
-    return {positions_.data(), positions_.size(), segments_.data() + first_tap, taps, filters_, channels};
+    return {positions_.data(), positions_count(), segments_.data() + first_tap, taps, filters_, channels};
   }
   const float* bias(const float* parameters) const {
     return use_bias_ ? parameters + kernel_size() : nullptr;
@@ -210,18 +220,18 @@ class Conv2D final : public Layer {
     for (std::size_t oy = 0; oy < h_.out; ++oy) {
       for (std::size_t g = 0; g < groups_; ++g) {
         c.kernels.gemm({.c = products,
-                        .ldc = taps_.size(),
+                        .ldc = taps_count(),
                         .a = dy + oy * w_.out * filters_ + g * group_filters(),
                         .a_row = offset(filters_),
                         .b = c.replica + g * group_filters() * replica_columns(c.kernels),
                         .b_k = c.kernels.panel,
                         .b_panel = group_filters() * c.kernels.panel,
                         .m = w_.out,
-                        .n = taps_.size(),
+                        .n = taps_count(),
                         .k = group_filters()});
         for (std::size_t ox = 0; ox < w_.out; ++ox) {
           float* window = dx + positions_[oy * w_.out + ox] + offset(g * group_channels());
-          const float* product = products + ox * taps_.size();
+          const float* product = products + ox * taps_count();
           for (std::ptrdiff_t segment : segments_) {
             c.kernels.add(window + segment, product, segment_);
             product += segment_;
@@ -232,11 +242,13 @@ class Conv2D final : public Layer {
   }
 
   WindowAxis h_, w_;
-  std::size_t kernel_h_ = 0, kernel_w_ = 0, channels_, filters_, groups_;
+  std::size_t kernel_h_ = 0, kernel_w_ = 0, dilation_h_ = 0, dilation_w_ = 0, channels_, filters_, groups_;
   Frame frame_;
   bool use_bias_;
   ActivationFunction activation_;
-  std::size_t segment_;                    // elements of a segment
+  bool whole_rows_;      // of the kernel are segments
+  std::size_t segment_;  // elements of a segment
+  // Made by prepare:
   std::vector<std::ptrdiff_t> segments_;   // runs of taps that are contiguous in the image
   std::vector<std::ptrdiff_t> taps_;       // (kh, kw, channels of a group)
   std::vector<std::ptrdiff_t> rows_;       // first position of each output row

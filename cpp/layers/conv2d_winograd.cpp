@@ -46,6 +46,8 @@ class Conv2DWinograd final : public Layer {
   std::size_t scratch() const override { return scratch_; }
   std::size_t work() const override { return down_ * across_ * kWinogradElements * channels_ * filters_; }
 
+  void prepare() override { plain_->prepare(); }
+
   void forward(const Chunk& c) const override {
     for (std::size_t s = 0; s < c.samples; ++s) {
       float* y = c.y + s * output_size();

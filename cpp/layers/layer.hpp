@@ -86,6 +86,10 @@ class Layer {
   virtual std::size_t scratch() const { return 0; }              // floats for each worker
   virtual std::size_t work() const { return size_of(output_); }  // multiply-adds for each sample, about
 
+  // Makes what forward, backward and gradient need besides memory of the batch. To be called before them, by
+  // one thread; at first it may take memory by the size of a sample, later it returns at once.
+  virtual void prepare() {}
+
   virtual void forward(const Chunk& c) const = 0;
   // The most parts in which forward may write y, for threads that share a few samples.
   virtual std::size_t forward_parts() const { return 1; }

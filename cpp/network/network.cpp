@@ -43,6 +43,7 @@ void Network::compile(const std::optional<Spec>& loss, const std::vector<std::st
 
 void Network::adopt(std::unique_ptr<Plan> plan, std::unique_ptr<Objective> objective) {
   plan_ = std::move(plan);
+  prepared_ = false;
   objective_ = std::move(objective);
   find_boundaries();
   cut_tiles();

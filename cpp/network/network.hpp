@@ -165,6 +165,7 @@ class Network {
   std::size_t arena_batch_ = 0, results_batch_ = 0;
   Buffer arena_, results_, scratch_;
   std::size_t scratch_size_ = 0;  // floats of one worker
+  bool prepared_ = false;         // the layers of the plan are
   std::size_t target_ = 0, weight_ = 0, value_ = 0, scale_ = 0, activation_ = 0, loss_ = 0,
               metric_ = 0;  // in results_
 

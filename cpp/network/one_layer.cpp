@@ -119,6 +119,7 @@ void layer_forward(const LayerCall& call, bool training, float* y) {
   if (call.samples * out == 0) return;
   if (training ? layer.is_view() : layer.is_view_at_inference()) return copy_samples(call, y, call.x);
 
+  call.layer.prepare();
   const Kernels& k = active_kernels();
   const Parameters parameters(layer);
   const Cut cut(call.samples, {layer.reads_past_x() ? in : 0, in + out, layer.work(), parameters.floats()});
@@ -164,6 +165,7 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
   }
   if (layer.is_view()) return copy_samples(call, dx, dy);
 
+  call.layer.prepare();
   const Kernels& k = active_kernels();
   const Parameters parameters(layer);
   // Gradients of parameters are made of the whole batch, or of what its chunks sum. Otherwise nothing

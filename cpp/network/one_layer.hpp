@@ -10,7 +10,7 @@ namespace nncore {
 
 // What a layer is applied to.
 struct LayerCall {
-  const Layer& layer;
+  Layer& layer;
   const std::vector<const float*>& parameters;  // in the user's layout
   const float* x;                               // (samples, input)
   std::size_t samples;

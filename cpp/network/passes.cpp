@@ -72,6 +72,9 @@ void Network::lay_out_results(std::size_t batch) {
 }
 
 void Network::lay_out_scratch(int workers, std::size_t floats) {
+  if (!prepared_)
+    for (const Step& step : plan_->steps()) step.layer->prepare();
+  prepared_ = true;
   scratch_size_ = aligned(floats) + kSlack;
   scratch_.grow(checked_floats(static_cast<std::size_t>(workers), scratch_size_));
 }

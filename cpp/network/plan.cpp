@@ -40,8 +40,7 @@ ActivationFunction last_activation(const std::vector<Spec>& specs) {
 void Plan::add(std::size_t number, std::unique_ptr<Layer> layer, std::string label) {
   const std::size_t offset = offsets_[number];
   // Its parameters as this layer holds them, which may be transposed.
-  auto place =
-      std::find_if(places_.begin(), places_.end(), [&](const Place& p) { return p.layer == number; });
+  auto place = std::ranges::lower_bound(places_, number, {}, &Place::layer);
   for (Parameter& p : layer->parameters()) (place++)->parameter = std::move(p);
   steps_.push_back({std::move(layer), number, std::move(label), offset});
 }

@@ -238,7 +238,7 @@ class Tests {
   }
 
   // y, dx and the gradients of a layer without a network.
-  std::vector<std::vector<float>> run_alone(const Layer& layer, int threads) {
+  std::vector<std::vector<float>> run_alone(Layer& layer, int threads) {
     set_num_threads(threads);
     const std::size_t in = kSamples * size_of(layer.input()), out = kSamples * size_of(layer.output());
     const auto numbers = [](std::size_t size, std::size_t factor) {
