@@ -31,6 +31,7 @@ class Stack(Compiled):
         trainable = boolean(owner, "trainable", trainable)
         self._name = _names.automatic(owner) if name is None else _names.checked(owner, name)
         self._layers: list[Layer] = []
+        self._names: set[str] = set()  # of the layers
         self._sample: Shape | None = None  # shape of one input sample, once known
         self._network: _core.Network | None = None
         self._seed: int | None = None
@@ -75,19 +76,20 @@ class Stack(Compiled):
                 raise ValueError(f"[{self.name}] an Input can only be the first item of a model")
             self._sample = layer.shape
             return
-        if any(other is layer for other in self._layers):
+        owner = layer._model() if layer._model else None
+        if owner is self:
             raise ValueError(
                 f"[{self.name}] the layer {layer.name!r} is in the model already, and cannot be twice"
             )
-        owner = layer._model() if layer._model else None
         if owner is not None:
             raise ValueError(
                 f"[{self.name}] the layer {layer.name!r} belongs to the model {owner.name!r}, and can be "
                 "in one only: make a new layer, and copy weights by get_weights and set_weights"
             )
-        if any(other.name == layer.name for other in self._layers):
+        if layer.name in self._names:
             raise ValueError(f"[{self.name}] there is a layer {layer.name!r} already: names must differ")
         self._layers.append(layer)
+        self._names.add(layer.name)
         layer._model = weakref.ref(self)
 
     def add(self, layer: Layer) -> None:
@@ -105,6 +107,7 @@ class Stack(Compiled):
         except Exception:
             if len(self._layers) > len(before[0]):
                 self._layers[-1]._model = None
+                self._names.discard(self._layers[-1].name)
             self._layers, self._sample = before
             raise
 
@@ -117,6 +120,7 @@ class Stack(Compiled):
         if not self._layers:
             raise IndexError(f"[{self.name}] there is no layer to pop")
         layer = self._layers.pop()
+        self._names.discard(layer.name)
         layer._detach()
         if not self._layers:
             self._network = None
@@ -184,13 +188,20 @@ class Stack(Compiled):
         seed, at = self._seed, sample
         shapes: list[tuple[Shape, Shape]] = []
         values: list[Floats] = []
+        flat = None if self._network is None else self._network.read("parameters")
         for number, layer in enumerate(self._layers):
-            after, parameters = layer._infer(at)
             if layer._shapes is None:
+                after, parameters = layer._infer(at)
                 values += layer._initial(parameters, partial(_random.of_parameter, seed, number))
             else:
-                layer._require_fit(at, parameters)
-                values += layer.get_weights()
+                after = layer._shapes[1]
+                if layer._shapes[0] != at:
+                    after, parameters = layer._infer(at)
+                    layer._require_fit(at, parameters)
+                if flat is not None and layer._network is self._network:
+                    values += [place.of(flat) for place in layer._places]
+                else:
+                    values += layer._values or []
             shapes.append((at, after))
             at = after
         network = _core.Network(sample, [layer._spec() for layer in self._layers])
@@ -201,9 +212,11 @@ class Stack(Compiled):
     def _adopt(self, network: _core.Network, shapes: list[tuple[Shape, Shape]]) -> None:
         """Makes the network the model's. Cannot fail."""
         self._sample = shapes[0][0]
-        for number, layer in enumerate(self._layers):
-            places = [Place(name, at, tuple(s)) for index, name, at, s in network.layout if index == number]
-            layer._attach(self, network, places, shapes[number])
+        places: list[list[Place]] = [[] for _ in self._layers]
+        for number, name, at, sizes in network.layout:
+            places[number].append(Place(name, at, tuple(sizes)))
+        for layer, own, around in zip(self._layers, places, shapes):
+            layer._attach(self, network, own, around)
         self._network = network
 
     def _built_network(self) -> _core.Network:
