@@ -183,6 +183,47 @@ def test_bad_npz_archives(tmp_path: Path) -> None:
             mnist.load_data(path)
 
 
+CHANGED_ZIPS: dict[str, Callable[[bytearray, int, int], None]] = {  # at: offsets of a zip's two records
+    "unknown compression": lambda data, entry, end: struct.pack_into("<H", data, entry + 10, 93),
+    "encrypted": lambda data, entry, end: struct.pack_into("<H", data, entry + 8, 1),
+    "patched": lambda data, entry, end: struct.pack_into("<H", data, entry + 8, 0x20),
+    "bzip2": lambda data, entry, end: struct.pack_into("<H", data, entry + 10, 12),
+    "directory further on": lambda data, entry, end: struct.pack_into("<L", data, end + 16, entry + 2**20),
+}
+
+
+@pytest.mark.xfail(strict=True, reason="errors of zipfile other than BadZipFile come out")
+@pytest.mark.parametrize("change", CHANGED_ZIPS)
+def test_doctored_npz_archives(tmp_path: Path, change: str) -> None:
+    path = tmp_path / "bad.npz"
+    np.savez_compressed(path, **ARRAYS)
+    data = bytearray(path.read_bytes())
+    CHANGED_ZIPS[change](data, data.index(b"PK\x01\x02"), data.rindex(b"PK\x05\x06"))
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"bad\.npz: not a readable \.npz archive"):
+        mnist.load_data(path)
+
+
+@pytest.mark.xfail(strict=True, reason="a header is unpacked whole, whatever its length")
+def test_npz_headers_are_not_unpacked_without_end(tmp_path: Path) -> None:
+    import tracemalloc
+    import zipfile
+
+    path = tmp_path / "bomb.npz"
+    header = b"\x93NUMPY\x02\x00" + struct.pack("<L", 50_000_000) + b" " * 50_000_000
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for key in FILES:
+            archive.writestr(f"{key}.npy", header)
+    del header
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="header"):
+            mnist.load_data(path)
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
 # ---- the order of places
 
 
