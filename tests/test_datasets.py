@@ -192,7 +192,6 @@ CHANGED_ZIPS: dict[str, Callable[[bytearray, int, int], None]] = {  # at: offset
 }
 
 
-@pytest.mark.xfail(strict=True, reason="errors of zipfile other than BadZipFile come out")
 @pytest.mark.parametrize("change", CHANGED_ZIPS)
 def test_doctored_npz_archives(tmp_path: Path, change: str) -> None:
     path = tmp_path / "bad.npz"
@@ -204,7 +203,6 @@ def test_doctored_npz_archives(tmp_path: Path, change: str) -> None:
         mnist.load_data(path)
 
 
-@pytest.mark.xfail(strict=True, reason="a header is unpacked whole, whatever its length")
 def test_npz_headers_are_not_unpacked_without_end(tmp_path: Path) -> None:
     import tracemalloc
     import zipfile
@@ -217,7 +215,7 @@ def test_npz_headers_are_not_unpacked_without_end(tmp_path: Path) -> None:
     del header
     tracemalloc.start()
     try:
-        with pytest.raises(ValueError, match="header"):
+        with pytest.raises(ValueError, match=r"bomb\.npz: x_train: no readable \.npy header"):
             mnist.load_data(path)
         assert tracemalloc.get_traced_memory()[1] < 5_000_000
     finally:

@@ -17,6 +17,7 @@ IMAGES_MAGIC = 0x0803  # uint8, three axes: count, rows, columns
 LABELS_MAGIC = 0x0801  # uint8, one axis: count
 SIDE = 28
 CLASSES = 10
+_LARGEST_HEADER = 1 << 16  # of an .npy file, which needs about a hundred bytes
 
 
 @contextmanager
@@ -98,6 +99,7 @@ def read_labels(path: Path, limit: int) -> NDArray[np.uint8]:
 
 def read_npz(path: Path, limits: Mapping[str, int]) -> dict[str, NDArray[np.uint8]]:
     """The arrays named in `limits` (key -> largest count). Headers are checked before data are unpacked."""
+    import io
     import zipfile
     import zlib
 
@@ -109,14 +111,22 @@ def read_npz(path: Path, limits: Mapping[str, int]) -> dict[str, NDArray[np.uint
             if missing:
                 raise ValueError(f"{path}: no array named {', '.join(missing)}")
             for key, limit in limits.items():
+                if archive.getinfo(f"{key}.npy").compress_type not in (
+                    zipfile.ZIP_STORED,
+                    zipfile.ZIP_DEFLATED,
+                ):
+                    raise zipfile.BadZipFile("NumPy does not compress in this way")
                 with archive.open(f"{key}.npy") as file:
-                    _check_npy_header(cast("BinaryIO", file), f"{path}: {key}", key.startswith("x"), limit)
+                    header = io.BytesIO(file.read(_LARGEST_HEADER))
+                _check_npy_header(header, f"{path}: {key}", key.startswith("x"), limit)
                 with archive.open(f"{key}.npy") as file:
                     array = _read_npy(cast("BinaryIO", file), f"{path}: {key}")
                 if key.startswith("y"):
                     check_labels(array, f"{path}: {key}")
                 arrays[key] = np.ascontiguousarray(array, np.uint8)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
+        if isinstance(error, OSError) and error.filename is not None:  # the file cannot be opened
+            raise
         raise ValueError(f"{path}: not a readable .npz archive ({error})") from None
     return arrays
 
@@ -129,11 +139,14 @@ def _read_npy(file: BinaryIO, origin: str) -> NDArray[Any]:
 
 
 def _check_npy_header(file: BinaryIO, origin: str, images: bool, limit: int) -> None:
-    version = np.lib.format.read_magic(file)
     read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    if version not in read_header:
-        raise ValueError(f"{origin}: unknown .npy version {version}")
-    shape, _, dtype = read_header[version](file)
+    try:
+        version = np.lib.format.read_magic(file)
+        if version not in read_header:
+            raise ValueError(f"unknown .npy version {version}")
+        shape, _, dtype = read_header[version](file)
+    except ValueError as error:
+        raise ValueError(f"{origin}: no readable .npy header ({error})") from None
     if images and (len(shape) != 3 or shape[1:] != (SIDE, SIDE) or dtype != np.uint8):
         expected = f"uint8 images of shape (count, {SIDE}, {SIDE})"
         raise ValueError(f"{origin}: {expected} are expected, got {dtype} {shape}")
