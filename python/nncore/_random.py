@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 SEEDS = 2**63  # seeds are below this, so that every file format can hold them
 
-_lock = threading.Lock()
+_lock = threading.RLock()
+if hasattr(os, "register_at_fork"):  # nobody holds it in a child, which has only the thread that forked
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 _stream: np.random.Generator | None = None
 
 
