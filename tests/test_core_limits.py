@@ -35,10 +35,11 @@ def test_a_batch_beyond_memory_leaves_the_network_usable() -> None:
     )
     rows = np.broadcast_to(np.uint8(1), (2**61, 1))
     with pytest.raises(MemoryError, match="not enough memory"):
-        network.test(rows, rows, None, 0, 2**61, 2**61, 1.0)
+        network.test(rows, rows, None, 0, 2**61, 2**61, 1.0, _core.Sums())
     x = np.ones((3, 1), np.float32)
-    assert network.test(x, x, None, 0, 3, 3, 1.0) == 3
-    assert network.metrics == [1.0]
+    sums = _core.Sums()
+    assert network.test(x, x, None, 0, 3, 3, 1.0, sums) == 3
+    assert network.means(sums) == [1.0]
 
 
 @pytest.mark.parametrize(
@@ -106,5 +107,6 @@ def test_unaligned_arrays_are_read_right() -> None:
     order = np.frombuffer(b"x" + np.array([2, 0, 1]).tobytes(), np.int64, offset=1)
     assert not order.flags.aligned
     x = np.array([[1.0], [2.0], [3.0]], np.float32)
-    assert network.train(x, x, None, order, 0, 1, 1, 1.0) == 1
-    assert network.metrics == [9.0]
+    sums = _core.Sums()
+    assert network.train(x, x, None, order, 0, 1, 1, 1.0, sums) == 1
+    assert network.means(sums) == [9.0]

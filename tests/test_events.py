@@ -48,7 +48,6 @@ def one_pass(model: nncore.Sequential, method: str, source: Any, **options: Any)
     return getattr(model, method)(source, verbose=0, **options)
 
 
-@pytest.mark.xfail(strict=True, reason="to be mended")
 @pytest.mark.parametrize("method", ["fit", "evaluate", "predict", "validation"])
 def test_a_source_is_told_of_each_pass(model: nncore.Sequential, method: str) -> None:
     source = Source()
@@ -56,7 +55,6 @@ def test_a_source_is_told_of_each_pass(model: nncore.Sequential, method: str) ->
     assert source.events == ["begin", "0", "1", "end"]
 
 
-@pytest.mark.xfail(strict=True, reason="to be mended")
 def test_a_source_is_told_of_each_epoch(model: nncore.Sequential) -> None:
     source = Source()
     model.fit(source, epochs=3, verbose=0)
@@ -84,7 +82,6 @@ class Stops(nncore.callbacks.Callback):
     on_train_batch_end = on_test_batch_end = on_predict_batch_end = _count
 
 
-@pytest.mark.xfail(strict=False, reason="to be mended")
 @pytest.mark.parametrize(
     ("method", "flag"),
     [("fit", "stop_training"), ("evaluate", "stop_evaluating"), ("predict", "stop_predicting")],
@@ -110,7 +107,6 @@ def test_a_pass_stops_when_a_callback_says_so(
             assert np.isfinite(result)
 
 
-@pytest.mark.xfail(strict=True, reason="to be mended")
 def test_a_validation_stops_alone(model: nncore.Sequential) -> None:
     callback = Stops("stop_evaluating")
     callback.on_train_batch_end = lambda batch, logs=None: None  # type: ignore[method-assign]

@@ -75,7 +75,6 @@ def trained(x: np.ndarray, y: np.ndarray, *weights: np.ndarray) -> list[np.ndarr
     return [*model.get_weights(), model.predict(x), np.array(model.evaluate(x, y, verbose=0))]
 
 
-@pytest.mark.xfail(strict=True, reason="to be mended")
 @pytest.mark.parametrize("bits", [FLUSH_TO_ZERO | DENORMALS_ARE_ZERO, ROUND_UP, FLUSH_TO_ZERO])
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("rows", [3, 256])
@@ -93,7 +92,6 @@ def test_training_in_another_mode_gives_the_same_bits(
         np.testing.assert_array_equal(a.view(np.uint8), b.view(np.uint8))
 
 
-@pytest.mark.xfail(strict=True, reason="to be mended")
 @pytest.mark.parametrize("bits", [FLUSH_TO_ZERO | DENORMALS_ARE_ZERO, ROUND_UP])
 def test_operations_in_another_mode_give_the_same_bits(rng: np.random.Generator, bits: int) -> None:
     x = (rng.normal(size=(300, 300)) * 1e-20).astype(np.float32)
@@ -111,7 +109,6 @@ def test_operations_in_another_mode_give_the_same_bits(rng: np.random.Generator,
         np.testing.assert_array_equal(expected.view(np.uint32), actual.view(np.uint32), err_msg=name)
 
 
-@pytest.mark.xfail(strict=True, reason="to be mended")
 def test_threads_that_start_in_another_mode_compute_in_the_default_one() -> None:
     import processes
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+import textwrap
 import time
 
 import numpy as np
 import pytest
+from processes import output
 
 import nncore
 
@@ -67,3 +69,111 @@ def test_predict_passes_on_what_a_handler_raises() -> None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+# Each takes minutes if nothing stops it.
+ENDLESS = {
+    "large steps": """
+        model = nn.Sequential([nn.Input((1024,)), *(L.Dense(2048, activation="relu") for _ in range(3))])
+        model.compile("sgd", "mse")
+        x = np.broadcast_to(np.float32(1), (10_000, 1024))
+        y = np.broadcast_to(np.float32(1), (10_000, 2048))
+        before = model.get_weights()
+        call = lambda: [model.train_on_batch(x, y) for _ in range(1000)]
+    """,
+    "a product": """
+        x, w = np.ones((2**17, 2048), np.float32), np.ones((2048, 2**12), np.float32)
+        call = lambda: [nn.ops.dense(x, w) for _ in range(1000)]
+    """,
+    "batches forward in training": """
+        model = nn.Sequential([nn.Input((1024,)), *(L.Dense(2048, activation="relu") for _ in range(3))])
+        x = np.broadcast_to(np.float32(1), (10_000, 1024))
+        before = model.get_weights()
+        call = lambda: [model(x, training=True) for _ in range(1000)]
+    """,
+    "labels": """
+        model = nn.Sequential([nn.Input((1,)), L.Dense(3, activation="softmax")])
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        before = model.get_weights()
+        x = np.broadcast_to(np.float32(1), (10**11, 1))
+        y = np.broadcast_to(np.int64(1), (10**11,))
+        call = lambda: model.fit(x, y, shuffle=False, verbose=0)
+    """,
+    "class weights": """
+        model = nn.Sequential([nn.Input((1,)), L.Dense(3, activation="softmax")])
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        before = model.get_weights()
+        x = np.broadcast_to(np.float32(1), (10**9, 1))
+        y = np.broadcast_to(np.uint8(1), (10**9,))
+        call = lambda: model.fit(x, y, class_weight={1: 2.0}, shuffle=False, verbose=0)
+    """,
+    "a prediction": """
+        model = nn.Sequential([nn.Input((1,)), L.Dense(64), L.Dense(64), L.Dense(1)])
+        x = np.broadcast_to(np.float32(1), (4 * 10**8, 1))
+        before = model.get_weights()
+        call = lambda: [model.predict(x) for _ in range(1000)]
+    """,
+}
+
+
+@pytest.mark.parametrize("count", ["1", "2"])
+@pytest.mark.parametrize("what", ENDLESS)
+def test_ctrl_c_ends_what_takes_long(what: str, count: str) -> None:
+    program = textwrap.dedent(ENDLESS[what]) + textwrap.dedent("""
+        model = globals().get("model")
+        threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        signal.alarm(60)
+        try:
+            call()
+            print("finished")
+        except KeyboardInterrupt:
+            signal.alarm(0)
+            print("interrupted")
+        if model is not None:
+            same = all(np.array_equal(a, b) for a, b in zip(before, model.get_weights()))
+            print("weights of a whole step:", same or model.optimizer.iterations > 0)
+            shape = (2, *model.input_shape[1:])
+            print("predicts:", np.isfinite(model.predict(np.ones(shape))).all())
+    """)
+    lines = output(program, NNCORE_NUM_THREADS=count).splitlines()
+    assert lines[0] == "interrupted"
+    assert all(line.endswith("True") for line in lines[1:])
+
+
+def test_a_stopped_step_leaves_the_model_as_it_was() -> None:
+    program = """
+def build():
+    nn.utils.set_random_seed(1)
+    model = nn.Sequential([nn.Input((600,)), L.Dense(600, activation="relu"), L.Dense(600), L.Dense(1)])
+    model.compile("adam", "mse")
+    return model
+rng = np.random.default_rng(0)
+x = rng.normal(size=(10_000, 600)).astype(np.float32)
+y = x[:, :1]
+class Stop(Exception): pass
+def stop(*_): raise Stop
+signal.signal(signal.SIGALRM, stop)
+model, steps = build(), 0
+for milliseconds in range(20, 700, 40):
+    signal.setitimer(signal.ITIMER_REAL, milliseconds / 1000)
+    try:
+        model.train_on_batch(x, y)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except Stop:
+        pass
+steps = model.optimizer.iterations
+twin = build()
+for _ in range(steps):
+    twin.train_on_batch(x, y)
+print(steps, all(map(np.array_equal, model.get_weights(), twin.get_weights())))
+"""
+    for count in ("1", "2"):
+        assert output(program, NNCORE_NUM_THREADS=count).endswith("True")
+
+
+def test_orders_beyond_memory_are_refused() -> None:
+    model = nncore.Sequential([nncore.Input((1,)), nncore.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.broadcast_to(np.float32(1), (10**12, 1))
+    with pytest.raises(MemoryError, match=r"order of 1000000000000 samples.*shuffle=False"):
+        model.fit(x, x)

@@ -284,14 +284,15 @@ def train(
     x = pictures(rng, samples, shape)
     y = targets(rng, loss[0], samples, net.output_shape)
     order = rng.permutation(samples).astype(np.int64)
+    sums = _core.Sums()
     for _ in range(2):
         position = 0
         while position < samples:
-            position = net.train(x, y, None, order, position, samples, batch, 60.0)
+            position = net.train(x, y, None, order, position, samples, batch, 60.0, sums)
     out = np.zeros((samples, *net.output_shape), np.float32)
     net.predict(x, out, 0, samples, 60.0)
-    assert np.isfinite(net.metrics).all()
-    return net.read("parameters").tobytes(), net.metrics, out.tobytes()
+    assert np.isfinite(net.means(sums)).all()
+    return net.read("parameters").tobytes(), net.means(sums), out.tobytes()
 
 
 def many_rows(row: Row) -> tuple[Shape, list[Spec], Spec]:
@@ -334,7 +335,7 @@ def test_fused_steps_equal_separate_ones(isa: str, name: str) -> None:
         y = targets(rng, loss[0], BATCH, net.output_shape)
         value = net.gradients(x, y, None)
         gradients = net.read("gradients")
-        assert net.train(x, y, None, None, 0, BATCH, BATCH, 60.0) == BATCH
+        assert net.train(x, y, None, None, 0, BATCH, BATCH, 60.0, _core.Sums()) == BATCH
         results.append((value, gradients, net.forward(x, False), net.read("parameters"), len(net.steps)))
         expected = model.gradients(x, y)
         assert_close(value, expected.loss, 1000)
@@ -384,7 +385,7 @@ def test_dropout_moves_on_with_the_steps(rng: np.random.Generator) -> None:
         assert net.iterations == step
         model.parameters = of_layers(net, 2, "parameters")
         assert_close(net.gradients(x, y, None), model.gradients(x, y, step=step).loss, 50)
-        net.train(x, y, None, None, 0, 8, 8, 60.0)
+        net.train(x, y, None, None, 0, 8, 8, 60.0, _core.Sums())
 
 
 def test_frozen_layers_stay(rng: np.random.Generator) -> None:
@@ -392,7 +393,7 @@ def test_frozen_layers_stay(rng: np.random.Generator) -> None:
     net, _ = network((3,), layers, rng, loss_spec("mean_squared_error"), ADAM)
     net.compile(loss_spec("mean_squared_error"), (), (), ADAM, [True, False, True])
     before = of_layers(net, 3, "parameters")
-    net.train(normal(rng, 8, 3), normal(rng, 8, 2), None, None, 0, 8, 4, 60.0)
+    net.train(normal(rng, 8, 3), normal(rng, 8, 2), None, None, 0, 8, 4, 60.0, _core.Sums())
     after = of_layers(net, 3, "parameters")
     changed = [any((a != b).any() for a, b in zip(x, y)) for x, y in zip(before, after)]
     assert changed == [True, False, True]

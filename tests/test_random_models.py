@@ -189,10 +189,10 @@ def test_random_models(
         for actual, gradient in zip(gradients[number], layer):
             assert_close(actual, gradient, length, scale=largest, name=f"gradient of layer {number}")
 
-    net.reset_metrics()
-    assert net.train(x, y, weight, None, 0, samples, samples, 60.0) == samples
+    sums = _core.Sums()
+    assert net.train(x, y, weight, None, 0, samples, samples, 60.0, sums) == samples
     assert net.iterations == 1
-    assert_close(net.metrics[0], expected.loss, length, scale=1.0, name="loss of the step")
+    assert_close(net.means(sums)[0], expected.loss, length, scale=1.0, name="loss of the step")
     for number, layer in enumerate(of_layers(net, len(layers), "parameters")):
         for actual, w, g in zip(layer, model.parameters[number], gradients[number]):
             assert_close(actual, first_update(optimizer, w, g), factor=40, name=f"layer {number}")
@@ -210,15 +210,15 @@ def test_random_evaluations(
     net, model = network(shape, layers, rng, loss, None, (metric,))
     x = rng.normal(size=(samples, *shape)).astype(np.float32)
     y = make_target(rng, loss[0], (samples, *net.output_shape))
-    net.reset_metrics()
+    sums = _core.Sums()
     position = 0
     while position < samples:
-        position = net.test(x, y, None, position, samples, batch, 60.0)
+        position = net.test(x, y, None, position, samples, batch, 60.0, sums)
     output = net.forward(x, False)
     fused = model.with_loss_from_logits()
-    assert_close(net.metrics[0], fused.value(y, fused.forward(x)[-1]), 1000, scale=1.0, name="loss")
+    assert_close(net.means(sums)[0], fused.value(y, fused.forward(x)[-1]), 1000, scale=1.0, name="loss")
     expected = getattr(reference, metric)(y, output).mean()
-    assert_close(net.metrics[1], expected, 1000, name=metric)
+    assert_close(net.means(sums)[1], expected, 1000, name=metric)
     out = np.zeros_like(output)
     position = 0
     while position < samples:

@@ -53,7 +53,6 @@ def repeated(function: Callable[[], Any], expected: Any, times: int) -> Callable
     return check
 
 
-@pytest.mark.xfail(strict=True, reason="to be mended")
 def test_evaluations_at_the_same_time_have_their_own_means() -> None:
     model, x, y = model_of()
     weights = np.linspace(0, 2, len(x))
@@ -80,7 +79,6 @@ class Asks(nncore.callbacks.Callback):
         self.model.predict(np.ones((3, 4)))
 
 
-@pytest.mark.xfail(strict=False, reason="to be mended")
 @pytest.mark.parametrize("method", ["evaluate", "test_on_batch", "predict"])
 def test_a_question_in_a_callback_leaves_the_means_of_the_epoch(method: str) -> None:
     ask: Callable[[nncore.Sequential], Any] = {
@@ -108,7 +106,6 @@ def test_means_that_are_reset_in_a_callback_are_those_of_the_batch() -> None:
     np.testing.assert_allclose(seen, expected, rtol=1e-6)
 
 
-@pytest.mark.xfail(strict=True, reason="to be mended")
 @pytest.mark.parametrize("how", ["layer.set_weights", "variable.assign"])
 def test_a_weight_set_during_training_undoes_no_step_of_another_layer(how: str) -> None:
     size = 300
@@ -143,7 +140,6 @@ def test_a_weight_set_during_training_undoes_no_step_of_another_layer(how: str) 
     np.testing.assert_array_equal(model.layers[1].get_weights()[0], float(fits * rows))
 
 
-@pytest.mark.xfail(strict=True, reason="to be mended")
 def test_a_file_saved_during_training_is_of_one_step(tmp_path: Path) -> None:
     # A gradient of 1 in each step: momentum and weights follow from the number of steps alone.
     size, rows, fits = 300, 20, 300

@@ -1,6 +1,7 @@
 #include "../network/network.hpp"
 
 #include "arrays.hpp"
+#include "calls.hpp"
 
 namespace nncore {
 namespace {
@@ -8,13 +9,22 @@ namespace {
 using Order = py::array_t<std::int64_t, kPlain>;
 using Weights = py::array_t<float, kPlain>;
 
-// Runs f with the GIL released, then the network locked: never the other way round, so that no thread waits
-// for the network with the GIL in its hands.
+// f() in the core, with the network locked. The GIL is released before the lock is taken, so that no thread
+// waits for the network with the GIL in its hands.
 template <class F>
-auto exclusively(const Network& network, F f) {
-  const py::gil_scoped_release unlocked;
-  const std::lock_guard lock(network.mutex);
-  return f();
+auto locked(const Network& network, Use use, F f) {
+  return run_core([&] {
+    const Locked lock(network.lock, use);
+    return f();
+  });
+}
+template <class F>
+auto reading(const Network& network, F f) {
+  return locked(network, Use::read, f);
+}
+template <class F>
+auto writing(const Network& network, F f) {
+  return locked(network, Use::write, f);
 }
 
 // Samples that are read at a time where the user's batches do not matter.
@@ -61,9 +71,20 @@ struct Arrays {
   }
 };
 
+std::vector<Shape> place_shapes(const Network& n, std::size_t first, std::size_t count) {
+  return reading(n, [&] {
+    if (first > n.places().size() || count > n.places().size() - first)
+      throw std::invalid_argument("there are " + std::to_string(n.places().size()) + " parameters");
+    std::vector<Shape> shapes;
+    for (std::size_t i = first; i < first + count; ++i) shapes.push_back(n.places()[i].parameter.shape);
+    return shapes;
+  });
+}
+
 }  // namespace
 
 void bind_network(py::module_& m) {
+  py::class_<Sums>(m, "Sums").def(py::init<>());
   py::register_exception<RefusedArray>(m, "RefusedArray", PyExc_ValueError);
   py::class_<Network>(m, "Network")
       .def(py::init([](const py::tuple& input_shape, const py::sequence& layers, bool fuse) {
@@ -74,22 +95,22 @@ void bind_network(py::module_& m) {
       .def_property_readonly(
           "layout",
           [](const Network& n) {
-            const std::vector<Place> places = exclusively(n, [&] { return n.places(); });
+            const std::vector<Place> places = reading(n, [&] { return n.places(); });
             std::vector<std::tuple<std::size_t, std::string, std::size_t, py::tuple>> layout;
             for (const Place& p : places)
               layout.emplace_back(p.layer, p.parameter.name, p.offset, tuple_of(p.parameter.shape));
             return layout;
           })
       .def_property_readonly("steps",
-                             [](const Network& n) { return exclusively(n, [&] { return n.step_labels(); }); })
-      .def_property_readonly(
-          "buffers", [](const Network& n) { return exclusively(n, [&] { return n.buffer_names(); }); })
+                             [](const Network& n) { return reading(n, [&] { return n.step_labels(); }); })
+      .def_property_readonly("buffers",
+                             [](const Network& n) { return reading(n, [&] { return n.buffer_names(); }); })
       .def(
           "read",
           [](const Network& n, const std::string& name) {
             Floats values = make_floats({n.buffer_size()});
             float* to = values.mutable_data();
-            exclusively(n, [&] { n.read(name, to); });
+            reading(n, [&] { n.read(name, to); });
             return values;
           },
           py::arg("buffer"))
@@ -100,7 +121,7 @@ void bind_network(py::module_& m) {
               throw std::invalid_argument("expected " + std::to_string(n.buffer_size()) + " values, got " +
                                           to_string(shape_of(values)));
             const float* from = values.data();
-            exclusively(n, [&] { n.write(name, from); });
+            writing(n, [&] { n.write(name, from); });
           },
           py::arg("buffer"), py::arg("values"))
       .def(
@@ -109,53 +130,53 @@ void bind_network(py::module_& m) {
              const std::vector<std::string>& weighted_metrics, const py::object& optimizer,
              const std::vector<bool>& trainable) {
             const auto l = optional_spec_from(loss), o = optional_spec_from(optimizer);
-            exclusively(n, [&] { n.compile(l, metrics, weighted_metrics, o, trainable); });
+            writing(n, [&] { n.compile(l, metrics, weighted_metrics, o, trainable); });
           },
           py::arg("loss"), py::arg("metrics"), py::arg("weighted_metrics"), py::arg("optimizer"),
           py::arg("trainable"))
       .def_property(
-          "seed", [](const Network& n) { return exclusively(n, [&] { return n.seed; }); },
-          [](Network& n, std::uint64_t v) { exclusively(n, [&] { n.seed = v; }); })
+          "seed", [](const Network& n) { return reading(n, [&] { return n.seed; }); },
+          [](Network& n, std::uint64_t v) { writing(n, [&] { n.seed = v; }); })
       .def_property(
-          "iterations", [](const Network& n) { return exclusively(n, [&] { return n.iterations; }); },
-          [](Network& n, std::uint64_t v) { exclusively(n, [&] { n.iterations = v; }); })
+          "iterations", [](const Network& n) { return reading(n, [&] { return n.iterations; }); },
+          [](Network& n, std::uint64_t v) { writing(n, [&] { n.iterations = v; }); })
       .def_property(
-          "learning_rate", [](const Network& n) { return exclusively(n, [&] { return n.learning_rate(); }); },
-          [](Network& n, float v) { exclusively(n, [&] { n.set_learning_rate(v); }); })
+          "learning_rate", [](const Network& n) { return reading(n, [&] { return n.learning_rate(); }); },
+          [](Network& n, float v) { writing(n, [&] { n.set_learning_rate(v); }); })
       .def(
           "check",
           [](const Network& n, const py::array& x, const std::optional<py::array>& y) {
             const Arrays a(n, x, y, std::nullopt, std::nullopt);
-            exclusively(n, [&] { n.check(a.x, a.y ? &*a.y : nullptr); });
+            reading(n, [&] { n.check(a.x, a.y ? &*a.y : nullptr); });
           },
           py::arg("x"), py::arg("y").none(true))
       .def(
           "train",
           [](Network& n, const py::array& x, const py::array& y, const std::optional<Weights>& sample_weight,
              const std::optional<Order>& order, std::size_t start, std::size_t stop, std::size_t batch_size,
-             double seconds) {
+             double seconds, Sums& sums) {
             const Arrays a(n, x, y, sample_weight, order);
             const Samples samples = a.samples(start, stop, batch_size);
-            return exclusively(n, [&] {
+            return writing(n, [&] {
               n.check_targets(*a.y, a.x.rows());
-              return n.train(samples, seconds);
+              return n.train(samples, seconds, sums);
             });
           },
           py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true), py::arg("order").none(true),
-          py::arg("start"), py::arg("stop"), py::arg("batch_size"), py::arg("seconds"))
+          py::arg("start"), py::arg("stop"), py::arg("batch_size"), py::arg("seconds"), py::arg("sums"))
       .def(
           "test",
           [](Network& n, const py::array& x, const py::array& y, const std::optional<Weights>& sample_weight,
-             std::size_t start, std::size_t stop, std::size_t batch_size, double seconds) {
+             std::size_t start, std::size_t stop, std::size_t batch_size, double seconds, Sums& sums) {
             const Arrays a(n, x, y, sample_weight, std::nullopt);
             const Samples samples = a.samples(start, stop, batch_size);
-            return exclusively(n, [&] {
+            return reading(n, [&] {
               n.check_targets(*a.y, a.x.rows());
-              return n.test(samples, seconds);
+              return n.test(samples, seconds, sums);
             });
           },
           py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true), py::arg("start"), py::arg("stop"),
-          py::arg("batch_size"), py::arg("seconds"))
+          py::arg("batch_size"), py::arg("seconds"), py::arg("sums"))
       .def(
           "predict",
           [](Network& n, const py::array& x, Floats& out, std::size_t start, std::size_t stop,
@@ -167,7 +188,7 @@ void bind_network(py::module_& m) {
                                           to_string(with_rows(a.x.rows(), n.output())) + ", got " +
                                           to_string(shape_of(out)));
             float* to = out.mutable_data();
-            return exclusively(n, [&] { return n.predict(to, samples, seconds); });
+            return reading(n, [&] { return n.predict(to, samples, seconds); });
           },
           py::arg("x"), py::arg("out").noconvert(), py::arg("start"), py::arg("stop"), py::arg("seconds"))
       .def(
@@ -177,7 +198,7 @@ void bind_network(py::module_& m) {
             const Arrays a(n, x, y, sample_weight, std::nullopt);
             if (a.x.rows() == 0) throw std::invalid_argument("expected at least one sample");
             const Samples samples = a.samples(0, a.x.rows(), a.x.rows());
-            return exclusively(n, [&] {
+            return reading(n, [&] {
               n.check_targets(*a.y, a.x.rows());
               return n.gradients(samples);
             });
@@ -197,19 +218,63 @@ void bind_network(py::module_& m) {
             Floats out = make_floats(with_rows(rows, n.output()));
             float* to = out.mutable_data();
             if (training && rows > 0)
-              exclusively(n, [&] { n.forward(to, a.samples(0, rows, rows)); });
+              reading(n, [&] { n.forward(to, a.samples(0, rows, rows)); });
             else
               for (std::size_t at = 0; at < rows;) {
-                at = exclusively(n,
-                                 [&] { return n.predict(to, a.samples(at, rows, kInferenceBatch), kSlice); });
+                at = reading(n, [&] { return n.predict(to, a.samples(at, rows, kInferenceBatch), kSlice); });
                 if (PyErr_CheckSignals() != 0) throw py::error_already_set();
               }
             return out;
           },
           py::arg("x"), py::arg("training"))
-      .def("reset_metrics", [](Network& n) { exclusively(n, [&] { n.reset_metrics(); }); })
-      .def_property_readonly("metrics",
-                             [](const Network& n) { return exclusively(n, [&] { return n.metrics(); }); });
+      .def(
+          "means",
+          [](const Network& n, const Sums& sums) { return reading(n, [&] { return sums.means(); }); },
+          py::arg("sums"))
+      .def(
+          "reset", [](const Network& n, Sums& sums) { reading(n, [&] { sums = {}; }); }, py::arg("sums"))
+      .def(
+          "read_places",
+          [](const Network& n, const std::string& name, std::size_t first, std::size_t count) {
+            std::vector<Floats> values;
+            std::vector<float*> to;
+            for (const Shape& shape : place_shapes(n, first, count)) {
+              values.push_back(make_floats(shape));
+              to.push_back(values.back().mutable_data());
+            }
+            reading(n, [&] { n.read_places(name, first, to); });
+            return values;
+          },
+          py::arg("buffer"), py::arg("first"), py::arg("count"))
+      .def(
+          "write_places",
+          [](Network& n, const std::string& name, std::size_t first, const std::vector<Floats>& values) {
+            std::vector<const float*> from;
+            for (const Shape& shape : place_shapes(n, first, values.size())) {
+              const Floats& array = values[from.size()];
+              if (shape_of(array) != shape)
+                throw std::invalid_argument("expected an array of shape " + to_string(shape) + ", got " +
+                                            to_string(shape_of(array)));
+              from.push_back(array.data());
+            }
+            writing(n, [&] { n.write_places(name, first, from); });
+          },
+          py::arg("buffer"), py::arg("first"), py::arg("values"))
+      .def("state", [](const Network& n) {
+        // What is there may change until the lock is held.
+        std::vector<std::pair<std::string, Floats>> buffers;
+        std::vector<float*> to;
+        for (const std::string& name : reading(n, [&] { return n.buffer_names(); })) {
+          if (name == "gradients") continue;
+          buffers.emplace_back(name, make_floats({n.buffer_size()}));
+          to.push_back(buffers.back().second.mutable_data());
+        }
+        const std::uint64_t iterations = reading(n, [&] {
+          for (std::size_t i = 0; i < buffers.size(); ++i) n.read(buffers[i].first, to[i]);
+          return n.iterations;
+        });
+        return std::pair(std::move(buffers), iterations);
+      });
 }
 
 }  // namespace nncore

@@ -4,6 +4,7 @@
 #include "../network/one_layer.hpp"
 #include "../network/optimizer.hpp"
 #include "arrays.hpp"
+#include "calls.hpp"
 
 namespace nncore {
 namespace {
@@ -68,18 +69,19 @@ struct Arguments {
 
 Floats forward(const py::tuple& spec, const Floats& x, const std::vector<Floats>& parameters, bool training,
                std::uint64_t seed, std::optional<py::ssize_t> sample_axes) {
+  const DefaultFloatMode mode;
   const Arguments a(spec, x, parameters, sample_axes);
   Floats y = make_result(a.output());
   const LayerCall call = a.call(seed);
   float* const to = y.mutable_data();
-  const py::gil_scoped_release unlocked;
-  layer_forward(call, training, to);
+  run_core([&] { layer_forward(call, training, to); });
   return y;
 }
 
 std::pair<Floats, std::vector<Floats>> backward(const py::tuple& spec, const Floats& dy, const Floats& x,
                                                 const std::vector<Floats>& parameters, bool training,
                                                 std::uint64_t seed, std::optional<py::ssize_t> sample_axes) {
+  const DefaultFloatMode mode;
   const Arguments a(spec, x, parameters, sample_axes);
   if (!training && a.spec.kind == "dropout") a.spec.fail("has a gradient in training only");
   if (shape_of(dy) != a.output())
@@ -94,10 +96,7 @@ std::pair<Floats, std::vector<Floats>> backward(const py::tuple& spec, const Flo
   const LayerCall call = a.call(seed);
   const float* const slope = dy.data();
   float* const to_x = dx.mutable_data();
-  {
-    const py::gil_scoped_release unlocked;
-    layer_backward(call, slope, to_x, to);
-  }
+  run_core([&] { layer_backward(call, slope, to_x, to); });
   return {std::move(dx), std::move(gradients)};
 }
 
@@ -127,12 +126,13 @@ Floats loss(const std::string& name, const Floats& target, const Floats& output,
   const Rows rows(target, output, is_sparse(kind));
   Floats values = make_result(rows.leading);
   float* const value = values.mutable_data();
-  const py::gil_scoped_release unlocked;
-  const Readable t(target.data(), rows.cut, rows.target_columns), x(output.data(), rows.cut, rows.columns);
-  with_team(rows.cut.threads(), [&] {
-    for_each_chunk(rows.cut, [&](std::size_t first, std::size_t count, int) {
-      active_kernels().loss[static_cast<int>(kind)](value + first, nullptr, t.row(first), x.row(first),
-                                                    nullptr, label_smoothing, count, rows.columns);
+  run_core([&] {
+    const Readable t(target.data(), rows.cut, rows.target_columns), x(output.data(), rows.cut, rows.columns);
+    with_team(rows.cut.threads(), [&] {
+      for_each_chunk(rows.cut, [&](std::size_t first, std::size_t count, int) {
+        active_kernels().loss[static_cast<int>(kind)](value + first, nullptr, t.row(first), x.row(first),
+                                                      nullptr, label_smoothing, count, rows.columns);
+      });
     });
   });
   return values;
@@ -147,15 +147,16 @@ Floats loss_backward(const std::string& name, const Floats& dy, const Floats& ta
                                 to_string(shape_of(dy)));
   Floats gradient = make_result(shape_of(output));
   float* const dx = gradient.mutable_data();
-  const py::gil_scoped_release unlocked;
-  const Readable t(target.data(), rows.cut, rows.target_columns), x(output.data(), rows.cut, rows.columns),
-      scale(dy.data(), rows.cut, 1);
-  const Workspace value = borrow_floats(rows.cut.rows());
-  with_team(rows.cut.threads(), [&] {
-    for_each_chunk(rows.cut, [&](std::size_t first, std::size_t count, int) {
-      active_kernels().loss[static_cast<int>(kind)](value.get() + first, dx + first * rows.columns,
-                                                    t.row(first), x.row(first), scale.row(first),
-                                                    label_smoothing, count, rows.columns);
+  run_core([&] {
+    const Readable t(target.data(), rows.cut, rows.target_columns), x(output.data(), rows.cut, rows.columns),
+        scale(dy.data(), rows.cut, 1);
+    const Workspace value = borrow_floats(rows.cut.rows());
+    with_team(rows.cut.threads(), [&] {
+      for_each_chunk(rows.cut, [&](std::size_t first, std::size_t count, int) {
+        active_kernels().loss[static_cast<int>(kind)](value.get() + first, dx + first * rows.columns,
+                                                      t.row(first), x.row(first), scale.row(first),
+                                                      label_smoothing, count, rows.columns);
+      });
     });
   });
   return gradient;
@@ -166,12 +167,13 @@ Floats metric(const std::string& name, const Floats& target, const Floats& outpu
   const Rows rows(target, output, is_sparse(kind));
   Floats values = make_result(rows.leading);
   float* const value = values.mutable_data();
-  const py::gil_scoped_release unlocked;
-  const Readable t(target.data(), rows.cut, rows.target_columns), x(output.data(), rows.cut, rows.columns);
-  with_team(rows.cut.threads(), [&] {
-    for_each_chunk(rows.cut, [&](std::size_t first, std::size_t count, int) {
-      active_kernels().metric[static_cast<int>(kind)](value + first, t.row(first), x.row(first), count,
-                                                      rows.columns);
+  run_core([&] {
+    const Readable t(target.data(), rows.cut, rows.target_columns), x(output.data(), rows.cut, rows.columns);
+    with_team(rows.cut.threads(), [&] {
+      for_each_chunk(rows.cut, [&](std::size_t first, std::size_t count, int) {
+        active_kernels().metric[static_cast<int>(kind)](value + first, t.row(first), x.row(first), count,
+                                                        rows.columns);
+      });
     });
   });
   return values;
@@ -180,6 +182,7 @@ Floats metric(const std::string& name, const Floats& target, const Floats& outpu
 std::pair<Floats, std::vector<Floats>> update(const py::tuple& spec, std::uint64_t step,
                                               const Floats& parameter, const Floats& gradient,
                                               const std::vector<Floats>& moments) {
+  const DefaultFloatMode mode;
   const auto optimizer = make_optimizer(spec_from(spec));
   if (moments.size() != optimizer->moments().size())
     throw std::invalid_argument("expected " + std::to_string(optimizer->moments().size()) + " moments, got " +
@@ -204,8 +207,7 @@ std::pair<Floats, std::vector<Floats>> update(const py::tuple& spec, std::uint64
     new_moments.push_back(new_array());
     copied.push_back({new_moments.back().mutable_data(), m.data()});
   }
-  {
-    const py::gil_scoped_release unlocked;
+  run_core([&] {
     optimizer->begin(step);
     // Chunks so small that the first-level cache still holds the copies.
     constexpr std::size_t kSmaller = 4;
@@ -219,7 +221,7 @@ std::pair<Floats, std::vector<Floats>> update(const py::tuple& spec, std::uint64
         optimizer->update(active_kernels(), copied[0].to + first, moment, g.row(first), count);
       });
     });
-  }
+  });
   return {std::move(updated), std::move(new_moments)};
 }
 

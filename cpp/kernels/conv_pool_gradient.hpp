@@ -2,6 +2,7 @@
 #pragma once
 
 #include "conv_pool.hpp"
+#include "update.hpp"
 
 namespace nncore::NNCORE_ISA {
 namespace {
@@ -89,20 +90,45 @@ inline void add_terms(float* to, std::size_t to_row, std::uint64_t mask, const P
   if (rows == 1) add_rows<1>(to, to_row, mask, pick, at, from_row, length);
 }
 
-// dw (lanes, taps) and db of as many filters += the gradients of one sample.
+// A part of a sum over the windows of a batch: windows [first, last) of a sample; ends: its run is complete.
+struct Part {
+  std::size_t sample, first, last;
+  bool ends;
+};
+// Calls body(Part) for all. Runs are whole samples or parts of one; a short sum is a single run.
+template <class Body>
+inline void for_each_part_of(std::size_t samples, std::size_t windows, Body body) {
+  const bool is_long = samples * windows > kShortSum;
+  const std::size_t together = is_long && windows > 0 && windows < kRunRows ? kRunRows / windows : 1,
+                    run = is_long ? kRunRows : windows;
+  for (std::size_t s = 0; s < samples; ++s)
+    for (std::size_t first = 0; first < windows; first += run) {
+      const std::size_t last = windows - first < run ? windows : first + run;
+      body(Part{s, first, last, is_long && (last < windows || (s + 1) % together == 0 || s + 1 == samples)});
+    }
+}
+// total += sums, which begin again at zero.
+inline void move_to_total(double* total, float* sums, std::size_t n) {
+  add_wide(total, sums, n);
+  for (std::size_t i = 0; i < n; ++i) sums[i] = 0.0f;
+}
+
+// dw (lanes, taps) and db of as many filters += the gradients of windows [first, last) of one sample.
 inline void filter_gradients(float* dw, float* db, const float* dy, const std::uint8_t* argmax,
-                             const float* x, const std::size_t* offsets, const ConvPool& c,
-                             std::size_t lanes) {
+                             const float* x, const std::size_t* offsets, const ConvPool& c, std::size_t lanes,
+                             std::size_t first, std::size_t last) {
   constexpr std::size_t kWindows = 32;  // a bit each
   const std::size_t row = c.kernel_w * c.channels, image_row = c.in_w * c.channels;
   const std::size_t positions = c.pool_h * c.pool_w;
   std::int32_t at[kWindows * kLanes];
   float value[kWindows * kLanes];
-  std::size_t oy = 0, ox = 0;
+  std::size_t oy = first / c.out_w, ox = first % c.out_w;
+  dy += first * c.filters, argmax += first * c.filters;
   vec bias = db ? load(db, lanes) : vec{};
-  while (oy < c.out_h) {
+  while (first < last) {
     ivec used{};
-    for (std::size_t i = 0; i < kWindows && oy < c.out_h; ++i, dy += c.filters, argmax += c.filters) {
+    for (std::size_t i = 0; i < kWindows && first < last;
+         ++i, ++first, dy += c.filters, argmax += c.filters) {
       const std::size_t corner = (oy * c.pool_h * c.in_w + ox * c.pool_w) * c.channels;
       // Whatever lies in the lanes beyond the last filter.
       const ivec index = load_bytes(argmax);
@@ -154,13 +180,13 @@ inline void make_quads(float* quads, const float* x, const ConvPool& c) {
   }
 }
 
-// sums[j] of vector j of filters += what one sample adds to the taps of a block, row by row, and to the bias;
-// blank windows to the bias alone, unless they are not finite. Taps beyond the kernel repeat its last; their
-// sums are dropped.
+// sums[j] of vector j of filters += what a part of one sample's listed windows adds to the taps of a block,
+// row by row, and to the bias; blank windows to the bias alone, unless they are not finite. Taps beyond the
+// kernel repeat its last; their sums are dropped.
 template <std::size_t Vectors>
 inline void add_quads(float (*sums)[kBlockSums][kLanes], const float* dy, const std::uint8_t* argmax,
                       const PoolWindow* windows, const float* quads, std::size_t rows, std::size_t taps,
-                      const ConvPool& c, std::size_t tail) {
+                      const ConvPool& c, std::size_t tail, const Part& part) {
   std::size_t at[kBlockRows * kBlockTaps];
   for (std::size_t r = 0; r < kBlockRows; ++r)
     for (std::size_t t = 0; t < kBlockTaps; ++t)
@@ -182,8 +208,9 @@ inline void add_quads(float (*sums)[kBlockSums][kLanes], const float* dy, const 
       acc[j][kBlockSums - 1] += value[j];
     }
   };
-  const std::size_t count = c.out_h * c.out_w, used = windows[count].number;
-  for (std::size_t o = 0; o < used; ++o) {
+  const std::size_t listed = windows[c.out_h * c.out_w].number,
+                    used = listed < part.last ? listed : part.last;
+  for (std::size_t o = part.first; o < used; ++o) {
     add_bias(windows[o].number * c.filters);
     const float* corner = quads + 4 * windows[o].corner;
 #pragma GCC unroll 9
@@ -194,7 +221,7 @@ inline void add_quads(float (*sums)[kBlockSums][kLanes], const float* dy, const 
     }
   }
   vec nothing[Vectors] = {};  // times +0: NaN where a blank window's gradient is not finite
-  for (std::size_t o = used; o < count; ++o) {
+  for (std::size_t o = part.first < listed ? listed : part.first; o < part.last; ++o) {
     add_bias(windows[o].number * c.filters);
     for (std::size_t j = 0; j < Vectors; ++j) nothing[j] = fma(value[j], vec{}, nothing[j]);
   }
@@ -216,11 +243,15 @@ inline void quad_gradient(float* dw, float* db, const float* dy, const std::uint
   const std::size_t vectors = (b.filters + kLanes - 1) / kLanes;
   float* quads = scratch;
   auto* sums = reinterpret_cast<float (*)[kBlockSums][kLanes]>(quads + 4 * c.in_h * c.in_w);
-  for (std::size_t i = 0; i < blocks * vectors; ++i)
-    for (auto& sum : sums[i]) store(sum, vec{});
+  const std::size_t size = blocks * vectors * kBlockSums * kLanes, count = c.out_h * c.out_w;
+  float* const flat = quads + 4 * c.in_h * c.in_w;
+  auto* const total = reinterpret_cast<double*>(flat + size);
+  const bool is_long = b.samples * count > kShortSum;
+  for (std::size_t i = 0; i < size; ++i) flat[i] = 0.0f;
+  for (std::size_t i = 0; is_long && i < size; ++i) total[i] = 0.0;
 
-  for (std::size_t s = 0; s < b.samples; ++s) {
-    make_quads(quads, x, c);
+  for_each_part_of(b.samples, count, [&](const Part& part) {
+    if (part.first == 0) make_quads(quads, x, c);
     for (std::size_t block = 0; block < blocks; ++block) {
       const std::size_t row = block / across * kBlockRows, tap = block % across * kBlockTaps;
       const float* from = quads + 4 * (row * c.in_w + tap);
@@ -229,12 +260,15 @@ inline void quad_gradient(float* dw, float* db, const float* dy, const std::uint
         const auto add = left > kLanes ? add_quads<kQuadVectors> : add_quads<1>;
         const std::size_t last = left < kQuadVectors * kLanes ? (left - 1) % kLanes + 1 : kLanes;
         add(sums + block * vectors + v, dy + f, argmax + f, windows, from, c.kernel_h - row, c.kernel_w - tap,
-            c, last);
+            c, last, part);
       }
     }
-    dy += c.out_h * c.out_w * c.filters, x += c.in_h * c.in_w;
+    if (part.ends) move_to_total(total, flat, size);
+    if (part.last < count) return;
+    dy += count * c.filters, x += c.in_h * c.in_w;
     argmax += b.kept_stride, windows += b.kept_stride / sizeof(PoolWindow);
-  }
+  });
+  for (std::size_t i = 0; is_long && i < size; ++i) flat[i] = static_cast<float>(total[i]);
 
   for (std::size_t f = 0; f < b.filters; ++f) {
     const auto sum = [&](std::size_t block, std::size_t i) {
@@ -252,21 +286,31 @@ inline void conv_pool_gradient(float* dw, float* db, const float* dy, const std:
                                const PoolWindow* windows, const float* x, float* scratch,
                                const ConvPoolBatch& b, const ConvPool& c) {
 #if defined(NNCORE_PICKS_LANES)
-  if (scratch && windows && has_quads(c)) return quad_gradient(dw, db, dy, argmax, windows, x, scratch, b, c);
+  if (windows && has_quads(c)) return quad_gradient(dw, db, dy, argmax, windows, x, scratch, b, c);
 #else
-  static_cast<void>(windows), static_cast<void>(scratch);
+  static_cast<void>(windows);
 #endif
   const std::size_t taps = c.kernel_h * c.kernel_w * c.channels;
   std::size_t offsets[kMostPoolPositions];
   window_offsets(offsets, c);
-  for (std::size_t i = 0; i < b.filters * taps; ++i) dw[i] = 0.0f;
-  for (std::size_t i = 0; db && i < b.filters; ++i) db[i] = 0.0f;
-  for (std::size_t s = 0; s < b.samples; ++s) {
+  const std::size_t size = b.filters * taps, count = c.out_h * c.out_w, biases = db ? b.filters : 0;
+  auto* const total = reinterpret_cast<double*>(scratch);
+  const bool is_long = b.samples * count > kShortSum;
+  for (std::size_t i = 0; i < size; ++i) dw[i] = 0.0f;
+  for (std::size_t i = 0; i < biases; ++i) db[i] = 0.0f;
+  for (std::size_t i = 0; is_long && i < size + biases; ++i) total[i] = 0.0;
+  for_each_part_of(b.samples, count, [&](const Part& part) {
+    const std::size_t s = part.sample;
     for (std::size_t f = 0; f < b.filters; f += kLanes)
-      filter_gradients(dw + f * taps, db ? db + f : nullptr, dy + f, argmax + f, x, offsets, c,
-                       b.filters - f < kLanes ? b.filters - f : kLanes);
-    dy += c.out_h * c.out_w * c.filters, argmax += b.kept_stride, x += c.in_h * c.in_w * c.channels;
-  }
+      filter_gradients(dw + f * taps, db ? db + f : nullptr, dy + s * count * c.filters + f,
+                       argmax + s * b.kept_stride + f, x + s * c.in_h * c.in_w * c.channels, offsets, c,
+                       b.filters - f < kLanes ? b.filters - f : kLanes, part.first, part.last);
+    if (!part.ends) return;
+    move_to_total(total, dw, size);
+    if (db) move_to_total(total + size, db, biases);
+  });
+  for (std::size_t i = 0; is_long && i < size; ++i) dw[i] = static_cast<float>(total[i]);
+  for (std::size_t i = 0; is_long && i < biases; ++i) db[i] = static_cast<float>(total[size + i]);
 }
 
 // For each position of a window, of up to 64 filters: those that have a gradient there.

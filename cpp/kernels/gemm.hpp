@@ -38,10 +38,12 @@ constexpr std::size_t kManyRows = 48;
 // Elements of A that are zero in all rows of a tile, as at the edges of images or in encoded categories, add
 // nothing where B is finite. Such a tile gets a list for each block of k: how many elements are left, then
 // which, counted from the first of the block. The last panel has none if it is not full.
-using List = std::uint16_t;
+using List = std::uint16_t __attribute__((may_alias));
 constexpr std::size_t kListRoom = 24 * 1024, kListedColumns = 128;
 constexpr List kUnlisted = 0xFFFF;  // instead of a count
 static_assert(kBlock < kUnlisted);
+// A panel of a block of B, then the lists.
+constexpr std::size_t kGemmScratch = kBlock * kPanel + kListRoom * sizeof(List) / sizeof(float);
 
 inline bool pack(float* dst, std::size_t dst_panel, const float* b, std::size_t k, std::size_t n,
                  std::size_t ld) {
@@ -217,7 +219,7 @@ inline void panel(const Gemm& g, const Block& block, const float* b, std::size_t
 
 // Adds a block of a product to columns [column, column_last) of c; column is the first of a panel.
 inline void multiply_block(const Gemm& g, const Block& block, std::size_t column, std::size_t column_last) {
-  float packed[kBlock * kPanel];
+  float* const packed = g.scratch;
   Block part = block;
   for (; column < column_last; column += kPanel) {
     const std::size_t columns = g.n - column < kPanel ? g.n - column : kPanel;
@@ -300,7 +302,7 @@ inline bool list_rows(List* list, const Gemm& g, std::size_t row, std::size_t ro
                     rows = some / kTileRows * kTileRows;
   const bool may_list = g.k > 0 && !g.segments && !g.row_offsets && g.n >= kListedColumns &&
                         (g.b_is_finite || (g.b_k > kPanel && g.m >= kManyRows));
-  List lists[kListRoom];
+  auto* const lists = reinterpret_cast<List*>(g.scratch + kBlock * kPanel);
   const std::size_t lists_row = parts * (length + 1);
   for (std::size_t row = 0, row_last = 0; row < g.m; row = row_last) {
     row_last = g.m - row < rows + rows / 2 ? g.m : row + rows;
@@ -333,7 +335,7 @@ inline bool list_rows(List* list, const Gemm& g, std::size_t row, std::size_t ro
 
 inline void gemm(const Gemm& g) {
   const std::size_t segments = g.segments ? g.segment_count : 1, products = segments * g.k;
-  // Few columns and products are one block, and need no room for a copy of B and lists on the stack.
+  // Few columns and products are one block.
   if (g.n <= kLanes && products <= kBlock && g.m < kManyRows)
     return panel<1, Walk::plain>(g, {0, g.m, 0, segments, 0, g.k, true}, g.b, g.b_k, 0, g.n);
   gemm_in_blocks(g, segments, products);

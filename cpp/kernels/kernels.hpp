@@ -12,6 +12,9 @@ namespace nncore {
 
 // Floats that may be read (never written) past the end of every buffer handed to a kernel.
 constexpr std::size_t kSlack = 64;
+// A sum over more rows than kShortSum is made in runs of kRunRows, whose results are added in double, so that
+// its error stays below 1e-6 of the sum of absolute values.
+constexpr std::size_t kShortSum = 4096, kRunRows = 256;
 // A multiple of Kernels::panel on every instruction set.
 constexpr std::size_t kPanels = 64;
 
@@ -36,6 +39,7 @@ struct Gemm {
   std::size_t m, n, k;
   bool accumulate = false;   // start from c instead of zero
   bool b_is_finite = false;  // so products with a zero of A add nothing, and may be left out
+  float* scratch;            // Kernels::gemm_scratch floats
 };
 
 // Channels [0, n) of a depthwise convolution of one padded image, whose arrays have ld channels:
@@ -125,12 +129,13 @@ struct ConvPoolBatch {
 constexpr std::size_t kMostPoolPositions = 255;  // of a window: one byte names them or none
 // One channel and a 2x2 window have a fast form of conv_pool_gradient (not on the baseline).
 constexpr bool has_quads(const ConvPool& c) { return c.channels == 1 && c.pool_h == 2 && c.pool_w == 2; }
-// Floats of scratch that it needs.
-constexpr std::size_t quad_scratch(const ConvPool& c) {
-  if (!has_quads(c)) return 0;
+// Floats of scratch for the gradient of a chunk: sums in double; of the fast form also the image four times
+// and its sums.
+constexpr std::size_t conv_pool_scratch(const ConvPool& c) {
+  if (!has_quads(c)) return 2 * (c.kernel_h * c.kernel_w * c.channels + 1) * c.filters;
   const std::size_t blocks = ((c.kernel_h + 2) / 3) * ((c.kernel_w + 2) / 3),
                     filters = (c.filters + 63) / 64 * 64;
-  return 4 * c.in_h * c.in_w + 10 * blocks * filters;
+  return 4 * c.in_h * c.in_w + 30 * blocks * filters;
 }
 
 struct Adam {
@@ -148,6 +153,7 @@ struct Kernels {
   const char* isa;    // "baseline", "avx2", "avx512" or "neon"
   std::size_t lanes;  // floats in a vector
   std::size_t panel;  // columns in a packed panel of B
+  std::size_t gemm_scratch;
 
   // ---- gemm.hpp
   // Panels of B for Gemm: dst[(j / panel) * dst_panel + r * panel + j % panel] = b[r * ld + j] for r < k;
@@ -219,7 +225,7 @@ struct Kernels {
   // dx = 0, then each dy is added to the first position of its window, in row-major order, where x equals y
   // (a NaN equals a NaN).
   void (*max_pool2d_backward)(float* dx, const float* dy, const float* x, const float* y, const Pool2D& p);
-  // The mean over the part of the window that lies inside the image.
+  // The mean over the part of the window that lies inside the image; halves of large windows are added.
   void (*average_pool2d)(float* y, const float* x, const Pool2D& p);
   void (*average_pool2d_backward)(float* dx, const float* dy, const Pool2D& p);
 
@@ -230,7 +236,8 @@ struct Kernels {
                     const float* bias, const ConvPool& c);
   // dw (b.filters, taps), db (b.filters) = the gradients of the transposed kernel and the bias over a batch,
   // for filters that are side by side. dy (samples, out_h, out_w, filters) and argmax point to the first of
-  // them. db may be null. scratch, of quad_scratch(c), and windows may be null, which takes the slower form.
+  // them. db may be null. windows may be null, which takes the slower form, whose scratch has room for dw and
+  // db in double; else it is of conv_pool_scratch(c).
   void (*conv_pool_gradient)(float* dw, float* db, const float* dy, const std::uint8_t* argmax,
                              const PoolWindow* windows, const float* x, float* scratch,
                              const ConvPoolBatch& b, const ConvPool& c);
@@ -244,11 +251,12 @@ struct Kernels {
                   std::size_t n);
 
   // ---- update.hpp
-  // y[j] [+]= sum over i, in order, of x[i * ld + j]
-  void (*column_sums)(float* y, const float* x, std::size_t rows, std::size_t columns, std::size_t ld,
-                      bool accumulate);
+  // y[j] = sum over i of x[i * ld + j], in order and in runs
+  void (*column_sums)(float* y, const float* x, std::size_t rows, std::size_t columns, std::size_t ld);
   // y[i] += x[i]
   void (*add)(float* y, const float* x, std::size_t n);
+  // sum[i] += x[i]
+  void (*add_wide)(double* sum, const float* x, std::size_t n);
   // y[i] = x[i] * scale + offset
   void (*rescale)(float* y, const float* x, float scale, float offset, std::size_t n);
   // Over runs of n parameters; formulas as in Keras.

@@ -98,13 +98,30 @@ inline void max_pool2d_backward(float* dx, const float* dy, const float* x, cons
   });
 }
 
+// The sum over a window, in order; of large ones the sum of two halves.
+template <class T>
+inline T window_sum(const float* x, const Pool2D& p, const Window& w, std::size_t channel, std::size_t lanes,
+                    std::size_t most) {
+  const std::size_t rows = w.y1 - w.y0, columns = w.x1 - w.x0;
+  if (rows * columns > most) {
+    Window first = w, second = w;
+    if (rows > 1)
+      first.y1 = second.y0 = w.y0 + rows / 2;
+    else
+      first.x1 = second.x0 = w.x0 + columns / 2;
+    return window_sum<T>(x, p, first, channel, lanes, kRunRows) +
+           window_sum<T>(x, p, second, channel, lanes, kRunRows);
+  }
+  T sum{};
+  for_each_place(p, w, channel, [&](std::size_t at) { sum += load_as(T{}, x + at, lanes); });
+  return sum;
+}
+
 inline void average_pool2d(float* y, const float* x, const Pool2D& p) {
   for_each_window(p, [&](std::size_t output, const Window& w) {
     const float area = w.area();
     for_each_channel(p.channels, [&](std::size_t c, std::size_t lanes, auto type) {
-      auto sum = type;
-      for_each_place(p, w, c, [&](std::size_t at) { sum += load_as(type, x + at, lanes); });
-      store(y + output + c, sum / area, lanes);
+      store(y + output + c, window_sum<decltype(type)>(x, p, w, c, lanes, kShortSum) / area, lanes);
     });
   });
 }

@@ -57,27 +57,38 @@ inline void rescale(float* y, const float* x, float scale, float offset, std::si
       n, [&](std::size_t i, std::size_t lanes) { store(y + i, load(x + i, lanes) * scale + offset, lanes); });
 }
 
-// Sums over rows of Vectors vectors of columns, the last of `tail` lanes.
-template <std::size_t Vectors>
-inline void column_sums_block(float* y, const float* x, std::size_t rows, std::size_t ld, bool accumulate,
-                              std::size_t tail) {
-  vec sum[Vectors] = {};
-  const auto lanes = [&](std::size_t j) { return j + 1 < Vectors ? kLanes : tail; };
-  if (accumulate)
-    for (std::size_t j = 0; j < Vectors; ++j) sum[j] = load(y + j * kLanes, lanes(j));
-  for (std::size_t i = 0; i < rows; ++i, x += ld)
-    for (std::size_t j = 0; j < Vectors; ++j) sum[j] += load(x + j * kLanes, lanes(j));
-  for (std::size_t j = 0; j < Vectors; ++j) store(y + j * kLanes, sum[j], lanes(j));
+inline void add_wide(double* sum, const float* x, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) sum[i] += static_cast<double>(x[i]);
 }
 
-inline void column_sums(float* y, const float* x, std::size_t rows, std::size_t columns, std::size_t ld,
-                        bool accumulate) {
+// Sums over rows of Vectors vectors of columns, the last of `tail` lanes.
+template <std::size_t Vectors>
+inline void column_sums_block(float* y, const float* x, std::size_t rows, std::size_t ld, std::size_t tail) {
+  const auto lanes = [&](std::size_t j) { return j + 1 < Vectors ? kLanes : tail; };
+  const auto sum_run = [&](float* to, std::size_t count) {
+    vec sum[Vectors] = {};
+    for (std::size_t i = 0; i < count; ++i, x += ld)
+      for (std::size_t j = 0; j < Vectors; ++j) sum[j] += load(x + j * kLanes, lanes(j));
+    for (std::size_t j = 0; j < Vectors; ++j) store(to + j * kLanes, sum[j], lanes(j));
+  };
+  if (rows <= kShortSum) return sum_run(y, rows);
+  constexpr std::size_t kRun = 16;  // reading takes longer than adding
+  const std::size_t columns = (Vectors - 1) * kLanes + tail;
+  double total[Vectors * kLanes] = {};
+  for (std::size_t first = 0; first < rows; first += kRun) {
+    sum_run(y, rows - first < kRun ? rows - first : kRun);
+    add_wide(total, y, columns);
+  }
+  for (std::size_t j = 0; j < columns; ++j) y[j] = static_cast<float>(total[j]);
+}
+
+inline void column_sums(float* y, const float* x, std::size_t rows, std::size_t columns, std::size_t ld) {
   constexpr std::size_t kBlockVectors = 4;
   std::size_t j = 0;
   for (; j + kBlockVectors * kLanes <= columns; j += kBlockVectors * kLanes)
-    column_sums_block<kBlockVectors>(y + j, x + j, rows, ld, accumulate, kLanes);
+    column_sums_block<kBlockVectors>(y + j, x + j, rows, ld, kLanes);
   for (; j < columns; j += kLanes)
-    column_sums_block<1>(y + j, x + j, rows, ld, accumulate, columns - j < kLanes ? columns - j : kLanes);
+    column_sums_block<1>(y + j, x + j, rows, ld, columns - j < kLanes ? columns - j : kLanes);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "activation.hpp"
 #include "conv2d_winograd.hpp"
 #include "frame.hpp"
+#include "long_sum.hpp"
 #include "window.hpp"
 
 namespace nncore {
@@ -99,7 +100,8 @@ class Conv2D final : public Layer {
                           .bias = use_bias_ ? bias(c.parameters) + g * group_filters() : nullptr,
                           .m = rows,
                           .n = group_filters(),
-                          .k = segment_});
+                          .k = segment_,
+                          .scratch = c.gemm_scratch});
       if (!activation_.is_linear()) activation_.forward(c.kernels, y, z, rows, filters_);
     }
   }
@@ -135,37 +137,16 @@ class Conv2D final : public Layer {
   }
 
   void gradient(const Batch& b, const Tile& t) const override {
+    const std::size_t positions = positions_count();
     if (t.parameter == 1)
-      return b.kernels.column_sums(b.gradient, b.dy + t.column, b.samples * positions_count(), t.columns,
-                                   filters_, false);
-    if (is_depthwise()) {
-      for (std::size_t r = 0; r < t.rows; ++r) std::fill_n(b.gradient + r * b.gradient_row, t.columns, 0.0f);
-      for (std::size_t s = 0; s < b.samples; ++s)
-        b.kernels.depthwise_gradient(b.gradient, b.gradient_row, image(b, s) + t.column,
-                                     b.dy + s * output_size() + t.column,
-                                     depthwise(t.row, t.rows, t.columns));
-      return;
-    }
-    for (std::size_t first = t.column; first < t.column + t.columns;) {
-      const std::size_t group = first / group_filters();
-      const std::size_t last = std::min(t.column + t.columns, (group + 1) * group_filters());
-      for (std::size_t s = 0; s < b.samples; ++s)
-        b.kernels.gemm({.c = b.gradient + first - t.column,
-                        .ldc = b.gradient_row,
-                        .a = image(b, s) + group * group_channels(),
-                        .row_offsets = taps_.data() + t.row,
-                        .a_k = offset(w_.stride * channels_),
-                        .segments = rows_.data(),
-                        .segment_count = rows_.size(),
-                        .b = b.dy + s * output_size() + first,
-                        .b_k = filters_,
-                        .b_panel = b.kernels.panel,
-                        .m = t.rows,
-                        .n = last - first,
-                        .k = w_.out,
-                        .accumulate = s > 0});
-      first = last;
-    }
+      return b.kernels.column_sums(b.gradient, b.dy + t.column, b.samples * positions, t.columns, filters_);
+    // Whole samples or whole rows of outputs, where they are that short.
+    const std::size_t unit = positions <= kRunRows ? positions : w_.out <= kRunRows ? w_.out : kRunRows;
+    sum_rows(b, t, b.samples * positions, kRunRows / unit * unit,
+             [&](std::size_t first, std::size_t count, float* to, std::size_t to_row) {
+               is_depthwise() ? depthwise_gradient(b, t, first, count, to, to_row)
+                              : kernel_gradient(b, t, first, count, to, to_row);
+             });
   }
 
   // For each group, the transposed kernel (filters, taps) in panels of taps.
@@ -211,6 +192,49 @@ class Conv2D final : public Layer {
     return is_padded() ? b.kept + s * kept_size() : b.x + s * input_size();
   }
 
+  // A tile of the kernel's gradient over outputs [first, first + count) of the batch.
+  void depthwise_gradient(const Batch& b, const Tile& t, std::size_t first, std::size_t count, float* to,
+                          std::size_t to_row) const {
+    const std::size_t positions = positions_count(), last = first + count;
+    for (std::size_t r = 0; r < t.rows; ++r) std::fill_n(to + r * to_row, t.columns, 0.0f);
+    for (std::size_t p = first, n = 0; p < last; p += n) {
+      n = std::min(last - p, positions - p % positions);
+      Depthwise d = depthwise(t.row, t.rows, t.columns);
+      d.positions += p % positions, d.m = n;
+      b.kernels.depthwise_gradient(to, to_row, image(b, p / positions) + t.column,
+                                   b.dy + p * filters_ + t.column, d);
+    }
+  }
+  void kernel_gradient(const Batch& b, const Tile& t, std::size_t first, std::size_t count, float* to,
+                       std::size_t to_row) const {
+    const std::size_t positions = positions_count(), last = first + count;
+    for (std::size_t f = t.column, n_f = 0; f < t.column + t.columns; f += n_f) {
+      const std::size_t group = f / group_filters();
+      n_f = std::min(t.column + t.columns, (group + 1) * group_filters()) - f;
+      // As many whole rows of outputs as there are, or a part of one.
+      for (std::size_t p = first, n = 0; p < last; p += n) {
+        const std::size_t at = p % positions, left = std::min(last - p, positions - at), ox = at % w_.out,
+                          rows = ox == 0 ? left / w_.out : 0;
+        n = rows > 0 ? rows * w_.out : std::min(left, w_.out - ox);
+        b.kernels.gemm({.c = to + f - t.column,
+                        .ldc = to_row,
+                        .a = image(b, p / positions) + group * group_channels() + ox * w_.stride * channels_,
+                        .row_offsets = taps_.data() + t.row,
+                        .a_k = offset(w_.stride * channels_),
+                        .segments = rows_.data() + at / w_.out,
+                        .segment_count = std::max<std::size_t>(1, rows),
+                        .b = b.dy + p * filters_ + f,
+                        .b_k = filters_,
+                        .b_panel = b.kernels.panel,
+                        .m = t.rows,
+                        .n = n_f,
+                        .k = rows > 0 ? w_.out : n,
+                        .accumulate = p > first,
+                        .scratch = b.scratch});
+      }
+    }
+  }
+
   // dx (padded) of one sample; products: w_.out * taps floats.
   void input_gradient(const Chunk& c, float* dx, const float* dy, float* products) const {
     std::fill_n(dx, frame_.size(), 0.0f);
@@ -228,7 +252,8 @@ class Conv2D final : public Layer {
                         .b_panel = group_filters() * c.kernels.panel,
                         .m = w_.out,
                         .n = taps_count(),
-                        .k = group_filters()});
+                        .k = group_filters(),
+                        .scratch = c.gemm_scratch});
         for (std::size_t ox = 0; ox < w_.out; ++ox) {
           float* window = dx + positions_[oy * w_.out + ox] + offset(g * group_channels());
           const float* product = products + ox * taps_count();

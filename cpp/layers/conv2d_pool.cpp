@@ -4,6 +4,7 @@
 
 #include "activation.hpp"
 #include "conv2d_winograd.hpp"
+#include "long_sum.hpp"
 
 namespace nncore {
 namespace {
@@ -26,10 +27,10 @@ class Conv2DPool final : public Layer {
   std::size_t kept() const override {
     return window_floats() + (output_size() + sizeof(PoolWindow) - 1) / sizeof(PoolWindow) * kWindowFloats;
   }
-  // Forward the list of windows where nothing is kept or the forms of a block of tiles, backward what quads
-  // need.
+  // Forward the list of windows where nothing is kept or the forms of a block of tiles, backward what the
+  // gradient needs.
   std::size_t scratch() const override {
-    return std::max({window_floats(), quad_scratch(c_),
+    return std::max({window_floats(), conv_pool_scratch(c_),
                      kWinogradElements * block_ * c_.out_w * (c_.channels + c_.filters)});
   }
   std::size_t work() const override { return output_size() * c_.pool_h * c_.pool_w * taps(); }
@@ -74,9 +75,9 @@ class Conv2DPool final : public Layer {
   void gradient(const Batch& b, const Tile& t) const override {
     if (t.parameter == 1)
       return b.kernels.column_sums(b.gradient, b.dy + t.column, b.samples * c_.out_h * c_.out_w, t.columns,
-                                   c_.filters, false);
+                                   c_.filters);
     b.kernels.conv_pool_gradient(
-        b.gradient, nullptr, b.dy + t.row, argmax(b.kept, 0) + t.row, nullptr, b.x, nullptr,
+        b.gradient, nullptr, b.dy + t.row, argmax(b.kept, 0) + t.row, nullptr, b.x, sum_scratch(b),
         {.samples = b.samples, .kept_stride = kept() * sizeof(float), .filters = t.rows}, c_);
   }
 
@@ -114,8 +115,8 @@ class Conv2DPool final : public Layer {
       for (std::size_t r = first; r < last; ++r)
         c.kernels.winograd_input(v + (r - first) * c_.out_w * c_.channels, v_element, x + 2 * r * row, row,
                                  c_.channels, c_.out_w);
-      multiply(c.kernels,
-               {m, m_element, c_.filters, v, v_element, c_.channels, c.replica + form_at(), tiles});
+      multiply(c.kernels, {m, m_element, c_.filters, v, v_element, c_.channels, c.replica + form_at(), tiles,
+                           c.gemm_scratch});
       finite &= c.kernels.winograd_pooled_output(y + at, argmax ? argmax + at : nullptr, m, m_element, bias,
                                                  tiles, c_.filters, c_.relu);
     }

@@ -36,7 +36,8 @@ class Conv2DWinograd final : public Layer {
     image_ = place(frame_.is_image() ? 0 : frame_.size());
     v_ = place(kWinogradElements * v_element());
     m_ = place(kWinogradElements * m_element());
-    du_ = place(kWinogradElements * channels_ * filters_);
+    du_ = place(form_size());
+    total_ = place(is_long() ? 2 * form_size() : 0);
     dx_ = place(frame_.is_image() ? 0 : frame_.size());
     plain_scratch_ = place(plain_->scratch());
   }
@@ -57,7 +58,8 @@ class Conv2DWinograd final : public Layer {
       for (std::size_t row = 0; row < down_; row += block_) {
         const std::size_t tiles = input_form(c, image, row);
         float *v = c.scratch + v_, *m = c.scratch + m_;
-        multiply(c.kernels, {m, m_element(), filters_, v, v_element(), channels_, c.replica, tiles});
+        multiply(c.kernels,
+                 {m, m_element(), filters_, v, v_element(), channels_, c.replica, tiles, c.gemm_scratch});
         for (std::size_t r = row; r < last(row); ++r)
           finite &= c.kernels.winograd_output(z + 2 * r * output_row(), m + (r - row) * across_ * filters_,
                                               m_element(), use_bias_ ? c.parameters + kernel_size() : nullptr,
@@ -83,6 +85,10 @@ class Conv2DWinograd final : public Layer {
                            c.samples * positions(), filters_);
     if (!c.gradient && !c.dx) return;
     const float* dz = writes_dz() ? c.dz : c.dy;
+    float* const du = c.scratch + du_;
+    auto* const total = reinterpret_cast<double*>(c.scratch + total_);
+    if (is_long() && c.gradient) std::fill_n(total, form_size(), 0.0);
+    std::size_t summed = 0;  // tiles in du
     for (std::size_t s = 0; s < c.samples; ++s) {
       const float *dy = dz + s * output_size(), *image = c.gradient ? framed(c, s) : nullptr;
       float *v = c.scratch + v_, *m = c.scratch + m_;
@@ -95,11 +101,16 @@ class Conv2DWinograd final : public Layer {
                                              dy + 2 * r * output_row(), tile_row(r));
         if (c.gradient) {
           input_form(c, image, row);
-          kernel_gradient(c, tiles, s > 0 || row > 0);
+          kernel_gradient(c, tiles, summed > 0);
+          summed += tiles;
+          if (is_long() && (summed >= kRunRows || last(row) == down_)) {
+            c.kernels.add_wide(total, du, form_size());
+            summed = 0;
+          }
         }
         if (!dx) continue;
         multiply(c.kernels, {v, v_element(), channels_, m, m_element(), filters_,
-                             c.replica + kWinogradElements * u_element(c.kernels), tiles});
+                             c.replica + kWinogradElements * u_element(c.kernels), tiles, c.gemm_scratch});
         for (std::size_t r = row; r < last(row); ++r)
           c.kernels.winograd_input_gradient(dx + 2 * r * frame_.row(), frame_.row(),
                                             v + (r - row) * across_ * channels_, v_element(), channels_,
@@ -108,10 +119,10 @@ class Conv2DWinograd final : public Layer {
       if (dx && !frame_.is_image()) frame_.crop(c.dx + s * input_size(), dx);
     }
     if (!c.gradient) return;
-    c.kernels.winograd_kernel_gradient(c.gradient, c.scratch + du_, channels_, filters_);
+    for (std::size_t i = 0; is_long() && i < form_size(); ++i) du[i] = static_cast<float>(total[i]);
+    c.kernels.winograd_kernel_gradient(c.gradient, du, channels_, filters_);
     if (use_bias_)
-      c.kernels.column_sums(c.gradient + kernel_size(), dz, c.samples * positions(), filters_, filters_,
-                            false);
+      c.kernels.column_sums(c.gradient + kernel_size(), dz, c.samples * positions(), filters_, filters_);
   }
 
   bool writes_dz() const override { return !activation_.is_linear(); }
@@ -145,6 +156,9 @@ class Conv2DWinograd final : public Layer {
   std::size_t positions() const { return output()[0] * output()[1]; }
   std::size_t output_row() const { return output()[1] * filters_; }
   std::size_t kernel_size() const { return 9 * channels_ * filters_; }
+  std::size_t form_size() const { return kWinogradElements * channels_ * filters_; }
+  // The tiles of a sample alone are a long sum; several samples in a chunk are not, as it fits a cache.
+  bool is_long() const { return down_ * across_ > kShortSum; }
   std::size_t last(std::size_t row) const { return std::min(row + block_, down_); }
   WinogradRow tile_row(std::size_t r) const {
     return {across_, std::min<std::size_t>(2, output()[0] - 2 * r), output()[1], filters_};
@@ -181,7 +195,8 @@ class Conv2DWinograd final : public Layer {
                       .m = channels_,
                       .n = filters_,
                       .k = tiles,
-                      .accumulate = accumulate});
+                      .accumulate = accumulate,
+                      .scratch = c.gemm_scratch});
   }
 
   std::unique_ptr<Layer> plain_;
@@ -191,7 +206,7 @@ class Conv2DWinograd final : public Layer {
   Frame frame_;
   bool use_bias_;
   std::size_t scratch_ = 0;  // floats; and what lies where in it:
-  std::size_t image_, v_, m_, du_, dx_, plain_scratch_;
+  std::size_t image_, v_, m_, du_, total_, dx_, plain_scratch_;
 };
 
 }  // namespace

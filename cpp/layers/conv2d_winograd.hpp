@@ -26,6 +26,7 @@ struct WinogradProduct {
   std::size_t from_element, from_n;
   const float* u;
   std::size_t tiles;
+  float* scratch;  // Kernels::gemm_scratch floats
 };
 inline void multiply(const Kernels& k, const WinogradProduct& p) {
   for (std::size_t e = 0; e < kWinogradElements; ++e)
@@ -38,7 +39,8 @@ inline void multiply(const Kernels& k, const WinogradProduct& p) {
             .b_panel = p.from_n * k.panel,
             .m = p.tiles,
             .n = p.to_n,
-            .k = p.from_n});
+            .k = p.from_n,
+            .scratch = p.scratch});
 }
 
 // plain: the same convolution without activation, for samples whose outputs are not all finite.

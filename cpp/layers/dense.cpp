@@ -2,6 +2,7 @@
 
 #include "../runtime/memory.hpp"
 #include "activation.hpp"
+#include "long_sum.hpp"
 
 namespace nncore {
 namespace {
@@ -51,9 +52,13 @@ class Dense : public Layer {
   void gradient(const Batch& b, const Tile& t) const override {
     const std::size_t m = b.samples * rows_;
     if (t.parameter == 1)
-      b.kernels.column_sums(b.gradient, b.dy + t.column, m, t.columns, out_, false);
+      b.kernels.column_sums(b.gradient, b.dy + t.column, m, t.columns, out_);
     else
-      kernel_gradient(b, t, m);
+      sum_rows(b, t, m, kRunRows, [&](std::size_t first, std::size_t count, float* to, std::size_t to_row) {
+        Batch run = b;
+        run.x += first * in_, run.dy += first * out_, run.gradient = to, run.gradient_row = to_row;
+        kernel_gradient(run, t, count);
+      });
   }
 
  protected:
@@ -139,7 +144,8 @@ class WideDense final : public Dense {
                     .m = m,
                     .n = last - first,
                     .k = in_,
-                    .b_is_finite = is_finite(c)});
+                    .b_is_finite = is_finite(c),
+                    .scratch = c.gemm_scratch});
   }
 
   void input_gradient(const Chunk& c, const float* dz, std::size_t m) const override {
@@ -152,7 +158,8 @@ class WideDense final : public Dense {
                     .b_panel = out_ * c.kernels.panel,
                     .m = m,
                     .n = in_,
-                    .k = out_});
+                    .k = out_,
+                    .scratch = c.gemm_scratch});
   }
 
   void kernel_gradient(const Batch& b, const Tile& t, std::size_t m) const override {
@@ -166,7 +173,8 @@ class WideDense final : public Dense {
                     .b_panel = b.kernels.panel,
                     .m = t.rows,
                     .n = t.columns,
-                    .k = m});
+                    .k = m,
+                    .scratch = b.scratch});
   }
 
   // A kernel (in, 1) is its own transpose.
@@ -213,7 +221,8 @@ class NarrowDense final : public Dense {
                     .b_panel = c.kernels.panel,
                     .m = m,
                     .n = in_,
-                    .k = out_});
+                    .k = out_,
+                    .scratch = c.gemm_scratch});
   }
 
   void kernel_gradient(const Batch& b, const Tile& t, std::size_t m) const override {
@@ -227,7 +236,8 @@ class NarrowDense final : public Dense {
                     .b_panel = b.kernels.panel,
                     .m = t.rows,
                     .n = t.columns,
-                    .k = m});
+                    .k = m,
+                    .scratch = b.scratch});
   }
 };
 

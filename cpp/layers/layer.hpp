@@ -39,6 +39,7 @@ struct Chunk {
   const float* parameters;  // the layer's parameters, one after the other
   const float* replica;     // as written by Layer::replicate, or parameter 0 itself (see `unpacked`)
   float* scratch;           // Layer::scratch() floats of this worker
+  float* gemm_scratch;      // Kernels::gemm_scratch floats of this worker
   float* kept;  // Layer::kept() floats a sample, written forward and read backward; null outside training
   const float* x;
   float* y;
@@ -62,6 +63,7 @@ struct Batch {
   const float* dy;  // or dz, after Layer::writes_dz
   float* gradient;  // of the tile, whose rows are gradient_row floats apart
   std::size_t gradient_row;
+  float* scratch;  // of this worker, see gradient_scratch
 };
 
 // Who is going to read a replica.

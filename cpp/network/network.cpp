@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "../kernels/dispatch.hpp"
+#include "../runtime/parallel.hpp"
 
 namespace nncore {
 
@@ -48,7 +49,6 @@ void Network::adopt(std::unique_ptr<Plan> plan, std::unique_ptr<Objective> objec
   find_boundaries();
   cut_tiles();
   replicate_all();
-  reset_metrics();
 }
 
 void Network::find_boundaries() {
@@ -91,6 +91,7 @@ void Network::find_boundaries() {
     widest_ = std::max(widest_, b.size);
   }
   for (const StepMemory& m : memory_) sample_floats_ += m.kept_size;
+  layer_scratch_ = aligned(kernels_.gemm_scratch) + aligned(layer_scratch_);
   replica_.grow(replica);
 }
 
@@ -160,25 +161,64 @@ const Buffer& Network::buffer(const std::string& name) const {
   throw std::invalid_argument("there is no buffer '" + name + "'");
 }
 
+namespace {
+
+// One parameter in a flat buffer, from and to the user's layout.
+void set(float* buffer, const Place& place, const float* values) {
+  const auto& [layer, p, offset] = place;
+  if (p.transposed)
+    transpose(buffer + offset, p.columns(), values, p.rows(), p.columns(), p.rows());
+  else
+    std::copy_n(values, size_of(p.shape), buffer + offset);
+}
+void get(float* values, const float* buffer, const Place& place) {
+  const auto& [layer, p, offset] = place;
+  if (p.transposed)
+    transpose(values, p.rows(), buffer + offset, p.columns(), p.rows(), p.columns());
+  else
+    std::copy_n(buffer + offset, size_of(p.shape), values);
+}
+
+}  // namespace
+
+const Buffer& Network::filled(const std::string& name) const {
+  const Buffer& b = buffer(name);
+  if (b.size() < buffer_size()) throw std::runtime_error("no " + name + " have been computed yet");
+  return b;
+}
+
 void Network::read(const std::string& name, float* values) const {
-  const Buffer& from = buffer(name);
-  if (from.size() < buffer_size()) throw std::runtime_error("no " + name + " have been computed yet");
+  const Buffer& from = filled(name);
   std::copy_n(from.data(), buffer_size(), values);
-  for (const Place& p : places())
-    if (p.parameter.transposed)
-      transpose(values + p.offset, p.parameter.rows(), from.data() + p.offset, p.parameter.columns(),
-                p.parameter.rows(), p.parameter.columns());
+  for (const Place& p : places()) get(values + p.offset, from.data(), p);
 }
 
 void Network::write(const std::string& name, const float* values) {
   auto& to = const_cast<Buffer&>(buffer(name));
   to.grow(buffer_size());
   std::copy_n(values, buffer_size(), to.data());
-  for (const Place& p : places())
-    if (p.parameter.transposed)
-      transpose(to.data() + p.offset, p.parameter.columns(), values + p.offset, p.parameter.rows(),
-                p.parameter.columns(), p.parameter.rows());
+  for (const Place& p : places()) set(to.data(), p, values + p.offset);
   if (name == "parameters") replicate_all();
+}
+
+void Network::read_places(const std::string& name, std::size_t first,
+                          const std::vector<float*>& values) const {
+  const Buffer& from = filled(name);
+  for (std::size_t i = 0; i < values.size(); ++i) get(values[i], from.data(), places().at(first + i));
+}
+
+void Network::write_places(const std::string& name, std::size_t first,
+                           const std::vector<const float*>& values) {
+  if (values.empty()) return;
+  auto& to = const_cast<Buffer&>(buffer(name));
+  to.grow(buffer_size());
+  for (std::size_t i = 0; i < values.size(); ++i) set(to.data(), places().at(first + i), values[i]);
+  if (name != "parameters") return;
+  for (const auto& [step, t] : tiles_) {
+    const std::size_t offset = plan_->steps()[step].parameters + t.start;
+    if (offset >= places()[first].offset && offset <= places()[first + values.size() - 1].offset)
+      replicate(step, t.tile);
+  }
 }
 
 void Network::check(const Source& x, const Source* y) const {
@@ -189,7 +229,9 @@ void Network::check(const Source& x, const Source* y) const {
   objective_->check_shape(*y, x.rows());
   if (!objective_->has_labels()) return;
   std::vector<float> labels(y->row_size());
+  constexpr std::size_t kLook = 4096;  // rows between two looks at the clock
   for (std::size_t row = 0; row < y->rows(); ++row) {
+    if (row % kLook == 0) throw_if_stopped();
     y->read(labels.data(), nullptr, row, 1);
     objective_->check_labels(labels.data(), row);
   }
@@ -211,15 +253,10 @@ void Network::require(bool present, const char* what) const {
   if (!present) throw std::runtime_error("the network is not compiled with " + std::string(what));
 }
 
-void Network::reset_metrics() {
-  sums_.assign(1 + objective_->metric_count(), 0.0);
-  counts_.assign(sums_.size(), 0.0);
-}
-
-std::vector<double> Network::metrics() const {
+std::vector<double> Sums::means() const {
   std::vector<double> means;
-  for (std::size_t i = 0; i < sums_.size(); ++i)
-    means.push_back(counts_[i] != 0.0 ? sums_[i] / counts_[i] : 0.0);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    means.push_back(weights[i] != 0.0 ? values[i] / weights[i] : 0.0);
   return means;
 }
 

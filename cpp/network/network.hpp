@@ -3,11 +3,11 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "../runtime/lock.hpp"
 #include "../runtime/memory.hpp"
 #include "objective.hpp"
 #include "optimizer.hpp"
@@ -31,12 +31,19 @@ struct Samples {
   }
 };
 
-// Not safe for calls at the same time: the owner holds `mutex` around each call.
+// Loss and metrics over what a call has gone through: the loss first.
+struct Sums {
+  std::vector<double> values, weights;  // as many as the first batch has
+
+  std::vector<double> means() const;
+};
+
+// Not safe for calls at the same time: the owner holds `lock` around each call.
 class Network {
  public:
   Network(Shape input, std::vector<Spec> specs, bool fuse);
 
-  mutable std::mutex mutex;
+  mutable Lock lock;
 
   const Shape& input() const { return input_; }
   const Shape& output() const { return output_; }
@@ -48,11 +55,14 @@ class Network {
   // others.
   std::vector<std::string> buffer_names() const;
   const Buffer& buffer(const std::string& name) const;
-  // The same for every plan, so it may be asked without the mutex.
+  // The same for every plan, so it may be asked without the lock.
   std::size_t buffer_size() const { return parameters_.size(); }
   // buffer_size() values, each parameter in the user's layout at its place.
   void read(const std::string& name, float* values) const;
   void write(const std::string& name, const float* values);
+  // The values of places()[first], places()[first + 1], ... alone, in the user's layout.
+  void read_places(const std::string& name, std::size_t first, const std::vector<float*>& values) const;
+  void write_places(const std::string& name, std::size_t first, const std::vector<const float*>& values);
 
   // On an exception the network is as it was.
   void compile(const std::optional<Spec>& loss, const std::vector<std::string>& metrics,
@@ -64,9 +74,9 @@ class Network {
   void check_targets(const Source& y, std::size_t samples) const { objective_->check_shape(y, samples); }
 
   // Work through samples until `seconds` have passed, about, and at least one batch; return the position
-  // reached.
-  std::size_t train(const Samples& samples, double seconds);
-  std::size_t test(const Samples& samples, double seconds);
+  // reached. Throw Stopped where the call is stopped (parallel.hpp): the batch at work then changes nothing.
+  std::size_t train(const Samples& samples, double seconds, Sums& sums);
+  std::size_t test(const Samples& samples, double seconds, Sums& sums);
   // out: (samples.stop, output size)
   std::size_t predict(float* out, const Samples& samples, double seconds);
   // One batch, samples.start to samples.stop, forward and backward without an update: the loss. Only then
@@ -74,9 +84,6 @@ class Network {
   double gradients(const Samples& samples);
   // One batch as in training, without the way back.
   void forward(float* out, const Samples& samples);
-
-  void reset_metrics();
-  std::vector<double> metrics() const;
 
   std::uint64_t seed = 0, iterations = 0;
   float learning_rate() const;
@@ -102,6 +109,7 @@ class Network {
     ParameterTile tile;
   };
 
+  const Buffer& filled(const std::string& name) const;
   void adopt(std::unique_ptr<Plan> plan, std::unique_ptr<Objective> objective);
   void find_boundaries();
   void cut_tiles();
@@ -110,6 +118,7 @@ class Network {
   void lay_out_arena(std::size_t batch);
   void lay_out_results(std::size_t batch);
   void lay_out_scratch(int workers, std::size_t floats);
+  float* scratch_of(int worker) { return scratch_.data() + static_cast<std::size_t>(worker) * scratch_size_; }
 
   void check_order(const Samples& s, std::size_t start, std::size_t stop) const;
   void require(bool present, const char* what) const;
@@ -127,12 +136,15 @@ class Network {
   const float* infer_chunk(const Samples& s, std::size_t position, std::size_t count, float* scratch);
   void read_targets(const Samples& s, std::size_t start, std::size_t count);
   void sample_pass(const Samples& s, std::size_t start, std::size_t count, bool with_loss);
+  // Pass 2 takes each tile from its gradient to its update in one go.
+  bool is_fused(std::size_t count) const;
   void parameter_pass(std::size_t count, bool with_update);
-  void tile_gradient(const TileTask& task, std::size_t count, float* gradient, std::size_t row);
+  void tile_gradient(const TileTask& task, std::size_t count, float* gradient, std::size_t row, int worker);
   void update(std::size_t at, const float* gradient, std::size_t n);
   void test_pass(const Samples& s, std::size_t start, std::size_t count);
   double batch_loss(std::size_t count) const;
-  void add_metrics(const Samples& s, std::size_t count);
+  void check_sums(Sums& sums) const;
+  void add_metrics(const Samples& s, std::size_t count, Sums& sums) const;
 
   const Kernels& kernels_;
   Shape input_, output_;
@@ -157,7 +169,7 @@ class Network {
   std::size_t sample_floats_ = 0;  // of values and gradients in the arena, for one sample
   std::size_t sample_work_ = 0;    // multiply-adds forward, for one sample
   std::size_t widest_ = 0;         // floats of the widest boundary
-  std::size_t layer_scratch_ = 0;  // floats that the neediest layer wants
+  std::size_t layer_scratch_ = 0;  // floats that products and the neediest layer want
   std::size_t tile_floats_ = 0;    // of the largest tile
   std::size_t passing_ = 0;        // floats a sample of the widest gradient that does not last
   std::size_t passing_slot_ = 0;   // floats of each of the two places for these in a worker's scratch
@@ -168,8 +180,6 @@ class Network {
   bool prepared_ = false;         // the layers of the plan are
   std::size_t target_ = 0, weight_ = 0, value_ = 0, scale_ = 0, activation_ = 0, loss_ = 0,
               metric_ = 0;  // in results_
-
-  std::vector<double> sums_, counts_;  // loss, then metrics
 };
 
 }  // namespace nncore

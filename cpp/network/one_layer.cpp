@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "../kernels/dispatch.hpp"
+#include "../layers/long_sum.hpp"
 #include "../runtime/random.hpp"
 #include "../runtime/workspace.hpp"
 #include "chunks.hpp"
@@ -100,12 +101,12 @@ void copy_samples(const LayerCall& call, float* to, const float* from) {
   });
 }
 
-// The first of `count` runs of `size` floats += the others, in order.
+// The first of `count` runs of `size` floats becomes their sum.
 void add_up(const Kernels& k, float* sums, std::size_t size, std::size_t count) {
   constexpr std::size_t kPiece = 8 * 1024;
   parallel_for((size + kPiece - 1) / kPiece, [&](std::size_t task, int) {
     const std::size_t first = task * kPiece, n = std::min(kPiece, size - first);
-    for (std::size_t i = 1; i < count; ++i) k.add(sums + first, sums + i * size + first, n);
+    add_chunks(k, sums + first, sums + first, size, count, n);
   });
 }
 
@@ -131,7 +132,8 @@ void layer_forward(const LayerCall& call, bool training, float* y) {
   with_team(cut.threads(), [&] {
     const Held held(k, call, parameters, {.forward = true, .dx = false}, unpacked);
     Layout layout;
-    layout.place(layer.scratch(), 1);
+    const std::size_t products = layout.place(k.gemm_scratch, 1),
+                      own_scratch = layout.place(layer.scratch(), 1);
     const std::size_t kept = layout.place(training ? cut.largest() : 0, layer.kept());
     const std::size_t own = layout.size() + kSlack;
     const Workspace scratch = borrow_floats(checked_floats(static_cast<std::size_t>(team_size()), own));
@@ -144,7 +146,8 @@ void layer_forward(const LayerCall& call, bool training, float* y) {
                      .key = key_of(call),
                      .parameters = held.values.get(),
                      .replica = unpacked ? call.parameters[0] : held.replica.get(),
-                     .scratch = mine,
+                     .scratch = mine + own_scratch,
+                     .gemm_scratch = mine + products,
                      .kept = training ? mine + kept : nullptr,
                      .x = x.row(first),
                      .y = y + first * out,
@@ -184,7 +187,8 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
     const Held held(k, call, parameters, {.forward = layer.keep_reads_replica(), .dx = true});
     const Workspace sums = borrow_floats(by_chunk ? checked_floats(cut.chunks(), parameters.floats()) : 0);
     Layout layout, batch;
-    layout.place(layer.scratch(), 1);
+    const std::size_t products = layout.place(k.gemm_scratch, 1),
+                      own_scratch = layout.place(layer.scratch(), 1);
     const std::size_t y = layout.place(cut.largest(), out);
     Layout& lasting = whole ? batch : layout;
     const std::size_t rows = whole ? cut.rows() : cut.largest();
@@ -210,7 +214,8 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
           .key = key_of(call),
           .parameters = held.values.get(),
           .replica = held.replica.get(),
-          .scratch = mine,
+          .scratch = mine + own_scratch,
+          .gemm_scratch = mine + products,
           .kept = memory + kept + row * layer.kept(),
           .x = x_from,
           .y = mine + y,
@@ -227,8 +232,12 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
     }
     if (!whole) return;
 
+    std::size_t largest = 0;
+    for (const ParameterTile& t : parameters.tiles()) largest = std::max(largest, t.floats());
+    const std::size_t each = gradient_scratch(k, largest);
+    const Workspace sum = borrow_floats(checked_floats(static_cast<std::size_t>(team_size()), each));
     const Workspace turned = borrow_floats(parameters.any_turned() ? parameters.floats() : 0);
-    parallel_for(parameters.tiles().size(), [&](std::size_t task, int) {
+    parallel_for(parameters.tiles().size(), [&](std::size_t task, int worker) {
       const float* memory = lasting_memory.get();
       const ParameterTile& t = parameters.tiles()[task];
       const std::size_t i = t.tile.parameter;
@@ -239,7 +248,8 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
            .x = copies_x ? memory + copy : call.x,
            .dy = memory + dz,
            .gradient = parameters.is_turned(i) ? turned.get() + t.at() : gradients[i] + (t.at() - t.start),
-           .gradient_row = t.row_length},
+           .gradient_row = t.row_length,
+           .scratch = sum.get() + static_cast<std::size_t>(worker) * each},
           t.tile);
     });
     parameters.scatter(gradients, turned.get(), true);

@@ -6,6 +6,7 @@
 // so results do not depend on the number of threads.
 #include <algorithm>
 
+#include "../layers/long_sum.hpp"
 #include "../runtime/parallel.hpp"
 #include "../runtime/random.hpp"
 #include "batches.hpp"
@@ -99,7 +100,7 @@ float* Network::gradient_at(std::size_t boundary, std::size_t first, float* scra
   const Boundary& b = boundaries_[boundary];
   if (!b.needs_gradient) return nullptr;
   if (b.lasting) return arena_.data() + b.gradient + first * b.size;
-  return scratch + aligned(layer_scratch_) + boundary % 2 * passing_slot_;
+  return scratch + layer_scratch_ + boundary % 2 * passing_slot_;
 }
 
 Chunk Network::chunk(std::size_t step, std::size_t first, std::size_t count, float* scratch) {
@@ -113,7 +114,8 @@ Chunk Network::chunk(std::size_t step, std::size_t first, std::size_t count, flo
           .key = random_key(seed, iterations, s.spec),
           .parameters = parameters_.data() + s.parameters,
           .replica = replica_.data() + m.replica,
-          .scratch = scratch,
+          .scratch = scratch + aligned(kernels_.gemm_scratch),
+          .gemm_scratch = scratch,
           .kept = a + m.kept + first * m.kept_size,
           .x = a + in.value + first * in.size,
           .y = a + out.value + first * out.size,
@@ -156,12 +158,13 @@ void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count
   if (with_loss) read_targets(s, start, count);
   lay_out_arena(count);
   passing_slot_ = aligned(checked_floats(passing_, size));
-  lay_out_scratch(team_size(), std::max(aligned(layer_scratch_) + 2 * passing_slot_, tile_floats_));
+  lay_out_scratch(team_size(), std::max(layer_scratch_ + 2 * passing_slot_,
+                                        aligned(tile_floats_) + gradient_scratch(kernels_, tile_floats_)));
   const Boundary &in = boundaries_.front(), &out = boundaries_.back();
   float* a = arena_.data();
   run_pass(chunks, work, [&](std::size_t task, int worker) {
     const std::size_t first = task * size, n = std::min(size, count - first);
-    float* scratch = scratch_.data() + static_cast<std::size_t>(worker) * scratch_size_;
+    float* scratch = scratch_of(worker);
     s.x->read(a + in.value + first * in.size, s.order, start + first, n);
     forward_chunk(first, n, scratch);
     if (!with_loss) return;
@@ -172,10 +175,12 @@ void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count
                          1.0f / static_cast<float>(count), n);
     if (gradient) backward_chunk(first, n, scratch);
   });
+  throw_if_stopped();
 }
 
 // The gradient of a tile, whose rows are then `row` floats apart.
-void Network::tile_gradient(const TileTask& task, std::size_t count, float* gradient, std::size_t row) {
+void Network::tile_gradient(const TileTask& task, std::size_t count, float* gradient, std::size_t row,
+                            int worker) {
   const auto& [number, t] = task;
   const StepMemory& m = memory_[number];
   const float* a = arena_.data();
@@ -186,13 +191,12 @@ void Network::tile_gradient(const TileTask& task, std::size_t count, float* grad
                                                    .x = a + boundaries_[m.in].value,
                                                    .dy = a + boundaries_[m.out].gradient,
                                                    .gradient = gradient,
-                                                   .gradient_row = row},
+                                                   .gradient_row = row,
+                                                   .scratch = scratch_of(worker) + aligned(tile_floats_)},
                                                   t.tile);
+  const std::size_t chunks = (count + chunk_size_ - 1) / chunk_size_;
   for_each_run(t, row, [&](std::size_t from, std::size_t to, std::size_t n) {
-    const float* sums = a + m.sums + from;
-    std::copy_n(sums, n, gradient + to);
-    for (std::size_t chunk = 1; chunk * chunk_size_ < count; ++chunk)
-      kernels_.add(gradient + to, sums + chunk * m.sums_size, n);
+    add_chunks(kernels_, gradient + to, a + m.sums + from, m.sums_size, chunks, n);
   });
 }
 
@@ -203,18 +207,26 @@ void Network::update(std::size_t at, const float* gradient, std::size_t n) {
   optimizer_->update(kernels_, parameters_.data() + at, moment, gradient, n);
 }
 
+// With less work there is too little to share, and with more a stop would have to wait too long for the end.
+bool Network::is_fused(std::size_t count) const {
+  constexpr std::size_t kLong = std::size_t{1} << 32;
+  const std::size_t work = count * sample_work_;
+  return work >= kTeamWork && work < kLong;
+}
+
 // Pass 2. A tile's gradient is used at once and never leaves the worker's scratch, unless there is too little
-// to share, where parameters side by side are updated in one run, or the gradient is what is wanted.
+// to share, where parameters side by side are updated in one run, or so much that the call may be stopped
+// before the first update, or the gradient is what is wanted.
 void Network::parameter_pass(std::size_t count, bool with_update) {
-  const bool shared = count * sample_work_ >= kTeamWork;
   if (with_update) optimizer_->begin(iterations + 1);
-  if (with_update && shared)
+  if (with_update && is_fused(count)) {
+    const Unstoppable whole;
     return parallel_for(runs_.size() - 1, [&](std::size_t run, int worker) {
-      float* gradient = scratch_.data() + static_cast<std::size_t>(worker) * scratch_size_;
+      float* gradient = scratch_of(worker);
       for (std::size_t i = runs_[run]; i < runs_[run + 1]; ++i) {
         const auto& [number, t] = tiles_[i];
         if (!memory_[number].trained) continue;
-        tile_gradient(tiles_[i], count, gradient, t.tile.columns);
+        tile_gradient(tiles_[i], count, gradient, t.tile.columns, worker);
         const std::size_t parameters = plan_->steps()[number].parameters;
         for_each_run(t, t.tile.columns, [&](std::size_t from, std::size_t to, std::size_t n) {
           update(parameters + from, gradient + to, n);
@@ -222,16 +234,19 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
         replicate(number, t.tile);
       }
     });
+  }
 
-  const auto add = [&](const TileTask& task) {
+  const auto add = [&](const TileTask& task, int worker) {
     const auto& [number, t] = task;
     if (memory_[number].trained)
-      tile_gradient(task, count, gradients_.data() + plan_->steps()[number].parameters + t.at(),
-                    t.row_length);
+      tile_gradient(task, count, gradients_.data() + plan_->steps()[number].parameters + t.at(), t.row_length,
+                    worker);
   };
-  if (shared) return parallel_for(tiles_.size(), [&](std::size_t task, int) { add(tiles_[task]); });
-  for (const TileTask& task : tiles_) add(task);
+  run_pass(tiles_.size(), count * sample_work_,
+           [&](std::size_t task, int worker) { add(tiles_[task], worker); });
+  throw_if_stopped();
   if (!with_update) return;
+  const Unstoppable whole;
   for (const auto& [first, floats] : updates_) update(first, gradients_.data() + first, floats);
   for (const auto& [number, t] : tiles_)
     if (memory_[number].trained) replicate(number, t.tile);
@@ -243,32 +258,41 @@ double Network::batch_loss(std::size_t count) const {
   return sum / static_cast<double>(count);
 }
 
-void Network::add_metrics(const Samples& s, std::size_t count) {
+void Network::check_sums(Sums& sums) const {
+  const std::size_t size = 1 + objective_->metric_count();
+  if (sums.values.empty()) sums = {std::vector<double>(size, 0.0), std::vector<double>(size, 0.0)};
+  if (sums.values.size() != size)
+    throw std::runtime_error("the model was compiled with other metrics while a call was at work");
+}
+
+void Network::add_metrics(const Samples& s, std::size_t count, Sums& sums) const {
   const float* r = results_.data();
-  sums_[0] += batch_loss(count) * static_cast<double>(count);
-  counts_[0] += static_cast<double>(count);
-  for (std::size_t m = 0; m + 1 < sums_.size(); ++m) {
+  sums.values[0] += batch_loss(count) * static_cast<double>(count);
+  sums.weights[0] += static_cast<double>(count);
+  for (std::size_t m = 0; m + 1 < sums.values.size(); ++m) {
     const bool weighted = m >= weighted_from_ && s.weight;
     for (std::size_t i = 0; i < count; ++i) {
       const double weight = weighted ? r[weight_ + i] : 1.0;
-      sums_[m + 1] += weight * r[metric_ + m * results_batch_ + i];
-      counts_[m + 1] += weight;
+      sums.values[m + 1] += weight * r[metric_ + m * results_batch_ + i];
+      sums.weights[m + 1] += weight;
     }
   }
 }
 
-std::size_t Network::train(const Samples& samples, double seconds) {
+std::size_t Network::train(const Samples& samples, double seconds, Sums& sums) {
   require(optimizer_ != nullptr, "an optimizer");
   require(objective_->has_loss(), "a loss");
-  const std::size_t rest = (samples.stop - samples.start) % samples.batch_size;
-  if ((rest ? rest : samples.batch_size) * sample_work_ < kTeamWork) gradients_.grow(buffer_size());
+  check_sums(sums);
+  const std::size_t most = std::min(samples.batch_size, samples.stop - samples.start),
+                    rest = (samples.stop - samples.start) % samples.batch_size;
+  if (!is_fused(most) || !is_fused(rest ? rest : most)) gradients_.grow(buffer_size());
   return for_batches(samples, seconds, threads_for_training(samples), sample_cost(),
                      [&](std::size_t position, std::size_t count) {
                        check_order(samples, position, position + count);
                        sample_pass(samples, position, count, true);
                        parameter_pass(count, true);
                        ++iterations;
-                       add_metrics(samples, count);
+                       add_metrics(samples, count, sums);
                      });
 }
 
@@ -297,7 +321,8 @@ const float* Network::infer_chunk(const Samples& s, std::size_t position, std::s
                          .key = 0,
                          .parameters = parameters_.data() + step.parameters,
                          .replica = replica_.data() + memory_[i].replica,
-                         .scratch = layer_scratch,
+                         .scratch = layer_scratch + aligned(kernels_.gemm_scratch),
+                         .gemm_scratch = layer_scratch,
                          .kept = nullptr,
                          .x = x,
                          .y = y});
@@ -312,20 +337,21 @@ void Network::test_pass(const Samples& s, std::size_t start, std::size_t count) 
   lay_out_scratch(team_size(), 2 * aligned(checked_floats(widest_, size)) + layer_scratch_);
   run_pass(chunks, count * sample_work_, [&](std::size_t task, int worker) {
     const std::size_t first = task * size, n = std::min(size, count - first);
-    const float* y =
-        infer_chunk(s, start + first, n, scratch_.data() + static_cast<std::size_t>(worker) * scratch_size_);
+    const float* y = infer_chunk(s, start + first, n, scratch_of(worker));
     objective_->evaluate(kernels_, result_at(first), nullptr, y,
                          results_.data() + target_ + first * objective_->target_size(),
                          s.weight ? results_.data() + weight_ + first : nullptr, 1.0f, n);
   });
+  throw_if_stopped();
 }
 
-std::size_t Network::test(const Samples& samples, double seconds) {
+std::size_t Network::test(const Samples& samples, double seconds, Sums& sums) {
   require(objective_->has_loss() || objective_->metric_count() > 0, "a loss");
+  check_sums(sums);
   return for_batches(samples, seconds, threads_for_inference(samples), sample_cost(),
                      [&](std::size_t position, std::size_t count) {
                        test_pass(samples, position, count);
-                       add_metrics(samples, count);
+                       add_metrics(samples, count, sums);
                      });
 }
 
@@ -338,8 +364,7 @@ std::size_t Network::predict(float* out, const Samples& samples, double seconds)
         lay_out_scratch(team_size(), 2 * aligned(checked_floats(widest_, size)) + layer_scratch_);
         run_pass(chunks, count * sample_work_, [&](std::size_t task, int worker) {
           const std::size_t first = task * size, n = std::min(size, count - first);
-          const float* y = infer_chunk(samples, position + first, n,
-                                       scratch_.data() + static_cast<std::size_t>(worker) * scratch_size_);
+          const float* y = infer_chunk(samples, position + first, n, scratch_of(worker));
           float* to = out + (position + first) * outputs;
           const ActivationFunction& last = objective_->activation();
           if (last.is_linear())
@@ -347,6 +372,7 @@ std::size_t Network::predict(float* out, const Samples& samples, double seconds)
           else
             last.forward(kernels_, to, y, n * objective_->rows(), outputs / objective_->rows());
         });
+        throw_if_stopped();
       });
 }
 

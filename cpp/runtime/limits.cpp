@@ -24,7 +24,7 @@ int affinity_limit() {
 }
 
 // quota / period rounded up; no limit when the group has none ("max" or -1) or does not exist.
-int quota_limit(std::istream&& quota_file, std::istream&& period_file) {
+int limit_of(std::istream&& quota_file, std::istream&& period_file) {
   long long quota = 0, period = 0;
   if (!(quota_file >> quota) || !(period_file >> period) || quota <= 0 || period <= 0) return kNoLimit;
   return static_cast<int>(std::min<long long>((quota + period - 1) / period, kNoLimit));
@@ -32,11 +32,11 @@ int quota_limit(std::istream&& quota_file, std::istream&& period_file) {
 
 int group_limit(const std::string& folder, bool version_2) {
   if (!version_2)
-    return quota_limit(std::ifstream(folder + "/cpu.cfs_quota_us"),
-                       std::ifstream(folder + "/cpu.cfs_period_us"));
+    return limit_of(std::ifstream(folder + "/cpu.cfs_quota_us"),
+                    std::ifstream(folder + "/cpu.cfs_period_us"));
   std::string quota, period;
   std::ifstream(folder + "/cpu.max") >> quota >> period;
-  return quota_limit(std::istringstream(quota), std::istringstream(period));
+  return limit_of(std::istringstream(quota), std::istringstream(period));
 }
 
 // The smallest quota of this process' control groups and all their parents. Inside a container the path of
@@ -60,6 +60,7 @@ int cgroup_limit() {
 
 }  // namespace
 
-int processor_limit() { return std::min(affinity_limit(), cgroup_limit()); }
+int quota_limit() { return cgroup_limit(); }
+int processor_limit() { return std::min(affinity_limit(), quota_limit()); }
 
 }  // namespace nncore

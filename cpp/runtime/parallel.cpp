@@ -10,7 +10,9 @@
 #include <exception>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
+#include <vector>
 
 #include "limits.hpp"
 
@@ -95,6 +97,12 @@ inline void publish(void*) {}
 inline void receive(void*) {}
 #endif
 
+constexpr std::chrono::milliseconds kAskPeriod{50};
+// The call that this thread makes, where it may be stopped; in a task of another thread's call, whether that
+// is stopped.
+thread_local Stoppable* current_call = nullptr;
+thread_local const std::atomic<bool>* job_is_stopped = nullptr;
+
 // Threads that work on one job after another, for one leader at a time. The leader publishes a job; everybody
 // claims tasks one by one: first their own, then those that others have not begun. So the same thread meets
 // the same data in every job, and its cache still holds them. Workers from number size() on stand by.
@@ -117,6 +125,7 @@ class Team {
     tasks_.store(static_cast<std::uint32_t>(tasks), std::memory_order_release);
     workers_.store(size(), std::memory_order_release);
     done_.store(0, std::memory_order_release);
+    stopped_.store(stop_requested(), std::memory_order_relaxed);
     arrived_.store(0, std::memory_order_relaxed);
     const int count = owners(size());
     for (int i = 0; i < count; ++i)
@@ -135,6 +144,7 @@ class Team {
   }
 
   [[noreturn]] void follow(int worker) {
+    job_is_stopped = &stopped_;
     ids_[worker].store(thread_id(), std::memory_order_relaxed);
     for (std::uint32_t seen = 0;;) {
       for (int all = size(); worker >= all; all = size()) size_.wait(all, std::memory_order_relaxed);
@@ -186,7 +196,8 @@ class Team {
       if (!ticket_of_owner.compare_exchange_weak(at, at + 1, std::memory_order_acq_rel,
                                                  std::memory_order_acquire))
         continue;
-      call(context, task, worker);
+      if (!stopped_.load(std::memory_order_relaxed)) call(context, task, worker);
+      if (worker == 0 && stop_requested()) stopped_.store(true, std::memory_order_relaxed);
       if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == tasks && worker != 0) done_.notify_one();
       at = ticket_of_owner.load(std::memory_order_acquire);
     }
@@ -236,7 +247,8 @@ class Team {
   std::atomic<std::uint32_t> tasks_{0};
   std::atomic<int> workers_{1};
   alignas(64) std::atomic<std::uint32_t> done_{0};
-  std::atomic<int> arrived_{0};  // followers that have seen the job
+  std::atomic<bool> stopped_{false};  // what is left of the job is skipped
+  std::atomic<int> arrived_{0};       // followers that have seen the job
   std::atomic<int> ids_[kMaxThreads]{};
   std::chrono::steady_clock::time_point moved_{};
 };
@@ -265,8 +277,11 @@ class SharedTeam {
   // More workers, so that there are `threads`, in a region that never ends; returns when all that OpenMP
   // grants are there. The region's first thread only sleeps: where OpenMP binds threads to places, its place
   // is that of the leader.
-  NNCORE_STARTS_THREADS void start_workers(int threads) {
+  NNCORE_STARTS_THREADS void start_workers(int wanted) {
     const int first = present_;
+    const int threads = first + available_threads(wanted - first);
+    refused_ = true;  // unless all are granted
+    if (threads == first) return;
     granted_ = 0;
     publish(this);
     std::thread([this, first, threads] {
@@ -286,7 +301,22 @@ class SharedTeam {
     }).detach();
     granted_.wait(0);
     for (int seen = present_; seen != granted_; seen = present_) present_.wait(seen);
-    refused_ = granted_ < threads;
+    refused_ = granted_ < wanted;
+  }
+
+  // How many more threads the system gives at this time, of `wanted`: the runtime ends the process where one
+  // that it asks for is not to be had. Its own first thread is one more.
+  static int available_threads(int wanted) {
+    std::atomic<bool> all{false};
+    std::vector<std::thread> threads;
+    try {
+      while (static_cast<int>(threads.size()) <= wanted) threads.emplace_back([&all] { all.wait(false); });
+    } catch (const std::system_error&) {
+    }
+    all = true;
+    all.notify_all();
+    for (std::thread& thread : threads) thread.join();
+    return std::max(0, static_cast<int>(threads.size()) - 1);
   }
 
   Team team_;
@@ -330,7 +360,11 @@ int max_threads() {
   }
 #if defined(_OPENMP)
   const char* text = std::getenv("OMP_NUM_THREADS");
-  const int allowed = text && *text ? kMaxThreads : processor_limit();
+  // Where the runtime binds threads to places, this one may be bound already, and the places tell what there
+  // was before.
+  const int allowed = text && *text              ? kMaxThreads
+                      : omp_get_num_places() > 0 ? std::min(processors, quota_limit())
+                                                 : processor_limit();
   return std::clamp(std::min(initial_omp_threads, allowed), 1, kMaxThreads);
 #else
   return 1;
@@ -375,6 +409,29 @@ void run_with_team(int threads, BodyFunction call, void* context) {
   call(context);
 }
 
+Stoppable::Stoppable(Ask ask, void* context)
+    : ask_(ask), context_(context), next_(std::chrono::steady_clock::now() + kAskPeriod) {
+  current_call = this;
+}
+Stoppable::~Stoppable() { current_call = nullptr; }
+
+bool Stoppable::is_stopped() {
+  if (stopped_) return true;
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_) return false;
+  stopped_ = ask_(context_);
+  next_ = std::chrono::steady_clock::now() + kAskPeriod;
+  return stopped_;
+}
+
+Unstoppable::Unstoppable() : before_(current_call) { current_call = nullptr; }
+Unstoppable::~Unstoppable() { current_call = before_; }
+
+bool stop_requested() {
+  if (current_call) return current_call->is_stopped();
+  return job_is_stopped && job_is_stopped->load(std::memory_order_relaxed);
+}
+
 void run_tasks(std::size_t tasks, TaskFunction call, void* context) noexcept {
   if (current_team && tasks > 1) {
     Team* const team = current_team;
@@ -383,7 +440,7 @@ void run_tasks(std::size_t tasks, TaskFunction call, void* context) noexcept {
     current_team = team;
     return;
   }
-  for (std::size_t task = 0; task < tasks; ++task) call(context, task, 0);
+  for (std::size_t task = 0; task < tasks && !stop_requested(); ++task) call(context, task, 0);
 }
 
 }  // namespace nncore

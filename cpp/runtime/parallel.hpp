@@ -2,6 +2,7 @@
 // parallel.cpp.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <type_traits>
@@ -27,6 +28,47 @@ const char* parallel_backend();
 // The number of threads in the calling thread's team: 1 outside with_team.
 int team_size();
 
+// What a stopped call throws. Its results are not of use.
+struct Stopped {};
+
+// While it exists, the work of this thread may be stopped: every 50 ms or so, between two tasks, `ask` is
+// called, and once it says so the tasks that are left are skipped.
+class Stoppable {
+ public:
+  using Ask = bool (*)(void* context);
+  Stoppable(Ask ask, void* context);
+  ~Stoppable();
+  Stoppable(const Stoppable&) = delete;
+  Stoppable& operator=(const Stoppable&) = delete;
+
+  bool is_stopped();  // asks, if it is time
+
+ private:
+  friend class Unstoppable;
+  Ask ask_;
+  void* context_;
+  bool stopped_ = false;
+  std::chrono::steady_clock::time_point next_;
+};
+
+// While it exists, the work of this thread is finished even if the call is being stopped.
+class Unstoppable {
+ public:
+  Unstoppable();
+  ~Unstoppable();
+  Unstoppable(const Unstoppable&) = delete;
+  Unstoppable& operator=(const Unstoppable&) = delete;
+
+ private:
+  Stoppable* before_;
+};
+
+// Whether the call is being stopped. In a task, what is left of it need not be done.
+bool stop_requested();
+inline void throw_if_stopped() {
+  if (stop_requested()) throw Stopped();
+}
+
 using BodyFunction = void (*)(void* context);
 using TaskFunction = void (*)(void* context, std::size_t task, int worker) noexcept;
 void run_with_team(int threads, BodyFunction call, void* context);
@@ -44,7 +86,8 @@ void with_team(int threads, Body&& body) {
       const_cast<void*>(static_cast<const void*>(std::addressof(body))));
 }
 
-// Calls body(task, worker) once for each task in [0, tasks), in any order, and returns when all are done.
+// Calls body(task, worker) once for each task in [0, tasks), in any order, and returns when all are done, or
+// skipped as the call is being stopped.
 // `worker` is in [0, team_size()) and names the calling thread's place in the team: no two calls run at the
 // same time with the same worker, so that scratch memory can be indexed by it. Without a team everything runs
 // on this thread, in order.

@@ -36,6 +36,7 @@ except ImportError as error:
 
 from . import activations, callbacks, initializers, layers, losses, metrics, models, optimizers, utils
 from ._core import available_isas, get_num_threads, isa, set_num_threads
+from ._forks import whole
 from .layers import Input
 from .models import Sequential
 
@@ -73,7 +74,8 @@ _ON_DEMAND = ("datasets", "ops", "plot", "reference")
 
 def __getattr__(name: str) -> Any:
     if name in _ON_DEMAND:
-        return importlib.import_module(f"{__name__}.{name}")
+        with whole:
+            return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -65,6 +65,9 @@ def update(
 class RefusedArray(ValueError):
     """`Network.forward` cannot take the array as it is, and has not begun."""
 
+class Sums:
+    """Loss and metrics over what a call has gone through. Empty at first."""
+
 class Network:
     """Parameters, plan and arena of a stack of layers. Thread-safe: calls on one network take turns."""
 
@@ -118,6 +121,7 @@ class Network:
         stop: int,
         batch_size: int,
         seconds: float,
+        sums: Sums,
     ) -> int: ...
     def test(
         self,
@@ -128,13 +132,20 @@ class Network:
         stop: int,
         batch_size: int,
         seconds: float,
+        sums: Sums,
     ) -> int: ...
     def predict(self, x: NDArray[Any], out: Floats, start: int, stop: int, seconds: float) -> int: ...
     def gradients(self, x: NDArray[Any], y: NDArray[Any], sample_weight: Floats | None) -> float:
         """Forward and backward of one batch without an update: the loss. Then read('gradients')."""
 
     def forward(self, x: NDArray[Any], training: bool) -> Floats: ...
-    def reset_metrics(self) -> None: ...
-    @property
-    def metrics(self) -> list[float]:
-        """Running means since reset_metrics: loss, then metrics, then weighted metrics."""
+    def means(self, sums: Sums) -> list[float]:
+        """The loss, then metrics, then weighted metrics; none of an empty Sums."""
+
+    def reset(self, sums: Sums) -> None: ...
+    def read_places(self, buffer: str, first: int, count: int) -> list[Floats]:
+        """Some parameters of a buffer, numbered as in `layout`, all of one moment."""
+
+    def write_places(self, buffer: str, first: int, values: Sequence[Floats]) -> None: ...
+    def state(self) -> tuple[list[tuple[str, Floats]], int]:
+        """Name and values of the parameters, then of the moments, and `iterations`: all of one moment."""

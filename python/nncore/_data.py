@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
+_SLICE = 2**20  # rows that are looked at together
 _NO_BATCHES = (np.ndarray, list, tuple, str, bytes, range, Mapping, set, frozenset)
 ONE_SAMPLE = "Give one sample as x[None], or np.expand_dims(x, 0)"
 _CORE_ITEMS = {"f": (2, 4, 8), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "b": (1,)}
@@ -217,13 +219,17 @@ def class_weights(owner: str, value: object, y: Array) -> NDArray[np.float32]:
         if not _is_number(weight):
             raise TypeError(f"[{owner}] class_weight must have numbers as values, got {weight!r}")
         table[int(label)] = float(weight)
-    if y.ndim == 2 and y.shape[1] != 1:
-        labels = np.argmax(y, axis=1)
-    else:
-        labels = np.round(np.asarray(y, np.float64).reshape(-1))
-    classes, index = np.unique(labels, return_inverse=True)
-    weights = np.array([table.get(int(c), 1.0) if np.isfinite(c) else 1.0 for c in classes], np.float32)
-    return weights[index.reshape(-1)]
+    weights = np.empty(len(y), np.float32)
+    for at in range(0, len(y), _SLICE):  # so that Ctrl-C does not wait for all of them
+        part = y[at : at + _SLICE]
+        if y.ndim == 2 and y.shape[1] != 1:
+            labels = np.argmax(part, axis=1)
+        else:
+            labels = np.round(np.asarray(part, np.float64).reshape(-1))
+        classes, index = np.unique(labels, return_inverse=True)
+        found = [table.get(int(c), 1.0) if np.isfinite(c) else 1.0 for c in classes]
+        weights[at : at + _SLICE] = np.array(found, np.float32)[index.reshape(-1)]
+    return weights
 
 
 def unpacked(owner: str, item: object) -> tuple[object, object, object]:
@@ -249,3 +255,11 @@ def length(batches: Any) -> int | None:
         return len(batches)
     except TypeError:
         return None
+
+
+def memory() -> int:
+    """Bytes of memory that this machine has; more than any array where it does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 2**63

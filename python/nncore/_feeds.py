@@ -96,7 +96,7 @@ class Batches(Feed):
     """What a source of batches yields (see `_data.is_batches`). `adapt` makes it into arrays and checks it.
 
     What can be iterated again starts anew in each pass, or with `resume` when it has ended. An iterator goes
-    on where it was. A source's `on_epoch_end`, if it has one, is called after each pass.
+    on where it was. A source's `on_epoch_begin` and `on_epoch_end`, if it has them, are called around a pass.
     """
 
     def __init__(
@@ -107,10 +107,12 @@ class Batches(Feed):
         self._iterator: Iterator[Any] | None = each_batch(source)
         self._ahead: list[Data] = []
         self._made = 0
+        self._begun = False  # the source knows of the pass
         self.steps = length(source) if limit is None else limit
 
     def first(self) -> Data:
         """The first batch, which is served again. ValueError if there is none."""
+        self._begin()
         if not self._fetch():
             raise ValueError("the iterator yields no batch")
         return self._ahead[0]
@@ -125,7 +127,13 @@ class Batches(Feed):
                 self._iterator = None
         return bool(self._ahead)
 
+    def _begin(self) -> None:
+        if not self._begun and hasattr(self._source, "on_epoch_begin"):
+            self._source.on_epoch_begin()
+        self._begun = True
+
     def start(self, epoch: int) -> None:
+        self._begin()
         if not self._once and ((self._made and not self._resume) or not self._fetch()):
             self._iterator, self._ahead = each_batch(self._source), []
         self._made = 0
@@ -136,6 +144,7 @@ class Batches(Feed):
                 return False
             if self._limit is not None and self._made:
                 ran_out(self._made, self._limit)
+        self._begun = False
         if hasattr(self._source, "on_epoch_end"):
             self._source.on_epoch_end()
         return True

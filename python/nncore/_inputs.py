@@ -109,6 +109,12 @@ class Fed(Stack):
 
     def _order(self, epoch: int, rows: int) -> NDArray[np.int64]:
         assert self._seed is not None
+        # The numbers themselves, and as much room to make them in.
+        if 2 * 8 * rows > _data.memory():
+            raise MemoryError(
+                f"[{self.name}] there is not enough memory for an order of {rows} samples: use "
+                "shuffle=False, or give batches"
+            )
         return _random.permutation(self._seed, epoch, rows)
 
     def _split(

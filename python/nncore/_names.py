@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections import Counter
 
-_lock = threading.Lock()
+from ._forks import whole
+
 _used: Counter[str] = Counter()
 
 
@@ -18,7 +18,7 @@ def snake_case(name: str) -> str:
 
 def automatic(class_name: str) -> str:
     prefix = snake_case(class_name)
-    with _lock:
+    with whole:
         number = _used[prefix]
         _used[prefix] += 1
     return f"{prefix}_{number}" if number else prefix
@@ -33,5 +33,5 @@ def checked(owner: str, name: object) -> str:
 
 
 def reset() -> None:
-    with _lock:
+    with whole:
         _used.clear()

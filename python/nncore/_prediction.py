@@ -102,8 +102,9 @@ class Predictive(Trainable):
         each = called.watches_batches("predict")
         progress = Progress(look, "Prediction", count) if look else None
         called.call("on_predict_begin", {})
+        self.stop_predicting = False
         try:
-            while at < rows:
+            while at < rows and not self.stop_predicting:
                 start = at
                 if each:
                     called.call("on_predict_batch_begin", at // size, {})
@@ -118,7 +119,7 @@ class Predictive(Trainable):
             if progress is not None:
                 progress.close()
         called.call("on_predict_end", {})
-        return out
+        return out[:at]
 
     def _predict_batches(self, x: Any, limit: int | None, called: CallbackList, look: int) -> Floats:
         def adapt(item: object) -> Any:
@@ -139,7 +140,8 @@ class Predictive(Trainable):
         called.call("on_predict_begin", {})
         try:
             feed.start(0)
-            while not feed.done():
+            self.stop_predicting = False
+            while not self.stop_predicting and not feed.done():
                 called.call("on_predict_batch_begin", len(outputs), {})
                 feed.advance(work, True)
                 called.call("on_predict_batch_end", len(outputs) - 1, {"outputs": outputs[-1]})

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+from ._forks import whole
 from ._messages import shown
 
 
@@ -74,13 +76,15 @@ class Progress:
         self._start = time.perf_counter()
         self._done = 0
         self._below = ""  # a line under the bar, for values that do not fit beside it
-        self._bar = _bar(steps, title) if style == 1 else None
+        with whole:
+            self._bar = _bar(steps, title) if style == 1 else None
 
     def update(self, steps: int, logs: Mapping[str, float]) -> None:
         self._done += steps
         if self._bar is not None:
-            self._bar.set_postfix_str(_text(logs), refresh=False)
-            self._bar.update(steps)
+            with whole:
+                self._bar.set_postfix_str(_text(logs), refresh=False)
+                self._bar.update(steps)
 
     def finish(self, logs: Mapping[str, float]) -> None:
         """The last word: with values of validation too."""
@@ -89,16 +93,19 @@ class Progress:
             room = shutil.get_terminal_size().columns - len(self._title) - 2 * len(str(self._steps)) - 30
             if len(text) > room and not in_notebook():
                 self._below, text = text, ""
-            self._bar.set_postfix_str(text, refresh=True)
+            with whole:
+                self._bar.set_postfix_str(text, refresh=True)
         elif self._style == 2:
             seconds = time.perf_counter() - self._start
             step = seconds / max(1, self._done)
             pace = f"{step * 1e3:.0f}ms/step" if step >= 1e-3 else f"{step * 1e6:.0f}us/step"
             parts = [self._title, f"{self._done} steps", f"{seconds:.1f}s", pace, _text(logs)]
-            print(" - ".join(part for part in parts if part), flush=True)
+            with whole:
+                print(" - ".join(part for part in parts if part), flush=True)
 
     def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-        if self._below:
-            print(f"  {self._below}", flush=True)
+        with whole:
+            if self._bar is not None:
+                self._bar.close()
+            if self._below:
+                print(f"  {self._below}", flush=True)

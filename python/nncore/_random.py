@@ -7,28 +7,26 @@ parameter and each epoch has its own numbers, whatever was drawn before.
 from __future__ import annotations
 
 import os
-import threading
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ._forks import whole
+
 SEEDS = 2**63  # seeds are below this, so that every file format can hold them
 
-_lock = threading.RLock()
-if hasattr(os, "register_at_fork"):  # nobody holds it in a child, which has only the thread that forked
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 _stream: np.random.Generator | None = None
 
 
 def start_stream(seed: int) -> None:
     """From now on `draw_seed` gives the same seeds after the same `seed`."""
     global _stream
-    with _lock:
+    with whole:
         _stream = np.random.Generator(np.random.Philox(seed))
 
 
 def draw_seed() -> int:
-    with _lock:
+    with whole:
         if _stream is None:
             return int.from_bytes(os.urandom(8), "little") % SEEDS
         return int(_stream.integers(SEEDS))

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError, deserialize
+from safetensors.numpy import save
 
 from . import _compile, _files, initializers, losses, metrics, optimizers
 from . import layers as _layers
 from ._arguments import integer, shape, text
-from .layers._layer import Layer, Place, write_all
+from .layers._layer import Layer, Place
 
 if TYPE_CHECKING:
     from .models import Sequential
@@ -53,7 +55,7 @@ def _named(thing: Any) -> dict[str, Any]:
     return {"class_name": type(thing).__name__, "config": thing.get_config()}
 
 
-def _compile_settings(model: Sequential) -> dict[str, Any] | None:
+def _compile_settings(model: Sequential, iterations: int) -> dict[str, Any] | None:
     s = model._settings
     if s is None:
         return None
@@ -63,14 +65,12 @@ def _compile_settings(model: Sequential) -> dict[str, Any] | None:
         "metrics": [m if isinstance(m, str) else _named(m) for m in s.metrics],
         "weighted_metrics": [m if isinstance(m, str) else _named(m) for m in s.weighted_metrics],
         "frozen": sorted(s.frozen),
-        "iterations": s.optimizer.iterations,
+        "iterations": iterations,
     }
 
 
 def to_bytes(model: Sequential, weights_only: bool) -> bytes:
     """The content of a model file."""
-    from safetensors.numpy import save
-
     network = model._network
     if network is None and any(layer.weights for layer in model.layers):
         raise ValueError(
@@ -86,22 +86,23 @@ def to_bytes(model: Sequential, weights_only: bool) -> bytes:
     def add(prefix: str, flat: Floats) -> None:
         tensors.update({prefix + name: np.ascontiguousarray(place.of(flat)) for name, place in places})
 
-    if network is not None:
-        add("", network.read("parameters"))
+    buffers, iterations = ([], 0) if network is None else network.state()
+    if buffers:
+        add("", buffers[0][1])
     if not weights_only:
+        trained = network is not None and model._compiled is network
         sample = model._known_sample()
         settings |= {
             "name": model.name,
             "built": network is not None,
             "input_shape": None if sample is None else list(sample),
             "layers": [_named(layer) for layer in model.layers],
-            "compile": _compile_settings(model),
+            "compile": _compile_settings(model, iterations if trained else 0),
             "seed": model._seed,
             "epochs": model._epochs,
         }
-        if network is not None and model._compiled is network:
-            for moment in network.buffers[2:]:
-                add(f"optimizer/{moment}/", network.read(moment))
+        for moment, flat in buffers[1:] if trained else ():
+            add(f"optimizer/{moment}/", flat)
     return save(tensors, {"nncore": json.dumps(settings, allow_nan=False)})
 
 
@@ -114,7 +115,7 @@ _OTHERS = (
 
 def check_name(owner: str, filepath: str | os.PathLike[str]) -> None:
     """ValueError for a name that other programs would take for another format."""
-    path = _files.path_of(filepath)
+    path = Path(_files.path_of(filepath))
     if path.suffix.lower() in _OTHERS:
         raise ValueError(
             f"[{owner}] the format {path.suffix!r} is not available yet: safetensors is written, so the name "
@@ -132,8 +133,6 @@ def write(filepath: str | os.PathLike[str], data: bytes, overwrite: bool) -> Non
 
 @contextlib.contextmanager
 def _errors_name(where: str) -> Iterator[None]:
-    from safetensors import SafetensorError
-
     try:
         yield
     except (
@@ -154,8 +153,6 @@ def _no_constant(name: str) -> Any:
 
 
 def _content(data: bytes) -> Content:
-    from safetensors import deserialize
-
     if data[:4] == b"PK\x03\x04" or data[:8] == b"\x89HDF\r\n\x1a\n":
         raise ValueError("it looks like a file of Keras (zip or HDF5), which cannot be read yet")
     if len(data) < 8:
@@ -265,7 +262,7 @@ def _restore_compile(model: Sequential, saved: Mapping[str, Any], tensors: dict[
     places = model._flat_places()
     for moment in network.buffers[2:]:
         parts = [_take(tensors, f"optimizer/{moment}/{name}", place.shape) for name, place in places]
-        write_all(network, moment, parts)
+        network.write_places(moment, 0, parts)
     network.iterations = iterations
     model._compiled = network
 

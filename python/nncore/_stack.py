@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core, _names, _random
 from ._arguments import boolean, integer, shape
-from ._overrides import Compiled
 from ._messages import visible
+from ._overrides import Compiled
 from .layers import InputLayer, Layer, Variable
-from .layers._layer import Place, Shape, _checked_values, write_all
+from .layers._layer import Place, Shape, _checked_values
 
 Floats = NDArray[np.float32]
 
@@ -206,15 +206,15 @@ class Stack(Compiled):
             at = after
         network = _core.Network(sample, [layer._spec() for layer in self._layers])
         network.seed = seed
-        write_all(network, "parameters", values)
+        network.write_places("parameters", 0, values)
         return network, shapes
 
     def _adopt(self, network: _core.Network, shapes: list[tuple[Shape, Shape]]) -> None:
         """Makes the network the model's. Cannot fail."""
         self._sample = shapes[0][0]
         places: list[list[Place]] = [[] for _ in self._layers]
-        for number, name, at, sizes in network.layout:
-            places[number].append(Place(name, at, tuple(sizes)))
+        for number, (layer_number, name, at, sizes) in enumerate(network.layout):
+            places[layer_number].append(Place(name, at, tuple(sizes), number))
         for layer, own, around in zip(self._layers, places, shapes):
             layer._attach(self, network, own, around)
         self._network = network
@@ -321,7 +321,7 @@ class Stack(Compiled):
             _checked_values(f"{name}/{place.name}", w, place.shape)
             for w, (name, place) in zip(weights, places)
         ]
-        write_all(network, "parameters", values)
+        network.write_places("parameters", 0, values)
 
     def _flat_places(self) -> list[tuple[str, Place]]:
         """ "dense/kernel" and so on, with the place in the flat buffers, in order."""

@@ -29,7 +29,9 @@ class Trainable(Fed):
         super().__init__(layers, trainable, name)
         self._settings: _compile.Settings | None = None
         self._compiled: _core.Network | None = None  # the network that knows the settings
-        self.stop_training = False  # set to True by a callback, it ends the training after the step
+        # Set to True by a callback, they end the call after the step.
+        self.stop_training = self.stop_evaluating = self.stop_predicting = False
+        self._sums = _core.Sums()  # of the epoch in training
         self.history: History | None = None
 
     # ---- compile
@@ -97,9 +99,9 @@ class Trainable(Fed):
         return list(self._settings.names) if self._settings else []
 
     def reset_metrics(self) -> None:
-        """Starts the means of loss and metrics again."""
+        """Starts the means of loss and metrics again, of an epoch in training: other calls have their own."""
         if self._network is not None:
-            self._network.reset_metrics()
+            self._network.reset(self._sums)
 
     def _directions(self) -> dict[str, str]:
         return self._settings.directions() if self._settings else {}
@@ -162,13 +164,14 @@ class Trainable(Fed):
 
     # ---- passes
 
-    def _logs(self, network: _core.Network) -> Logs:
-        return dict(zip(self._settings.names, network.metrics)) if self._settings else {}
+    def _logs(self, network: _core.Network, sums: _core.Sums) -> Logs:
+        return dict(zip(self._settings.names, network.means(sums))) if self._settings else {}
 
     def _pass(
         self,
         network: _core.Network,
         feed: Feed,
+        sums: _core.Sums,
         mode: str,
         callbacks: CallbackList,
         progress: Progress | None,
@@ -179,15 +182,16 @@ class Trainable(Fed):
             data: Data, order: NDArray[np.int64] | None, start: int, stop: int, size: int, time: float
         ) -> int:
             assert data.y is not None
-            return network.train(data.x, data.y, data.weight, order, start, stop, size, time)
+            return network.train(data.x, data.y, data.weight, order, start, stop, size, time, sums)
 
         def test(
             data: Data, order: NDArray[np.int64] | None, start: int, stop: int, size: int, time: float
         ) -> int:
             assert data.y is not None
-            return network.test(data.x, data.y, data.weight, start, stop, size, time)
+            return network.test(data.x, data.y, data.weight, start, stop, size, time, sums)
 
         work: Work = train if mode == "train" else test
+        flag = "stop_training" if mode == "train" else "stop_evaluating"
         each = callbacks.watches_batches(mode)
         made = 0
         while not feed.done():
@@ -196,12 +200,12 @@ class Trainable(Fed):
             steps = feed.advance(work, each)
             made += steps
             if each or progress is not None:
-                logs = self._logs(network)
+                logs = self._logs(network, sums)
                 if each:
                     callbacks.call(f"on_{mode}_batch_end", made - 1, logs)
                 if progress is not None:
                     progress.update(steps, logs)
-            if mode == "train" and self.stop_training:
+            if getattr(self, flag):
                 break
         return made
 
@@ -219,16 +223,16 @@ class Trainable(Fed):
         logs: Logs = {}
         callbacks.call("on_train_begin", {})
         for epoch in epochs:
-            network.reset_metrics()
+            sums = self._sums = _core.Sums()
             callbacks.call("on_epoch_begin", epoch, {})
             feed.start(self._epochs)
             self._epochs += 1
             progress = Progress(bar, f"Epoch {epoch + 1}/{epochs.stop}", feed.steps) if bar else None
             try:
-                if not self._pass(network, feed, "train", callbacks, progress):
+                if not self._pass(network, feed, sums, "train", callbacks, progress):
                     warn(f"the data ended before epoch {epoch + 1}, and so does the training")
                     break
-                logs = self._logs(network)
+                logs = self._logs(network, sums)
                 if validation is not None and due(epoch + 1):
                     scores = self._test(network, validation, callbacks, None)
                     logs.update({f"val_{name}": value for name, value in scores.items()})
@@ -246,12 +250,12 @@ class Trainable(Fed):
         self, network: _core.Network, feed: Feed, callbacks: CallbackList, progress: Progress | None
     ) -> Logs:
         callbacks.call("on_test_begin", {})
-        network.reset_metrics()
+        sums, self.stop_evaluating = _core.Sums(), False
         feed.start(0)
-        if not self._pass(network, feed, "test", callbacks, progress):
+        if not self._pass(network, feed, sums, "test", callbacks, progress):
             warn("the data to evaluate are used up: there is no result")
             return {}
-        logs = self._logs(network)
+        logs = self._logs(network, sums)
         callbacks.call("on_test_end", logs)
         return logs
 
@@ -294,11 +298,10 @@ class Trainable(Fed):
         self._require_loss("train_on_batch")
         data = self._data(x, y, sample_weight, class_weight)
         network = self._ready(data)
-        network.reset_metrics()
-        rows = len(data.x)
+        sums, rows = _core.Sums(), len(data.x)
         assert data.y is not None
-        network.train(data.x, data.y, data.weight, None, 0, rows, rows, SLICE)
-        return self._returned(self._logs(network), boolean(self.name, "return_dict", return_dict))
+        network.train(data.x, data.y, data.weight, None, 0, rows, rows, SLICE, sums)
+        return self._returned(self._logs(network, sums), boolean(self.name, "return_dict", return_dict))
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
@@ -307,8 +310,7 @@ class Trainable(Fed):
         self._require_loss("test_on_batch")
         data = self._data(x, y, sample_weight)
         network = self._ready(data)
-        network.reset_metrics()
-        rows = len(data.x)
+        sums, rows = _core.Sums(), len(data.x)
         assert data.y is not None
-        network.test(data.x, data.y, data.weight, 0, rows, rows, SLICE)
-        return self._returned(self._logs(network), boolean(self.name, "return_dict", return_dict))
+        network.test(data.x, data.y, data.weight, 0, rows, rows, SLICE, sums)
+        return self._returned(self._logs(network, sums), boolean(self.name, "return_dict", return_dict))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._arguments import boolean, number, only, unknown
+from ._forks import whole
 
 __all__ = [
     "elu",
@@ -45,7 +46,8 @@ def relu(
     >>> relu([-2.0, 0.0, 3.0]).tolist()
     [0.0, 0.0, 3.0]
     """
-    from . import ops
+    with whole:
+        from . import ops
 
     only("relu", "max_value", max_value, None)
     only("relu", "threshold", float(threshold), 0.0)
@@ -55,42 +57,48 @@ def relu(
 
 def leaky_relu(x: ArrayLike, negative_slope: float = 0.2) -> Floats:
     """x where x > 0, else negative_slope * x."""
-    from . import ops
+    with whole:
+        from . import ops
 
     return ops.leaky_relu(x, negative_slope=number("leaky_relu", "negative_slope", negative_slope))
 
 
 def elu(x: ArrayLike, alpha: float = 1.0) -> Floats:
     """x where x > 0, else alpha * (exp(x) - 1)."""
-    from . import ops
+    with whole:
+        from . import ops
 
     return ops.elu(x, alpha=number("elu", "alpha", alpha))
 
 
 def sigmoid(x: ArrayLike) -> Floats:
     """1 / (1 + exp(-x))."""
-    from . import ops
+    with whole:
+        from . import ops
 
     return ops.sigmoid(x)
 
 
 def tanh(x: ArrayLike) -> Floats:
     """The hyperbolic tangent."""
-    from . import ops
+    with whole:
+        from . import ops
 
     return ops.tanh(x)
 
 
 def softplus(x: ArrayLike) -> Floats:
     """log(1 + exp(x))."""
-    from . import ops
+    with whole:
+        from . import ops
 
     return ops.softplus(x)
 
 
 def silu(x: ArrayLike) -> Floats:
     """x * sigmoid(x), also called swish."""
-    from . import ops
+    with whole:
+        from . import ops
 
     return ops.silu(x)
 
@@ -100,7 +108,8 @@ swish = silu
 
 def gelu(x: ArrayLike, approximate: bool = False) -> Floats:
     """x times the normal distribution function of x; with `approximate` by way of tanh."""
-    from . import ops
+    with whole:
+        from . import ops
 
     return ops.gelu(x, approximate=boolean("gelu", "approximate", approximate))
 
@@ -111,7 +120,8 @@ def softmax(x: ArrayLike, axis: int = -1) -> Floats:
     >>> softmax([[0.0, 0.0]]).tolist()
     [[0.5, 0.5]]
     """
-    from . import ops
+    with whole:
+        from . import ops
 
     if axis not in (-1, np.ndim(x) - 1):
         raise ValueError(f"[softmax] axis={axis!r} is not available yet: the last axis only")

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _data, _names
 from ._arguments import boolean, neutral, number, only, unknown
+from ._forks import whole
 from ._overrides import Compiled
 
 __all__ = [
@@ -42,14 +43,16 @@ def mean_squared_error(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
     >>> mean_squared_error([[0, 0]], [[1, 3]]).tolist()
     [5.0]
     """
-    from . import ops
+    with whole:
+        from . import ops
 
     return ops.mean_squared_error(y_true, y_pred)
 
 
 def mean_absolute_error(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
     """Mean of |y_pred - y_true| over the last axis."""
-    from . import ops
+    with whole:
+        from . import ops
 
     return ops.mean_absolute_error(y_true, y_pred)
 
@@ -58,7 +61,8 @@ def binary_crossentropy(
     y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False, label_smoothing: float = 0.0
 ) -> Floats:
     """Mean of -t log(p) - (1 - t) log(1 - p) over the last axis. Smoothing moves targets towards 0.5."""
-    from . import ops
+    with whole:
+        from . import ops
 
     return ops.binary_crossentropy(y_true, y_pred, from_logits, label_smoothing)
 
@@ -67,7 +71,8 @@ def categorical_crossentropy(
     y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False, label_smoothing: float = 0.0
 ) -> Floats:
     """-sum(t log(p)) over the last axis, for one-hot targets. Smoothing moves targets towards 1 / classes."""
-    from . import ops
+    with whole:
+        from . import ops
 
     return ops.categorical_crossentropy(y_true, y_pred, from_logits, label_smoothing)
 
@@ -76,7 +81,8 @@ def sparse_categorical_crossentropy(
     y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False
 ) -> Floats:
     """-log(p) of the class that each number in y_true names."""
-    from . import ops
+    with whole:
+        from . import ops
 
     return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits)
 

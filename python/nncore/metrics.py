@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _data, _names
 from ._arguments import neutral, only, unknown
+from ._forks import whole
 from ._overrides import Compiled
 from .losses import mean_absolute_error, mean_squared_error
 
@@ -37,7 +38,8 @@ def binary_accuracy(y_true: ArrayLike, y_pred: ArrayLike, threshold: float = 0.5
     >>> binary_accuracy([[1, 0]], [[0.9, 0.8]]).tolist()
     [0.5]
     """
-    from . import ops
+    with whole:
+        from . import ops
 
     only("binary_accuracy", "threshold", threshold, 0.5)
     return ops.binary_accuracy(y_true, y_pred)
@@ -45,14 +47,16 @@ def binary_accuracy(y_true: ArrayLike, y_pred: ArrayLike, threshold: float = 0.5
 
 def categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
     """1 where the largest value of a row is at the same place in y_true and y_pred, else 0."""
-    from . import ops
+    with whole:
+        from . import ops
 
     return ops.categorical_accuracy(y_true, y_pred)
 
 
 def sparse_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
     """1 where the largest value of a row of y_pred is at the place that y_true names, else 0."""
-    from . import ops
+    with whole:
+        from . import ops
 
     return ops.sparse_categorical_accuracy(y_true, y_pred)
 

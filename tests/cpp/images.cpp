@@ -160,7 +160,7 @@ void convolution_with_pooling_gradients(Report& r, ConvPool c, bool blank = fals
 
   const std::initializer_list<std::size_t> sizes = {c.in_h,     c.in_w,     c.channels, c.filters,
                                                     c.kernel_h, c.kernel_w, c.pool_h,   c.pool_w};
-  Array dx(in, 9.0f), scratch(quad_scratch(c), 9.0f);
+  Array dx(in, 9.0f), scratch(conv_pool_scratch(c), 9.0f);
   for (float* free : {scratch.data(), static_cast<float*>(nullptr)}) {
     Array dw(c.filters * taps, 9.0f), db(c.filters, 9.0f), without_bias(c.filters * taps, 9.0f);
     const std::size_t middle = c.filters / 2;

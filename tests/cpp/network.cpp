@@ -207,12 +207,13 @@ class Tests {
         std::vector<bool>(specs.size(), true));
     std::vector<float> out(kSamples * kClasses);
     constexpr double kAllBatches = 1e9;
-    expect_no_allocation(name + "train", [&] { network.train(data_.samples(0, true), kAllBatches); });
-    expect_no_allocation(name + "test", [&] { network.test(data_.samples(0, false), kAllBatches); });
+    expect_no_allocation(name + "train", [&] { network.train(data_.samples(0, true), kAllBatches, sums); });
+    expect_no_allocation(name + "test", [&] { network.test(data_.samples(0, false), kAllBatches, sums); });
     expect_no_allocation(name + "predict",
                          [&] { network.predict(out.data(), data_.samples(0, false), kAllBatches); });
     // After a larger batch than before, and between passes of another kind.
-    expect_no_allocation(name + "train again", [&] { network.train(data_.samples(10, false), kAllBatches); });
+    expect_no_allocation(name + "train again",
+                         [&] { network.train(data_.samples(10, false), kAllBatches, sums); });
     network.read("parameters", parameters.data());
     return parameters;
   }

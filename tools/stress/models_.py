@@ -94,15 +94,15 @@ def same_bits(
         x = hold(HELD[way](whole(rng, samples, *shape)))
         y = make_target(rng, loss[0], (samples, *net.output_shape))
         order = rng.permutation(samples) if shuffled else None
-        net.reset_metrics()
+        sums = _core.Sums()
         for _ in range(2):
-            assert net.train(x, y, None, order, 0, samples, batch, 60.0) == samples
-        learned, metrics = net.read("parameters"), net.metrics
-        net.reset_metrics()
-        assert net.test(x, y, None, 0, samples, batch, 60.0) == samples
+            assert net.train(x, y, None, order, 0, samples, batch, 60.0, sums) == samples
+        learned, metrics = net.read("parameters"), net.means(sums)
+        sums = _core.Sums()
+        assert net.test(x, y, None, 0, samples, batch, 60.0, sums) == samples
         out = np.full((samples, *net.output_shape), np.nan, np.float32)
         assert net.predict(x, out, 0, samples, 60.0) == samples
-        results.append((bits([learned, out]), repr((metrics, net.metrics))))
+        results.append((bits([learned, out]), repr((metrics, net.means(sums)))))
     assert results[0] == results[1]
 
 

@@ -31,22 +31,15 @@ _OPTIONS = ("name", "trainable", "input_shape", "input_dim")
 
 
 class Place(NamedTuple):
-    """Where a parameter lies in the flat buffers of a network."""
+    """Where a parameter lies in the flat buffers of a network, and its number among all parameters."""
 
     name: str
     offset: int
     shape: Shape
+    number: int = 0
 
     def of(self, flat: Floats) -> Floats:
         return flat[self.offset : self.offset + math.prod(self.shape)].reshape(self.shape)
-
-
-def write_all(network: _core.Network, buffer: str, values: Sequence[Floats]) -> None:
-    """Sets a flat buffer from the arrays of all parameters, in order; gaps between them keep their values."""
-    flat = network.read("parameters")
-    for (_, name, offset, sizes), new in zip(network.layout, values):
-        Place(name, offset, tuple(sizes)).of(flat)[...] = new
-    network.write(buffer, flat)
 
 
 class Variable:
@@ -83,7 +76,7 @@ class Variable:
 
     def numpy(self) -> Floats:
         """A copy of the values."""
-        return self._layer.get_weights()[self._index]
+        return self._layer._read(self._index, 1)[0]
 
     def assign(self, value: ArrayLike) -> None:
         """Sets all values; value has the shape of the weight.
@@ -91,9 +84,7 @@ class Variable:
         Raises:
             ValueError: the shape is another.
         """
-        values = self._layer.get_weights()
-        values[self._index] = _checked_values(self.path, value, self.shape)
-        self._layer._write(values)
+        self._layer._write(self._index, [_checked_values(self.path, value, self.shape)])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
@@ -342,10 +333,7 @@ class Layer(Settings):
 
     def get_weights(self) -> list[Floats]:
         """Copies of the weights, in the order of `weights`."""
-        if self._network is not None:
-            flat = self._network.read("parameters")
-            return [place.of(flat).copy() for place in self._places]
-        return [values.copy() for values in self._values or []]
+        return self._read(0, len(self._places))
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Sets all weights, in the order of `get_weights`.
@@ -355,16 +343,19 @@ class Layer(Settings):
         """
         if len(weights) != len(self._places):
             raise ValueError(f"[{self.name}] expected {len(self._places)} weights, got {len(weights)}")
-        self._write([_checked_values(self.name, w, place.shape) for w, place in zip(weights, self._places)])
+        values = [_checked_values(self.name, w, place.shape) for w, place in zip(weights, self._places)]
+        self._write(0, values)
 
-    def _write(self, values: list[Floats]) -> None:
-        if self._network is None:
-            self._values = values
-            return
-        flat = self._network.read("parameters")
-        for place, new in zip(self._places, values):
-            place.of(flat)[...] = new
-        self._network.write("parameters", flat)
+    def _read(self, first: int, count: int) -> list[Floats]:
+        if self._network is None or not count:
+            return [values.copy() for values in (self._values or [])[first : first + count]]
+        return self._network.read_places("parameters", self._places[first].number, count)
+
+    def _write(self, first: int, values: list[Floats]) -> None:
+        if self._network is not None and values:
+            self._network.write_places("parameters", self._places[first].number, values)
+        elif self._values is not None:
+            self._values[first : first + len(values)] = values
 
     def _attach(
         self, model: Stack, network: _core.Network, places: list[Place], shapes: tuple[Shape, Shape]

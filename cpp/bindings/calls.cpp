@@ -1,0 +1,55 @@
+#include "calls.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+namespace nncore {
+namespace {
+
+std::atomic<bool> exiting{false};
+std::atomic<int> waiting{0};  // threads that are about to take the GIL
+std::atomic<std::thread::id> exiting_thread{};
+
+bool is_main_thread() {
+#if defined(__linux__)
+  return syscall(SYS_gettid) == getpid();
+#else
+  return false;
+#endif
+}
+
+}  // namespace
+
+void WithoutGil::take() {
+  waiting.fetch_add(1);
+  if (exiting.load() && std::this_thread::get_id() != exiting_thread.load()) {
+    waiting.fetch_sub(1);
+    for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+  }
+  PyEval_RestoreThread(state_);
+  waiting.fetch_sub(1);
+}
+
+bool WithoutGil::handle_signals() {
+  if (!is_main_thread()) return false;
+  take();
+  const bool raised = PyErr_CheckSignals() != 0;
+  state_ = PyEval_SaveThread();
+  return raised;
+}
+
+void WithoutGil::begin_exit() {
+  exiting_thread = std::this_thread::get_id();
+  exiting = true;
+  PyThreadState* const state = PyEval_SaveThread();
+  while (waiting.load() > 0) std::this_thread::sleep_for(std::chrono::microseconds(50));
+  PyEval_RestoreThread(state);
+}
+
+}  // namespace nncore

@@ -1,0 +1,58 @@
+// How a call from Python enters the core.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <type_traits>
+
+#include "../runtime/float_mode.hpp"
+#include "../runtime/parallel.hpp"
+
+namespace nncore {
+
+// Without the GIL while it exists. Daemon threads that would take it again after the interpreter has begun to
+// end sleep instead: Python would end them with C++ frames on their stacks, which ends the process.
+class WithoutGil {
+ public:
+  WithoutGil() : state_(PyEval_SaveThread()) {}
+  ~WithoutGil() { take(); }
+  WithoutGil(const WithoutGil&) = delete;
+  WithoutGil& operator=(const WithoutGil&) = delete;
+
+  // Whether the handler of a signal raises; its exception is then set. False on all threads but the main one.
+  bool handle_signals();
+
+  // To be called by the thread that ends the interpreter, with the GIL.
+  static void begin_exit();
+
+ private:
+  void take();
+
+  PyThreadState* state_;
+};
+
+// f() without the GIL, in the default floating-point mode, until a signal's handler raises. What f throws, or
+// else the handler, comes out.
+template <class F>
+auto run_core(F f) {
+  const auto run = [&] {
+    WithoutGil unlocked;
+    const DefaultFloatMode mode;
+    Stoppable call([](void* gil) { return static_cast<WithoutGil*>(gil)->handle_signals(); }, &unlocked);
+    if constexpr (std::is_void_v<std::invoke_result_t<F>>) {
+      f();
+      throw_if_stopped();
+    } else {
+      auto result = f();
+      throw_if_stopped();
+      return result;
+    }
+  };
+  try {
+    return run();
+  } catch (const Stopped&) {
+    throw pybind11::error_already_set();
+  }
+}
+
+}  // namespace nncore

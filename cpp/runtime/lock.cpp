@@ -1,0 +1,46 @@
+#include "lock.hpp"
+
+#include <stdexcept>
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#define NNCORE_FORKS 1
+#endif
+
+namespace nncore {
+namespace {
+
+// Forks between the first process with this library and this one, plus 1.
+std::atomic<std::uint32_t> process_number{1};
+
+#if defined(NNCORE_FORKS)
+const int registered =
+    pthread_atfork(nullptr, nullptr, [] { process_number.fetch_add(1, std::memory_order_relaxed); });
+#endif
+
+}  // namespace
+
+void Lock::lock(Use use) {
+  const std::uint32_t process = process_number.load(std::memory_order_relaxed),
+                      mine = process << 1 | static_cast<std::uint32_t>(use);
+  std::uint32_t seen = 0;
+  while (!holder_.compare_exchange_weak(seen, mine, std::memory_order_acquire, std::memory_order_relaxed)) {
+    if (seen == 0) continue;
+    if (seen >> 1 == process) {
+      holder_.wait(seen, std::memory_order_relaxed);
+      seen = 0;
+    } else if (seen & static_cast<std::uint32_t>(Use::write)) {
+      throw std::runtime_error(
+          "another thread was changing the model when this process was forked, so its weights may be those "
+          "of "
+          "a half-done step: load the model from a file in this process, or fork while no thread trains it");
+    }
+  }
+}
+
+void Lock::unlock() {
+  holder_.store(0, std::memory_order_release);
+  holder_.notify_one();
+}
+
+}  // namespace nncore
