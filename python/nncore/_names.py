@@ -29,6 +29,10 @@ def checked(owner: str, name: object) -> str:
         raise TypeError(f"[{owner}] name must be a string, got {name!r}")
     if not name or "/" in name:
         raise ValueError(f"[{owner}] name must not be empty or hold '/', got {name!r}")
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"[{owner}] name must be text that UTF-8 can hold, got {name!r}") from None
     return name
 
 

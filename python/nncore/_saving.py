@@ -21,7 +21,7 @@ from safetensors.numpy import save
 
 from . import _compile, _files, initializers, losses, metrics, optimizers
 from . import layers as _layers
-from ._arguments import integer, shape, text
+from ._arguments import boolean, integer, shape, text
 from .layers._layer import Layer, Place
 
 if TYPE_CHECKING:
@@ -31,7 +31,11 @@ Floats = NDArray[np.float32]
 _S = TypeVar("_S", bound="Sequential")
 
 _VERSION = 1
-_LARGEST_HEADER = 2**26
+# Of the header, which lists and tables make many times as large in memory: some 4,000 convolutions with
+# moments, or more layers without weights.
+_MOST_BYTES = 2**22
+_MOST_TABLES = 2**17
+_MOST_LAYERS = 2**14
 
 
 class Content(NamedTuple):
@@ -103,7 +107,28 @@ def to_bytes(model: Sequential, weights_only: bool) -> bytes:
         }
         for moment, flat in buffers[1:] if trained else ():
             add(f"optimizer/{moment}/", flat)
-    return save(tensors, {"nncore": json.dumps(settings, allow_nan=False)})
+    with _memory(3 * sum(tensor.nbytes for tensor in tensors.values())):
+        data = save(tensors, {"nncore": json.dumps(settings, allow_nan=False)})
+    header = data[8 : 8 + struct.unpack("<Q", data[:8])[0]]
+    too_large = len(header) > _MOST_BYTES or header.count(b"[") + header.count(b"{") > _MOST_TABLES
+    if too_large or len(model.layers) > _MOST_LAYERS:
+        raise ValueError(
+            f"[{model.name:.80}] is too large to be loaded again: a file may have {_MOST_LAYERS} layers, and "
+            "4 MB of names and settings"
+        )
+    return data
+
+
+@contextlib.contextmanager
+def _memory(size: int) -> Iterator[None]:
+    """MemoryError unless so many bytes can be had: safetensors would end the process, or panic."""
+    bytearray(size + 2**24)
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise MemoryError(f"safetensors ran out of memory: {error}") from None
 
 
 # Ends of names that promise another format.
@@ -145,11 +170,24 @@ def _errors_name(where: str) -> Iterator[None]:
         SafetensorError,
     ) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error) or type(error).__name__
-        raise ValueError(f"{where} is not a usable model file of nncore: {what}") from error
+        raise ValueError(f"{where} is not a usable model file of nncore: {what:.500}") from error
+
+
+def _parsed(json_text: str) -> Any:
+    return json.loads(json_text, parse_constant=_no_constant, object_pairs_hook=_no_key_twice)
 
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not allowed")
+
+
+def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"the key {twice!r:.80} is there twice")
+    return table
 
 
 def _content(data: bytes) -> Content:
@@ -158,22 +196,31 @@ def _content(data: bytes) -> Content:
     if len(data) < 8:
         raise ValueError("it is truncated")
     size = struct.unpack("<Q", data[:8])[0]
-    if size > min(_LARGEST_HEADER, len(data) - 8):
+    if size > len(data) - 8:
         raise ValueError("it is truncated, or no safetensors file")
-    header = json.loads(data[8 : 8 + size].decode("utf-8"), parse_constant=_no_constant)
+    if size > _MOST_BYTES:
+        raise ValueError(f"its header of {size} bytes is larger than {_MOST_BYTES}")
+    if (tables := data.count(b"[", 8, 8 + size) + data.count(b"{", 8, 8 + size)) > _MOST_TABLES:
+        raise ValueError(f"there are {tables} lists and tables in its header, more than {_MOST_TABLES}")
+    header = _parsed(data[8 : 8 + size].decode("utf-8"))
     metadata = header.get("__metadata__") if isinstance(header, dict) else None
     if not isinstance(metadata, dict) or not isinstance(metadata.get("nncore"), str):
         raise ValueError("it has no settings of nncore")
-    settings = json.loads(metadata["nncore"], parse_constant=_no_constant)
+    settings = _parsed(metadata["nncore"])
+    del header, metadata
     if not isinstance(settings, dict):
         raise ValueError("its settings are no table")
-    if settings["version"] != _VERSION:
+    if type(settings["version"]) is not int or settings["version"] != _VERSION:
         raise ValueError(f"its version is {settings['version']!r}, and this nncore knows {_VERSION}")
     tensors: dict[str, Floats] = {}
-    for name, tensor in deserialize(data):  # type: ignore[no-untyped-call]
+    with _memory(len(data)):
+        found = deserialize(data)  # type: ignore[no-untyped-call]
+    for name, tensor in found:
         if tensor["dtype"] != "F32":
             raise ValueError(f"the tensor {name!r} is of {tensor['dtype']}, not F32")
-        tensors[name] = np.frombuffer(tensor["data"], "<f4").astype(np.float32).reshape(tensor["shape"])
+        tensors[name] = (
+            np.frombuffer(tensor["data"], "<f4").astype(np.float32, copy=False).reshape(tensor["shape"])
+        )
     return Content(settings, tensors)
 
 
@@ -213,10 +260,13 @@ def _restore(cls: type[_S], content: Content, with_compile: bool) -> _S:
     given = settings["input_shape"]
     model._sample = None if given is None else shape("file", "input_shape", _list(given, "input_shape"))
     at = model._sample
-    for entry in _list(settings["layers"], "layers"):
+    built = boolean("file", "built", settings["built"])
+    if len(entries := _list(settings["layers"], "layers")) > _MOST_LAYERS:
+        raise ValueError(f"it has {len(entries)} layers, more than {_MOST_LAYERS}")
+    for entry in entries:
         layer = _object(entry, "layer", _layers.CLASSES)
         model._append(layer)
-        if settings["built"] is True:
+        if built:
             if at is None:
                 raise ValueError("input_shape is missing")
             after, parameters = layer._infer(at)
@@ -226,7 +276,7 @@ def _restore(cls: type[_S], content: Content, with_compile: bool) -> _S:
     if settings["seed"] is not None:
         model._seed = integer("file", "seed", settings["seed"], low=0, high=2**63 - 1)
     model._epochs = integer("file", "epochs", settings["epochs"], low=0, high=2**62)
-    if settings["built"] is True:
+    if built:
         model._adopt(*model._candidate(model._sample))
     compile_settings = settings["compile"]
     if with_compile and compile_settings is not None:

@@ -103,7 +103,7 @@ class Loss(Compiled):
         owner = type(self).__name__
         only(owner, "reduction", reduction, "sum_over_batch_size")
         neutral(owner, {"dtype": dtype}, {"dtype": "float32"})
-        self.name = _names.checked(owner, name or _names.snake_case(owner))
+        self.name = _names.checked(owner, _names.snake_case(owner) if name is None else name)
         self.reduction = reduction
 
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:

@@ -88,7 +88,7 @@ class Metric(Compiled):
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         owner = type(self).__name__
         neutral(owner, {"dtype": dtype}, {"dtype": "float32"})
-        self.name = _names.checked(owner, name or _names.snake_case(owner))
+        self.name = _names.checked(owner, _names.snake_case(owner) if name is None else name)
         self.reset_state()
 
     def reset_state(self) -> None:

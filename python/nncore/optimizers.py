@@ -75,7 +75,7 @@ class Optimizer(Settings):
     def __init__(self, learning_rate: float, name: str | None, others: dict[str, Any]) -> None:
         owner = type(self).__name__
         neutral(owner, others, _NEUTRAL)
-        self.name = _names.checked(owner, name or _names.snake_case(owner))
+        self.name = _names.checked(owner, _names.snake_case(owner) if name is None else name)
         self._owner: weakref.ref[Stack] | None = None
         self._network: weakref.ref[_core.Network] | None = None
         self._learning_rate = self._checked_rate(learning_rate)
