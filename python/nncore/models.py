@@ -184,12 +184,18 @@ class Sequential(Predictive):
         """Writes the model into one safetensors file: layers, weights, compile settings and optimizer state.
 
         A model loaded from it trains on as this one would, bit for bit. The file is complete or not there: a
-        failure leaves an older one as it was.
+        failure leaves an older one as it was. A link is followed and kept.
 
         Args:
             filepath: best a name in ".safetensors". Those of other formats, such as ".keras" and ".h5", raise
                 ValueError.
             overwrite: False raises FileExistsError if there is a file; default True.
+
+        Raises:
+            ValueError: filepath is empty or names something that is not a regular file, a layer is of a class
+                of your own, or there are more layers or settings than a file may have.
+            OSError: the file cannot be written there.
+            MemoryError: memory does not suffice for a copy of the weights.
         """
         _saving.check_name("save", filepath)
         _saving.write(
@@ -230,6 +236,7 @@ def load_model(
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it is not a model of nncore, or it is damaged.
+        MemoryError: memory does not suffice.
     """
     if custom_objects is not None:
         raise ValueError("[load_model] custom_objects are not available")

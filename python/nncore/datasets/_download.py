@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-import tempfile
 import time
 import zlib
 from typing import TYPE_CHECKING, Any
+
+from .. import _files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,18 +61,7 @@ def fetch(
 
 def _fetch_from(url: str, target: Path, size: int, sha256: str, timeout: float, patience: float) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(prefix=f"{target.name}.", suffix=".part", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            _stream(url, file, size, sha256, timeout, patience)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(partial, 0o644)
-        os.replace(partial, target)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(partial)
-        raise
+    _files.replace(str(target), lambda file: _stream(url, file, size, sha256, timeout, patience))
 
 
 def _stream(url: str, file: Any, size: int, sha256: str, timeout: float, patience: float) -> None:

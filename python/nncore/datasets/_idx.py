@@ -54,7 +54,7 @@ def _fill(file: BinaryIO, size: int) -> tuple[NDArray[np.uint8], int]:
     return data, done
 
 
-def _read(path: Path, magic: int, limit: int) -> NDArray[np.uint8]:
+def _read(path: Path, magic: int, limit: int, sha256: str | None) -> NDArray[np.uint8]:
     axes = magic & 0xFF
     with _open(path) as file:
         header, got = _fill(file, 4 + 4 * axes)
@@ -75,24 +75,38 @@ def _read(path: Path, magic: int, limit: int) -> NDArray[np.uint8]:
             raise ValueError(f"{path}: truncated: {data.size} bytes of data are expected, {got} are there")
         if file.read(1):  # at the end this also makes gzip compare its checksum
             raise ValueError(f"{path}: trailing bytes after the {data.size} that its header announces")
+    if sha256 is not None:
+        import hashlib
+
+        digest = hashlib.sha256(header.data)
+        digest.update(data.data)
+        if digest.hexdigest() != sha256:
+            raise ValueError(f"{path}: the content has the wrong sha256")
     return data.reshape(shape)
+
+
+class _Refused(ValueError):
+    """Names the file and what is wrong with it."""
 
 
 def check_labels(labels: NDArray[np.integer], origin: str) -> None:
     """ValueError unless every label is a class, 0 to 9."""
     if labels.min() < 0 or labels.max() >= CLASSES:
         wrong = labels[(labels < 0) | (labels >= CLASSES)][0]
-        raise ValueError(f"{origin}: labels from 0 to {CLASSES - 1} are expected, {wrong} was found")
+        raise _Refused(f"{origin}: labels from 0 to {CLASSES - 1} are expected, {wrong} was found")
 
 
-def read_images(path: Path, limit: int) -> NDArray[np.uint8]:
-    """uint8 (count, 28, 28) from an IDX file, gzipped or not; ValueError otherwise or if count > limit."""
-    return _read(path, IMAGES_MAGIC, limit)
+def read_images(path: Path, limit: int, sha256: str | None = None) -> NDArray[np.uint8]:
+    """uint8 (count, 28, 28) from an IDX file, gzipped or not; ValueError otherwise or if count > limit.
+
+    sha256: of the uncompressed content, if it must be that.
+    """
+    return _read(path, IMAGES_MAGIC, limit, sha256)
 
 
-def read_labels(path: Path, limit: int) -> NDArray[np.uint8]:
+def read_labels(path: Path, limit: int, sha256: str | None = None) -> NDArray[np.uint8]:
     """uint8 (count,) of values 0..9 from an IDX file, gzipped or not; ValueError for anything else."""
-    labels = _read(path, LABELS_MAGIC, limit)
+    labels = _read(path, LABELS_MAGIC, limit, sha256)
     check_labels(labels, str(path))
     return labels
 
@@ -101,7 +115,6 @@ def read_npz(path: Path, limits: Mapping[str, int]) -> dict[str, NDArray[np.uint
     """The arrays named in `limits` (key -> largest count). Headers are checked before data are unpacked."""
     import io
     import zipfile
-    import zlib
 
     arrays = {}
     try:
@@ -109,7 +122,7 @@ def read_npz(path: Path, limits: Mapping[str, int]) -> dict[str, NDArray[np.uint
             members = set(archive.namelist())
             missing = [key for key in limits if f"{key}.npy" not in members]
             if missing:
-                raise ValueError(f"{path}: no array named {', '.join(missing)}")
+                raise _Refused(f"{path}: no array named {', '.join(missing)}")
             for key, limit in limits.items():
                 if archive.getinfo(f"{key}.npy").compress_type not in (
                     zipfile.ZIP_STORED,
@@ -124,33 +137,34 @@ def read_npz(path: Path, limits: Mapping[str, int]) -> dict[str, NDArray[np.uint
                 if key.startswith("y"):
                     check_labels(array, f"{path}: {key}")
                 arrays[key] = np.ascontiguousarray(array, np.uint8)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
+    except (MemoryError, _Refused):
+        raise
+    except Exception as error:  # of zipfile, its decompressors and numpy's reader of headers: of many kinds
         if isinstance(error, OSError) and error.filename is not None:  # the file cannot be opened
             raise
-        raise ValueError(f"{path}: not a readable .npz archive ({error})") from None
+        raise ValueError(f"{path}: not a readable .npz archive ({error!s:.200})") from None
     return arrays
 
 
 def _read_npy(file: BinaryIO, origin: str) -> NDArray[Any]:
     try:
-        return np.lib.format.read_array(file, allow_pickle=False)
+        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
     except ValueError as error:
-        raise ValueError(f"{origin}: truncated ({error})") from None
+        raise _Refused(f"{origin}: truncated ({error})") from None
+    if file.read(1):  # at the end this also makes zipfile compare its checksum
+        raise _Refused(f"{origin}: trailing bytes after the array")
+    return array
 
 
 def _check_npy_header(file: BinaryIO, origin: str, images: bool, limit: int) -> None:
-    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    try:
-        version = np.lib.format.read_magic(file)
-        if version not in read_header:
-            raise ValueError(f"unknown .npy version {version}")
-        shape, _, dtype = read_header[version](file)
-    except ValueError as error:
-        raise ValueError(f"{origin}: no readable .npy header ({error})") from None
+    version = np.lib.format.read_magic(file)
+    if version != (1, 0):  # headers of the others may say that they have gigabytes
+        raise _Refused(f"{origin}: .npy version (1, 0) is expected, got {version}")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
     if images and (len(shape) != 3 or shape[1:] != (SIDE, SIDE) or dtype != np.uint8):
         expected = f"uint8 images of shape (count, {SIDE}, {SIDE})"
-        raise ValueError(f"{origin}: {expected} are expected, got {dtype} {shape}")
-    if not images and (len(shape) != 1 or not np.issubdtype(dtype, np.integer)):
-        raise ValueError(f"{origin}: integer labels of shape (count,) are expected, got {dtype} {shape}")
+        raise _Refused(f"{origin}: {expected} are expected, got {dtype} {shape}")
+    if not images and (len(shape) != 1 or dtype.kind not in "iu"):
+        raise _Refused(f"{origin}: integer labels of shape (count,) are expected, got {dtype} {shape}")
     if not 1 <= shape[0] <= limit:
-        raise ValueError(f"{origin}: 1 to {limit} items are expected, its header says {shape[0]}")
+        raise _Refused(f"{origin}: 1 to {limit} items are expected, its header says {shape[0]}")

@@ -47,21 +47,24 @@ class Source:
             return self._load_folder(given)
         cached = cache_folder() / self.name
         with contextlib.suppress(OSError, ValueError):  # not there yet, or damaged since
-            return self._load_folder(cached)
+            return self._load_folder(cached, originals=True)
         self.download(cached)
-        return self._load_folder(cached)
+        return self._load_folder(cached, originals=True)
 
     def download(self, cached: Path) -> None:
         """Fetch what the cache folder lacks, smallest file first. ConnectionError when no mirror delivers."""
         from ._download import fetch
 
+        faults: list[str] = []
         try:
             for key in ("y_test", "y_train", "x_test", "x_train"):
-                if not self._is_sound(cached, key):
+                if not self._is_sound(cached, key, faults):
                     target = cached / f"{FILES[key]}.gz"
                     fetch(target, self.mirrors, self._size(key), self.sha256[key], timeout=self.timeout)
+                    faults.clear()
         except ConnectionError as error:
-            raise ConnectionError(f"{self.name}: {error}\n{self._advice(cached)}") from None
+            text = "\n".join([f"{self.name}: {error}", *faults, self._advice(cached)])
+            raise ConnectionError(text) from None
         except OSError as error:
             text = f"{self.name}: cannot write to {cached} ({error})"
             raise OSError(f"{text}\n{self._advice(cached)}") from None
@@ -75,30 +78,35 @@ class Source:
             return self._load_folder(path)
         if not path.exists():
             raise FileNotFoundError(f"{path} does not exist")
+        if not path.is_file():
+            raise ValueError(f"{path} is not a regular file")
         if path.suffix != ".npz":
             names = ", ".join(FILES.values())
             raise ValueError(f"{path}: a folder with {names} (.gz or not) or an .npz file is expected")
         return _pair_up(_idx.read_npz(path, self.counts), path)
 
-    def _load_folder(self, folder: Path) -> Split:
+    def _load_folder(self, folder: Path, originals: bool = False) -> Split:
+        """originals: files of another sha256 are refused."""
         paths = {key: _locate(folder, key) for key in FILES}
         missing = [FILES[key] for key, path in paths.items() if path is None]
         if missing:
             raise FileNotFoundError(f"{folder} has no {', '.join(missing)} (.gz or not)")
-        arrays = {key: self._read(path, key) for key, path in paths.items() if path is not None}
+        arrays = {key: self._read(path, key, originals) for key, path in paths.items() if path is not None}
         return _pair_up(arrays, folder)
 
-    def _read(self, path: Path, key: str) -> Bytes:
-        return (_idx.read_images if _is_image(key) else _idx.read_labels)(path, self.counts[key])
+    def _read(self, path: Path, key: str, original: bool) -> Bytes:
+        read = _idx.read_images if _is_image(key) else _idx.read_labels
+        return read(path, self.counts[key], self.sha256[key] if original else None)
 
-    def _is_sound(self, folder: Path, key: str) -> bool:
-        # The sha256 was checked when the file came; the gzip checksum notices what happened to it since.
+    def _is_sound(self, folder: Path, key: str, faults: list[str]) -> bool:
+        """Whether the folder has the original; what is wrong with another file there goes to faults."""
         path = _locate(folder, key)
         if path is None:
             return False
         try:
-            self._read(path, key)
-        except (OSError, ValueError):
+            self._read(path, key, original=True)
+        except (OSError, ValueError) as error:
+            faults.append(f"What is in the cache cannot be used: {error}")
             return False
         return True
 

@@ -40,7 +40,7 @@ def load_data(path: str | os.PathLike[str] | None = None) -> Split:
        ``y_test``. Nothing else is tried.
     2. the folder ``mnist`` under the one that the environment variable ``NNCORE_DATA_DIR`` names;
     3. the cache folder: ``$XDG_CACHE_HOME/nncore/mnist``, ``~/.cache/nncore/mnist`` or as the platform has
-       it;
+       it. Only the original files count there, by the sha256 of what is in them;
     4. a download of 11 MB from public mirrors into the cache folder, checked by sha256.
 
     Raises:
