@@ -118,6 +118,13 @@ SHAPES: dict[str, bytes] = {
     "many channels": model_of([2000, 512, 128], ("Conv2D", {"filters": 128, "kernel_size": 3})),
     "filters": model_of([8, 8, 2**20], ("Conv2D", {"filters": 2**20, "kernel_size": 8})),
     "pooling": model_of([SIDE, SIDE, 1], ("MaxPooling2D", {"pool_size": SIDE}), ("Dense", {"units": 1})),
+    "axes": model_of([1] * 300_000, *[("ReLU", {})] * 300, tensors=EXTRA),
+    "axes of Reshape": model_of(
+        [4],
+        ("Reshape", {"target_shape": [4] + [1] * 300_000}),
+        *[("ReLU", {})] * 300,
+        tensors=EXTRA,
+    ),
     "units": model_of([2**20], ("Dense", {"units": 2**20})),
     # Refused when the network is there already.
     "built": model_of([SIDE, SIDE, 1], ("Conv2D", CONV), tensors=POINT | EXTRA),

@@ -39,6 +39,10 @@ constexpr std::array kLayers = {NNCORE_LAYERS(NNCORE_ENTRY)};
 std::unique_ptr<Layer> make_layer(const Spec& spec, const Shape& input) {
   const auto entry = std::ranges::find_if(kLayers, [&](const Entry& e) { return spec.kind == e.kind; });
   if (entry == kLayers.end()) spec.fail("there is no layer of this kind");
+  constexpr std::size_t kMostAxes = 63;  // NumPy's arrays have one more, for the batch
+  if (input.size() > kMostAxes)
+    spec.fail("expected samples of at most " + std::to_string(kMostAxes) + " axes, got " +
+              std::to_string(input.size()));
   return entry->make(spec, input);
 }
 
