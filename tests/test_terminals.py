@@ -17,7 +17,6 @@ TERMINALS: dict[str, tuple[str, dict[str, str]]] = {  # name -> (encoding, envir
     **{name: (name, {"PYTHONIOENCODING": name}) for name in ("ascii", "latin-1", "cp1252", "cp437", "utf-8")},
     "C locale": ("ascii", C_LOCALE),
 }
-FEW = [name for name in TERMINALS if name != "utf-8"]
 
 MODEL = """
 import numpy as np, nncore
@@ -147,7 +146,7 @@ def test_codes_in_names_do_not_reach_the_terminal(name: str, run: object, tmp_pa
     assert f"name=m{escaped}" in text
 
 
-@pytest.mark.parametrize("name", FEW)
+@pytest.mark.parametrize("name", ["ascii", "cp437", "C locale"])
 def test_the_command_trains_on_such_terminals(name: str, tmp_path: Path) -> None:
     encoding, environment = TERMINALS[name]
     out = "f\xf6lder \u5c42" if "LC_ALL" not in environment else "folder"
