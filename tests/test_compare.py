@@ -214,6 +214,11 @@ def test_builds_are_kept_by_content(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "new.hpp").touch()
     assert len({first, changed, builds.tree_of(".")[0]}) == 3
     assert builds.git("status", "--porcelain").split() == ["M", "kernel.hpp", "??", "new.hpp"]
+    before = builds.built_from(builds.tree_of(".")[0])
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_new.py").touch()
+    assert builds.built_from(builds.tree_of(".")[0]) == before
+    assert len({before, *map(builds.built_from, (first, changed))}) == 3
     with pytest.raises(builds.Failed, match="no-such-commit"):
         builds.tree_of("no-such-commit")
     folders = [builds.kept_folder(tmp_path, "build", tree, "c++ 12") for tree in (first, changed)]

@@ -20,6 +20,10 @@ NEEDED = ("numpy", "safetensors", "tqdm")  # what nncore imports
 LEFT_OUT = {"CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "PYTHONPATH", "PYTHONHOME"}
 LEFT_OUT |= {"NNCORE_ISA", "NNCORE_NUM_THREADS", "OMP_NUM_THREADS"}
 
+# Change nothing of what is installed but its description.
+NOT_BUILT = {".ci", ".gitignore", "benchmarks", "docs", "examples", "tests", "tools"}
+NOT_BUILT |= {"CHANGELOG.md", "CONTRIBUTING.md", "README.md"}
+
 
 class Failed(Exception):
     """A build or a process ended with an error."""
@@ -77,6 +81,12 @@ def tree_of(revision: str) -> tuple[str, str]:
         return git("write-tree", index=index), "the working tree of " + git("log", "-1", "--format=%h %s")
 
 
+def built_from(tree: str) -> str:
+    """The hashes of all files and folders of a tree that may change a build."""
+    entries = git("ls-tree", tree).splitlines()
+    return "\n".join(entry for entry in entries if entry.partition("\t")[2] not in NOT_BUILT)
+
+
 def kept_folder(folder: Path, kind: str, *content: str) -> Path:
     """Where something of this content is kept. Names are equally long, as their length can change times."""
     return folder.resolve() / f"{kind}-{hashlib.sha256(repr(content).encode()).hexdigest()[:16]}"
@@ -104,7 +114,7 @@ def build(folder: Path, python: Path, revision: str) -> Build:
     """What `pip install` makes of a commit, taken from the folder if it is there for the same compiler."""
     tree, title = tree_of(revision)
     compiler = run([*shlex.split(os.environ.get("CXX", "c++")), "--version"]).splitlines()[0]
-    path = kept_folder(folder, "build", tree, compiler, sys.version)
+    path = kept_folder(folder, "build", built_from(tree), compiler, sys.version)
     if path.exists():
         return Build(path, title)
     print(f"Building {title}", file=sys.stderr, flush=True)

@@ -51,7 +51,7 @@ STACKS: dict[str, Stack] = {
     "average of all": lambda: [L.Conv2D(33, 3), L.GlobalAveragePooling2D()],
     "maximum of all": lambda: [L.Conv2D(33, 3), L.GlobalMaxPooling2D(keepdims=True), L.Flatten()],
     "reshaped": lambda: [L.Reshape((11, -1, 4)), L.Conv2D(3, 2), L.Reshape((-1,))],
-    "rescaled": lambda: [L.Rescaling(2.0, -1.0), L.Flatten()],
+    "rescaled": lambda: [L.Rescaling(0.7, -0.3), L.Flatten()],
     "dropout": lambda: [L.Dropout(0.3), L.Flatten(), L.Dense(50, activation="relu"), L.Dropout(0.5)],
     "activation layers": lambda: [
         L.Flatten(), L.Dense(40), L.ReLU(), L.Dense(40), L.ReLU(negative_slope=0.1), L.Dense(40),
@@ -155,7 +155,7 @@ def losses() -> Cases:
                 return [L.Dense(16, activation="relu"), L.Dense(columns, activation=end)]
 
             yield (
-                f"{name} of {columns} {end}{given}",
+                f"{name} of {columns} {end}, {kind}{given}",
                 partial(
                     train, x, targets(kind, 103, columns), stack, lambda: getattr(F, name)(**settings),
                     metric=lambda: getattr(M, metric)(),
@@ -166,7 +166,9 @@ def losses() -> Cases:
     yield from case("MeanAbsoluteError", "tanh", "numbers", "MeanSquaredError")
     for kind, target, ends in (
         ("Binary", "binary", ("sigmoid", "softmax")),
+        ("Binary", "soft", ("sigmoid", "softmax")),
         ("Categorical", "one-hot", ("softmax", "sigmoid")),
+        ("Categorical", "soft", ("softmax", "sigmoid")),
         ("SparseCategorical", "classes", ("softmax", "sigmoid")),
     ):
         for smooth in ({}, {"label_smoothing": 0.1}) if target != "classes" else ({},):

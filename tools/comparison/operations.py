@@ -26,7 +26,13 @@ ELEMENTWISE: dict[str, tuple[Arguments, ...]] = {
     "rescale": ({"scale": -0.7, "offset": 0.3},),
     "dropout": ({"rate": 0.3, "seed": 11},),
 }
-KINDS = (("binary", "binary"), ("categorical", "one-hot"), ("sparse_categorical", "classes"))
+KINDS = (
+    ("binary", "binary"),
+    ("binary", "soft"),
+    ("categorical", "one-hot"),
+    ("categorical", "soft"),
+    ("sparse_categorical", "classes"),
+)
 POOLS: tuple[Arguments, ...] = (
     {},
     {"pool_size": 3, "strides": (2, 1)},
@@ -126,10 +132,12 @@ def rows() -> Cases:
             for given in ({**source, **s} for source in ({}, {"from_logits": True}) for s in smoothings):
                 output = logits if "from_logits" in given else p
                 name = f"{kind}_crossentropy"
-                yield f"{P}.{name}{of}{told(given)}", partial(loss, name, y, output, **given)
-                yield f"{F}.{name}{of}{told(given)}", partial(called, F, name, y, output, **given)
+                title = f"{name}{of}, {target}{told(given)}"
+                yield f"{P}.{title}", partial(loss, name, y, output, **given)
+                yield f"{F}.{title}", partial(called, F, name, y, output, **given)
             for module in (P, M):
-                yield f"{module}.{kind}_accuracy{of}", partial(called, module, f"{kind}_accuracy", y, p)
+                title = f"{module}.{kind}_accuracy{of}, {target}"
+                yield title, partial(called, module, f"{kind}_accuracy", y, p)
         for name, module in product(("mean_squared_error", "mean_absolute_error"), (F, M)):
             yield (
                 f"{module}.{name}{of}",

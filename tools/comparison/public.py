@@ -74,7 +74,10 @@ def samples(n: int, *shape: int) -> Array:
 
 
 def targets(kind: str, n: int, columns: int = 10) -> Array:
-    """(n,) numbers of "classes", or (n, columns): "one-hot", "binary" or "numbers"."""
+    """(n,) numbers of "classes", or (n, columns): "one-hot", "binary", "soft" or "numbers".
+
+    Products with the zeros and ones of the first two round nothing; soft ones are shares of less than 1.
+    """
     rng = np.random.default_rng([n, columns])
     if kind == "classes":
         return rng.integers(0, columns, n)
@@ -82,4 +85,6 @@ def targets(kind: str, n: int, columns: int = 10) -> Array:
         return np.eye(columns, dtype=np.float32)[rng.integers(0, columns, n)]
     if kind == "binary":
         return rng.integers(0, 2, (n, columns)).astype(np.float32)
+    if kind == "soft":
+        return rng.dirichlet(np.ones(columns + 1), n)[:, :columns].astype(np.float32)
     return rng.normal(size=(n, columns)).astype(np.float32)
