@@ -166,7 +166,7 @@ def run(run: Run) -> str:
             assert all(thread.is_alive() for thread in working), "a thread of the parent ended"
     finally:
         subjects.running = False
-    for thread in working:
-        thread.join()
+        for thread in working:
+            thread.join()
     table = ", ".join(f"{n} to {name} ({refused[name]} refused)" for name, n in forks.items())
     return f"{forks.total()} forks: {table}"
