@@ -18,7 +18,7 @@ from .common import SANITIZED, Run, limit_addresses, rounds
 from .forks_ import ended
 
 DONE, REFUSED = 0, 3  # exit status of a child
-LARGEST = 600_000_000  # bytes beyond what the import needs; all of it fits into this
+LARGEST = 200_000_000  # bytes beyond what the import needs; all of it fits into this
 RNG = np.random.default_rng(6)
 X = RNG.random((64, 32, 32, 8), dtype=np.float32)
 Y = np.arange(64) % 10
