@@ -124,6 +124,29 @@ os._exit(0)
 
 
 @posix
+def test_a_child_of_a_busy_process_ends_as_any_other() -> None:
+    program = (
+        FORKS
+        + """
+model, x = trained(200, 200, 300)
+for _ in range(3):
+    for_ever(lambda: nn.ops.relu(x))
+    for_ever(lambda: model.predict(x))
+for number in range(30):
+    time.sleep(0.001 * (number % 7))
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(20)
+        nn.ops.relu(x)
+        sys.exit(0)
+    assert os.waitpid(pid, 0)[1] == 0, number
+print("done")
+"""
+    )
+    assert output(program) == "done"
+
+
+@posix
 def test_the_names_and_seeds_of_a_child_go_on_where_the_parent_was() -> None:
     program = """
     nn.utils.set_random_seed(1)

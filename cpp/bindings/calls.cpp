@@ -4,6 +4,9 @@
 #include <chrono>
 #include <thread>
 
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
 #if defined(__linux__)
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -15,6 +18,11 @@ namespace {
 std::atomic<bool> exiting{false};
 std::atomic<int> waiting{0};  // threads that are about to take the GIL
 std::atomic<std::thread::id> exiting_thread{};
+
+#if defined(__unix__) || defined(__APPLE__)
+// A child has none of its parent's other threads.
+const int registered = pthread_atfork(nullptr, nullptr, [] { waiting = 0; });
+#endif
 
 bool is_main_thread() {
 #if defined(__linux__)

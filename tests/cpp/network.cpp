@@ -206,6 +206,7 @@ class Tests {
         {"sparse_categorical_accuracy"}, {"sparse_categorical_accuracy"}, optimizer,
         std::vector<bool>(specs.size(), true));
     std::vector<float> out(kSamples * kClasses);
+    Sums sums{std::vector<double>(3), std::vector<double>(3)};
     constexpr double kAllBatches = 1e9;
     expect_no_allocation(name + "train", [&] { network.train(data_.samples(0, true), kAllBatches, sums); });
     expect_no_allocation(name + "test", [&] { network.test(data_.samples(0, false), kAllBatches, sums); });
