@@ -202,3 +202,11 @@ def test_every_epoch_has_an_order_of_its_own() -> None:
     orders.clear()
     model.fit(x[:40], y[:40], batch_size=1, epochs=2, verbose=0, callbacks=[watch], shuffle=False)
     np.testing.assert_array_equal(orders[0], orders[1])
+
+
+def test_long_orders_are_those_of_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+    from nncore import _random
+
+    expected = _random.permutation(3, 4, 1000)
+    monkeypatch.setattr(_random, "_LONG", 10)
+    np.testing.assert_array_equal(_random.permutation(3, 4, 1000), expected)

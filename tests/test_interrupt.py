@@ -99,6 +99,13 @@ ENDLESS = {
         y = np.broadcast_to(np.int64(1), (10**11,))
         call = lambda: model.fit(x, y, shuffle=False, verbose=0)
     """,
+    "an order": """
+        model = nn.Sequential([nn.Input((1,)), L.Dense(1)])
+        model.compile("sgd", "mse")
+        before = model.get_weights()
+        x = np.broadcast_to(np.float32(1), (2 * 10**8, 1))
+        call = lambda: model.fit(x, x, verbose=0)
+    """,
     "class weights": """
         model = nn.Sequential([nn.Input((1,)), L.Dense(3, activation="softmax")])
         model.compile("sgd", "sparse_categorical_crossentropy")

@@ -6,13 +6,17 @@ parameter and each epoch has its own numbers, whatever was drawn before.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._forks import whole
 
+_LONG = 2**23  # samples
 SEEDS = 2**63  # seeds are below this, so that every file format can hold them
 
 _stream: np.random.Generator | None = None
@@ -39,4 +43,19 @@ def of_parameter(seed: int, layer: int, parameter: int) -> np.random.Generator:
 
 def permutation(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
     """The order of `count` samples in an epoch of a model's life."""
-    return np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(count)
+    make = partial(np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation, count)
+    if count < _LONG:
+        return make()
+    # A second or more, in which NumPy would leave Ctrl-C waiting.
+    made: list[NDArray[np.int64]] = []
+
+    def work() -> None:
+        with contextlib.suppress(MemoryError):
+            made.append(make())
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join()
+    if not made:
+        raise MemoryError(f"there is not enough memory for an order of {count} samples")
+    return made[0]
