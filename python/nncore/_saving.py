@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, deserialize
-from safetensors.numpy import save
 
 from . import _compile, _files, initializers, losses, metrics, optimizers
 from . import layers as _layers
 from ._arguments import boolean, integer, shape, text
+from ._forks import whole
 from .layers._layer import Layer, Place
 
 if TYPE_CHECKING:
@@ -73,6 +72,13 @@ def _compile_settings(model: Sequential, iterations: int) -> dict[str, Any] | No
     }
 
 
+def _safetensors() -> Any:
+    """The package, which costs too much to be imported with nncore."""
+    with whole:
+        import safetensors.numpy
+    return safetensors
+
+
 def to_bytes(model: Sequential, weights_only: bool) -> bytes:
     """The content of a model file."""
     network = model._network
@@ -108,7 +114,7 @@ def to_bytes(model: Sequential, weights_only: bool) -> bytes:
         for moment, flat in buffers[1:] if trained else ():
             add(f"optimizer/{moment}/", flat)
     with _memory(3 * sum(tensor.nbytes for tensor in tensors.values())):
-        data = save(tensors, {"nncore": json.dumps(settings, allow_nan=False)})
+        data: bytes = _safetensors().numpy.save(tensors, {"nncore": json.dumps(settings, allow_nan=False)})
     header = data[8 : 8 + struct.unpack("<Q", data[:8])[0]]
     too_large = len(header) > _MOST_BYTES or header.count(b"[") + header.count(b"{") > _MOST_TABLES
     if too_large or len(model.layers) > _MOST_LAYERS:
@@ -158,6 +164,7 @@ def write(filepath: str | os.PathLike[str], data: bytes, overwrite: bool) -> Non
 
 @contextlib.contextmanager
 def _errors_name(where: str) -> Iterator[None]:
+    safetensors_error = _safetensors().SafetensorError
     try:
         yield
     except (
@@ -167,7 +174,7 @@ def _errors_name(where: str) -> Iterator[None]:
         AttributeError,
         OverflowError,
         RecursionError,
-        SafetensorError,
+        safetensors_error,
     ) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error) or type(error).__name__
         raise ValueError(f"{where} is not a usable model file of nncore: {what:.500}") from error
@@ -214,7 +221,7 @@ def _content(data: bytes) -> Content:
         raise ValueError(f"its version is {settings['version']!r}, and this nncore knows {_VERSION}")
     tensors: dict[str, Floats] = {}
     with _memory(len(data)):
-        found = deserialize(data)  # type: ignore[no-untyped-call]
+        found = _safetensors().deserialize(data)
     for name, tensor in found:
         if tensor["dtype"] != "F32":
             raise ValueError(f"the tensor {name!r} is of {tensor['dtype']}, not F32")

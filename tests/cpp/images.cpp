@@ -161,12 +161,12 @@ void convolution_with_pooling_gradients(Report& r, ConvPool c, bool blank = fals
   const std::initializer_list<std::size_t> sizes = {c.in_h,     c.in_w,     c.channels, c.filters,
                                                     c.kernel_h, c.kernel_w, c.pool_h,   c.pool_w};
   Array dx(in, 9.0f), scratch(conv_pool_scratch(c), 9.0f);
-  for (float* free : {scratch.data(), static_cast<float*>(nullptr)}) {
+  for (const PoolWindow* listed : {windows.data(), static_cast<PoolWindow*>(nullptr)}) {
     Array dw(c.filters * taps, 9.0f), db(c.filters, 9.0f), without_bias(c.filters * taps, 9.0f);
     const std::size_t middle = c.filters / 2;
     const auto gradient = [&](std::size_t first, std::size_t count, float* to, float* to_bias) {
-      r.k.conv_pool_gradient(to + first * taps, to_bias, dy.data() + first, argmax.data() + first,
-                             windows.data(), x.data(), free, {samples, kept_stride, count}, c);
+      r.k.conv_pool_gradient(to + first * taps, to_bias, dy.data() + first, argmax.data() + first, listed,
+                             x.data(), scratch.data(), {samples, kept_stride, count}, c);
     };
     gradient(middle, c.filters - middle, dw.data(), db.data() + middle);
     if (middle > 0) gradient(0, middle, dw.data(), db.data());
@@ -183,6 +183,10 @@ void convolution_with_pooling_gradients(Report& r, ConvPool c, bool blank = fals
 }  // namespace
 
 void test_images(Report& r) {
+  // Sums over more windows than are added in one run.
+  convolution_with_pooling_gradients(r, {130, 121, 1, 5, 0, 0, 3, 3, 2, 2, true});
+  convolution_with_pooling_gradients(r, {62, 63, 1, 33, 0, 0, 2, 2, 2, 2, true}, true);
+  convolution_with_pooling_gradients(r, {90, 70, 2, 3, 0, 0, 2, 3, 1, 2, false});
   for (std::size_t n : kSizes) {
     pooling(r, {4, 6, n, 2, 3, 2, 2, 2, 2, 0, 0});
     pooling(r, {5, 5, n, 3, 3, 3, 3, 2, 2, 1, 1});
