@@ -18,6 +18,8 @@ sys.path.append(str(ROOT / "tools"))
 from comparison import bits, builds, networks, operations, public, speed, training  # noqa: E402
 from comparison.child import stored  # noqa: E402
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:

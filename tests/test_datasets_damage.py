@@ -27,6 +27,8 @@ from test_downloads import Server, files_in
 from nncore.datasets import mnist
 from nncore.datasets._source import FILES
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -21,6 +21,8 @@ from small_mnist import (
 from nncore.datasets import _download
 from nncore.datasets._source import FILES
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

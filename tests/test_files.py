@@ -17,6 +17,8 @@ import nncore
 from nncore import models
 from nncore.layers import Dense, Input
 
+pytestmark = pytest.mark.once
+
 
 def small() -> nncore.Sequential:
     return nncore.Sequential([Input((3,)), Dense(4, "relu", name="a"), Dense(1, name="b")], name="s")

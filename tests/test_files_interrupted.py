@@ -14,6 +14,8 @@ from test_files import holds, names, small
 
 import nncore
 
+pytestmark = pytest.mark.once
+
 
 def interrupted_at(step: int, action: Callable[[], None]) -> bool:
     """Runs action with a KeyboardInterrupt at that step of the writing code; whether it got so far."""

@@ -12,6 +12,8 @@ from processes import output
 
 import nncore
 
+pytestmark = pytest.mark.once
+
 
 def model_and_data() -> tuple[nncore.Sequential, np.ndarray, np.ndarray]:
     nncore.utils.set_random_seed(3)

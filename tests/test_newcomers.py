@@ -11,6 +11,8 @@ import pytest
 
 import nncore
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 WRONG = re.compile(r"""pip3?\s+install\s[^\n&|;]*\bnncore(?![-\w/.])""")

@@ -19,6 +19,8 @@ import json, sys
 import nbformat.v4
 from nbclient import NotebookClient
 
+pytestmark = pytest.mark.once
+
 cells = [nbformat.v4.new_code_cell(source) for source in json.load(sys.stdin)]
 notebook = nbformat.v4.new_notebook(cells=cells)
 NotebookClient(notebook, timeout=240).execute()

@@ -18,6 +18,8 @@ import pytest
 
 from nncore import plot
 
+pytestmark = pytest.mark.once
+
 matplotlib = pytest.importorskip("matplotlib")
 
 HISTORY = {

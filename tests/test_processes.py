@@ -8,6 +8,8 @@ import sys
 import pytest
 from processes import SANITIZED, output, run
 
+pytestmark = pytest.mark.once
+
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 FORKS = """

@@ -30,6 +30,8 @@ LOAD = """
 import sys
 import nncore
 from nncore import models
+
+pytestmark = pytest.mark.once
 def peak():  # in KiB
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))

@@ -18,6 +18,8 @@ from test_saving import everything, same
 import nncore
 from nncore import layers, losses, metrics, models, optimizers
 
+pytestmark = pytest.mark.once
+
 Path_ = tuple[Any, ...]
 
 WRONG: dict[type, list[Any]] = {

@@ -34,6 +34,8 @@ CODES = """
 import numpy as np, nncore
 from nncore.layers import Dense, Input
 from nncore.metrics import MeanAbsoluteError
+
+pytestmark = pytest.mark.once
 evil = "a\\x1b[31m\\x07\\n\\x9b2J\\u202e"
 model = nncore.Sequential([Input((2,)), Dense(1, name="l" + evil)], name="m" + evil)
 model.compile("adam", "mse", metrics=[MeanAbsoluteError(name="k" + evil)])
