@@ -116,3 +116,34 @@ def test_a_validation_stops_alone(model: nncore.Sequential) -> None:
     )  # fmt: skip
     assert len(history.epoch) == 2
     assert callback.batches == 3 + 20
+
+
+def test_a_validation_that_stops_is_begun_again(model: nncore.Sequential) -> None:
+    source = Source()
+    stops = nncore.callbacks.LambdaCallback(
+        on_test_batch_end=lambda batch, logs: setattr(model, "stop_evaluating", True)
+    )
+    model.fit(*BATCH, epochs=3, validation_data=source, callbacks=[stops], verbose=0)
+    assert source.events == ["begin", "0"] * 3
+
+
+@pytest.mark.parametrize(
+    ("method", "event", "flag"),
+    [("evaluate", "on_test_begin", "stop_evaluating"), ("predict", "on_predict_begin", "stop_predicting")],
+)
+def test_a_pass_may_be_stopped_before_it_begins(
+    model: nncore.Sequential, method: str, event: str, flag: str
+) -> None:
+    class StopsAtOnce(Stops):
+        pass
+
+    callback = StopsAtOnce(flag)
+    setattr(callback, event, lambda logs=None: setattr(model, flag, True))
+    one_pass(model, method, endless(), callbacks=[callback])
+    assert callback.batches <= 1
+
+
+def test_means_that_are_reset_keep_their_names(model: nncore.Sequential) -> None:
+    resets = nncore.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: model.reset_metrics())
+    history = model.fit(*BATCH, epochs=2, callbacks=[resets], verbose=0)
+    assert history.history == {"loss": [0.0, 0.0]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import textwrap
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -186,3 +187,77 @@ def test_orders_beyond_memory_are_refused() -> None:
     x = np.broadcast_to(np.float32(1), (10**12, 1))
     with pytest.raises(MemoryError, match=r"order of 1000000000000 samples.*shuffle=False"):
         model.fit(x, x)
+
+
+HANDLERS = """
+def build():
+    nn.utils.set_random_seed(1)
+    model = nn.Sequential([nn.Input((1024,)), L.Dense(2048, activation="relu"), L.Dense(2048), L.Dense(1)])
+    model.compile("adam", "mse")
+    return model
+x = np.random.default_rng(0).normal(size=(10_000, 1024)).astype(np.float32)
+y = x[:, :1]
+model = build()
+def interrupted(handler):
+    signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    try:
+        for _ in range(1000):
+            model.train_on_batch(x, y)
+    except Exception as error:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        twin = build()
+        for _ in range(model.optimizer.iterations):
+            twin.train_on_batch(x, y)
+        same = all(map(np.array_equal, model.get_weights(), twin.get_weights()))
+        print(type(error).__name__, str(error)[:60], same)
+"""
+
+
+@pytest.mark.parametrize("count", ["1", "2"])
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("nn.ops.relu(x); raise ValueError('stop')", "ValueError stop True"),
+        ("trained(); raise ValueError('stop')", "ValueError stop True"),
+        (
+            "model.save(path); assert nn.models.load_model(path).optimizer.iterations >= 0;"
+            "model.get_weights(); model.optimizer.learning_rate = 0.001; raise ValueError('stop')",
+            "ValueError stop True",
+        ),
+        ("model.predict(x[:1])", "RuntimeError the model is at work in this thread"),
+        ("model.layers[0].set_weights(model.layers[0].get_weights())", "RuntimeError the model is at work"),
+    ],
+)
+def test_handlers_of_signals_may_use_models(body: str, expected: str, count: str, tmp_path: Path) -> None:
+    program = (
+        HANDLERS
+        + f"""
+path = {str(tmp_path / "model.safetensors")!r}
+def handler(*_):
+    {body}
+interrupted(handler)
+"""
+    )
+    line = output(program, NNCORE_NUM_THREADS=count)
+    assert line.startswith(expected.removesuffix(" True"))
+    assert line.endswith("True")
+
+
+def test_a_handler_that_returns_is_called_again() -> None:
+    program = (
+        HANDLERS
+        + """
+calls = []
+def handler(*_):
+    nn.ops.relu(x[:1])
+    calls.append(1)
+    if len(calls) == 3:
+        raise ValueError("third")
+signal.setitimer(signal.ITIMER_REAL, 0.5, 0.5)
+set_timer = signal.setitimer
+signal.setitimer = lambda which, seconds: set_timer(which, seconds, seconds)
+interrupted(handler)
+"""
+    )
+    assert output(program) == "ValueError third True"

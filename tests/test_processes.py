@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 
 import pytest
-from processes import SANITIZED, output, run
+from processes import PRELUDE, SANITIZED, TIMEOUT, output, run
 
 pytestmark = pytest.mark.once
 
@@ -212,15 +213,34 @@ def test_functions_that_run_at_exit_may_use_models() -> None:
     early = "import atexit; atexit.register(lambda: print('early', model.predict(x).shape))\n"
     result = run(program)
     assert (result.returncode, result.stdout.strip()) == (0, "trained True"), result.stderr
-    import subprocess
-
-    from processes import PRELUDE, TIMEOUT
-
     source = early + PRELUDE + "model, x = trained()\n"
     done = subprocess.run(
         [sys.executable, "-c", source], capture_output=True, text=True, timeout=TIMEOUT, check=False
     )
     assert (done.returncode, done.stdout.strip()) == (0, "early (256, 1)"), done.stderr
+
+
+def test_functions_that_run_at_exit_may_wait_for_threads_that_compute() -> None:
+    source = """
+import atexit, threading
+stop = threading.Event()
+@atexit.register
+def join():
+    stop.set()
+    thread.join()
+    print("joined")
+import numpy as np, nncore as nn
+def loop():
+    x = np.ones((300, 300), np.float32)
+    while not stop.is_set():
+        nn.ops.dense(x, x)
+thread = threading.Thread(target=loop, daemon=True)
+thread.start()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", source], capture_output=True, text=True, timeout=TIMEOUT, check=False
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "joined"), done.stderr
 
 
 @pytest.mark.skipif(SANITIZED, reason="the sanitizer does not know subinterpreters")
@@ -301,7 +321,7 @@ def test_threads_of_the_team_with_a_small_stack(size: str) -> None:
 
 @posix
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer takes its own memory")
-@pytest.mark.parametrize("limit", ["processes", "memory"])
+@pytest.mark.parametrize("limit", ["processes", "memory", "memory for large stacks"])
 def test_threads_that_cannot_be_started_are_done_without(limit: str) -> None:
     program = f"""
 import resource
@@ -313,9 +333,9 @@ if {limit!r} == "processes":
         os.setresuid(54321, 54321, 54321)
     resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
 else:
-    import resource
+    room = (20 if {limit!r} == "memory" else 600) * 2**20
     size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (size + 20 * 2**20, size + 20 * 2**20))
+    resource.setrlimit(resource.RLIMIT_AS, (size + room, size + room))
 try:
     threading.Thread(target=int).start()
     started = True
@@ -326,7 +346,8 @@ actual = model.predict(x), nn.ops.dense(x, x[:300])
 model.fit(x, x[:, :1], verbose=0)
 print({limit!r} != "processes" or not started, all(map(np.array_equal, expected, actual)))
 """
-    assert output(program) == "True True"
+    large = {"OMP_STACKSIZE": "1G"} if "stacks" in limit else {}
+    assert output(program, **large) == "True True"
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs affinity")
@@ -345,8 +366,6 @@ def test_threads_that_the_runtime_binds_are_counted_before_it_does(variables: di
         pytest.skip("names processors 0 and 1")
     limit = "import os; print(len(os.sched_getaffinity(0)))"
     program = limit + "\nimport nncore\nprint(nncore.get_num_threads())"
-    import subprocess
-
     cleared = {
         name: value
         for name, value in os.environ.items()

@@ -32,13 +32,25 @@ bool is_main_thread() {
 #endif
 }
 
+bool is_finalizing() {
+#if PY_VERSION_HEX >= 0x030D0000
+  return Py_IsFinalizing();
+#else
+  return _Py_IsFinalizing();
+#endif
+}
+
 }  // namespace
 
 void WithoutGil::take() {
   waiting.fetch_add(1);
   if (exiting.load() && std::this_thread::get_id() != exiting_thread.load()) {
     waiting.fetch_sub(1);
-    for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+    // Functions that run at exit may wait for this thread, so it goes on where they take long.
+    for (int i = 0; i < 20 && !is_finalizing(); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    while (is_finalizing()) std::this_thread::sleep_for(std::chrono::hours(1));
+    return PyEval_RestoreThread(state_);
   }
   PyEval_RestoreThread(state_);
   waiting.fetch_sub(1);

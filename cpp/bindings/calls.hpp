@@ -3,6 +3,7 @@
 
 #include <pybind11/pybind11.h>
 
+#include <stdexcept>
 #include <type_traits>
 
 #include "../runtime/float_mode.hpp"
@@ -10,8 +11,8 @@
 
 namespace nncore {
 
-// Without the GIL while it exists. Daemon threads that would take it again after the interpreter has begun to
-// end sleep instead: Python would end them with C++ frames on their stacks, which ends the process.
+// Without the GIL while it exists. Daemon threads that would take it again when the interpreter ends sleep
+// instead: Python would end them with C++ frames on their stacks, which ends the process.
 class WithoutGil {
  public:
   WithoutGil() : state_(PyEval_SaveThread()) {}
@@ -22,7 +23,7 @@ class WithoutGil {
   // Whether the handler of a signal raises; its exception is then set. False on all threads but the main one.
   bool handle_signals();
 
-  // To be called by the thread that ends the interpreter, with the GIL.
+  // To be called at exit by the thread that ends the interpreter, with the GIL.
   static void begin_exit();
 
  private:
@@ -51,7 +52,9 @@ auto run_core(F f) {
   try {
     return run();
   } catch (const Stopped&) {
-    throw pybind11::error_already_set();
+    if (PyErr_Occurred()) throw pybind11::error_already_set();
+    throw std::runtime_error(
+        "a signal's handler forked this process while the core was at work: what it did is lost");
   }
 }
 

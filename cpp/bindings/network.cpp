@@ -26,6 +26,10 @@ template <class F>
 auto writing(const Network& network, F f) {
   return locked(network, Use::write, f);
 }
+template <class F>
+auto looking(const Network& network, F f) {
+  return locked(network, Use::look, f);
+}
 
 // Samples that are read at a time where the user's batches do not matter.
 constexpr std::size_t kInferenceBatch = 1024;
@@ -72,7 +76,7 @@ struct Arrays {
 };
 
 std::vector<Shape> place_shapes(const Network& n, std::size_t first, std::size_t count) {
-  return reading(n, [&] {
+  return looking(n, [&] {
     if (first > n.places().size() || count > n.places().size() - first)
       throw std::invalid_argument("there are " + std::to_string(n.places().size()) + " parameters");
     std::vector<Shape> shapes;
@@ -95,22 +99,22 @@ void bind_network(py::module_& m) {
       .def_property_readonly(
           "layout",
           [](const Network& n) {
-            const std::vector<Place> places = reading(n, [&] { return n.places(); });
+            const std::vector<Place> places = looking(n, [&] { return n.places(); });
             std::vector<std::tuple<std::size_t, std::string, std::size_t, py::tuple>> layout;
             for (const Place& p : places)
               layout.emplace_back(p.layer, p.parameter.name, p.offset, tuple_of(p.parameter.shape));
             return layout;
           })
       .def_property_readonly("steps",
-                             [](const Network& n) { return reading(n, [&] { return n.step_labels(); }); })
+                             [](const Network& n) { return looking(n, [&] { return n.step_labels(); }); })
       .def_property_readonly("buffers",
-                             [](const Network& n) { return reading(n, [&] { return n.buffer_names(); }); })
+                             [](const Network& n) { return looking(n, [&] { return n.buffer_names(); }); })
       .def(
           "read",
           [](const Network& n, const std::string& name) {
             Floats values = make_floats({n.buffer_size()});
             float* to = values.mutable_data();
-            reading(n, [&] { n.read(name, to); });
+            looking(n, [&] { n.read(name, to); });
             return values;
           },
           py::arg("buffer"))
@@ -135,14 +139,14 @@ void bind_network(py::module_& m) {
           py::arg("loss"), py::arg("metrics"), py::arg("weighted_metrics"), py::arg("optimizer"),
           py::arg("trainable"))
       .def_property(
-          "seed", [](const Network& n) { return reading(n, [&] { return n.seed; }); },
+          "seed", [](const Network& n) { return looking(n, [&] { return n.seed; }); },
           [](Network& n, std::uint64_t v) { writing(n, [&] { n.seed = v; }); })
       .def_property(
-          "iterations", [](const Network& n) { return reading(n, [&] { return n.iterations; }); },
+          "iterations", [](const Network& n) { return looking(n, [&] { return n.iterations; }); },
           [](Network& n, std::uint64_t v) { writing(n, [&] { n.iterations = v; }); })
       .def_property(
-          "learning_rate", [](const Network& n) { return reading(n, [&] { return n.learning_rate(); }); },
-          [](Network& n, float v) { writing(n, [&] { n.set_learning_rate(v); }); })
+          "learning_rate", [](const Network& n) { return looking(n, [&] { return n.learning_rate(); }); },
+          [](Network& n, float v) { looking(n, [&] { n.set_learning_rate(v); }); })
       .def(
           "check",
           [](const Network& n, const py::array& x, const std::optional<py::array>& y) {
@@ -229,10 +233,10 @@ void bind_network(py::module_& m) {
           py::arg("x"), py::arg("training"))
       .def(
           "means",
-          [](const Network& n, const Sums& sums) { return reading(n, [&] { return sums.means(); }); },
+          [](const Network& n, const Sums& sums) { return looking(n, [&] { return sums.means(); }); },
           py::arg("sums"))
       .def(
-          "reset", [](const Network& n, Sums& sums) { reading(n, [&] { sums = {}; }); }, py::arg("sums"))
+          "reset", [](const Network& n, Sums& sums) { looking(n, [&] { sums.reset(); }); }, py::arg("sums"))
       .def(
           "read_places",
           [](const Network& n, const std::string& name, std::size_t first, std::size_t count) {
@@ -242,7 +246,7 @@ void bind_network(py::module_& m) {
               values.push_back(make_floats(shape));
               to.push_back(values.back().mutable_data());
             }
-            reading(n, [&] { n.read_places(name, first, to); });
+            looking(n, [&] { n.read_places(name, first, to); });
             return values;
           },
           py::arg("buffer"), py::arg("first"), py::arg("count"))
@@ -264,12 +268,12 @@ void bind_network(py::module_& m) {
         // What is there may change until the lock is held.
         std::vector<std::pair<std::string, Floats>> buffers;
         std::vector<float*> to;
-        for (const std::string& name : reading(n, [&] { return n.buffer_names(); })) {
+        for (const std::string& name : looking(n, [&] { return n.buffer_names(); })) {
           if (name == "gradients") continue;
           buffers.emplace_back(name, make_floats({n.buffer_size()}));
           to.push_back(buffers.back().second.mutable_data());
         }
-        const std::uint64_t iterations = reading(n, [&] {
+        const std::uint64_t iterations = looking(n, [&] {
           for (std::size_t i = 0; i < buffers.size(); ++i) n.read(buffers[i].first, to[i]);
           return n.iterations;
         });

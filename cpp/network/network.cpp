@@ -253,6 +253,11 @@ void Network::require(bool present, const char* what) const {
   if (!present) throw std::runtime_error("the network is not compiled with " + std::string(what));
 }
 
+void Sums::reset() {
+  std::ranges::fill(values, 0.0);
+  std::ranges::fill(weights, 0.0);
+}
+
 std::vector<double> Sums::means() const {
   std::vector<double> means;
   for (std::size_t i = 0; i < values.size(); ++i)

@@ -36,6 +36,7 @@ struct Sums {
   std::vector<double> values, weights;  // as many as the first batch has
 
   std::vector<double> means() const;
+  void reset();
 };
 
 // Not safe for calls at the same time: the owner holds `lock` around each call.

@@ -20,25 +20,37 @@ const int registered =
 
 }  // namespace
 
-void Lock::lock(Use use) {
+bool Lock::lock(Use use) {
+  const std::thread::id thread = std::this_thread::get_id();
   const std::uint32_t process = process_number.load(std::memory_order_relaxed),
-                      mine = process << 1 | static_cast<std::uint32_t>(use);
+                      mine = process << 1 | (use == Use::write ? 1 : 0);
+  if (thread_.load(std::memory_order_relaxed) == thread &&
+      holder_.load(std::memory_order_relaxed) >> 1 == process) {
+    if (use == Use::look) return false;
+    throw std::runtime_error(
+        "the model is at work in this thread, which a signal has interrupted: its handler can read the model "
+        "and "
+        "save it; for more, let it set a flag or raise");
+  }
   std::uint32_t seen = 0;
   while (!holder_.compare_exchange_weak(seen, mine, std::memory_order_acquire, std::memory_order_relaxed)) {
     if (seen == 0) continue;
     if (seen >> 1 == process) {
       holder_.wait(seen, std::memory_order_relaxed);
       seen = 0;
-    } else if (seen & static_cast<std::uint32_t>(Use::write)) {
+    } else if (seen & 1) {
       throw std::runtime_error(
           "another thread was changing the model when this process was forked, so its weights may be those "
           "of "
           "a half-done step: load the model from a file in this process, or fork while no thread trains it");
     }
   }
+  thread_.store(thread, std::memory_order_relaxed);
+  return true;
 }
 
 void Lock::unlock() {
+  thread_.store({}, std::memory_order_relaxed);
   holder_.store(0, std::memory_order_release);
   holder_.notify_one();
 }

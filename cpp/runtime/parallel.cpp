@@ -10,7 +10,6 @@
 #include <exception>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -97,7 +96,7 @@ inline void publish(void*) {}
 inline void receive(void*) {}
 #endif
 
-constexpr std::chrono::milliseconds kAskPeriod{50};
+constexpr std::chrono::milliseconds kFirstAsk{300}, kAskPeriod{100};
 // The call that this thread makes, where it may be stopped; in a task of another thread's call, whether that
 // is stopped.
 thread_local Stoppable* current_call = nullptr;
@@ -135,6 +134,8 @@ class Team {
     job_.notify_all();
     work(job, 0);
     for (int spins = 0; done_.load(std::memory_order_acquire) != tasks;) {
+      // A signal's handler has forked, and the threads that would finish their tasks are not in this process.
+      if (is_lost()) return current_call ? current_call->stop() : void();
       if (spins++ < spin_limit())
         pause();
       else
@@ -161,6 +162,14 @@ class Team {
   }
 
  private:
+  static bool is_lost() {
+#if defined(_OPENMP)
+    return team_lost.load(std::memory_order_relaxed);
+#else
+    return false;
+#endif
+  }
+
   static constexpr std::uint32_t kClosed = 0xffffffff;  // number of a task that no job has
 
   static std::uint64_t ticket(std::uint32_t job, std::uint32_t task) {
@@ -308,15 +317,34 @@ class SharedTeam {
   // that it asks for is not to be had. Its own first thread is one more.
   static int available_threads(int wanted) {
     std::atomic<bool> all{false};
-    std::vector<std::thread> threads;
-    try {
-      while (static_cast<int>(threads.size()) <= wanted) threads.emplace_back([&all] { all.wait(false); });
-    } catch (const std::system_error&) {
-    }
+    std::vector<pthread_t> threads(static_cast<std::size_t>(wanted) + 1);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    if (const std::size_t size = runtime_stack_size()) pthread_attr_setstacksize(&attributes, size);
+    const auto wait = [](void* flag) -> void* {
+      static_cast<std::atomic<bool>*>(flag)->wait(false);
+      return nullptr;
+    };
+    std::size_t count = 0;
+    while (count < threads.size() && pthread_create(&threads[count], &attributes, wait, &all) == 0) ++count;
+    pthread_attr_destroy(&attributes);
     all = true;
     all.notify_all();
-    for (std::thread& thread : threads) thread.join();
-    return std::max(0, static_cast<int>(threads.size()) - 1);
+    for (std::size_t i = 0; i < count; ++i) pthread_join(threads[i], nullptr);
+    return std::max(0, static_cast<int>(count) - 1);
+  }
+
+  // Bytes that OMP_STACKSIZE asks for: a number of kilobytes, or with one of the units B, K, M, G. 0 if none.
+  static std::size_t runtime_stack_size() {
+    const char* text = std::getenv("OMP_STACKSIZE");
+    if (!text) return 0;
+    char* unit = nullptr;
+    std::size_t size = std::strtoull(text, &unit, 10);
+    while (*unit == ' ') ++unit;
+    const char* const units = "BKMG";
+    const char* const found = *unit ? std::strchr(units, *unit & ~0x20) : units + 1;
+    for (const char* u = units; found && u < found; ++u) size *= 1024;
+    return size;
   }
 
   Team team_;
@@ -410,10 +438,13 @@ void run_with_team(int threads, BodyFunction call, void* context) {
 }
 
 Stoppable::Stoppable(Ask ask, void* context)
-    : ask_(ask), context_(context), next_(std::chrono::steady_clock::now() + kAskPeriod) {
+    : before_(current_call),
+      ask_(ask),
+      context_(context),
+      next_(std::chrono::steady_clock::now() + kFirstAsk) {
   current_call = this;
 }
-Stoppable::~Stoppable() { current_call = nullptr; }
+Stoppable::~Stoppable() { current_call = before_; }
 
 bool Stoppable::is_stopped() {
   if (stopped_) return true;

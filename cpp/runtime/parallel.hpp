@@ -31,8 +31,9 @@ int team_size();
 // What a stopped call throws. Its results are not of use.
 struct Stopped {};
 
-// While it exists, the work of this thread may be stopped: every 50 ms or so, between two tasks, `ask` is
-// called, and once it says so the tasks that are left are skipped.
+// While it exists, the work of this thread may be stopped: from 0.3 s on, every 0.1 s or so between two
+// tasks, `ask` is called, and once it says so the tasks that are left are skipped. Shorter calls are not
+// asked for.
 class Stoppable {
  public:
   using Ask = bool (*)(void* context);
@@ -42,9 +43,10 @@ class Stoppable {
   Stoppable& operator=(const Stoppable&) = delete;
 
   bool is_stopped();  // asks, if it is time
+  void stop() { stopped_ = true; }
 
  private:
-  friend class Unstoppable;
+  Stoppable* before_;
   Ask ask_;
   void* context_;
   bool stopped_ = false;

@@ -107,7 +107,7 @@ class Batches(Feed):
         self._iterator: Iterator[Any] | None = each_batch(source)
         self._ahead: list[Data] = []
         self._made = 0
-        self._begun = False  # the source knows of the pass
+        self._begun = False  # the source knows already of the pass that is to start
         self.steps = length(source) if limit is None else limit
 
     def first(self) -> Data:
@@ -134,6 +134,7 @@ class Batches(Feed):
 
     def start(self, epoch: int) -> None:
         self._begin()
+        self._begun = False
         if not self._once and ((self._made and not self._resume) or not self._fetch()):
             self._iterator, self._ahead = each_batch(self._source), []
         self._made = 0
@@ -144,7 +145,6 @@ class Batches(Feed):
                 return False
             if self._limit is not None and self._made:
                 ran_out(self._made, self._limit)
-        self._begun = False
         if hasattr(self._source, "on_epoch_end"):
             self._source.on_epoch_end()
         return True

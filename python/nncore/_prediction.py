@@ -101,10 +101,10 @@ class Predictive(Trainable):
         called.start({"verbose": look, "epochs": 1, "steps": count})
         each = called.watches_batches("predict")
         progress = Progress(look, "Prediction", count) if look else None
-        called.call("on_predict_begin", {})
         self.stop_predicting = False
+        called.call("on_predict_begin", {})
         try:
-            while at < rows and not self.stop_predicting:
+            while at < rows:
                 start = at
                 if each:
                     called.call("on_predict_batch_begin", at // size, {})
@@ -113,6 +113,8 @@ class Predictive(Trainable):
                     called.call("on_predict_batch_end", start // size, {"outputs": out[start:at]})
                 if progress is not None:
                     progress.update(-(-at // size) - -(-start // size), {})
+                if self.stop_predicting:
+                    break
             if progress is not None:
                 progress.finish({})
         finally:
@@ -137,16 +139,18 @@ class Predictive(Trainable):
 
         called.start({"verbose": look, "epochs": 1, "steps": feed.steps})
         progress = Progress(look, "Prediction", feed.steps) if look else None
+        self.stop_predicting = False
         called.call("on_predict_begin", {})
         try:
             feed.start(0)
-            self.stop_predicting = False
-            while not self.stop_predicting and not feed.done():
+            while not feed.done():
                 called.call("on_predict_batch_begin", len(outputs), {})
                 feed.advance(work, True)
                 called.call("on_predict_batch_end", len(outputs) - 1, {"outputs": outputs[-1]})
                 if progress is not None:
                     progress.update(1, {})
+                if self.stop_predicting:
+                    break
             if progress is not None:
                 progress.finish({})
         finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import mmap
 import os
 import struct
 from collections.abc import Iterator, Mapping
@@ -128,7 +129,10 @@ def to_bytes(model: Sequential, weights_only: bool) -> bytes:
 @contextlib.contextmanager
 def _memory(size: int) -> Iterator[None]:
     """MemoryError unless so many bytes can be had: safetensors would end the process, or panic."""
-    bytearray(size + 2**24)
+    try:
+        mmap.mmap(-1, size + 2**24).close()
+    except OSError:
+        raise MemoryError(f"there are not {size + 2**24} bytes of memory for a model file") from None
     try:
         yield
     except BaseException as error:

@@ -201,7 +201,7 @@ class Stack(Compiled):
                 if flat is not None and layer._network is self._network:
                     values += [place.of(flat) for place in layer._places]
                 else:
-                    values += layer._values or []
+                    values += layer.get_weights()
             shapes.append((at, after))
             at = after
         network = _core.Network(sample, [layer._spec() for layer in self._layers])

@@ -249,8 +249,8 @@ class Trainable(Fed):
     def _test(
         self, network: _core.Network, feed: Feed, callbacks: CallbackList, progress: Progress | None
     ) -> Logs:
-        callbacks.call("on_test_begin", {})
         sums, self.stop_evaluating = _core.Sums(), False
+        callbacks.call("on_test_begin", {})
         feed.start(0)
         if not self._pass(network, feed, sums, "test", callbacks, progress):
             warn("the data to evaluate are used up: there is no result")
