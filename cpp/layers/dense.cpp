@@ -53,6 +53,8 @@ class Dense : public Layer {
     const std::size_t m = b.samples * rows_;
     if (t.parameter == 1)
       b.kernels.column_sums(b.gradient, b.dy + t.column, m, t.columns, out_);
+    else if (m <= kShortSum)
+      kernel_gradient(b, t, m);
     else
       sum_rows(b, t, m, kRunRows, [&](std::size_t first, std::size_t count, float* to, std::size_t to_row) {
         Batch run = b;

@@ -26,7 +26,7 @@ void sum_rows(const Batch& b, const Tile& t, std::size_t rows, std::size_t run, 
   float* const sum = sum_scratch(b);
   auto* const total = reinterpret_cast<double*>(sum + aligned(size));
   std::fill_n(total, size, 0.0);
-  for (std::size_t first = 0; first < rows && !stop_requested(); first += run) {
+  for (std::size_t first = 0; first < rows && !ask_for_stop(); first += run) {
     write(first, std::min(run, rows - first), sum, t.columns);
     b.kernels.add_wide(total, sum, size);
   }

@@ -57,11 +57,15 @@ inline std::size_t chunk_size(std::size_t floats_per_sample, std::size_t paramet
   return (batch + chunks - 1) / chunks;
 }
 
-// Runs the tasks of a pass, on this thread if they are little work.
+// Runs the tasks of a pass, on this thread if they are little work. Throws Stopped where the call is stopped.
 template <class Body>
 void run_pass(std::size_t tasks, std::size_t multiply_adds, Body body) {
-  if (multiply_adds >= kTeamWork) return parallel_for(tasks, body);
-  for (std::size_t task = 0; task < tasks; ++task) body(task, 0);
+  if (multiply_adds < kTeamWork) {
+    for (std::size_t task = 0; task < tasks; ++task) body(task, 0);
+  } else {
+    parallel_for(tasks, body);
+    throw_if_stopped();
+  }
 }
 
 }  // namespace nncore

@@ -231,7 +231,7 @@ void Network::check(const Source& x, const Source* y) const {
   std::vector<float> labels(y->row_size());
   constexpr std::size_t kLook = 4096;  // rows between two looks at the clock
   for (std::size_t row = 0; row < y->rows(); ++row) {
-    if (row % kLook == 0) throw_if_stopped();
+    if (row % kLook == 0 && ask_for_stop()) throw Stopped();
     y->read(labels.data(), nullptr, row, 1);
     objective_->check_labels(labels.data(), row);
   }

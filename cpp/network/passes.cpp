@@ -77,7 +77,7 @@ void Network::lay_out_scratch(int workers, std::size_t floats) {
     for (const Step& step : plan_->steps()) step.layer->prepare();
   prepared_ = true;
   scratch_size_ = aligned(floats) + kSlack;
-  scratch_.grow(checked_floats(static_cast<std::size_t>(workers), scratch_size_));
+  scratch_.reserve(checked_floats(static_cast<std::size_t>(workers), scratch_size_));
 }
 
 Objective::Result Network::result_at(std::size_t first) {
@@ -175,7 +175,6 @@ void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count
                          1.0f / static_cast<float>(count), n);
     if (gradient) backward_chunk(first, n, scratch);
   });
-  throw_if_stopped();
 }
 
 // The gradient of a tile, whose rows are then `row` floats apart.
@@ -244,9 +243,7 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
   };
   run_pass(tiles_.size(), count * sample_work_,
            [&](std::size_t task, int worker) { add(tiles_[task], worker); });
-  throw_if_stopped();
   if (!with_update) return;
-  const Unstoppable whole;
   for (const auto& [first, floats] : updates_) update(first, gradients_.data() + first, floats);
   for (const auto& [number, t] : tiles_)
     if (memory_[number].trained) replicate(number, t.tile);
@@ -342,7 +339,6 @@ void Network::test_pass(const Samples& s, std::size_t start, std::size_t count) 
                          results_.data() + target_ + first * objective_->target_size(),
                          s.weight ? results_.data() + weight_ + first : nullptr, 1.0f, n);
   });
-  throw_if_stopped();
 }
 
 std::size_t Network::test(const Samples& samples, double seconds, Sums& sums) {
@@ -372,7 +368,6 @@ std::size_t Network::predict(float* out, const Samples& samples, double seconds)
           else
             last.forward(kernels_, to, y, n * objective_->rows(), outputs / objective_->rows());
         });
-        throw_if_stopped();
       });
 }
 

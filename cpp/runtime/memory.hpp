@@ -102,6 +102,14 @@ class Buffer {
     std::fill_n(data_.get(), size + kSlack, 0.0f);
     size_ = size;
   }
+  // At least `size` floats and kSlack more, not initialised: pages that nobody writes take no memory.
+  void reserve(std::size_t size) {
+    if (data_ && size <= size_) return;
+    data_.reset();
+    size_ = 0;
+    data_ = allocate_floats(size);
+    size_ = size;
+  }
   void zero() { std::fill_n(data_.get(), size_, 0.0f); }
 
  private:

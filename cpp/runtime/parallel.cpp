@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <exception>
 #include <stdexcept>
 #include <string>
@@ -96,7 +97,21 @@ inline void publish(void*) {}
 inline void receive(void*) {}
 #endif
 
-constexpr std::chrono::milliseconds kFirstAsk{300}, kAskPeriod{100};
+constexpr std::int64_t kFirstAsk = 300, kAskPeriod = 100;  // milliseconds
+
+// Read after every task, so a clock that is quick and no more exact than that.
+std::int64_t milliseconds() {
+#if defined(CLOCK_MONOTONIC_COARSE)
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+#else
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+#endif
+}
+
 // The call that this thread makes, where it may be stopped; in a task of another thread's call, whether that
 // is stopped.
 thread_local Stoppable* current_call = nullptr;
@@ -206,7 +221,7 @@ class Team {
                                                  std::memory_order_acquire))
         continue;
       if (!stopped_.load(std::memory_order_relaxed)) call(context, task, worker);
-      if (worker == 0 && stop_requested()) stopped_.store(true, std::memory_order_relaxed);
+      if (worker == 0 && ask_for_stop()) stopped_.store(true, std::memory_order_relaxed);
       if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == tasks && worker != 0) done_.notify_one();
       at = ticket_of_owner.load(std::memory_order_acquire);
     }
@@ -255,9 +270,9 @@ class Team {
   std::atomic<void*> context_{nullptr};
   std::atomic<std::uint32_t> tasks_{0};
   std::atomic<int> workers_{1};
-  alignas(64) std::atomic<std::uint32_t> done_{0};
   std::atomic<bool> stopped_{false};  // what is left of the job is skipped
-  std::atomic<int> arrived_{0};       // followers that have seen the job
+  alignas(64) std::atomic<std::uint32_t> done_{0};
+  std::atomic<int> arrived_{0};  // followers that have seen the job
   std::atomic<int> ids_[kMaxThreads]{};
   std::chrono::steady_clock::time_point moved_{};
 };
@@ -437,26 +452,23 @@ void run_with_team(int threads, BodyFunction call, void* context) {
   call(context);
 }
 
-Stoppable::Stoppable(Ask ask, void* context)
-    : before_(current_call),
-      ask_(ask),
-      context_(context),
-      next_(std::chrono::steady_clock::now() + kFirstAsk) {
+Stoppable::Stoppable(Ask function, void* context)
+    : before_(current_call), ask_(function), context_(context), next_(milliseconds() + kFirstAsk) {
   current_call = this;
 }
 Stoppable::~Stoppable() { current_call = before_; }
 
-bool Stoppable::is_stopped() {
-  if (stopped_) return true;
-  const auto now = std::chrono::steady_clock::now();
-  if (now < next_) return false;
-  stopped_ = ask_(context_);
-  next_ = std::chrono::steady_clock::now() + kAskPeriod;
+bool Stoppable::ask() {
+  if (stopped_ || milliseconds() < next_) return stopped_;
+  if (ask_(context_)) stopped_ = true;
+  next_ = milliseconds() + kAskPeriod;
   return stopped_;
 }
 
 Unstoppable::Unstoppable() : before_(current_call) { current_call = nullptr; }
 Unstoppable::~Unstoppable() { current_call = before_; }
+
+bool ask_for_stop() { return current_call ? current_call->ask() : stop_requested(); }
 
 bool stop_requested() {
   if (current_call) return current_call->is_stopped();
@@ -471,7 +483,7 @@ void run_tasks(std::size_t tasks, TaskFunction call, void* context) noexcept {
     current_team = team;
     return;
   }
-  for (std::size_t task = 0; task < tasks && !stop_requested(); ++task) call(context, task, 0);
+  for (std::size_t task = 0; task < tasks && !ask_for_stop(); ++task) call(context, task, 0);
 }
 
 }  // namespace nncore

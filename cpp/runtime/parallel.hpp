@@ -2,8 +2,8 @@
 // parallel.cpp.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <type_traits>
 
@@ -37,12 +37,13 @@ struct Stopped {};
 class Stoppable {
  public:
   using Ask = bool (*)(void* context);
-  Stoppable(Ask ask, void* context);
+  Stoppable(Ask function, void* context);
   ~Stoppable();
   Stoppable(const Stoppable&) = delete;
   Stoppable& operator=(const Stoppable&) = delete;
 
-  bool is_stopped();  // asks, if it is time
+  bool is_stopped() const { return stopped_; }
+  bool ask();  // if it is time
   void stop() { stopped_ = true; }
 
  private:
@@ -50,7 +51,7 @@ class Stoppable {
   Ask ask_;
   void* context_;
   bool stopped_ = false;
-  std::chrono::steady_clock::time_point next_;
+  std::int64_t next_;  // milliseconds
 };
 
 // While it exists, the work of this thread is finished even if the call is being stopped.
@@ -65,8 +66,10 @@ class Unstoppable {
   Stoppable* before_;
 };
 
-// Whether the call is being stopped. In a task, what is left of it need not be done.
+// Whether the call is being stopped. In a task, what is left of it need not be done. The second asks, if it
+// is time, and is for loops that take long without a parallel_for.
 bool stop_requested();
+bool ask_for_stop();
 inline void throw_if_stopped() {
   if (stop_requested()) throw Stopped();
 }

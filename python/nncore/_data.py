@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -257,6 +258,7 @@ def length(batches: Any) -> int | None:
         return None
 
 
+@functools.cache
 def memory() -> int:
     """Bytes of memory that this machine has; more than any array where it does not tell."""
     try:

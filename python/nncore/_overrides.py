@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, ClassVar
 
 _WHY = "what runs in a network is compiled, and calls no method written in Python"
@@ -9,6 +10,11 @@ _WHY = "what runs in a network is compiled, and calls no method written in Pytho
 
 def _outside(cls: type) -> bool:
     return cls.__module__.partition(".")[0] != "nncore"
+
+
+@functools.cache
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
 
 
 class Compiled:
@@ -29,7 +35,7 @@ class Compiled:
         super().__init_subclass__(**options)
         if not _outside(cls):
             return
-        for name in cls._uncalled.split():
+        for name in sorted(_names(cls._uncalled)):
             definer = next((c for c in cls.__mro__ if name in vars(c)), None)
             if definer is not None and _outside(definer):
                 raise TypeError(f"[{cls.__name__}] {name} would be ignored: {_WHY}. {cls._instead}")
@@ -41,7 +47,7 @@ class Compiled:
                 )
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in self._uncalled.split():
+        if name in _names(self._uncalled):
             owner = getattr(self, "name", type(self).__name__)
             raise TypeError(f"[{owner}] {name} would be ignored: {_WHY}. {self._instead}")
         super().__setattr__(name, value)
