@@ -63,23 +63,32 @@ inline void add_wide(double* sum, const float* x, std::size_t n) {
 
 // Sums over rows of Vectors vectors of columns, the last of `tail` lanes.
 template <std::size_t Vectors>
-inline void column_sums_block(float* y, const float* x, std::size_t rows, std::size_t ld, std::size_t tail) {
+inline void column_sums_run(float* y, const float* x, std::size_t rows, std::size_t ld, std::size_t tail) {
   const auto lanes = [&](std::size_t j) { return j + 1 < Vectors ? kLanes : tail; };
-  const auto sum_run = [&](float* to, std::size_t count) {
-    vec sum[Vectors] = {};
-    for (std::size_t i = 0; i < count; ++i, x += ld)
-      for (std::size_t j = 0; j < Vectors; ++j) sum[j] += load(x + j * kLanes, lanes(j));
-    for (std::size_t j = 0; j < Vectors; ++j) store(to + j * kLanes, sum[j], lanes(j));
-  };
-  if (rows <= kShortSum) return sum_run(y, rows);
-  constexpr std::size_t kRun = 16;  // reading takes longer than adding
+  vec sum[Vectors] = {};
+  for (std::size_t i = 0; i < rows; ++i, x += ld)
+    for (std::size_t j = 0; j < Vectors; ++j) sum[j] += load(x + j * kLanes, lanes(j));
+  for (std::size_t j = 0; j < Vectors; ++j) store(y + j * kLanes, sum[j], lanes(j));
+}
+
+// The same in double, but for short runs: reading takes longer than adding.
+template <std::size_t Vectors>
+[[gnu::noinline]] void long_column_sums(float* y, const float* x, std::size_t rows, std::size_t ld,
+                                        std::size_t tail) {
+  constexpr std::size_t kRun = 16;
   const std::size_t columns = (Vectors - 1) * kLanes + tail;
   double total[Vectors * kLanes] = {};
   for (std::size_t first = 0; first < rows; first += kRun) {
-    sum_run(y, rows - first < kRun ? rows - first : kRun);
+    column_sums_run<Vectors>(y, x + first * ld, rows - first < kRun ? rows - first : kRun, ld, tail);
     add_wide(total, y, columns);
   }
   for (std::size_t j = 0; j < columns; ++j) y[j] = static_cast<float>(total[j]);
+}
+
+template <std::size_t Vectors>
+inline void column_sums_block(float* y, const float* x, std::size_t rows, std::size_t ld, std::size_t tail) {
+  if (rows <= kShortSum) return column_sums_run<Vectors>(y, x, rows, ld, tail);
+  long_column_sums<Vectors>(y, x, rows, ld, tail);
 }
 
 inline void column_sums(float* y, const float* x, std::size_t rows, std::size_t columns, std::size_t ld) {

@@ -56,11 +56,7 @@ class Dense : public Layer {
     else if (m <= kShortSum)
       kernel_gradient(b, t, m);
     else
-      sum_rows(b, t, m, kRunRows, [&](std::size_t first, std::size_t count, float* to, std::size_t to_row) {
-        Batch run = b;
-        run.x += first * in_, run.dy += first * out_, run.gradient = to, run.gradient_row = to_row;
-        kernel_gradient(run, t, count);
-      });
+      long_gradient(b, t, m);
   }
 
  protected:
@@ -81,6 +77,14 @@ class Dense : public Layer {
   bool use_bias_;
 
  private:
+  [[gnu::noinline]] void long_gradient(const Batch& b, const Tile& t, std::size_t m) const {
+    sum_rows(b, t, m, kRunRows, [&](std::size_t first, std::size_t count, float* to, std::size_t to_row) {
+      Batch run = b;
+      run.x += first * in_, run.dy += first * out_, run.gradient = to, run.gradient_row = to_row;
+      kernel_gradient(run, t, count);
+    });
+  }
+
   std::size_t rows_;  // of a sample
   ActivationFunction activation_;
 };

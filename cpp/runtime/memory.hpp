@@ -95,24 +95,23 @@ class Buffer {
   // At least `size` floats and kSlack readable ones past them. Growing discards the contents.
   void grow(std::size_t size) {
     if (data_ && size <= size_) return;
-    checked_floats(1, size);
-    data_.reset();
-    size_ = 0;
-    data_ = allocate_floats(size);
+    allocate(size);
     std::fill_n(data_.get(), size + kSlack, 0.0f);
-    size_ = size;
   }
   // At least `size` floats and kSlack more, not initialised: pages that nobody writes take no memory.
   void reserve(std::size_t size) {
-    if (data_ && size <= size_) return;
-    data_.reset();
-    size_ = 0;
-    data_ = allocate_floats(size);
-    size_ = size;
+    if (!data_ || size > size_) allocate(size);
   }
   void zero() { std::fill_n(data_.get(), size_, 0.0f); }
 
  private:
+  [[gnu::noinline]] void allocate(std::size_t size) {
+    data_.reset();
+    size_ = 0;
+    data_ = allocate_floats(size);
+    size_ = size;
+  }
+
   FloatMemory data_;
   std::size_t size_ = 0;
 };

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,15 +42,15 @@ def of_parameter(seed: int, layer: int, parameter: int) -> np.random.Generator:
 
 def permutation(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
     """The order of `count` samples in an epoch of a model's life."""
-    make = partial(np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation, count)
+    generator = np.random.Generator(np.random.Philox(key=[seed, epoch]))
     if count < _LONG:
-        return make()
+        return generator.permutation(count)
     # A second or more, in which NumPy would leave Ctrl-C waiting.
     made: list[NDArray[np.int64]] = []
 
     def work() -> None:
         with contextlib.suppress(MemoryError):
-            made.append(make())
+            made.append(generator.permutation(count))
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()

@@ -31,7 +31,7 @@ class Trainable(Fed):
         self._compiled: _core.Network | None = None  # the network that knows the settings
         # Set to True by a callback, they end the call after the step.
         self.stop_training = self.stop_evaluating = self.stop_predicting = False
-        self._sums = _core.Sums()  # of the epoch in training
+        self._sums = [_core.Sums()]  # of the epoch in training
         self.history: History | None = None
 
     # ---- compile
@@ -101,7 +101,7 @@ class Trainable(Fed):
     def reset_metrics(self) -> None:
         """Starts the means of loss and metrics again, of an epoch in training: other calls have their own."""
         if self._network is not None:
-            self._network.reset(self._sums)
+            self._network.reset(self._sums[0])
 
     def _directions(self) -> dict[str, str]:
         return self._settings.directions() if self._settings else {}
@@ -223,7 +223,7 @@ class Trainable(Fed):
         logs: Logs = {}
         callbacks.call("on_train_begin", {})
         for epoch in epochs:
-            sums = self._sums = _core.Sums()
+            sums = self._sums[0] = _core.Sums()
             callbacks.call("on_epoch_begin", epoch, {})
             feed.start(self._epochs)
             self._epochs += 1
