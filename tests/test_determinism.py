@@ -204,6 +204,16 @@ def test_every_epoch_has_an_order_of_its_own() -> None:
     np.testing.assert_array_equal(orders[0], orders[1])
 
 
+@pytest.mark.parametrize("count", [0, 1, 7, 1000])
+@pytest.mark.parametrize("key", [[0, 0], [3, 4], [2**63 - 1, 2**62]])
+def test_orders_are_those_of_a_new_generator(count: int, key: list[int]) -> None:
+    from nncore import _random
+
+    for _ in range(2):
+        expected = np.random.Generator(np.random.Philox(key=key)).permutation(count)
+        np.testing.assert_array_equal(_random.permutation(*key, count), expected)
+
+
 def test_long_orders_are_those_of_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
     from nncore import _random
 

@@ -19,6 +19,8 @@ _LONG = 2**23  # samples
 SEEDS = 2**63  # seeds are below this, so that every file format can hold them
 
 _stream: np.random.Generator | None = None
+_own = threading.local()
+_ZEROS = np.zeros(4, np.uint64)
 
 
 def start_stream(seed: int) -> None:
@@ -40,11 +42,27 @@ def of_parameter(seed: int, layer: int, parameter: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=[seed, 2**63 + layer * 2**8 + parameter]))
 
 
+def _of_this_thread(*key: int) -> np.random.Generator:
+    """As a new Generator(Philox(key=key)), which takes longer to make than a short order."""
+    generator: np.random.Generator | None = getattr(_own, "generator", None)
+    if generator is None:
+        generator = _own.generator = np.random.Generator(np.random.Philox(0))
+    generator.bit_generator.state = {
+        "bit_generator": "Philox",
+        "state": {"counter": _ZEROS, "key": np.array(key, np.uint64)},
+        "buffer": _ZEROS,
+        "buffer_pos": 4,
+        "has_uint32": 0,
+        "uinteger": 0,
+    }
+    return generator
+
+
 def permutation(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
     """The order of `count` samples in an epoch of a model's life."""
-    generator = np.random.Generator(np.random.Philox(key=[seed, epoch]))
     if count < _LONG:
-        return generator.permutation(count)
+        return _of_this_thread(seed, epoch).permutation(count)
+    generator = np.random.Generator(np.random.Philox(key=[seed, epoch]))
     # A second or more, in which NumPy would leave Ctrl-C waiting.
     made: list[NDArray[np.int64]] = []
 
