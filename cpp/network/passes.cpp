@@ -235,14 +235,12 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
     });
   }
 
-  const auto add = [&](const TileTask& task, int worker) {
-    const auto& [number, t] = task;
-    if (memory_[number].trained)
-      tile_gradient(task, count, gradients_.data() + plan_->steps()[number].parameters + t.at(), t.row_length,
-                    worker);
-  };
-  run_pass(tiles_.size(), count * sample_work_,
-           [&](std::size_t task, int worker) { add(tiles_[task], worker); });
+  run_pass(tiles_.size(), count * sample_work_, [&](std::size_t task, int worker) {
+    const auto& [number, t] = tiles_[task];
+    if (!memory_[number].trained) return;
+    float* gradient = gradients_.data() + plan_->steps()[number].parameters + t.at();
+    tile_gradient(tiles_[task], count, gradient, t.row_length, worker);
+  });
   if (!with_update) return;
   for (const auto& [first, floats] : updates_) update(first, gradients_.data() + first, floats);
   for (const auto& [number, t] : tiles_)

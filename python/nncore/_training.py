@@ -226,7 +226,7 @@ class Trainable(Fed):
             sums = self._sums[0] = _core.Sums()
             callbacks.call("on_epoch_begin", epoch, {})
             feed.start(self._epochs)
-            self._epochs += 1
+            self.__dict__["_epochs"] += 1  # past __setattr__, which a short epoch would notice
             progress = Progress(bar, f"Epoch {epoch + 1}/{epochs.stop}", feed.steps) if bar else None
             try:
                 if not self._pass(network, feed, sums, "train", callbacks, progress):
