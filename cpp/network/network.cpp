@@ -55,7 +55,7 @@ void Network::find_boundaries() {
   const auto& steps = plan_->steps();
   memory_.assign(steps.size(), {});
   boundaries_.assign(1, {.size = size_of(input_)});
-  arena_batch_ = results_batch_ = 0;
+  arena_batch_ = results_batch_ = chunked_batch_ = 0;
   sample_work_ = layer_scratch_ = widest_ = 0;
   std::size_t replica = 0;
   bool needs_gradient = false, joins = false;

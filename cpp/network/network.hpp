@@ -140,7 +140,8 @@ class Network {
   // Pass 2 takes each tile from its gradient to its update in one go.
   bool is_fused(std::size_t count) const;
   void parameter_pass(std::size_t count, bool with_update);
-  void tile_gradient(const TileTask& task, std::size_t count, float* gradient, std::size_t row, int worker);
+  void tile_gradient(const TileTask& task, std::size_t count, float* gradient, std::size_t row,
+                     float* scratch);
   void update(std::size_t at, const float* gradient, std::size_t n);
   void test_pass(const Samples& s, std::size_t start, std::size_t count);
   double batch_loss(std::size_t count) const;
@@ -175,6 +176,7 @@ class Network {
   std::size_t passing_ = 0;        // floats a sample of the widest gradient that does not last
   std::size_t passing_slot_ = 0;   // floats of each of the two places for these in a worker's scratch
   std::size_t chunk_size_ = 0;     // samples in each chunk of the last pass 1; the last may have less
+  std::size_t chunked_batch_ = 0;  // samples in the batch of the last pass 1
   std::size_t arena_batch_ = 0, results_batch_ = 0;
   Buffer arena_, results_, scratch_;
   std::size_t scratch_size_ = 0;  // floats of one worker

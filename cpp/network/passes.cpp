@@ -152,9 +152,11 @@ void Network::read_targets(const Samples& s, std::size_t start, std::size_t coun
 
 // Pass 1; forward only without a loss.
 void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count, bool with_loss) {
-  const std::size_t work = count * sample_work_ * 2, size = training_chunk(count),
-                    chunks = (count + size - 1) / size;
-  chunk_size_ = size;
+  if (count != chunked_batch_) {
+    chunked_batch_ = count;
+    chunk_size_ = training_chunk(count);
+  }
+  const std::size_t work = count * sample_work_ * 2, size = chunk_size_, chunks = (count + size - 1) / size;
   if (with_loss) read_targets(s, start, count);
   lay_out_arena(count);
   passing_slot_ = aligned(checked_floats(passing_, size));
@@ -179,7 +181,7 @@ void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count
 
 // The gradient of a tile, whose rows are then `row` floats apart.
 void Network::tile_gradient(const TileTask& task, std::size_t count, float* gradient, std::size_t row,
-                            int worker) {
+                            float* scratch) {
   const auto& [number, t] = task;
   const StepMemory& m = memory_[number];
   const float* a = arena_.data();
@@ -191,7 +193,7 @@ void Network::tile_gradient(const TileTask& task, std::size_t count, float* grad
                                                    .dy = a + boundaries_[m.out].gradient,
                                                    .gradient = gradient,
                                                    .gradient_row = row,
-                                                   .scratch = scratch_of(worker) + aligned(tile_floats_)},
+                                                   .scratch = scratch + aligned(tile_floats_)},
                                                   t.tile);
   const std::size_t chunks = (count + chunk_size_ - 1) / chunk_size_;
   for_each_run(t, row, [&](std::size_t from, std::size_t to, std::size_t n) {
@@ -221,11 +223,11 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
   if (with_update && is_fused(count)) {
     const Unstoppable whole;
     return parallel_for(runs_.size() - 1, [&](std::size_t run, int worker) {
-      float* gradient = scratch_of(worker);
+      float* const gradient = scratch_of(worker);
       for (std::size_t i = runs_[run]; i < runs_[run + 1]; ++i) {
         const auto& [number, t] = tiles_[i];
         if (!memory_[number].trained) continue;
-        tile_gradient(tiles_[i], count, gradient, t.tile.columns, worker);
+        tile_gradient(tiles_[i], count, gradient, t.tile.columns, gradient);
         const std::size_t parameters = plan_->steps()[number].parameters;
         for_each_run(t, t.tile.columns, [&](std::size_t from, std::size_t to, std::size_t n) {
           update(parameters + from, gradient + to, n);
@@ -239,7 +241,7 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
     const auto& [number, t] = tiles_[task];
     if (!memory_[number].trained) return;
     float* gradient = gradients_.data() + plan_->steps()[number].parameters + t.at();
-    tile_gradient(tiles_[task], count, gradient, t.row_length, worker);
+    tile_gradient(tiles_[task], count, gradient, t.row_length, scratch_of(worker));
   });
   if (!with_update) return;
   for (const auto& [first, floats] : updates_) update(first, gradients_.data() + first, floats);
