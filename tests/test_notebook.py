@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 pytest.importorskip("matplotlib")
 pytest.importorskip("ipykernel")
 pytest.importorskip("nbclient")
@@ -19,7 +21,6 @@ import json, sys
 import nbformat.v4
 from nbclient import NotebookClient
 
-pytestmark = pytest.mark.once
 
 cells = [nbformat.v4.new_code_cell(source) for source in json.load(sys.stdin)]
 notebook = nbformat.v4.new_notebook(cells=cells)

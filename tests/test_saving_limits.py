@@ -19,6 +19,8 @@ import nncore
 from nncore import layers, models
 from nncore.layers import Dense, Input
 
+pytestmark = pytest.mark.once
+
 Tensors = dict[str, np.ndarray]
 
 
@@ -31,7 +33,6 @@ import sys
 import nncore
 from nncore import models
 
-pytestmark = pytest.mark.once
 def peak():  # in KiB
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))

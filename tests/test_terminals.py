@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": ""}
 TERMINALS: dict[str, tuple[str, dict[str, str]]] = {  # name -> (encoding, environment)
     **{name: (name, {"PYTHONIOENCODING": name}) for name in ("ascii", "latin-1", "cp1252", "cp437", "utf-8")},
@@ -35,7 +37,6 @@ import numpy as np, nncore
 from nncore.layers import Dense, Input
 from nncore.metrics import MeanAbsoluteError
 
-pytestmark = pytest.mark.once
 evil = "a\\x1b[31m\\x07\\n\\x9b2J\\u202e"
 model = nncore.Sequential([Input((2,)), Dense(1, name="l" + evil)], name="m" + evil)
 model.compile("adam", "mse", metrics=[MeanAbsoluteError(name="k" + evil)])
