@@ -53,7 +53,7 @@ void Network::lay_out_arena(std::size_t batch) {
     m.kept = layout.place(batch, m.kept_size);
     m.sums = layout.place(chunks, m.sums_size);
   }
-  arena_.grow(layout.size());
+  arena_.reserve(layout.size());
   arena_batch_ = batch;
 }
 
