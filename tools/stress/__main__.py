@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import faulthandler
 import importlib
+import resource
 import shutil
 import sys
 import tempfile
@@ -41,12 +42,14 @@ def main() -> int:
 
     from .common import Run
 
+    addresses = resource.getrlimit(resource.RLIMIT_AS)
     for name in dict.fromkeys(given.commands):
         folder = Path(tempfile.mkdtemp(prefix=f"nncore-{name}-"))
         print(f"{name}: {COMMANDS[name]}. Files in {folder}", flush=True)
         begin = time.monotonic()
         run = Run(name, given.seconds, given.seed, given.case, folder)
         result: str = importlib.import_module(f".{name}_", __package__).run(run)
+        resource.setrlimit(resource.RLIMIT_AS, addresses)  # some commands set one of their own
         shutil.rmtree(folder)
         print(f"{name}: {result}; {time.monotonic() - begin:.0f} s, seed {given.seed}", flush=True)
     return 0
