@@ -67,12 +67,13 @@ def _fetch_from(url: str, target: Path, size: int, sha256: str, timeout: float, 
 def _stream(url: str, file: Any, size: int, sha256: str, timeout: float, patience: float) -> None:
     from http.client import HTTPException
     from urllib.error import HTTPError, URLError
-    from urllib.request import Request, urlopen
+    from urllib.request import Request, build_opener
 
     deadline = time.monotonic() + patience
     check = _GzipCheck(size)
     try:
-        response = urlopen(Request(url, headers={"User-Agent": "nncore"}), timeout=timeout)
+        # Not urlopen, which keeps the proxies of its first use.
+        response = build_opener().open(Request(url, headers={"User-Agent": "nncore"}), timeout=timeout)
     except HTTPError as error:
         error.close()
         raise _Unavailable(f"HTTP status {error.code}") from None
