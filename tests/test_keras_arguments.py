@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -324,4 +325,14 @@ def test_a_layer_stays_with_the_shape_of_its_weights(layer: Any, one: Any, other
         nncore.Sequential([Input(other[1:]), layer])
     assert layer.input_shape == (None, *one[1:])
     for a, b in zip(before, layer.get_weights()):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_layer_outlives_its_model_with_its_weights() -> None:
+    first = nncore.Sequential([nncore.Input((3,)), Dense(4), Dense(2)])
+    layer, weights = first.layers[0], first.layers[0].get_weights()
+    del first
+    gc.collect()
+    second = nncore.Sequential([nncore.Input((3,)), layer, Dense(5)])
+    for a, b in zip(second.get_weights(), weights):
         np.testing.assert_array_equal(a, b)

@@ -86,16 +86,6 @@ def test_a_model_without_a_shape_is_built_by_its_first_data() -> None:
         assert len(model.weights) == 4
 
 
-def test_a_layer_outlives_its_model_with_its_weights() -> None:
-    first = nncore.Sequential([nncore.Input((3,)), Dense(4), Dense(2)])
-    layer, weights = first.layers[0], first.layers[0].get_weights()
-    del first
-    gc.collect()
-    second = nncore.Sequential([nncore.Input((3,)), layer, Dense(5)])
-    for a, b in zip(second.get_weights(), weights):
-        np.testing.assert_array_equal(a, b)
-
-
 def test_add_and_pop_keep_weights() -> None:
     model = make()
     model.fit(X, Y, verbose=0)

@@ -265,7 +265,7 @@ void bind_network(py::module_& m) {
           },
           py::arg("buffer"), py::arg("first"), py::arg("values"))
       .def("state", [](const Network& n) {
-        // What is there may change until the lock is held.
+        // Arrays need the GIL, so they are made before the network is locked for all of them at once.
         std::vector<std::pair<std::string, Floats>> buffers;
         std::vector<float*> to;
         for (const std::string& name : looking(n, [&] { return n.buffer_names(); })) {

@@ -71,7 +71,8 @@ inline void column_sums_run(float* y, const float* x, std::size_t rows, std::siz
   for (std::size_t j = 0; j < Vectors; ++j) store(y + j * kLanes, sum[j], lanes(j));
 }
 
-// The same in double, but for short runs: reading takes longer than adding.
+// The same sums, over many rows: runs of a few rows in float, added in double. Reading x takes longer than
+// that.
 template <std::size_t Vectors>
 [[gnu::noinline]] void long_column_sums(float* y, const float* x, std::size_t rows, std::size_t ld,
                                         std::size_t tail) {
