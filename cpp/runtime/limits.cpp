@@ -1,10 +1,18 @@
 #include "limits.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <limits>
 #include <sstream>
 #include <string>
+#include <vector>
+
+#if defined(_OPENMP)
+#include <pthread.h>
+#endif
 
 #if defined(__linux__)
 #include <sched.h>
@@ -58,9 +66,45 @@ int cgroup_limit() {
   return limit;
 }
 
+#if defined(_OPENMP)
+// Bytes that OMP_STACKSIZE asks for: a number of kilobytes, or with one of the units B, K, M, G. 0 if none.
+std::size_t runtime_stack_size() {
+  const char* text = std::getenv("OMP_STACKSIZE");
+  if (!text) return 0;
+  char* unit = nullptr;
+  std::size_t size = std::strtoull(text, &unit, 10);
+  while (*unit == ' ') ++unit;
+  const char* const units = "BKMG";
+  const char* const found = *unit ? std::strchr(units, *unit & ~0x20) : units + 1;
+  for (const char* u = units; found && u < found; ++u) size *= 1024;
+  return size;
+}
+#endif
+
 }  // namespace
 
 int quota_limit() { return cgroup_limit(); }
 int processor_limit() { return std::min(affinity_limit(), quota_limit()); }
+
+#if defined(_OPENMP)
+int available_threads(int wanted) {
+  std::atomic<bool> all{false};
+  std::vector<pthread_t> threads(static_cast<std::size_t>(wanted) + 1);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  if (const std::size_t size = runtime_stack_size()) pthread_attr_setstacksize(&attributes, size);
+  const auto wait = [](void* flag) -> void* {
+    static_cast<std::atomic<bool>*>(flag)->wait(false);
+    return nullptr;
+  };
+  std::size_t count = 0;
+  while (count < threads.size() && pthread_create(&threads[count], &attributes, wait, &all) == 0) ++count;
+  pthread_attr_destroy(&attributes);
+  all = true;
+  all.notify_all();
+  for (std::size_t i = 0; i < count; ++i) pthread_join(threads[i], nullptr);
+  return std::max(0, static_cast<int>(count) - 1);
+}
+#endif
 
 }  // namespace nncore

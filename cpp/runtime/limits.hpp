@@ -8,5 +8,9 @@ namespace nncore {
 int processor_limit();
 // The quotas alone.
 int quota_limit();
+// How many more threads the system gives at this time, of `wanted`: the runtime ends the process where one
+// that it asks for is not to be had. Its own first thread is one more.
+// In builds with OpenMP alone.
+int available_threads(int wanted);
 
 }  // namespace nncore

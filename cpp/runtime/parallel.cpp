@@ -7,12 +7,10 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <exception>
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "limits.hpp"
 
@@ -35,6 +33,9 @@ namespace {
 // The runtime ends the process when it cannot start a thread, so absurd numbers are refused before.
 constexpr int kMaxThreads = 1024;
 
+// The threads of the team are not in this process: it was forked.
+std::atomic<bool> team_lost{false};
+
 #if defined(_OPENMP)
 
 // A thread inherits the affinity of the one that starts it, which the user may have bound to one processor.
@@ -50,7 +51,6 @@ const int initial_omp_threads = omp_get_max_threads();
 const int processors = omp_get_num_procs();
 
 std::atomic<bool> team_started{false};
-std::atomic<bool> team_lost{false};
 
 void after_fork_in_child() {
   if (team_started) team_lost = true;
@@ -97,26 +97,6 @@ inline void publish(void*) {}
 inline void receive(void*) {}
 #endif
 
-constexpr std::int64_t kFirstAsk = 300, kAskPeriod = 100;  // milliseconds
-
-// Read after every task, so a clock that is quick and no more exact than that.
-std::int64_t milliseconds() {
-#if defined(CLOCK_MONOTONIC_COARSE)
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
-#else
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-#endif
-}
-
-// The call that this thread makes, where it may be stopped; in a task of another thread's call, whether that
-// is stopped.
-thread_local Stoppable* current_call = nullptr;
-thread_local const std::atomic<bool>* job_is_stopped = nullptr;
-
 // Threads that work on one job after another, for one leader at a time. The leader publishes a job; everybody
 // claims tasks one by one: first their own, then those that others have not begun. So the same thread meets
 // the same data in every job, and its cache still holds them. Workers from number size() on stand by.
@@ -150,7 +130,7 @@ class Team {
     work(job, 0);
     for (int spins = 0; done_.load(std::memory_order_acquire) != tasks;) {
       // A signal's handler has forked, and the threads that would finish their tasks are not in this process.
-      if (is_lost()) return current_call ? current_call->stop() : void();
+      if (team_lost) return stop_call();
       if (spins++ < spin_limit())
         pause();
       else
@@ -160,7 +140,7 @@ class Team {
   }
 
   [[noreturn]] void follow(int worker) {
-    job_is_stopped = &stopped_;
+    follow_stop(&stopped_);
     ids_[worker].store(thread_id(), std::memory_order_relaxed);
     for (std::uint32_t seen = 0;;) {
       for (int all = size(); worker >= all; all = size()) size_.wait(all, std::memory_order_relaxed);
@@ -177,14 +157,6 @@ class Team {
   }
 
  private:
-  static bool is_lost() {
-#if defined(_OPENMP)
-    return team_lost.load(std::memory_order_relaxed);
-#else
-    return false;
-#endif
-  }
-
   static constexpr std::uint32_t kClosed = 0xffffffff;  // number of a task that no job has
 
   static std::uint64_t ticket(std::uint32_t job, std::uint32_t task) {
@@ -328,40 +300,6 @@ class SharedTeam {
     refused_ = granted_ < wanted;
   }
 
-  // How many more threads the system gives at this time, of `wanted`: the runtime ends the process where one
-  // that it asks for is not to be had. Its own first thread is one more.
-  static int available_threads(int wanted) {
-    std::atomic<bool> all{false};
-    std::vector<pthread_t> threads(static_cast<std::size_t>(wanted) + 1);
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    if (const std::size_t size = runtime_stack_size()) pthread_attr_setstacksize(&attributes, size);
-    const auto wait = [](void* flag) -> void* {
-      static_cast<std::atomic<bool>*>(flag)->wait(false);
-      return nullptr;
-    };
-    std::size_t count = 0;
-    while (count < threads.size() && pthread_create(&threads[count], &attributes, wait, &all) == 0) ++count;
-    pthread_attr_destroy(&attributes);
-    all = true;
-    all.notify_all();
-    for (std::size_t i = 0; i < count; ++i) pthread_join(threads[i], nullptr);
-    return std::max(0, static_cast<int>(count) - 1);
-  }
-
-  // Bytes that OMP_STACKSIZE asks for: a number of kilobytes, or with one of the units B, K, M, G. 0 if none.
-  static std::size_t runtime_stack_size() {
-    const char* text = std::getenv("OMP_STACKSIZE");
-    if (!text) return 0;
-    char* unit = nullptr;
-    std::size_t size = std::strtoull(text, &unit, 10);
-    while (*unit == ' ') ++unit;
-    const char* const units = "BKMG";
-    const char* const found = *unit ? std::strchr(units, *unit & ~0x20) : units + 1;
-    for (const char* u = units; found && u < found; ++u) size *= 1024;
-    return size;
-  }
-
   Team team_;
   std::atomic<bool> busy_{false};
   std::atomic<int> present_{1};  // threads; the leader's own is the first
@@ -450,29 +388,6 @@ void run_with_team(int threads, BodyFunction call, void* context) {
   static_cast<void>(threads);
 #endif
   call(context);
-}
-
-Stoppable::Stoppable(Ask function, void* context)
-    : before_(current_call), ask_(function), context_(context), next_(milliseconds() + kFirstAsk) {
-  current_call = this;
-}
-Stoppable::~Stoppable() { current_call = before_; }
-
-bool Stoppable::ask() {
-  if (stopped_ || milliseconds() < next_) return stopped_;
-  if (ask_(context_)) stopped_ = true;
-  next_ = milliseconds() + kAskPeriod;
-  return stopped_;
-}
-
-Unstoppable::Unstoppable() : before_(current_call) { current_call = nullptr; }
-Unstoppable::~Unstoppable() { current_call = before_; }
-
-bool ask_for_stop() { return current_call ? current_call->ask() : stop_requested(); }
-
-bool stop_requested() {
-  if (current_call) return current_call->is_stopped();
-  return job_is_stopped && job_is_stopped->load(std::memory_order_relaxed);
 }
 
 void run_tasks(std::size_t tasks, TaskFunction call, void* context) noexcept {
