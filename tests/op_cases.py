@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nncore import reference
+from nncore._operations import ACTIVATIONS
 
 SIZES = [1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97]
 Array = np.ndarray[Any, Any]
@@ -88,20 +89,10 @@ CASES: dict[str, Build] = {
     "conv2d winograd of n filters": lambda rng, n: of_conv2d(rng, (11, 12, 33), (3, 3), n + 31, samples=3),
     "rescale": elementwise("rescale", scale=-0.7, offset=0.3),
     "dropout": elementwise("dropout", rate=0.3, seed=11),
-    "relu": elementwise("relu"),
-    "leaky_relu": elementwise("leaky_relu"),
-    "leaky_relu steep": elementwise("leaky_relu", negative_slope=0.9),
-    "elu": elementwise("elu"),
-    "elu low": elementwise("elu", alpha=2.5),
-    "sigmoid": elementwise("sigmoid"),
-    "tanh": elementwise("tanh"),
-    "softplus": elementwise("softplus"),
-    "silu": elementwise("silu"),
-    "swish": elementwise("swish"),
-    "gelu": elementwise("gelu"),
-    "gelu approximate": elementwise("gelu", approximate=True),
-    "softmax": elementwise("softmax"),
 }
+for _name, _operation in ACTIVATIONS.items():
+    for _settings in ({}, *_operation.variants):
+        CASES[f"{_name} {_settings or ''}".strip()] = elementwise(_name, **_settings)
 for _op in ("max_pool2d", "average_pool2d"):
     CASES |= {
         f"{_op} of n channels": lambda rng, n, op=_op: of_pool(op, rng, (4, 5, n)),

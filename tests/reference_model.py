@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nncore import _core, reference
+from nncore._operations import settings_of
 
 Spec = tuple[str, dict[str, Any]]
 Array = np.ndarray[Any, Any]
@@ -19,13 +20,8 @@ def pair(value: int | tuple[int, int]) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else value
 
 
-def activation_attributes(activation: str, alpha: float | None = None) -> dict[str, Any]:
-    defaults = {"leaky_relu": 0.2, "elu": 1.0}
-    return {"activation": activation, "alpha": defaults.get(activation, 0.0) if alpha is None else alpha}
-
-
-def dense(units: int, activation: str = "linear", alpha: float | None = None, use_bias: bool = True) -> Spec:
-    return "dense", {"units": units, "use_bias": use_bias, **activation_attributes(activation, alpha)}
+def dense(units: int, activation: str = "linear", use_bias: bool = True, **settings: float) -> Spec:
+    return "dense", {"units": units, "use_bias": use_bias, "activation": activation, **settings}
 
 
 def conv2d(
@@ -46,7 +42,7 @@ def conv2d(
         "dilation_rate": pair(dilation_rate),
         "groups": groups,
         "use_bias": use_bias,
-        **activation_attributes(activation),
+        "activation": activation,
     }
 
 
@@ -61,8 +57,8 @@ def pooling(
     return kind, {"pool_size": pair(pool_size), "strides": pair(strides), "padding": padding}
 
 
-def activation(name: str, alpha: float | None = None) -> Spec:
-    return "activation", activation_attributes(name, alpha)
+def activation(name: str, **settings: float) -> Spec:
+    return "activation", {"activation": name, **settings}
 
 
 def loss_spec(name: str, from_logits: bool = False, label_smoothing: float = 0.0) -> Spec:
@@ -76,13 +72,10 @@ FLATTEN: Spec = ("flatten", {})
 
 def _activation_arguments(attributes: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     name = attributes["activation"]
-    if name == "leaky_relu":
-        return name, {"negative_slope": attributes["alpha"]}
-    if name == "elu":
-        return name, {"alpha": attributes["alpha"]}
     if name.startswith("gelu"):
         return "gelu", {"approximate": name == "gelu_tanh"}
-    return name, {}
+    settings = settings_of(getattr(reference, name)) if name != "relu" else ()
+    return name, {key: attributes[key] for key in settings if key in attributes}
 
 
 def activate(attributes: dict[str, Any], z: Array) -> Array:

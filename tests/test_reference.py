@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from nncore import reference
+from nncore._operations import ACTIVATIONS
 
 RNG = np.random.default_rng(7)
 
@@ -53,19 +54,8 @@ FUNCTIONS: list[tuple[str, list[np.ndarray], dict[str, Any]]] = [
     ("global_max_pool2d", [IMAGE], {"keepdims": True}),
     ("rescale", [ROWS], {"scale": -0.3, "offset": 2.0}),
     ("dropout", [ROWS], {"rate": 0.4, "seed": 3}),
-    ("relu", [ROWS], {}),
-    ("leaky_relu", [ROWS], {}),
-    ("leaky_relu", [ROWS], {"negative_slope": 0.7}),
-    ("elu", [ROWS], {}),
-    ("elu", [ROWS], {"alpha": 0.6}),
-    ("sigmoid", [ROWS], {}),
-    ("tanh", [ROWS], {}),
-    ("softplus", [ROWS], {}),
-    ("silu", [ROWS], {}),
+    *((name, [ROWS], v) for name, o in ACTIVATIONS.items() for v in ({}, *o.variants)),
     ("swish", [ROWS], {}),
-    ("gelu", [ROWS], {}),
-    ("gelu", [ROWS], {"approximate": True}),
-    ("softmax", [ROWS], {}),
     ("softmax", [normal(2, 3, 4)], {}),
 ]
 LOSSES: list[tuple[str, np.ndarray, np.ndarray, dict[str, Any]]] = [

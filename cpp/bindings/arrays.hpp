@@ -97,6 +97,7 @@ inline std::vector<Spec> specs_from(const py::iterable& items) {
 
 void bind_runtime(py::module_& m);
 void bind_ops(py::module_& m);
+void bind_table(py::module_& m);
 void bind_network(py::module_& m);
 
 }  // namespace nncore

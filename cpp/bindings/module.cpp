@@ -10,6 +10,7 @@ PYBIND11_MODULE(core, m, pybind11::mod_gil_not_used()) {
   m.doc() = "The compiled core of nncore.";
   m.attr("__version__") = NNCORE_VERSION;
   nncore::bind_runtime(m);
+  nncore::bind_table(m);
   nncore::bind_ops(m);
   nncore::bind_network(m);
   pybind11::module_::import("atexit").attr("register")(

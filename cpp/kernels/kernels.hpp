@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "table.hpp"
+
 namespace nncore {
 
 // Floats that may be read (never written) past the end of every buffer handed to a kernel.
@@ -57,25 +59,6 @@ struct WinogradRow {
   std::size_t tiles, rows, columns, filters;  // rows: 2, or 1 where the image ends
 };
 constexpr std::size_t kWinogradElements = 16;  // of the form of a tile or kernel
-
-enum class Activation : std::int32_t {
-  linear,
-  relu,
-  leaky_relu,  // alpha = negative slope
-  elu,         // alpha = value at minus infinity, negated
-  sigmoid,
-  tanh,
-  softplus,
-  silu,
-  gelu,       // x * Phi(x)
-  gelu_tanh,  // the tanh approximation of gelu
-  softmax,    // over rows: not an elementwise activation, see Kernels::softmax
-};
-
-// True where the derivative is written in terms of the input; the others need only the output.
-constexpr bool derivative_needs_input(Activation kind) {
-  return kind == Activation::silu || kind == Activation::gelu || kind == Activation::gelu_tanh;
-}
 
 enum class Loss : std::int32_t {
   mean_squared_error,
@@ -149,6 +132,14 @@ struct Sgd {
   bool nesterov;
 };
 
+// y = f(x) and dx = dy * f', for arrays (rows, columns), whose shape matters to row activations alone. xy is
+// what ActivationRow::reads names. settings: as many as the row has. y may be x, dx may be dy.
+struct ActivationKernels {
+  void (*forward)(float* y, const float* x, const float* settings, std::size_t rows, std::size_t columns);
+  void (*backward)(float* dx, const float* dy, const float* xy, const float* settings, std::size_t rows,
+                   std::size_t columns);
+};
+
 struct Kernels {
   const char* isa;    // "baseline", "avx2", "avx512" or "neon"
   std::size_t lanes;  // floats in a vector
@@ -199,16 +190,8 @@ struct Kernels {
                                  const float* bias, std::size_t tiles, std::size_t filters, bool relu);
   void (*winograd_output_gradient)(float* dm, std::size_t element, const float* dy, const WinogradRow& r);
 
-  // ---- activation.hpp; y may be x, dx may be dy
-  void (*activation)(float* y, const float* x, Activation kind, float alpha, std::size_t n);
-  // dx = dy * f'(.), where xy is the input if derivative_needs_input(kind), else the output; for relu and
-  // leaky_relu either.
-  void (*activation_backward)(float* dx, const float* dy, const float* xy, Activation kind, float alpha,
-                              std::size_t n);
-
-  // ---- softmax.hpp; over each row of x (rows, columns); y may be x, dx may be dy
-  void (*softmax)(float* y, const float* x, std::size_t rows, std::size_t columns);
-  void (*softmax_backward)(float* dx, const float* dy, const float* y, std::size_t rows, std::size_t columns);
+  // ---- activation.hpp, softmax.hpp; indexed by Activation
+  const ActivationKernels* activation;
 
   // ---- loss.hpp; indexed by Loss. value (rows), target and x (rows, columns), dx[r, :] = scale[r] * d
   // value[r] / d x[r, :]. A sparse target is (rows): class numbers as floats. dx may be null, and may be x.

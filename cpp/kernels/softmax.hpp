@@ -33,7 +33,7 @@ inline vec exponentials(float* e, const float* x, std::size_t n, vec highest, Vi
   return total(sum);
 }
 
-inline void softmax(float* y, const float* x, std::size_t rows, std::size_t columns) {
+inline void softmax_forward(float* y, const float* x, const float*, std::size_t rows, std::size_t columns) {
   for (std::size_t r = 0; r < rows; ++r, x += columns, y += columns) {
     const vec sum =
         exponentials(y, x, columns, row_max(x, columns), [](std::size_t, std::size_t, std::size_t, vec) {});
@@ -43,7 +43,7 @@ inline void softmax(float* y, const float* x, std::size_t rows, std::size_t colu
 }
 
 // dx = y (dy - sum(dy y))
-inline void softmax_backward(float* dx, const float* dy, const float* y, std::size_t rows,
+inline void softmax_backward(float* dx, const float* dy, const float* y, const float*, std::size_t rows,
                              std::size_t columns) {
   for (std::size_t r = 0; r < rows; ++r, dx += columns, dy += columns, y += columns) {
     Sum sum{};

@@ -1,4 +1,4 @@
-// An activation with its parameter, shared by the Activation layer and by layers with an `activation` of
+// An activation with its settings, shared by the Activation layer and by layers with an `activation` of
 // their own.
 #pragma once
 
@@ -8,20 +8,23 @@ namespace nncore {
 
 struct ActivationFunction {
   Activation kind = Activation::linear;
-  float alpha = 0.0f;
+  Settings settings{};
 
+  const ActivationRow& row() const { return row_of(kind); }
   bool is_linear() const { return kind == Activation::linear; }
-  bool needs_input() const { return derivative_needs_input(kind); }
+  bool needs_input() const { return row().reads == Reads::input; }
 
-  // x and y: (rows, columns); columns matter to softmax alone. y may be x.
-  void forward(const Kernels& k, float* y, const float* x, std::size_t rows, std::size_t columns) const;
-  // xy: the input if needs_input(), else the output, or either for relu and leaky_relu. dx may be dy.
+  // As ActivationKernels.
+  void forward(const Kernels& k, float* y, const float* x, std::size_t rows, std::size_t columns) const {
+    k.activation[static_cast<std::size_t>(kind)].forward(y, x, settings.data(), rows, columns);
+  }
   void backward(const Kernels& k, float* dx, const float* dy, const float* xy, std::size_t rows,
-                std::size_t columns) const;
+                std::size_t columns) const {
+    k.activation[static_cast<std::size_t>(kind)].backward(dx, dy, xy, settings.data(), rows, columns);
+  }
 };
 
-// From the attributes `activation` and `alpha`.
+// From the attribute `activation`, and one for each of its settings that is not the default.
 ActivationFunction activation_of(const Spec& spec);
-const char* name_of(Activation kind);
 
 }  // namespace nncore

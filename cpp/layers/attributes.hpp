@@ -1,13 +1,17 @@
 // The settings of one layer, loss or optimizer as they arrive from outside: checked where they are read.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <map>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include "../kernels/table.hpp"
 
 namespace nncore {
 
@@ -45,6 +49,23 @@ struct Spec {
   double number(const std::string& name) const {
     if (const auto* i = std::get_if<std::int64_t>(&at(name))) return static_cast<double>(*i);
     return get<double>(name, "a number");
+  }
+  // A setting of the table of operations: its default where the attribute is missing.
+  double setting(const Setting& s) const {
+    const double value = attributes.count(s.name) ? number(s.name) : s.initial;
+    if (!std::isfinite(value) || value < s.least || value > s.most || (s.open && value == s.most)) {
+      std::ostringstream text;
+      text << s.name << " must be in [" << s.least << ", " << s.most << (s.open ? ")" : "]") << ", got "
+           << value;
+      fail(text.str());
+    }
+    return value;
+  }
+  Settings settings(const SettingList& list) const {
+    Settings values{};
+    for (std::size_t i = 0; i < list.size() && list[i].name; ++i)
+      values[i] = static_cast<float>(setting(list[i]));
+    return values;
   }
   float single(const std::string& name) const { return static_cast<float>(number(name)); }
   std::size_t positive(const std::string& name) const {

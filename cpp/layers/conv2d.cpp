@@ -307,7 +307,7 @@ std::unique_ptr<Layer> make_conv2d(const Spec& spec, const Shape& input) {
   const Shape output{h.out, w.out, filters};
   if (!fits_winograd(spec, input, output)) return std::make_unique<Conv2D>(spec, input, output, h, w);
   Spec linear = spec;
-  linear.attributes["activation"] = std::string(name_of(Activation::linear));
+  linear.attributes["activation"] = std::string(row_of(Activation::linear).name);
   return make_conv2d_winograd(spec, h, w, std::make_unique<Conv2D>(linear, input, output, h, w));
 }
 

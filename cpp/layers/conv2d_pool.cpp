@@ -54,7 +54,7 @@ class Conv2DPool final : public Layer {
           windows(c.kept), c.x, c.scratch,
           {.samples = c.samples, .kept_stride = kept() * sizeof(float), .filters = c_.filters}, c_);
     else if (writes_dz())
-      c.kernels.activation_backward(c.dz, c.dy, c.y, Activation::relu, 0.0f, c.samples * output_size());
+      ActivationFunction{Activation::relu}.backward(c.kernels, c.dz, c.dy, c.y, c.samples, output_size());
     if (!c.dx) return;
     for (std::size_t s = 0; s < c.samples; ++s)
       c.kernels.conv_pool_input_gradient(c.dx + s * input_size(), c.dy + s * output_size(), argmax(c.kept, s),
@@ -154,7 +154,7 @@ std::unique_ptr<Layer> fuse_conv2d_pool(const Spec& conv, const Spec& pool, cons
     return nullptr;
 
   Spec linear = conv;
-  linear.attributes["activation"] = std::string(name_of(Activation::linear));
+  linear.attributes["activation"] = std::string(row_of(Activation::linear).name);
   const auto layer = make_layer(linear, input);
   const Shape output = make_layer(pool, layer->output())->output();
   const auto [kernel_h, kernel_w] = conv.positive_pair("kernel_size");

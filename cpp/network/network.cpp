@@ -142,7 +142,7 @@ std::vector<std::string> Network::step_labels() const {
   for (const Step& step : plan_->steps())
     if (!step.layer->is_view()) labels.push_back(step.label);
   if (!objective_->activation().is_linear())
-    labels.push_back(std::string(name_of(objective_->activation().kind)) + "+loss");
+    labels.push_back(std::string(objective_->activation().row().name) + "+loss");
   return labels;
 }
 

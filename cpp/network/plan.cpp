@@ -14,20 +14,21 @@ bool has_activation(const Spec& spec) { return spec.attributes.count(kActivation
 
 Spec with_activation(Spec spec, const Spec& from) {
   spec.attributes[kActivation] = from.attributes.at(kActivation);
-  spec.attributes["alpha"] = from.attributes.at("alpha");
+  for (const Setting& s : row_of(activation_of(from).kind).settings)
+    if (s.name && from.attributes.count(s.name)) spec.attributes[s.name] = from.attributes.at(s.name);
   return spec;
 }
 
 Spec without_activation(Spec spec) {
-  spec.attributes[kActivation] = std::string(name_of(Activation::linear));
+  spec.attributes[kActivation] = std::string(row_of(Activation::linear).name);
   return spec;
 }
 
 bool is_linear(const Spec& spec) { return activation_of(spec).is_linear(); }
 
 std::string label_of(const Spec& spec) {
-  if (spec.kind == kActivation) return name_of(activation_of(spec).kind);
-  return has_activation(spec) && !is_linear(spec) ? spec.kind + "+" + name_of(activation_of(spec).kind)
+  if (spec.kind == kActivation) return activation_of(spec).row().name;
+  return has_activation(spec) && !is_linear(spec) ? spec.kind + "+" + activation_of(spec).row().name
                                                   : spec.kind;
 }
 

@@ -1,18 +1,21 @@
 """Activation functions, to give to layers and to call on arrays.
 
 ``Dense(8, activation="relu")`` and ``Dense(8, activation=activations.relu)`` are the same. Called on an
-array of any real type and shape, a function returns a new float32 array of that shape.
+array of any real type and shape, a function returns a new float32 array of that shape. What stands in it is
+its reference in NumPy, `nncore.reference`, to which the tests hold the compiled kernel.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arguments import boolean, number, only, unknown
-from ._forks import whole
+from ._arguments import boolean, only, unknown
+from ._operations import ACTIVATIONS, activation, wide
 
 __all__ = [
     "elu",
@@ -29,15 +32,117 @@ __all__ = [
     "tanh",
 ]
 
-Floats = NDArray[np.float32]
+Floats = NDArray[Any]  # float32, and float64 from the reference
 Activation = Callable[..., Floats]
 
 
+def _row_of_relu(
+    x: object, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
+) -> tuple[str, dict[str, Any]]:
+    only("relu", "max_value", max_value, None)
+    only("relu", "threshold", float(threshold), 0.0)
+    return ("leaky_relu", {"negative_slope": negative_slope}) if negative_slope else ("relu", {})
+
+
+def _row_of_gelu(x: object, approximate: bool = False) -> tuple[str, dict[str, Any]]:
+    return "gelu_tanh" if boolean("gelu", "approximate", approximate) else "gelu", {}
+
+
+def _row_of_softmax(x: ArrayLike, axis: int = -1) -> tuple[str, dict[str, Any]]:
+    if axis not in (-1, np.ndim(x) - 1):
+        raise ValueError(f"[softmax] axis={axis!r} is not available yet: the last axis only")
+    return "softmax", {}
+
+
+# ---- slopes, and what several functions share; x is an array of float64
+
+
+def _logistic(x: Floats) -> Floats:
+    """1 / (1 + exp(-x)), which neither overflows nor loses small values."""
+    return np.exp(-np.logaddexp(0.0, -x))
+
+
+def _slope_of_linear(x: Floats) -> Floats:
+    """1."""
+    return np.ones_like(x)
+
+
+def _slope_of_relu(x: Floats, negative_slope: float, *_: Any) -> Floats:
+    """1 where x > 0, else negative_slope."""
+    return np.where(x > 0, 1.0, negative_slope)
+
+
+def _slope_of_elu(x: Floats, alpha: float) -> Floats:
+    """1 where x > 0, else alpha * exp(x)."""
+    return np.where(x > 0, 1.0, alpha * np.exp(np.minimum(x, 0.0)))
+
+
+def _slope_of_sigmoid(x: Floats) -> Floats:
+    """y * (1 - y), and 1 - y is the sigmoid of -x."""
+    return _logistic(x) * _logistic(-x)
+
+
+def _slope_of_tanh(x: Floats) -> Floats:
+    """1 - y^2."""
+    return 1.0 - np.tanh(x) ** 2
+
+
+def _slope_of_softplus(x: Floats) -> Floats:
+    """sigmoid(x)."""
+    return _logistic(x)
+
+
+def _slope_of_silu(x: Floats) -> Floats:
+    """s * (1 + x * (1 - s)), with s = sigmoid(x): the product rule."""
+    return _logistic(x) * (1.0 + x * _logistic(-x))
+
+
+_INNER_SLOPE = math.sqrt(2.0 / math.pi)
+_INNER_CUBIC = 0.044715
+_erfc = np.frompyfunc(math.erfc, 1, 1)
+
+
+def _normal_cdf(x: Floats, approximate: bool) -> Floats:
+    if approximate:
+        return 0.5 * (1.0 + np.tanh(_INNER_SLOPE * (x + _INNER_CUBIC * x**3)))
+    # 1 + erf(x) = erfc(-x), which keeps its digits where erf is close to -1
+    return 0.5 * np.asarray(_erfc(-x / math.sqrt(2.0)), dtype=np.float64)
+
+
+def _slope_of_gelu(x: Floats, approximate: bool) -> Floats:
+    """P(x) + x * P'(x), where P'(x) = exp(-x^2 / 2) / sqrt(2 pi), or the slope of the tanh form."""
+    if approximate:
+        inner = np.tanh(_INNER_SLOPE * (x + _INNER_CUBIC * x**3))
+        density = 0.5 * (1.0 - inner**2) * _INNER_SLOPE * (1.0 + 3.0 * _INNER_CUBIC * x**2)
+    else:
+        density = np.exp(-0.5 * x**2) / math.sqrt(2.0 * math.pi)
+    return _normal_cdf(x, approximate) + x * density
+
+
+def _softmax(x: Floats) -> Floats:
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return np.asarray(e / e.sum(axis=-1, keepdims=True))
+
+
+def _softmax_backward(dy: Floats, x: Floats, axis: int) -> Floats:
+    """dx = y * (dy - sum of dy * y over the last axis).
+
+    From dy_i/dx_j = y_i * ([i = j] - y_j): raising one input lowers all other outputs.
+    """
+    y = _softmax(x)
+    return np.asarray(y * (dy - (dy * y).sum(axis=-1, keepdims=True)))
+
+
+# ---- the functions
+
+
+@activation(_slope_of_linear)
 def linear(x: ArrayLike) -> Floats:
     """x itself."""
-    return np.array(x, dtype=np.float32)
+    return wide(x)
 
 
+@activation(_slope_of_relu, row=_row_of_relu, variants=({"negative_slope": 0.3},))
 def relu(
     x: ArrayLike, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
 ) -> Floats:
@@ -46,92 +151,105 @@ def relu(
     >>> relu([-2.0, 0.0, 3.0]).tolist()
     [0.0, 0.0, 3.0]
     """
-    with whole:
-        from . import ops
-
-    only("relu", "max_value", max_value, None)
-    only("relu", "threshold", float(threshold), 0.0)
-    slope = number("relu", "negative_slope", negative_slope)
-    return ops.leaky_relu(x, negative_slope=slope) if slope else ops.relu(x)
+    x = wide(x)
+    return np.where(x > 0, x, negative_slope * x)
 
 
+@activation(_slope_of_relu, variants=({"negative_slope": 0.9},))
 def leaky_relu(x: ArrayLike, negative_slope: float = 0.2) -> Floats:
-    """x where x > 0, else negative_slope * x."""
-    with whole:
-        from . import ops
+    """x where x > 0, else negative_slope * x.
 
-    return ops.leaky_relu(x, negative_slope=number("leaky_relu", "negative_slope", negative_slope))
+    >>> leaky_relu([-2, 3], negative_slope=0.5).tolist()
+    [-1.0, 3.0]
+    """
+    x = wide(x)
+    return np.where(x > 0, x, negative_slope * x)
 
 
+@activation(_slope_of_elu, variants=({"alpha": 2.5},))
 def elu(x: ArrayLike, alpha: float = 1.0) -> Floats:
-    """x where x > 0, else alpha * (exp(x) - 1)."""
-    with whole:
-        from . import ops
+    """x where x > 0, else alpha * (exp(x) - 1): it levels off at -alpha (Clevert et al. 2015).
 
-    return ops.elu(x, alpha=number("elu", "alpha", alpha))
+    >>> elu([-1000, 3]).tolist()
+    [-1.0, 3.0]
+    """
+    x = wide(x)
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0.0)))
 
 
+@activation(_slope_of_sigmoid)
 def sigmoid(x: ArrayLike) -> Floats:
-    """1 / (1 + exp(-x))."""
-    with whole:
-        from . import ops
+    """1 / (1 + exp(-x)).
 
-    return ops.sigmoid(x)
+    >>> sigmoid([-1000, 0, 1000]).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    return _logistic(wide(x))
 
 
+@activation(_slope_of_tanh)
 def tanh(x: ArrayLike) -> Floats:
-    """The hyperbolic tangent."""
-    with whole:
-        from . import ops
+    """The hyperbolic tangent, (exp(x) - exp(-x)) / (exp(x) + exp(-x)).
 
-    return ops.tanh(x)
+    >>> tanh([-1000, 0, 1000]).tolist()
+    [-1.0, 0.0, 1.0]
+    """
+    return np.tanh(wide(x))
 
 
+@activation(_slope_of_softplus)
 def softplus(x: ArrayLike) -> Floats:
-    """log(1 + exp(x))."""
-    with whole:
-        from . import ops
+    """log(1 + exp(x)), a smooth relu.
 
-    return ops.softplus(x)
+    >>> softplus([-1000, 1000]).tolist()
+    [0.0, 1000.0]
+    """
+    return np.logaddexp(0.0, wide(x))
 
 
+@activation(_slope_of_silu, aliases=("swish",))
 def silu(x: ArrayLike) -> Floats:
-    """x * sigmoid(x), also called swish."""
-    with whole:
-        from . import ops
+    """x * sigmoid(x), also called swish (Elfwing et al. 2017).
 
-    return ops.silu(x)
+    >>> silu([0, 1000]).tolist()
+    [0.0, 1000.0]
+    """
+    x = wide(x)
+    return x * _logistic(x)
 
 
 swish = silu
 
 
+@activation(_slope_of_gelu, row=_row_of_gelu, variants=({"approximate": True},))
 def gelu(x: ArrayLike, approximate: bool = False) -> Floats:
-    """x times the normal distribution function of x; with `approximate` by way of tanh."""
-    with whole:
-        from . import ops
+    """x * P(x), with the normal distribution function P(x) = (1 + erf(x / sqrt(2))) / 2.
 
-    return ops.gelu(x, approximate=boolean("gelu", "approximate", approximate))
+    From Hendrycks and Gimpel 2016. approximate: P(x) = (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) / 2
+    instead.
 
-
-def softmax(x: ArrayLike, axis: int = -1) -> Floats:
-    """exp(x) over its sum along the last axis; other axes are not available yet.
-
-    >>> softmax([[0.0, 0.0]]).tolist()
-    [[0.5, 0.5]]
+    >>> gelu([-1000, 0, 1000]).tolist()
+    [-0.0, 0.0, 1000.0]
     """
-    with whole:
-        from . import ops
+    x = wide(x)
+    return x * _normal_cdf(x, approximate)
 
-    if axis not in (-1, np.ndim(x) - 1):
-        raise ValueError(f"[softmax] axis={axis!r} is not available yet: the last axis only")
-    return ops.softmax(x)
+
+@activation(backward=_softmax_backward, row=_row_of_softmax)
+def softmax(x: ArrayLike, axis: int = -1) -> Floats:
+    """exp(x) over its sum along the last axis: x (..., classes). Other axes are not available yet.
+
+    The largest value is subtracted first: it cancels, and nothing overflows.
+
+    >>> softmax([[0, 0], [0, 1000]]).tolist()
+    [[0.5, 0.5], [0.0, 1.0]]
+    """
+    return _softmax(wide(x))
 
 
 _FUNCTIONS: dict[str, Activation] = {
-    f.__name__: f for f in (linear, relu, leaky_relu, elu, sigmoid, tanh, softplus, silu, gelu, softmax)
+    name: operation.public for operation in ACTIVATIONS.values() for name in operation.names
 }
-_ALIASES = {"swish": "silu"}
 
 
 def get(identifier: str | Activation | None, owner: str = "activations.get") -> Activation:
@@ -147,22 +265,17 @@ def get(identifier: str | Activation | None, owner: str = "activations.get") -> 
     if identifier is None:
         return linear
     if isinstance(identifier, str):
-        function = _FUNCTIONS.get(_ALIASES.get(identifier, identifier))
-        if function is None:
-            raise unknown(owner, "activation", identifier, [*_FUNCTIONS, *_ALIASES])
-        return function
-    name = getattr(identifier, "__name__", "")
-    if name in _FUNCTIONS and _FUNCTIONS[name] is identifier:
+        if identifier not in _FUNCTIONS:
+            raise unknown(owner, "activation", identifier, _FUNCTIONS)
+        return _FUNCTIONS[identifier]
+    if _FUNCTIONS.get(getattr(identifier, "__name__", "")) is identifier:
         return identifier
     raise TypeError(
         f"[{owner}] activation must be a name or a function of nncore.activations, got {identifier!r}. "
-        f"There are: {', '.join(sorted([*_FUNCTIONS, *_ALIASES]))}."
+        f"There are: {', '.join(sorted(_FUNCTIONS))}."
     )
 
 
-def attributes(function: Activation) -> dict[str, str | float]:
-    """What the compiled core needs to know: the name, and the parameter of those that have one."""
-    return {
-        "activation": function.__name__,
-        "alpha": {"leaky_relu": 0.2, "elu": 1.0}.get(function.__name__, 0.0),
-    }
+def attributes(function: Activation) -> dict[str, str]:
+    """What the compiled core needs to know of a function with its default settings."""
+    return {"activation": function.__name__}

@@ -49,12 +49,13 @@ void activations(Report& r, std::size_t n) {
     for (std::size_t i = 0; i < n; ++i) {
       const double v = c.f(x[i]), d = derivative(c.f, x[i]);
       value[i] = {v, std::fabs(v) + 0.25};  // absolute near zero: tails of sigmoid and gelu cancel
-      xy[i] = derivative_needs_input(c.kind) ? x[i] : static_cast<float>(v);
+      xy[i] = row_of(c.kind).reads == Reads::input ? x[i] : static_cast<float>(v);
       gradient[i] = {dy[i] * d, std::fabs(dy[i]) * (std::fabs(d) + 0.25)};
     }
-    r.k.activation(y.data(), x.data(), c.kind, c.alpha, n);
+    const ActivationKernels& f = r.k.activation[static_cast<int>(c.kind)];
+    f.forward(y.data(), x.data(), &c.alpha, 1, n);
     r.compare(c.name, {n}, y, value);
-    r.k.activation_backward(dx.data(), dy.data(), xy.data(), c.kind, c.alpha, n);
+    f.backward(dx.data(), dy.data(), xy.data(), &c.alpha, 1, n);
     r.compare(c.name + std::string("_backward"), {n}, dx, gradient, 64.0);
   }
 }
@@ -65,13 +66,14 @@ void extremes(Report& r) {
   x[0] = -infinity, x[1] = -1000.0f, x[2] = 0.0f, x[3] = 1000.0f, x[4] = infinity;
   for (const ActivationCase& c : activation_cases()) {
     if (c.kind == Activation::linear) continue;
-    r.k.activation(y.data(), x.data(), c.kind, c.alpha, 5);
+    const ActivationKernels& f = r.k.activation[static_cast<int>(c.kind)];
+    f.forward(y.data(), x.data(), &c.alpha, 1, 5);
     bool good = std::isfinite(y[1]) && std::isfinite(y[2]) && std::isfinite(y[3]);
     const bool saturates = c.kind == Activation::sigmoid || c.kind == Activation::tanh;
     good = good && (saturates ? y[3] == 1.0f && y[4] == 1.0f : y[3] == 1000.0f && y[4] == infinity);
     r.check(good, c.name + std::string("_extremes"), {5});
     Array one(1, std::numeric_limits<float>::quiet_NaN()), result(1);
-    r.k.activation(result.data(), one.data(), c.kind, c.alpha, 1);
+    f.forward(result.data(), one.data(), &c.alpha, 1, 1);
     r.check(std::isnan(result[0]), c.name + std::string("_nan"), {1});
   }
 }

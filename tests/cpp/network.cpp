@@ -67,7 +67,6 @@ using Specs = std::vector<Spec>;
 
 Spec with(Spec spec, const std::string& activation) {
   spec.attributes["activation"] = activation;
-  spec.attributes["alpha"] = 0.25;
   return spec;
 }
 Spec activation(const std::string& name) { return with({"activation", {}}, name); }

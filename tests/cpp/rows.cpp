@@ -35,11 +35,12 @@ void softmax(Report& r, std::size_t rows, std::size_t columns) {
       gradient[i * columns + j] = {p[j] * (dy[i * columns + j] - dot.value), p[j] * (1.0 + dot.magnitude)};
     }
   }
-  r.k.softmax(y.data(), x.data(), rows, columns);
+  const ActivationKernels& f = r.k.activation[static_cast<int>(Activation::softmax)];
+  f.forward(y.data(), x.data(), nullptr, rows, columns);
   r.compare("softmax", {rows, columns}, y, value);
   Array p(x.size());
   for (std::size_t i = 0; i < x.size(); ++i) p[i] = static_cast<float>(value[i].value);
-  r.k.softmax_backward(dx.data(), dy.data(), p.data(), rows, columns);
+  f.backward(dx.data(), dy.data(), p.data(), nullptr, rows, columns);
   r.compare("softmax_backward", {rows, columns}, dx, gradient);
 }
 

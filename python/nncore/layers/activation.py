@@ -54,8 +54,9 @@ class ReLU(Layer):
             raise ValueError(f"[ReLU] max_value={max_value!r}, threshold={threshold!r} are not available yet")
 
     def _spec(self) -> tuple[str, dict[str, Any]]:
-        name = "leaky_relu" if self.negative_slope else "relu"
-        return "activation", {"activation": name, "alpha": self.negative_slope}
+        if not self.negative_slope:
+            return "activation", {"activation": "relu"}
+        return "activation", {"activation": "leaky_relu", "negative_slope": self.negative_slope}
 
 
 class LeakyReLU(Layer):
@@ -76,7 +77,7 @@ class LeakyReLU(Layer):
         self.negative_slope = number("LeakyReLU", "negative_slope", negative_slope, 0.0)
 
     def _spec(self) -> tuple[str, dict[str, Any]]:
-        return "activation", {"activation": "leaky_relu", "alpha": self.negative_slope}
+        return "activation", {"activation": "leaky_relu", "negative_slope": self.negative_slope}
 
 
 class ELU(Layer):
@@ -113,4 +114,4 @@ class Softmax(Layer):
         only("Softmax", "axis", axis, -1)
 
     def _spec(self) -> tuple[str, dict[str, Any]]:
-        return "activation", {"activation": "softmax", "alpha": 0.0}
+        return "activation", {"activation": "softmax"}

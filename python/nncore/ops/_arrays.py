@@ -6,23 +6,13 @@ import operator
 from collections.abc import Sequence
 from typing import SupportsIndex
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .. import _core
-from .._data import plain
+from .._operations import Floats, expect_shape, floats
 
-Floats = NDArray[np.float32]
 Pair = tuple[int, int]
 Shape = tuple[int, ...]
-
-
-def floats(op: str, name: str, x: ArrayLike) -> Floats:
-    """x as a contiguous float32 array of the same shape; TypeError unless it holds real numbers."""
-    a = plain(op, name, x)
-    if a.dtype.kind not in "biuf":
-        raise TypeError(f"[{op}] expected {name} to hold real numbers, got dtype {a.dtype}")
-    return np.asarray(a, dtype=np.float32, order="C")
 
 
 def image(op: str, x: ArrayLike) -> Floats:
@@ -30,11 +20,6 @@ def image(op: str, x: ArrayLike) -> Floats:
     if a.ndim != 4:
         raise ValueError(f"[{op}] expected x of shape (samples, height, width, channels), got {a.shape}")
     return a
-
-
-def expect_shape(op: str, name: str, a: Floats, shape: Shape) -> None:
-    if a.shape != shape:
-        raise ValueError(f"[{op}] expected {name} of shape {shape}, got {a.shape}")
 
 
 def pair(op: str, name: str, value: int | Pair) -> Pair:

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
 from .._data import plain
-from ._arrays import Floats, Shape, expect_shape, floats
+from .._operations import Floats, expect_shape, floats
+from ._arrays import Shape
 
 
 def mean_squared_error(target: ArrayLike, output: ArrayLike) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from .. import _core
-from ._arrays import Floats
+from .._operations import Floats
 from .losses import target_and_output
 
 

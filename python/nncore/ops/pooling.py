@@ -5,7 +5,8 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from .. import _core
-from ._arrays import Floats, Pair, floats, image, pair
+from .._operations import Floats, floats
+from ._arrays import Pair, image, pair
 
 
 def max_pool2d(

@@ -8,16 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
-from ._arrays import (
-    Floats,
-    Pair,
-    elementwise,
-    elementwise_backward,
-    expect_shape,
-    floats,
-    image,
-    pair,
-)
+from .._operations import Floats, expect_shape, floats
+from ._arrays import Pair, elementwise, elementwise_backward, image, pair
 
 
 def dense(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None) -> Floats:
@@ -55,7 +47,7 @@ def _dense(
     if x.ndim < 1 or x.shape[-1] != kernel.shape[0]:
         raise ValueError(f"[{op}] expected x of shape (..., {kernel.shape[0]}), got {x.shape}")
     units = kernel.shape[1]
-    attributes = {"units": units, "use_bias": bias is not None, "activation": "linear", "alpha": 0.0}
+    attributes = {"units": units, "use_bias": bias is not None, "activation": "linear"}
     return x, [kernel, *_bias(op, bias, units)], ("dense", attributes)
 
 
@@ -144,7 +136,6 @@ def _conv2d(
                 "groups": groups,
                 "use_bias": bias is not None,
                 "activation": "linear",
-                "alpha": 0.0,
             },
         ),
     )

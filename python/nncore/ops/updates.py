@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
-from ._arrays import Floats, expect_shape, floats
+from .._operations import Floats, expect_shape, floats
 
 
 def sgd(

@@ -25,28 +25,11 @@ array([[0.0066],
 
 from __future__ import annotations
 
-from .activations import (
-    elu,
-    elu_backward,
-    gelu,
-    gelu_backward,
-    leaky_relu,
-    leaky_relu_backward,
-    relu,
-    relu_backward,
-    sigmoid,
-    sigmoid_backward,
-    silu,
-    silu_backward,
-    softmax,
-    softmax_backward,
-    softplus,
-    softplus_backward,
-    swish,
-    swish_backward,
-    tanh,
-    tanh_backward,
-)
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .. import activations as _  # noqa: F401 (its operations)
+from .._operations import ACTIVATIONS, namespace
 from .losses import (
     binary_crossentropy,
     binary_crossentropy_backward,
@@ -91,40 +74,28 @@ __all__ = [
     "dropout",
     "dropout_backward",
     "dropout_mask",
-    "elu",
-    "elu_backward",
-    "gelu",
-    "gelu_backward",
     "global_average_pool2d",
     "global_average_pool2d_backward",
     "global_max_pool2d",
     "global_max_pool2d_backward",
-    "leaky_relu",
-    "leaky_relu_backward",
     "max_pool2d",
     "max_pool2d_backward",
     "mean_absolute_error",
     "mean_absolute_error_backward",
     "mean_squared_error",
     "mean_squared_error_backward",
-    "relu",
-    "relu_backward",
     "rescale",
     "rescale_backward",
     "sgd",
-    "sigmoid",
-    "sigmoid_backward",
-    "silu",
-    "silu_backward",
-    "softmax",
-    "softmax_backward",
-    "softplus",
-    "softplus_backward",
     "sparse_categorical_accuracy",
     "sparse_categorical_crossentropy",
     "sparse_categorical_crossentropy_backward",
-    "swish",
-    "swish_backward",
-    "tanh",
-    "tanh_backward",
 ]
+
+_TABLE = namespace(ACTIVATIONS.values(), of_references=True)
+globals().update(_TABLE)
+__all__ += sorted(_TABLE)
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Callable[..., Any]: ...

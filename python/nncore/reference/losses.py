@@ -9,8 +9,21 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._operations import ACTIVATIONS
 from ._windows import Floats, floats, row_max, row_sum
-from .activations import sigmoid, softmax, softplus
+
+
+def sigmoid(x: Floats) -> Floats:
+    return np.asarray(ACTIVATIONS["sigmoid"].reference(x))
+
+
+def softmax(x: Floats) -> Floats:
+    return np.asarray(ACTIVATIONS["softmax"].reference(x))
+
+
+def softplus(x: Floats) -> Floats:
+    return np.asarray(ACTIVATIONS["softplus"].reference(x))
+
 
 # Probabilities are kept away from 0 and 1, where their logarithm is infinite. The bounds are float32 numbers,
 # so that the compiled kernels use the same.

@@ -1,0 +1,61 @@
+// The table of operations as names, settings and numbers. The rows are in the .def files, and their formulas
+// are compiled for each instruction set in activation.hpp.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+namespace nncore {
+
+// A number that a user may choose: in [least, most], or below `most` if `open`.
+struct Setting {
+  const char* name;
+  double initial, least, most;
+  bool open;
+};
+constexpr std::size_t kMostSettings = 4;
+using SettingList = std::array<Setting, kMostSettings>;  // those behind the last have no name
+using Settings = std::array<float, kMostSettings>;       // values, in the order of the list
+
+constexpr double kAny = std::numeric_limits<double>::infinity();
+
+#define NONE
+#define SETTING(name, initial, least, most) Setting{#name, initial, least, most, (most) == kAny},
+
+// ---- activations
+
+enum class Activation : std::int32_t {
+#define ACTIVATION(name, ...) name,
+#define ROW_ACTIVATION(name, ...) name,
+#include "activations.def"
+#undef ACTIVATION
+#undef ROW_ACTIVATION
+};
+
+enum class Reads { input, output, either };
+
+struct ActivationRow {
+  const char* name;
+  SettingList settings;
+  Reads reads;     // what its gradient is made of
+  bool over_rows;  // not elementwise
+};
+
+constexpr std::array kActivations = {
+#define ACTIVATION(name, settings, reads, ...) ActivationRow{#name, {{settings}}, Reads::reads, false},
+#define ROW_ACTIVATION(name, settings, reads) ActivationRow{#name, {{settings}}, Reads::reads, true},
+#include "activations.def"
+#undef ACTIVATION
+#undef ROW_ACTIVATION
+};
+
+constexpr const ActivationRow& row_of(Activation kind) {
+  return kActivations[static_cast<std::size_t>(kind)];
+}
+
+#undef NONE
+#undef SETTING
+
+}  // namespace nncore
