@@ -152,7 +152,7 @@ def relu(
     [0.0, 0.0, 3.0]
     """
     x = wide(x)
-    return np.where(x > 0, x, negative_slope * x)
+    return np.where(x > 0, x, negative_slope * x) if negative_slope else np.maximum(x, 0.0)
 
 
 @activation(_slope_of_relu, variants=({"negative_slope": 0.9},))
