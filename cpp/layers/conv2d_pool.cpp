@@ -10,27 +10,26 @@ namespace nncore {
 namespace {
 
 // Conv2D + ReLU or nothing + MaxPooling2D as one layer: the convolution's own output is never stored.
-// The kernel is held transposed, (filters, taps), as both gradients go through it; the replica is the kernel,
-// and its form for Winograd's filtering where that makes the outputs: a pooling window is then a tile.
+// Its kernels make both gradients with the weights transposed, (filters, taps): the packed weights are that
+// copy for the input gradient, and the transform for Winograd's filtering where that makes the outputs: a
+// pooling window is then a tile.
 class Conv2DPool final : public Layer {
  public:
   Conv2DPool(const Shape& input, const ConvPool& c, std::vector<Parameter> parameters, bool by_winograd)
       : Layer(input, {c.out_h, c.out_w, c.filters}),
         c_(c),
         parameters_(std::move(parameters)),
-        block_(by_winograd ? winograd_block(c.out_h, c.out_w) : 0) {
-    parameters_[0].transposed = true;
-  }
+        block_(by_winograd ? winograd_block(c.out_h, c.out_w) : 0) {}
 
   std::vector<Parameter> parameters() const override { return parameters_; }
   // The list of windows, then the argmax, a byte an output, up to where the next list may start.
   std::size_t kept() const override {
     return window_floats() + (output_size() + sizeof(PoolWindow) - 1) / sizeof(PoolWindow) * kWindowFloats;
   }
-  // Forward the list of windows where nothing is kept or the forms of a block of tiles, backward what the
-  // gradient needs.
+  // Forward the list of windows where nothing is kept or the forms of a block of tiles, backward the gradient
+  // as the kernels make it and what they need besides.
   std::size_t scratch() const override {
-    return std::max({window_floats(), conv_pool_scratch(c_),
+    return std::max({window_floats(), aligned(kernel_size()) + conv_pool_scratch(c_),
                      kWinogradElements * block_ * c_.out_w * (c_.channels + c_.filters)});
   }
   std::size_t work() const override { return output_size() * c_.pool_h * c_.pool_w * taps(); }
@@ -43,22 +42,24 @@ class Conv2DPool final : public Layer {
       const float* x = c.x + s * input_size();
       // Winograd's forms make NaN of infinities.
       if (block_ == 0 || !by_winograd(c, y, a, x, bias))
-        c.kernels.conv_pool(y, a, windows(c.kept ? c.kept + s * kept() : c.scratch), x, c.replica, bias, c_);
+        c.kernels.conv_pool(y, a, windows(c.kept ? c.kept + s * kept() : c.scratch), x, c.parameters, bias,
+                            c_);
     }
   }
 
   void backward(const Chunk& c) const override {
-    if (c.gradient)
+    if (c.gradient) {
       c.kernels.conv_pool_gradient(
-          c.gradient, use_bias() ? c.gradient + kernel_size() : nullptr, c.dy, argmax(c.kept, 0),
-          windows(c.kept), c.x, c.scratch,
+          c.scratch, use_bias() ? c.gradient + kernel_size() : nullptr, c.dy, argmax(c.kept, 0),
+          windows(c.kept), c.x, c.scratch + aligned(kernel_size()),
           {.samples = c.samples, .kept_stride = kept() * sizeof(float), .filters = c_.filters}, c_);
-    else if (writes_dz())
+      turn(c.gradient, c_.filters, c.scratch, c_.filters);
+    } else if (writes_dz())
       ActivationFunction{Activation::relu}.backward(c.kernels, c.dz, c.dy, c.y, c.samples, output_size());
     if (!c.dx) return;
     for (std::size_t s = 0; s < c.samples; ++s)
       c.kernels.conv_pool_input_gradient(c.dx + s * input_size(), c.dy + s * output_size(), argmax(c.kept, s),
-                                         c.parameters, c_);
+                                         c.replica + transposed_at(c.kernels), c_);
   }
 
   // Whatever else is made of dy leaves out by the argmax what ReLU does.
@@ -67,32 +68,37 @@ class Conv2DPool final : public Layer {
   // Where a chunk's sums are fewer than the gradients of one sample, or the fast form adds them.
   bool sums_by_chunk() const override { return has_quads(c_) || kernel_size() + c_.filters <= output_size(); }
   Shape tile_shape(std::size_t parameter) const override {
-    constexpr std::size_t kFilters = 16;
-    if (parameter == 1) return {1, std::min(c_.filters, kFilters)};
-    return {std::min(c_.filters, kFilters), taps()};
+    constexpr std::size_t kFilters = 16, kSummed = 8192;  // whole taps, for Winograd's transform
+    const std::size_t filters =
+        sums_by_chunk() ? std::max<std::size_t>(1, kSummed / taps() / kFilters) * kFilters : kFilters;
+    return {parameter == 1 ? 1 : taps(), std::min(c_.filters, filters)};
   }
 
   void gradient(const Batch& b, const Tile& t) const override {
     if (t.parameter == 1)
       return b.kernels.column_sums(b.gradient, b.dy + t.column, b.samples * c_.out_h * c_.out_w, t.columns,
                                    c_.filters);
+    float* const gradient = sum_scratch(b);
     b.kernels.conv_pool_gradient(
-        b.gradient, nullptr, b.dy + t.row, argmax(b.kept, 0) + t.row, nullptr, b.x, sum_scratch(b),
-        {.samples = b.samples, .kept_stride = kept() * sizeof(float), .filters = t.rows}, c_);
+        gradient, nullptr, b.dy + t.column, argmax(b.kept, 0) + t.column, nullptr, b.x,
+        gradient + aligned(taps() * t.columns),
+        {.samples = b.samples, .kept_stride = kept() * sizeof(float), .filters = t.columns}, c_);
+    turn(b.gradient, b.gradient_row, gradient, t.columns);
   }
 
-  std::size_t replica(const Kernels& k, bool) const override {
-    return form_at() + (block_ ? kWinogradElements * in_panels(k, c_.channels, c_.filters) : 0);
+  std::size_t replica(const Kernels& k, bool for_dx) const override {
+    return transposed_at(k) + (for_dx ? kernel_size() + kSlack : 0);
   }
   void replicate(const Kernels& kernels, float* replica, const float* parameters, const Tile& t,
-                 Readers) const override {
+                 Readers readers) const override {
     if (t.parameter == 1) return;
-    for (std::size_t k = 0; k < taps(); ++k)
-      for (std::size_t f = t.row; f < t.row + t.rows; ++f)
-        replica[k * c_.filters + f] = parameters[f * taps() + k];
+    if (readers.dx)
+      for (std::size_t k = t.row; k < t.row + t.rows; ++k)
+        for (std::size_t f = t.column; f < t.column + t.columns; ++f)
+          replica[transposed_at(kernels) + f * taps() + k] = parameters[k * c_.filters + f];
     if (block_)
-      kernels.winograd_kernel(replica + form_at(), in_panels(kernels, c_.channels, c_.filters), replica,
-                              c_.channels, c_.filters, t.row, t.row + t.rows);
+      kernels.winograd_kernel(replica, in_panels(kernels, c_.channels, c_.filters), parameters, c_.channels,
+                              c_.filters, t.column, t.column + t.columns);
   }
 
  private:
@@ -100,8 +106,15 @@ class Conv2DPool final : public Layer {
   std::size_t kernel_size() const { return taps() * c_.filters; }
   bool use_bias() const { return parameters_.size() > 1; }
 
-  // Of the form in the replica, past what may be read behind the kernel.
-  std::size_t form_at() const { return kernel_size() + kSlack; }
+  // Of the transposed kernel in the packed weights, behind the transform.
+  std::size_t transposed_at(const Kernels& k) const {
+    return block_ ? kWinogradElements * in_panels(k, c_.channels, c_.filters) : 0;
+  }
+  // Some filters of a gradient (filters, taps), turned into one of the kernel's shape.
+  void turn(float* to, std::size_t to_row, const float* from, std::size_t filters) const {
+    for (std::size_t k = 0; k < taps(); ++k)
+      for (std::size_t f = 0; f < filters; ++f) to[k * to_row + f] = from[f * taps() + k];
+  }
 
   // One sample; false if an output is not finite.
   bool by_winograd(const Chunk& c, float* y, std::uint8_t* argmax, const float* x, const float* bias) const {
@@ -115,8 +128,8 @@ class Conv2DPool final : public Layer {
       for (std::size_t r = first; r < last; ++r)
         c.kernels.winograd_input(v + (r - first) * c_.out_w * c_.channels, v_element, x + 2 * r * row, row,
                                  c_.channels, c_.out_w);
-      multiply(c.kernels, {m, m_element, c_.filters, v, v_element, c_.channels, c.replica + form_at(), tiles,
-                           c.gemm_scratch});
+      multiply(c.kernels,
+               {m, m_element, c_.filters, v, v_element, c_.channels, c.replica, tiles, c.gemm_scratch});
       finite &= c.kernels.winograd_pooled_output(y + at, argmax ? argmax + at : nullptr, m, m_element, bias,
                                                  tiles, c_.filters, c_.relu);
     }
