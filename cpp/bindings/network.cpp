@@ -9,26 +9,29 @@ namespace {
 using Order = py::array_t<std::int64_t, kPlain>;
 using Weights = py::array_t<float, kPlain>;
 
-// f() in the core, with the network locked. The GIL is released before the lock is taken, so that no thread
-// waits for the network with the GIL in its hands.
-template <class F>
-auto locked(const Network& network, Use use, F f) {
+Store& store_of(const Network& network) { return network.store(); }
+Store& store_of(const Variables& variables) { return *variables.store(); }
+
+// f() in the core, with what `held` holds locked. The GIL is released before the lock is taken, so that no
+// thread waits for the lock with the GIL in its hands.
+template <class Holder, class F>
+auto locked(const Holder& held, Use use, F f) {
   return run_core([&] {
-    const Locked lock(network.lock, use);
+    const StoreLock lock(store_of(held), use);
     return f();
   });
 }
-template <class F>
-auto reading(const Network& network, F f) {
-  return locked(network, Use::read, f);
+template <class Holder, class F>
+auto reading(const Holder& held, F f) {
+  return locked(held, Use::read, f);
 }
-template <class F>
-auto writing(const Network& network, F f) {
-  return locked(network, Use::write, f);
+template <class Holder, class F>
+auto writing(const Holder& held, F f) {
+  return locked(held, Use::write, f);
 }
-template <class F>
-auto looking(const Network& network, F f) {
-  return locked(network, Use::look, f);
+template <class Holder, class F>
+auto looking(const Holder& held, F f) {
+  return locked(held, Use::look, f);
 }
 
 // Samples that are read at a time where the user's batches do not matter.
@@ -75,26 +78,74 @@ struct Arrays {
   }
 };
 
-std::vector<Shape> place_shapes(const Network& n, std::size_t first, std::size_t count) {
-  return looking(n, [&] {
-    if (first > n.places().size() || count > n.places().size() - first)
-      throw std::invalid_argument("there are " + std::to_string(n.places().size()) + " parameters");
-    std::vector<Shape> shapes;
-    for (std::size_t i = first; i < first + count; ++i) shapes.push_back(n.places()[i].parameter.shape);
-    return shapes;
-  });
+void bind_variables(py::module_& m) {
+  const auto check = [](const Variables& v, std::size_t first, std::size_t count) {
+    if (first > v.list().size() || count > v.list().size() - first)
+      throw std::invalid_argument("there are " + std::to_string(v.list().size()) + " variables");
+  };
+  py::class_<Variables, std::shared_ptr<Variables>>(m, "Variables")
+      .def(py::init([](const py::tuple& spec, const py::tuple& input_shape) {
+             return std::make_shared<Variables>(
+                 make_layer(spec_from(spec), shape_from(input_shape))->parameters());
+           }),
+           py::arg("spec"), py::arg("input_shape"))
+      .def_property_readonly("shapes",
+                             [](const Variables& v) {
+                               std::vector<std::pair<std::string, py::tuple>> shapes;
+                               for (const Parameter& p : v.list())
+                                 shapes.emplace_back(p.name, tuple_of(p.shape));
+                               return shapes;
+                             })
+      .def(
+          "read",
+          [check](const Variables& v, std::size_t first, std::size_t count) {
+            check(v, first, count);
+            std::vector<Floats> values;
+            std::vector<float*> to;
+            for (std::size_t i = first; i < first + count; ++i) {
+              values.push_back(make_floats(v.list()[i].shape));
+              to.push_back(values.back().mutable_data());
+            }
+            looking(v, [&] {
+              for (std::size_t i = 0; i < count; ++i) v.get(first + i, to[i]);
+            });
+            return values;
+          },
+          py::arg("first"), py::arg("count"))
+      .def(
+          "write",
+          [check](Variables& v, std::size_t first, const std::vector<Floats>& values) {
+            check(v, first, values.size());
+            std::vector<const float*> from;
+            for (const Floats& array : values) {
+              const Shape& shape = v.list()[first + from.size()].shape;
+              if (shape_of(array) != shape)
+                throw std::invalid_argument("expected an array of shape " + to_string(shape) + ", got " +
+                                            to_string(shape_of(array)));
+              from.push_back(array.data());
+            }
+            writing(v, [&] {
+              for (std::size_t i = 0; i < from.size(); ++i) v.set(first + i, from[i]);
+            });
+          },
+          py::arg("first"), py::arg("values"));
 }
 
 }  // namespace
 
 void bind_network(py::module_& m) {
+  bind_variables(m);
   py::class_<Sums>(m, "Sums").def(py::init<>());
   py::register_exception<RefusedArray>(m, "RefusedArray", PyExc_ValueError);
   py::class_<Network>(m, "Network")
-      .def(py::init([](const py::tuple& input_shape, const py::sequence& layers, bool fuse) {
-             return std::make_unique<Network>(shape_from(input_shape), specs_from(layers), fuse);
+      .def(py::init([](const py::tuple& input_shape, const py::sequence& layers, bool fuse,
+                       const std::vector<std::shared_ptr<Variables>>& variables) {
+             const Shape input = shape_from(input_shape);
+             const std::vector<Spec> specs = specs_from(layers);
+             return run_core([&] { return std::make_unique<Network>(input, specs, fuse, variables); });
            }),
-           py::arg("input_shape"), py::arg("layers"), py::arg("fuse") = true)
+           py::arg("input_shape"), py::arg("layers"), py::arg("fuse") = true,
+           py::arg("variables") = std::vector<std::shared_ptr<Variables>>())
       .def_property_readonly("output_shape", [](const Network& n) { return tuple_of(n.output()); })
       .def_property_readonly(
           "layout",
@@ -112,7 +163,7 @@ void bind_network(py::module_& m) {
       .def(
           "read",
           [](const Network& n, const std::string& name) {
-            Floats values = make_floats({n.buffer_size()});
+            Floats values = make_floats({n.flat_size()});
             float* to = values.mutable_data();
             looking(n, [&] { n.read(name, to); });
             return values;
@@ -121,8 +172,8 @@ void bind_network(py::module_& m) {
       .def(
           "write",
           [](Network& n, const std::string& name, const Floats& values) {
-            if (shape_of(values) != Shape{n.buffer_size()})
-              throw std::invalid_argument("expected " + std::to_string(n.buffer_size()) + " values, got " +
+            if (shape_of(values) != Shape{n.flat_size()})
+              throw std::invalid_argument("expected " + std::to_string(n.flat_size()) + " values, got " +
                                           to_string(shape_of(values)));
             const float* from = values.data();
             writing(n, [&] { n.write(name, from); });
@@ -237,40 +288,13 @@ void bind_network(py::module_& m) {
           py::arg("sums"))
       .def(
           "reset", [](const Network& n, Sums& sums) { looking(n, [&] { sums.reset(); }); }, py::arg("sums"))
-      .def(
-          "read_places",
-          [](const Network& n, const std::string& name, std::size_t first, std::size_t count) {
-            std::vector<Floats> values;
-            std::vector<float*> to;
-            for (const Shape& shape : place_shapes(n, first, count)) {
-              values.push_back(make_floats(shape));
-              to.push_back(values.back().mutable_data());
-            }
-            looking(n, [&] { n.read_places(name, first, to); });
-            return values;
-          },
-          py::arg("buffer"), py::arg("first"), py::arg("count"))
-      .def(
-          "write_places",
-          [](Network& n, const std::string& name, std::size_t first, const std::vector<Floats>& values) {
-            std::vector<const float*> from;
-            for (const Shape& shape : place_shapes(n, first, values.size())) {
-              const Floats& array = values[from.size()];
-              if (shape_of(array) != shape)
-                throw std::invalid_argument("expected an array of shape " + to_string(shape) + ", got " +
-                                            to_string(shape_of(array)));
-              from.push_back(array.data());
-            }
-            writing(n, [&] { n.write_places(name, first, from); });
-          },
-          py::arg("buffer"), py::arg("first"), py::arg("values"))
       .def("state", [](const Network& n) {
         // Arrays need the GIL, so they are made before the network is locked for all of them at once.
         std::vector<std::pair<std::string, Floats>> buffers;
         std::vector<float*> to;
         for (const std::string& name : looking(n, [&] { return n.buffer_names(); })) {
           if (name == "gradients") continue;
-          buffers.emplace_back(name, make_floats({n.buffer_size()}));
+          buffers.emplace_back(name, make_floats({n.flat_size()}));
           to.push_back(buffers.back().second.mutable_data());
         }
         const std::uint64_t iterations = looking(n, [&] {

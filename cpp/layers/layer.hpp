@@ -23,6 +23,7 @@ struct Parameter {
 
   std::size_t rows() const { return transposed ? shape.back() : size_of(shape) / shape.back(); }  // as held
   std::size_t columns() const { return transposed ? size_of(shape) / shape.back() : shape.back(); }
+  bool operator==(const Parameter&) const = default;
 };
 
 // A block of one parameter, as the flat buffers hold it.

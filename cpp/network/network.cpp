@@ -8,14 +8,54 @@
 
 namespace nncore {
 
-Network::Network(Shape input, std::vector<Spec> specs, bool fuse)
-    : kernels_(active_kernels()), input_(std::move(input)), specs_(std::move(specs)), fuse_(fuse) {
+Network::Network(Shape input, std::vector<Spec> specs, bool fuse,
+                 std::vector<std::shared_ptr<Variables>> variables)
+    : kernels_(active_kernels()),
+      input_(std::move(input)),
+      specs_(std::move(specs)),
+      fuse_(fuse),
+      variables_(std::move(variables)) {
   trainable_.assign(specs_.size(), true);
   auto plan = std::make_unique<Plan>(input_, specs_, fuse_, false);
   output_ = plan->output();
-  parameters_.grow(plan->parameter_floats());
+  flat_size_ = plan->parameter_floats();
+  own_variables(*plan);
+  trained_ = trained_layout(trainable_);
   adopt(std::move(plan), std::make_unique<Objective>(std::nullopt, std::vector<std::string>{}, output_,
                                                      last_activation(specs_)));
+}
+
+void Network::own_variables(const Plan& plan) {
+  std::vector<std::vector<Parameter>> lists(specs_.size());
+  for (const Place& p : plan.places()) lists[p.layer].push_back(p.parameter);
+  if (variables_.empty())
+    for (const auto& list : lists) variables_.push_back(std::make_shared<Variables>(list));
+  if (variables_.size() != specs_.size())
+    throw std::invalid_argument("expected the variables of " + std::to_string(specs_.size()) +
+                                " layers, got those of " + std::to_string(variables_.size()));
+  std::vector<std::shared_ptr<Variables>> held;  // of layers that have any
+  std::vector<std::shared_ptr<Store>> stores;
+  for (std::size_t i = 0; i < specs_.size(); ++i) {
+    if (variables_[i]->list() != lists[i]) specs_[i].fail("has variables that do not fit its shape");
+    if (lists[i].empty()) continue;
+    held.push_back(variables_[i]);
+    stores.push_back(variables_[i]->store());
+  }
+  store_ = stores.empty() ? std::make_shared<Store>() : stores[0];
+  Store::join(stores);
+  const StoreLock lock(*store_, Use::write);
+  Variables::bring_together(held);
+}
+
+// Blocks follow each other as in Variables::bring_together, so that runs of both coincide.
+Network::TrainedLayout Network::trained_layout(const std::vector<bool>& trainable) const {
+  TrainedLayout layout{std::vector<std::size_t>(variables_.size()), 0};
+  for (std::size_t i = 0; i < variables_.size(); ++i) {
+    if (!trainable[i] || variables_[i]->floats() == 0) continue;
+    layout.at[i] = block_start(layout.size, variables_[i]->floats());
+    layout.size = layout.at[i] + variables_[i]->floats();
+  }
+  return layout;
 }
 
 void Network::compile(const std::optional<Spec>& loss, const std::vector<std::string>& metrics,
@@ -28,17 +68,18 @@ void Network::compile(const std::optional<Spec>& loss, const std::vector<std::st
   auto objective = std::make_unique<Objective>(loss, all, output_, last_activation(specs_));
   auto plan = std::make_unique<Plan>(input_, specs_, fuse_, !objective->activation().is_linear());
   auto new_optimizer = optimizer ? make_optimizer(*optimizer) : nullptr;
+  TrainedLayout layout = trained_layout(trainable);
   std::vector<Buffer> moments;
   if (new_optimizer)
-    for (std::size_t i = 0; i < new_optimizer->moments().size(); ++i)
-      moments.emplace_back(plan->parameter_floats());
+    for (std::size_t i = 0; i < new_optimizer->moments().size(); ++i) moments.emplace_back(layout.size);
 
   optimizer_ = std::move(new_optimizer);
   moments_ = std::move(moments);
+  trained_ = std::move(layout);
+  gradients_ = {};
   weighted_from_ = metrics.size();
   trainable_ = trainable;
   iterations = 0;
-  if (gradients_.data()) gradients_.zero();
   adopt(std::move(plan), std::move(objective));
 }
 
@@ -48,7 +89,47 @@ void Network::adopt(std::unique_ptr<Plan> plan, std::unique_ptr<Objective> objec
   objective_ = std::move(objective);
   find_boundaries();
   cut_tiles();
-  replicate_all();
+  seen_version_ = seen_moves_ = 0;
+}
+
+// Stores count from 1, so that a network that has seen nothing catches up.
+void Network::catch_up(const Store& now) {
+  for (const auto& [number, t] : tiles_)
+    if (memory_[number].packed != variables_[plan_->steps()[number].spec]->version())
+      replicate(number, t.tile);
+  for (std::size_t i = 0; i < memory_.size(); ++i)
+    memory_[i].packed = variables_[plan_->steps()[i].spec]->version();
+  if (now.moves != seen_moves_) find_updates();
+  seen_version_ = now.version;
+  seen_moves_ = now.moves;
+}
+
+// Training has kept this network's packed weights up to date, and no other's.
+void Network::mark_trained() {
+  for (std::size_t i = 0; i < memory_.size(); ++i) {
+    if (!memory_[i].trained) continue;
+    Variables& v = *variables_[plan_->steps()[i].spec];
+    v.changed();
+    memory_[i].packed = v.version();
+  }
+  seen_version_ = store_->current().version;
+}
+
+void Network::find_updates() {
+  updates_.clear();
+  for (std::size_t i = 0; i < variables_.size(); ++i) {
+    const std::size_t floats = variables_[i]->floats();
+    if (!trainable_[i] || floats == 0) continue;
+    float* const values = variables_[i]->data();
+    if (!updates_.empty()) {
+      UpdateRun& last = updates_.back();
+      if (values == last.values + last.floats && trained_.at[i] == last.at + last.floats) {
+        last.floats += floats;
+        continue;
+      }
+    }
+    updates_.push_back({values, trained_.at[i], floats});
+  }
 }
 
 void Network::find_boundaries() {
@@ -58,8 +139,7 @@ void Network::find_boundaries() {
   arena_batch_ = results_batch_ = chunked_batch_ = 0;
   sample_work_ = layer_scratch_ = widest_ = 0;
   std::size_t replica = 0;
-  bool needs_gradient = false, joins = false;
-  updates_.clear();
+  bool needs_gradient = false;
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const Layer& layer = *steps[i].layer;
     StepMemory& m = memory_[i];
@@ -73,12 +153,6 @@ void Network::find_boundaries() {
       boundaries_.push_back({.size = size_of(layer.output()), .needs_gradient = needs_gradient});
     m.out = boundaries_.size() - 1;
     for (const Parameter& p : layer.parameters()) m.parameter_floats += size_of(p.shape);
-    if (m.parameter_floats > 0) {
-      const std::size_t first = steps[i].parameters;
-      if (m.trained && !joins) updates_.push_back({first, 0});
-      if (m.trained) updates_.back().second = first + m.parameter_floats - updates_.back().first;
-      joins = m.trained;
-    }
     if (m.trained && layer.sums_by_chunk()) m.sums_size = m.parameter_floats;
     boundaries_[m.out].lasting = boundaries_[m.out].lasting || (m.trained && m.sums_size == 0);
     sample_work_ += layer.work();
@@ -127,14 +201,9 @@ void Network::cut_tiles() {
 }
 
 void Network::replicate(std::size_t number, const Tile& tile) {
-  const Step& step = plan_->steps()[number];
   const StepMemory& m = memory_[number];
-  step.layer->replicate(kernels_, replica_.data() + m.replica, parameters_.data() + step.parameters, tile,
-                        {.forward = true, .dx = boundaries_[m.in].needs_gradient});
-}
-
-void Network::replicate_all() {
-  for (const auto& [number, t] : tiles_) replicate(number, t.tile);
+  plan_->steps()[number].layer->replicate(kernels_, replica_.data() + m.replica, values_of(number), tile,
+                                          {.forward = true, .dx = boundaries_[m.in].needs_gradient});
 }
 
 std::vector<std::string> Network::step_labels() const {
@@ -152,72 +221,37 @@ std::vector<std::string> Network::buffer_names() const {
   return names;
 }
 
-const Buffer& Network::buffer(const std::string& name) const {
-  if (name == "parameters") return parameters_;
-  if (name == "gradients") return gradients_;
+const Buffer* Network::trained_buffer(const std::string& name) const {
+  if (name == "parameters") return nullptr;
+  if (name == "gradients") return &gradients_;
   if (optimizer_)
     for (std::size_t i = 0; i < moments_.size(); ++i)
-      if (optimizer_->moments()[i] == name) return moments_[i];
+      if (optimizer_->moments()[i] == name) return &moments_[i];
   throw std::invalid_argument("there is no buffer '" + name + "'");
 }
 
-namespace {
-
-// One parameter in a flat buffer, from and to the user's layout.
-void set(float* buffer, const Place& place, const float* values) {
-  const auto& [layer, p, offset] = place;
-  if (p.transposed)
-    transpose(buffer + offset, p.columns(), values, p.rows(), p.columns(), p.rows());
-  else
-    std::copy_n(values, size_of(p.shape), buffer + offset);
-}
-void get(float* values, const float* buffer, const Place& place) {
-  const auto& [layer, p, offset] = place;
-  if (p.transposed)
-    transpose(values, p.rows(), buffer + offset, p.columns(), p.rows(), p.columns());
-  else
-    std::copy_n(buffer + offset, size_of(p.shape), values);
-}
-
-}  // namespace
-
-const Buffer& Network::filled(const std::string& name) const {
-  const Buffer& b = buffer(name);
-  if (b.size() < buffer_size()) throw std::runtime_error("no " + name + " have been computed yet");
-  return b;
-}
-
 void Network::read(const std::string& name, float* values) const {
-  const Buffer& from = filled(name);
-  std::copy_n(from.data(), buffer_size(), values);
-  for (const Place& p : places()) get(values + p.offset, from.data(), p);
+  const Buffer* from = trained_buffer(name);
+  if (from && !from->data()) throw std::runtime_error("no " + name + " have been computed yet");
+  std::fill_n(values, flat_size_, 0.0f);
+  for (const Place& p : places()) {
+    const Variables& v = *variables_[p.layer];
+    if (!from)
+      v.get(p.index, values + p.offset);
+    else if (trainable_[p.layer])
+      v.copy_out(values + p.offset, from->data() + trained_.at[p.layer], p.index);
+  }
 }
 
 void Network::write(const std::string& name, const float* values) {
-  auto& to = const_cast<Buffer&>(buffer(name));
-  to.grow(buffer_size());
-  std::copy_n(values, buffer_size(), to.data());
-  for (const Place& p : places()) set(to.data(), p, values + p.offset);
-  if (name == "parameters") replicate_all();
-}
-
-void Network::read_places(const std::string& name, std::size_t first,
-                          const std::vector<float*>& values) const {
-  const Buffer& from = filled(name);
-  for (std::size_t i = 0; i < values.size(); ++i) get(values[i], from.data(), places().at(first + i));
-}
-
-void Network::write_places(const std::string& name, std::size_t first,
-                           const std::vector<const float*>& values) {
-  if (values.empty()) return;
-  auto& to = const_cast<Buffer&>(buffer(name));
-  to.grow(buffer_size());
-  for (std::size_t i = 0; i < values.size(); ++i) set(to.data(), places().at(first + i), values[i]);
-  if (name != "parameters") return;
-  for (const auto& [step, t] : tiles_) {
-    const std::size_t offset = plan_->steps()[step].parameters + t.start;
-    if (offset >= places()[first].offset && offset <= places()[first + values.size() - 1].offset)
-      replicate(step, t.tile);
+  const Buffer* const to = trained_buffer(name);
+  if (to == &gradients_) throw std::invalid_argument("gradients cannot be written");
+  for (const Place& p : places()) {
+    Variables& v = *variables_[p.layer];
+    if (!to)
+      v.set(p.index, values + p.offset);
+    else if (trainable_[p.layer])
+      v.copy_in(const_cast<Buffer*>(to)->data() + trained_.at[p.layer], values + p.offset, p.index);
   }
 }
 

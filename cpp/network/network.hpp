@@ -1,4 +1,4 @@
-// A compiled model: parameters, plan and arena, and the passes over them.
+// A compiled model: plan, variables and arena, and the passes over them.
 #pragma once
 
 #include <cstdint>
@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "../runtime/lock.hpp"
 #include "../runtime/memory.hpp"
 #include "objective.hpp"
 #include "optimizer.hpp"
 #include "parameters.hpp"
 #include "plan.hpp"
 #include "source.hpp"
+#include "variables.hpp"
 
 namespace nncore {
 
@@ -39,12 +39,15 @@ struct Sums {
   void reset();
 };
 
-// Not safe for calls at the same time: the owner holds `lock` around each call.
+// Not safe for calls at the same time: the caller locks `store` around each but the constructor.
 class Network {
  public:
-  Network(Shape input, std::vector<Spec> specs, bool fuse);
+  // variables: of each layer, which other networks may hold as well; their stores become one. Null: new ones.
+  Network(Shape input, std::vector<Spec> specs, bool fuse,
+          std::vector<std::shared_ptr<Variables>> variables = {});
 
-  mutable Lock lock;
+  Store& store() const { return *store_; }
+  const std::vector<std::shared_ptr<Variables>>& variables() const { return variables_; }
 
   const Shape& input() const { return input_; }
   const Shape& output() const { return output_; }
@@ -52,18 +55,15 @@ class Network {
   std::vector<std::string> step_labels() const;
   std::size_t layer_count() const { return specs_.size(); }
 
-  // Flat buffers: "parameters", "gradients", then the optimizer's moments. Throws std::invalid_argument for
-  // others.
+  // What can be copied: "parameters", "gradients", then the optimizer's moments. Throws
+  // std::invalid_argument for others.
   std::vector<std::string> buffer_names() const;
-  const Buffer& buffer(const std::string& name) const;
-  // The same for every plan, so it may be asked without the lock.
-  std::size_t buffer_size() const { return parameters_.size(); }
-  // buffer_size() values, each parameter in the user's layout at its place.
+  // Floats of a flat copy. The same for every plan, so it may be asked without the lock.
+  std::size_t flat_size() const { return flat_size_; }
+  // flat_size() values, each parameter in the user's layout at its place. Gradients and moments are those of
+  // trained parameters alone: others read as zero, and are not written.
   void read(const std::string& name, float* values) const;
   void write(const std::string& name, const float* values);
-  // The values of places()[first], places()[first + 1], ... alone, in the user's layout.
-  void read_places(const std::string& name, std::size_t first, const std::vector<float*>& values) const;
-  void write_places(const std::string& name, std::size_t first, const std::vector<const float*>& values);
 
   // On an exception the network is as it was.
   void compile(const std::optional<Spec>& loss, const std::vector<std::string>& metrics,
@@ -103,19 +103,35 @@ class Network {
     std::size_t kept = 0, kept_size = 0, replica = 0;
     std::size_t sums = 0, sums_size = 0;  // in the arena and floats of the gradient of each chunk
     std::size_t parameter_floats = 0;
-    bool trained = false;  // has parameters that train
+    bool trained = false;      // has parameters that train
+    std::uint64_t packed = 0;  // Variables::version() that the packed weights were made from
   };
   struct TileTask {
     std::size_t step;
     ParameterTile tile;
   };
 
-  const Buffer& filled(const std::string& name) const;
+  // Where the gradients and moments of trained layers lie in buffers of their own.
+  struct TrainedLayout {
+    std::vector<std::size_t> at;  // of each spec
+    std::size_t size = 0;
+  };
+  void own_variables(const Plan& plan);
+  TrainedLayout trained_layout(const std::vector<bool>& trainable) const;
+  const Buffer* trained_buffer(const std::string& name) const;  // null for "parameters"
   void adopt(std::unique_ptr<Plan> plan, std::unique_ptr<Objective> objective);
   void find_boundaries();
+  void find_updates();
   void cut_tiles();
+  // To be called first by each call: makes what the variables' versions show to be out of date.
+  void refresh() {
+    const Store& now = store_->current();
+    if (now.version != seen_version_ || now.moves != seen_moves_) catch_up(now);
+  }
+  void catch_up(const Store& now);
+  void mark_trained();
+  float* values_of(std::size_t step) const { return variables_[plan_->steps()[step].spec]->data(); }
   void replicate(std::size_t number, const Tile& tile);  // of one step
-  void replicate_all();
   void lay_out_arena(std::size_t batch);
   void lay_out_results(std::size_t batch);
   void lay_out_scratch(int workers, std::size_t floats);
@@ -142,7 +158,7 @@ class Network {
   void parameter_pass(std::size_t count, bool with_update);
   void tile_gradient(const TileTask& task, std::size_t count, float* gradient, std::size_t row,
                      float* scratch);
-  void update(std::size_t at, const float* gradient, std::size_t n);
+  void update(float* values, std::size_t at, const float* gradient, std::size_t n);
   void test_pass(const Samples& s, std::size_t start, std::size_t count);
   double batch_loss(std::size_t count) const;
   void check_sums(Sums& sums) const;
@@ -161,11 +177,19 @@ class Network {
   std::vector<StepMemory> memory_;
   std::vector<Boundary> boundaries_;
   std::vector<TileTask> tiles_;
-  // Where trained parameters begin, and how many floats lie there with nothing but padding between layers.
-  // The padding is updated as well, and nobody uses what it holds.
-  std::vector<std::pair<std::size_t, std::size_t>> updates_;
+  // Runs of trained values that lie side by side, as do their gradients and moments from `at` on.
+  struct UpdateRun {
+    float* values;
+    std::size_t at, floats;
+  };
+  std::vector<UpdateRun> updates_;
   std::vector<std::size_t> runs_;  // of tiles that are enough work to share, about equal: starts, and the end
-  Buffer parameters_, gradients_, replica_;
+  std::vector<std::shared_ptr<Variables>> variables_;  // of each spec
+  std::shared_ptr<Store> store_;
+  std::uint64_t seen_version_ = 0, seen_moves_ = 0;  // of the store, by refresh()
+  std::size_t flat_size_ = 0;
+  TrainedLayout trained_;
+  Buffer gradients_, replica_;
   std::vector<Buffer> moments_;
 
   std::size_t sample_floats_ = 0;  // of values and gradients in the arena, for one sample

@@ -26,11 +26,11 @@ int Network::threads_for_inference(const Samples& s) const {
 }
 
 std::size_t Network::inference_chunk(std::size_t batch) const {
-  return chunk_size(2 * widest_, buffer_size(), batch, batch * sample_work_);
+  return chunk_size(2 * widest_, flat_size_, batch, batch * sample_work_);
 }
 
 std::size_t Network::training_chunk(std::size_t batch) const {
-  return chunk_size(sample_floats_, 2 * buffer_size(), batch, batch * sample_work_ * 2);
+  return chunk_size(sample_floats_, 2 * flat_size_, batch, batch * sample_work_ * 2);
 }
 
 // The places change before the memory is there, so the old capacity is given up first.
@@ -112,7 +112,7 @@ Chunk Network::chunk(std::size_t step, std::size_t first, std::size_t count, flo
           .samples = count,
           .first = first,
           .key = random_key(seed, iterations, s.spec),
-          .parameters = parameters_.data() + s.parameters,
+          .parameters = values_of(step),
           .replica = replica_.data() + m.replica,
           .scratch = scratch + aligned(kernels_.gemm_scratch),
           .gemm_scratch = scratch,
@@ -201,11 +201,11 @@ void Network::tile_gradient(const TileTask& task, std::size_t count, float* grad
   });
 }
 
-// n parameters from `at` on.
-void Network::update(std::size_t at, const float* gradient, std::size_t n) {
+// n values whose moments lie from `at` on.
+void Network::update(float* values, std::size_t at, const float* gradient, std::size_t n) {
   float* moment[kMostMoments] = {};
   for (std::size_t i = 0; i < moments_.size(); ++i) moment[i] = moments_[i].data() + at;
-  optimizer_->update(kernels_, parameters_.data() + at, moment, gradient, n);
+  optimizer_->update(kernels_, values, moment, gradient, n);
 }
 
 // With less work there is too little to share, and with more a stop would have to wait too long for the end.
@@ -228,9 +228,10 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
         const auto& [number, t] = tiles_[i];
         if (!memory_[number].trained) continue;
         tile_gradient(tiles_[i], count, gradient, t.tile.columns, gradient);
-        const std::size_t parameters = plan_->steps()[number].parameters;
+        const std::size_t at = trained_.at[plan_->steps()[number].spec];
+        float* const values = values_of(number);
         for_each_run(t, t.tile.columns, [&](std::size_t from, std::size_t to, std::size_t n) {
-          update(parameters + from, gradient + to, n);
+          update(values + from, at + from, gradient + to, n);
         });
         replicate(number, t.tile);
       }
@@ -240,11 +241,11 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
   run_pass(tiles_.size(), count * sample_work_, [&](std::size_t task, int worker) {
     const auto& [number, t] = tiles_[task];
     if (!memory_[number].trained) return;
-    float* gradient = gradients_.data() + plan_->steps()[number].parameters + t.at();
+    float* gradient = gradients_.data() + trained_.at[plan_->steps()[number].spec] + t.at();
     tile_gradient(tiles_[task], count, gradient, t.row_length, scratch_of(worker));
   });
   if (!with_update) return;
-  for (const auto& [first, floats] : updates_) update(first, gradients_.data() + first, floats);
+  for (const UpdateRun& run : updates_) update(run.values, run.at, gradients_.data() + run.at, run.floats);
   for (const auto& [number, t] : tiles_)
     if (memory_[number].trained) replicate(number, t.tile);
 }
@@ -277,12 +278,17 @@ void Network::add_metrics(const Samples& s, std::size_t count, Sums& sums) const
 }
 
 std::size_t Network::train(const Samples& samples, double seconds, Sums& sums) {
+  refresh();
   require(optimizer_ != nullptr, "an optimizer");
   require(objective_->has_loss(), "a loss");
   check_sums(sums);
   const std::size_t most = std::min(samples.batch_size, samples.stop - samples.start),
                     rest = (samples.stop - samples.start) % samples.batch_size;
-  if (!is_fused(most) || !is_fused(rest ? rest : most)) gradients_.grow(buffer_size());
+  if (!is_fused(most) || !is_fused(rest ? rest : most)) gradients_.grow(trained_.size);
+  struct AtEnd {
+    Network& network;
+    ~AtEnd() { network.mark_trained(); }
+  } const at_end{*this};
   return for_batches(samples, seconds, threads_for_training(samples), sample_cost(),
                      [&](std::size_t position, std::size_t count) {
                        check_order(samples, position, position + count);
@@ -294,9 +300,10 @@ std::size_t Network::train(const Samples& samples, double seconds, Sums& sums) {
 }
 
 double Network::gradients(const Samples& samples) {
+  refresh();
   require(objective_->has_loss(), "a loss");
   const std::size_t count = samples.stop - samples.start;
-  gradients_.grow(buffer_size());
+  gradients_.grow(trained_.size);
   with_team(threads_for_training(samples), [&] {
     sample_pass(samples, samples.start, count, true);
     parameter_pass(count, false);
@@ -316,7 +323,7 @@ const float* Network::infer_chunk(const Samples& s, std::size_t position, std::s
                          .samples = count,
                          .first = 0,
                          .key = 0,
-                         .parameters = parameters_.data() + step.parameters,
+                         .parameters = values_of(i),
                          .replica = replica_.data() + memory_[i].replica,
                          .scratch = layer_scratch + aligned(kernels_.gemm_scratch),
                          .gemm_scratch = layer_scratch,
@@ -342,6 +349,7 @@ void Network::test_pass(const Samples& s, std::size_t start, std::size_t count) 
 }
 
 std::size_t Network::test(const Samples& samples, double seconds, Sums& sums) {
+  refresh();
   require(objective_->has_loss() || objective_->metric_count() > 0, "a loss");
   check_sums(sums);
   return for_batches(samples, seconds, threads_for_inference(samples), sample_cost(),
@@ -352,6 +360,7 @@ std::size_t Network::test(const Samples& samples, double seconds, Sums& sums) {
 }
 
 std::size_t Network::predict(float* out, const Samples& samples, double seconds) {
+  refresh();
   const std::size_t outputs = size_of(output_);
   return for_batches(
       samples, seconds, threads_for_inference(samples), sample_cost(),
@@ -372,6 +381,7 @@ std::size_t Network::predict(float* out, const Samples& samples, double seconds)
 }
 
 void Network::forward(float* out, const Samples& samples) {
+  refresh();
   const std::size_t count = samples.stop - samples.start, outputs = size_of(output_);
   with_team(threads_for_training(samples), [&] { sample_pass(samples, samples.start, count, false); });
   const float* y = arena_.data() + boundaries_.back().value;

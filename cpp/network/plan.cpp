@@ -39,11 +39,7 @@ ActivationFunction last_activation(const std::vector<Spec>& specs) {
 }
 
 void Plan::add(std::size_t number, std::unique_ptr<Layer> layer, std::string label) {
-  const std::size_t offset = offsets_[number];
-  // Its parameters as this layer holds them, which may be transposed.
-  auto place = std::ranges::lower_bound(places_, number, {}, &Place::layer);
-  for (Parameter& p : layer->parameters()) (place++)->parameter = std::move(p);
-  steps_.push_back({std::move(layer), number, std::move(label), offset});
+  steps_.push_back({std::move(layer), number, std::move(label)});
 }
 
 Plan::Plan(const Shape& input, const std::vector<Spec>& all_specs, bool fuse, bool detach_last)
@@ -51,15 +47,14 @@ Plan::Plan(const Shape& input, const std::vector<Spec>& all_specs, bool fuse, bo
   std::vector<Spec> specs = all_specs;
   if (detach_last) specs.back() = without_activation(specs.back());
 
-  // Offsets come from the specs alone, so that they are the same for every plan.
+  // From the specs alone, so that it is the same for every plan.
   Shape shape = input;
   for (std::size_t i = 0; i < specs.size(); ++i) {
     const auto layer = make_layer(specs[i], shape);
-    offsets_.push_back(parameter_floats_);
-    std::size_t at = parameter_floats_;
+    std::size_t at = parameter_floats_, index = 0;
     for (const Parameter& p : layer->parameters()) {
       const std::size_t size = checked_floats(1, size_of(p.shape));
-      places_.push_back({i, p, at});
+      places_.push_back({i, index++, p, at});
       at = checked_floats(1, at + size);
     }
     parameter_floats_ = aligned(at);

@@ -1,5 +1,4 @@
-// From specs to the steps that run: shapes, places in the flat buffers, and fusion, which is known nowhere
-// else.
+// From specs to the steps that run: shapes, parameters, and fusion, which is known nowhere else.
 #pragma once
 
 #include <memory>
@@ -11,9 +10,10 @@
 
 namespace nncore {
 
-// A parameter's place in the flat buffers, in the order in which the user sees them.
+// Where a parameter lies in flat copies of all, in the order in which the user sees them.
 struct Place {
   std::size_t layer;  // number of the spec
+  std::size_t index;  // among the layer's parameters
   Parameter parameter;
   std::size_t offset;  // floats
 };
@@ -22,7 +22,6 @@ struct Step {
   std::unique_ptr<Layer> layer;
   std::size_t spec;  // number of the spec whose parameters and random numbers it uses
   std::string label;
-  std::size_t parameters = 0;  // offset in the flat buffers
 };
 
 class Plan {
@@ -33,7 +32,7 @@ class Plan {
 
   const std::vector<Step>& steps() const { return steps_; }
   const std::vector<Place>& places() const { return places_; }
-  std::size_t parameter_floats() const { return parameter_floats_; }
+  std::size_t parameter_floats() const { return parameter_floats_; }  // of a flat copy
   const Shape& output() const { return steps_.empty() ? input_ : steps_.back().layer->output(); }
 
  private:
@@ -42,7 +41,6 @@ class Plan {
   Shape input_;
   std::vector<Step> steps_;
   std::vector<Place> places_;
-  std::vector<std::size_t> offsets_;  // of each spec's parameters
   std::size_t parameter_floats_ = 0;
 };
 

@@ -74,15 +74,38 @@ class RefusedArray(ValueError):
 class Sums:
     """Loss and metrics over what a call has gone through. Empty at first."""
 
-class Network:
-    """Parameters, plan and arena of a stack of layers. Thread-safe: calls on one network take turns."""
+class Variables:
+    """The weights of one layer, which networks may share. Thread-safe, as the networks that hold them."""
 
-    def __init__(self, input_shape: Shape, layers: Sequence[Spec], fuse: bool = True) -> None: ...
+    def __init__(self, spec: Spec, input_shape: Shape) -> None:
+        """All zero. ValueError if the layer does not accept the shape."""
+
+    @property
+    def shapes(self) -> list[tuple[str, Shape]]: ...
+    def read(self, first: int, count: int) -> list[Floats]:
+        """Copies of some of them, all of one moment."""
+
+    def write(self, first: int, values: Sequence[Floats]) -> None: ...
+
+class Network:
+    """Plan and arena of a stack of layers, over variables that other networks may hold as well.
+
+    Thread-safe: calls on networks that share a variable take turns.
+    """
+
+    def __init__(
+        self,
+        input_shape: Shape,
+        layers: Sequence[Spec],
+        fuse: bool = True,
+        variables: Sequence[Variables] = (),
+    ) -> None:
+        """variables: of each layer; none for new ones."""
     @property
     def output_shape(self) -> Shape: ...
     @property
     def layout(self) -> list[tuple[int, str, int, Shape]]:
-        """(layer index, name, offset, shape) of each parameter; there are gaps in the flat buffers."""
+        """(layer index, name, offset, shape) of each parameter in flat copies, which have gaps."""
 
     @property
     def steps(self) -> list[str]:
@@ -93,7 +116,10 @@ class Network:
         """Names for read and write: 'parameters', 'gradients', and the optimizer's moments."""
 
     def read(self, buffer: str) -> Floats:
-        """A copy of a flat buffer, each parameter in its canonical (Keras) layout at its offset."""
+        """A flat copy, each parameter in its canonical (Keras) layout at its offset.
+
+        Gradients and moments of what does not train are 0, and are not written by `write`.
+        """
 
     def write(self, buffer: str, values: Floats) -> None: ...
     def compile(
@@ -149,9 +175,5 @@ class Network:
         """The loss, then metrics, then weighted metrics; none of an empty Sums."""
 
     def reset(self, sums: Sums) -> None: ...
-    def read_places(self, buffer: str, first: int, count: int) -> list[Floats]:
-        """Some parameters of a buffer, numbered as in `layout`, all of one moment."""
-
-    def write_places(self, buffer: str, first: int, values: Sequence[Floats]) -> None: ...
     def state(self) -> tuple[list[tuple[str, Floats]], int]:
         """Name and values of the parameters, then of the moments, and `iterations`: all of one moment."""

@@ -22,7 +22,7 @@ from . import _compile, _files, initializers, losses, metrics, optimizers
 from . import layers as _layers
 from ._arguments import boolean, integer, shape, text
 from ._forks import whole
-from .layers._layer import Layer, Place
+from .layers._layer import Layer
 
 if TYPE_CHECKING:
     from .models import Sequential
@@ -87,19 +87,13 @@ def to_bytes(model: Sequential, weights_only: bool) -> bytes:
         raise ValueError(
             f"[{model.name}] is not built, but some of its layers are: call build(input_shape) first"
         )
-    places = model._flat_places() if network is not None else []
+    weights = model.weights
     settings: dict[str, Any] = {
         "version": _VERSION,
-        "parameters": [[name, list(place.shape)] for name, place in places],
+        "parameters": [[weight.path, list(weight.shape)] for weight in weights],
     }
-    tensors: dict[str, Floats] = {}
-
-    def add(prefix: str, flat: Floats) -> None:
-        tensors.update({prefix + name: np.ascontiguousarray(place.of(flat)) for name, place in places})
-
     buffers, iterations = ([], 0) if network is None else network.state()
-    if buffers:
-        add("", buffers[0][1])
+    tensors = {w.path: values for w, values in zip(weights, model._parts(buffers[0][1]))} if buffers else {}
     if not weights_only:
         trained = network is not None and model._compiled is network
         sample = model._known_sample()
@@ -112,8 +106,11 @@ def to_bytes(model: Sequential, weights_only: bool) -> bytes:
             "seed": model._seed,
             "epochs": model._epochs,
         }
+        frozen = model._settings.frozen if model._settings else ()
         for moment, flat in buffers[1:] if trained else ():
-            add(f"optimizer/{moment}/", flat)
+            for w, values in zip(weights, model._parts(flat)):
+                if w._layer.name not in frozen:
+                    tensors[f"optimizer/{moment}/{w.path}"] = values
     with _memory(3 * sum(tensor.nbytes for tensor in tensors.values())):
         data: bytes = _safetensors().numpy.save(tensors, {"nncore": json.dumps(settings, allow_nan=False)})
     header = data[8 : 8 + struct.unpack("<Q", data[:8])[0]]
@@ -281,9 +278,9 @@ def _restore(cls: type[_S], content: Content, with_compile: bool) -> _S:
             if at is None:
                 raise ValueError("input_shape is missing")
             after, parameters = layer._infer(at)
-            layer._values = [_take(tensors, f"{layer.name}/{name}", sizes) for name, sizes in parameters]
-            layer._places = [Place(name, 0, sizes) for name, sizes in parameters]
-            layer._shapes, at = (at, after), after
+            values = [_take(tensors, f"{layer.name}/{name}", sizes) for name, sizes in parameters]
+            layer._become_built(at, after, layer._made(at, values))
+            at = after
     if settings["seed"] is not None:
         model._seed = integer("file", "seed", settings["seed"], low=0, high=2**63 - 1)
     model._epochs = integer("file", "epochs", settings["epochs"], low=0, high=2**62)
@@ -320,10 +317,15 @@ def _restore_compile(model: Sequential, saved: Mapping[str, Any], tensors: dict[
     if network is None or (not any(name.startswith("optimizer/") for name in tensors) and not iterations):
         return
     model._settings.apply(network, "file", [layer.name for layer in model.layers])
-    places = model._flat_places()
     for moment in network.buffers[2:]:
-        parts = [_take(tensors, f"optimizer/{moment}/{name}", place.shape) for name, place in places]
-        network.write_places(moment, 0, parts)
+        parts = []
+        for w in model.weights:
+            name, is_frozen = f"optimizer/{moment}/{w.path}", w._layer.name in frozen
+            if is_frozen and name not in tensors:
+                parts.append(np.zeros(w.shape, np.float32))
+            else:  # also of frozen layers, whose moments older files hold
+                parts.append(_take(tensors, name, w.shape))
+        network.write(moment, model._joined(parts))
     network.iterations = iterations
     model._compiled = network
 
@@ -364,10 +366,10 @@ def read_weights(model: Sequential, filepath: str | os.PathLike[str]) -> list[Fl
             name, sizes = _list(entry, "parameters")
             sizes = tuple(integer("file", "parameters", size) for size in _list(sizes, "parameters"))
             found.append((text("file", "parameters", name), _take(content.tensors, name, sizes)))
-        wanted = model._flat_places()
+        wanted = model.weights
         if len(found) != len(wanted):
             raise ValueError(f"it has {len(found)} weights, and the model {model.name!r} has {len(wanted)}")
-        for (theirs, values), (ours, place) in zip(found, wanted):
-            if values.shape != place.shape or theirs.rpartition("/")[2] != place.name:
-                raise ValueError(f"its {theirs} {values.shape} does not fit {ours} {place.shape}")
+        for (theirs, values), w in zip(found, wanted):
+            if values.shape != w.shape or theirs.rpartition("/")[2] != w.name:
+                raise ValueError(f"its {theirs} {values.shape} does not fit {w.path} {w.shape}")
         return [values for _, values in found]

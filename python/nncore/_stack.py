@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import weakref
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,9 +15,17 @@ from ._arguments import boolean, integer, shape
 from ._messages import visible
 from ._overrides import Compiled
 from .layers import InputLayer, Layer, Variable
-from .layers._layer import Place, Shape, _checked_values
+from .layers._layer import Shape, _checked_values
 
 Floats = NDArray[np.float32]
+
+
+class Built(NamedTuple):
+    """A layer in a network: shapes of one sample before and after it, and its variables."""
+
+    before: Shape
+    after: Shape
+    variables: _core.Variables
 
 
 class Stack(Compiled):
@@ -34,19 +41,15 @@ class Stack(Compiled):
         self._names: set[str] = set()  # of the layers
         self._sample: Shape | None = None  # shape of one input sample, once known
         self._network: _core.Network | None = None
+        self._built: list[Built] = []  # of the layers in the network
         self._seed: int | None = None
         self._epochs = 0  # begun in the model's life: with the seed, they decide the order of samples
         if layers is not None:
             if isinstance(layers, (Layer, str)) or not hasattr(layers, "__iter__"):
                 raise TypeError(f"[{self._name}] layers must be a list of layers, got {layers!r}")
-            try:
-                for layer in layers:
-                    self._append(layer)
-                self._rebuild()
-            except Exception:
-                for layer in self._layers:
-                    layer._model = None
-                raise
+            for layer in layers:
+                self._append(layer)
+            self._rebuild()
         if not trainable:
             self.trainable = False
 
@@ -76,29 +79,24 @@ class Stack(Compiled):
                 raise ValueError(f"[{self.name}] an Input can only be the first item of a model")
             self._sample = layer.shape
             return
-        owner = layer._model() if layer._model else None
-        if owner is self:
+        if any(layer is other for other in self._layers):
             raise ValueError(
                 f"[{self.name}] the layer {layer.name!r} is in the model already, and cannot be twice"
-            )
-        if owner is not None:
-            raise ValueError(
-                f"[{self.name}] the layer {layer.name!r} belongs to the model {owner.name!r}, and can be "
-                "in one only: make a new layer, and copy weights by get_weights and set_weights"
             )
         if layer.name in self._names:
             raise ValueError(f"[{self.name}] there is a layer {layer.name!r} already: names must differ")
         self._layers.append(layer)
         self._names.add(layer.name)
-        layer._model = weakref.ref(self)
 
     def add(self, layer: Layer) -> None:
         """Puts a layer at the end. The weights of the others stay; an optimizer's moments start anew.
 
+        A layer may be in several models, which then share its weights.
+
         Raises:
             TypeError: it is not a layer.
-            ValueError: it does not take the shape before it, belongs to another model, or its name is used
-                already. The model is as before then.
+            ValueError: it does not take the shape before it, or its name is used already. The model is as
+                before then.
         """
         before = list(self._layers), self._sample
         try:
@@ -106,7 +104,6 @@ class Stack(Compiled):
             self._rebuild()
         except Exception:
             if len(self._layers) > len(before[0]):
-                self._layers[-1]._model = None
                 self._names.discard(self._layers[-1].name)
             self._layers, self._sample = before
             raise
@@ -121,9 +118,8 @@ class Stack(Compiled):
             raise IndexError(f"[{self.name}] there is no layer to pop")
         layer = self._layers.pop()
         self._names.discard(layer.name)
-        layer._detach()
         if not self._layers:
-            self._network = None
+            self._network, self._built = None, []
         self._rebuild()
         return layer
 
@@ -178,46 +174,37 @@ class Stack(Compiled):
         if sample is not None and self._layers:
             self._adopt(*self._candidate(sample))
 
-    def _candidate(self, sample: Shape | None) -> tuple[_core.Network, list[tuple[Shape, Shape]]]:
-        """A network of the layers, not yet the model's, with its weights; the shapes around each layer."""
+    def _candidate(self, sample: Shape | None) -> tuple[_core.Network, list[Built]]:
+        """A network of the layers, not yet the model's, and what the layers are in it."""
         if not self._layers:
             raise ValueError(f"[{self.name}] has no layers: add some first")
         assert sample is not None
         if self._seed is None:
             self._seed = _random.draw_seed()
         seed, at = self._seed, sample
-        shapes: list[tuple[Shape, Shape]] = []
-        values: list[Floats] = []
-        flat = None if self._network is None else self._network.read("parameters")
+        built: list[Built] = []
         for number, layer in enumerate(self._layers):
-            if layer._shapes is None:
+            after, variables = layer._shapes[1] if layer._shapes else (), layer._variables
+            if layer._shapes is None or layer._shapes[0] != at:
                 after, parameters = layer._infer(at)
-                values += layer._initial(parameters, partial(_random.of_parameter, seed, number))
-            else:
-                after = layer._shapes[1]
-                if layer._shapes[0] != at:
-                    after, parameters = layer._infer(at)
+                if variables is not None:
                     layer._require_fit(at, parameters)
-                if flat is not None and layer._network is self._network:
-                    values += [place.of(flat) for place in layer._places]
-                else:
-                    values += layer.get_weights()
-            shapes.append((at, after))
+            if variables is None:
+                values = layer._initial(parameters, partial(_random.of_parameter, seed, number))
+                variables = layer._made(at, values)
+            built.append(Built(at, after, variables))
             at = after
-        network = _core.Network(sample, [layer._spec() for layer in self._layers])
+        specs = [layer._spec() for layer in self._layers]
+        network = _core.Network(sample, specs, True, [b.variables for b in built])
         network.seed = seed
-        network.write_places("parameters", 0, values)
-        return network, shapes
+        return network, built
 
-    def _adopt(self, network: _core.Network, shapes: list[tuple[Shape, Shape]]) -> None:
+    def _adopt(self, network: _core.Network, built: list[Built]) -> None:
         """Makes the network the model's. Cannot fail."""
-        self._sample = shapes[0][0]
-        places: list[list[Place]] = [[] for _ in self._layers]
-        for number, (layer_number, name, at, sizes) in enumerate(network.layout):
-            places[layer_number].append(Place(name, at, tuple(sizes), number))
-        for layer, own, around in zip(self._layers, places, shapes):
-            layer._attach(self, network, own, around)
-        self._network = network
+        self._sample = built[0].before
+        for layer, b in zip(self._layers, built):
+            layer._become_built(*b)
+        self._network, self._built = network, built
 
     def _built_network(self) -> _core.Network:
         if self._network is None:
@@ -304,8 +291,7 @@ class Stack(Compiled):
         """Copies of the weights of all layers, in the order of `weights`; none before the model is built."""
         if self._network is None:
             return [values for layer in self._layers for values in layer.get_weights()]
-        flat = self._network.read("parameters")
-        return [place.of(flat).copy() for layer in self._layers for place in layer._places]
+        return [values.copy() for values in self._parts(self._network.read("parameters"))]
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Sets all weights, in the order of `get_weights`.
@@ -313,19 +299,24 @@ class Stack(Compiled):
         Raises:
             ValueError: the model is not built, or their number or a shape is wrong; nothing is changed then.
         """
-        network = self._built_network()
-        places = [(layer.name, place) for layer in self._layers for place in layer._places]
-        if len(weights) != len(places):
-            raise ValueError(f"[{self.name}] expected {len(places)} weights, got {len(weights)}")
-        values = [
-            _checked_values(f"{name}/{place.name}", w, place.shape)
-            for w, (name, place) in zip(weights, places)
-        ]
-        network.write_places("parameters", 0, values)
+        network, own = self._built_network(), self.weights
+        if len(weights) != len(own):
+            raise ValueError(f"[{self.name}] expected {len(own)} weights, got {len(weights)}")
+        network.write(
+            "parameters", self._joined([_checked_values(v.path, w, v.shape) for w, v in zip(weights, own)])
+        )
 
-    def _flat_places(self) -> list[tuple[str, Place]]:
-        """ "dense/kernel" and so on, with the place in the flat buffers, in order."""
-        return [(f"{layer.name}/{place.name}", place) for layer in self._layers for place in layer._places]
+    def _parts(self, flat: Floats) -> list[Floats]:
+        """The values of each weight in a flat copy of the network's, in order."""
+        layout = self._network.layout if self._network else []
+        return [flat[at : at + math.prod(sizes)].reshape(sizes) for _, _, at, sizes in layout]
+
+    def _joined(self, values: Sequence[Floats]) -> Floats:
+        """The flat copy of which these are the parts."""
+        flat = self._built_network().read("parameters")
+        for part, value in zip(self._parts(flat), values):
+            part[...] = value
+        return flat
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={visible(self.name)}, built={self.built}>"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import textwrap
 from itertools import pairwise, zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unicodedata import combining, east_asian_width
 
 from ._messages import shown
@@ -36,8 +36,8 @@ def _wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width if _columns(text) == len(text) else width // 2) or [""]
 
 
-def _fields(layer: Layer, show_trainable: bool) -> list[str]:
-    shape = "(" + ", ".join(str(size) for size in layer.output_shape) + ")" if layer.built else "?"
+def _fields(layer: Layer, output: tuple[int, ...] | None, show_trainable: bool) -> list[str]:
+    shape = "?" if output is None else "(" + ", ".join(str(size) for size in (None, *output)) + ")"
     params = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
     fields = [shown(f"{layer.name} ({type(layer).__name__})"), shape, params]
     if show_trainable:
@@ -81,10 +81,12 @@ def summary(model: Stack, line_length: int | None, show_trainable: bool) -> str:
         *row("┃", headers),
         line("┡", "━", "╇", "┩"),
     ]
+    outputs: list[Any] = [b.after for b in model._built]
+    outputs = outputs or [layer._shapes[1] if layer._shapes else None for layer in model.layers]
     for number, layer in enumerate(model.layers):
         if number:
             lines.append(line("├", "─", "┼", "┤"))
-        lines += row("│", _fields(layer, show_trainable))
+        lines += row("│", _fields(layer, outputs[number], show_trainable))
     lines.append(line("└", "─", "┴", "┘"))
 
     trainable, fixed = model._count(model.trainable_weights), model._count(model.non_trainable_weights)

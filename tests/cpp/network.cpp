@@ -196,7 +196,7 @@ class Tests {
     specs.push_back(dense(kClasses, "softmax"));
     Network network(kImage, specs, fuse);
     network.seed = 3;
-    std::vector<float> parameters(network.buffer_size());
+    std::vector<float> parameters(network.flat_size());
     for (std::size_t i = 0; i < parameters.size(); ++i)
       parameters[i] = static_cast<float>((i * 37) % 101) / 1010.0f - 0.05f;
     network.write("parameters", parameters.data());

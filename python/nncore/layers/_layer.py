@@ -1,12 +1,11 @@
-"""What all layers have in common: a name, settings, and weights that live in the model's network."""
+"""What all layers have in common: a name, settings, and variables that models may share."""
 
 from __future__ import annotations
 
 import inspect
 import math
-import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,9 +17,6 @@ from .._arguments import training as in_training
 from .._data import ONE_SAMPLE, as_array, plain
 from .._messages import visible
 
-if TYPE_CHECKING:
-    from .._stack import Stack
-
 Floats = NDArray[np.float32]
 Shape = tuple[int, ...]
 _L = TypeVar("_L", bound="Layer")
@@ -30,20 +26,8 @@ _NEUTRAL: dict[str, Any] = {"dtype": "float32", "autocast": True, "activity_regu
 _OPTIONS = ("name", "trainable", "input_shape", "input_dim")
 
 
-class Place(NamedTuple):
-    """Where a parameter lies in the flat buffers of a network, and its number among all parameters."""
-
-    name: str
-    offset: int
-    shape: Shape
-    number: int = 0
-
-    def of(self, flat: Floats) -> Floats:
-        return flat[self.offset : self.offset + math.prod(self.shape)].reshape(self.shape)
-
-
 class Variable:
-    """One weight of a layer: a view, that reads and writes the network behind the layer.
+    """One weight of a layer: a view of values that all models with the layer share.
 
     Attributes:
         name: "kernel" or "bias".
@@ -144,11 +128,8 @@ class Layer(Settings):
         self._declared = None if declared is None else shape(owner, "input_shape", declared)
         self._trainable = boolean(owner, "trainable", trainable)
         self._name = _names.automatic(owner) if name is None else _names.checked(owner, name)
-        self._network: _core.Network | None = None  # holds the weights of a layer in a built model,
-        self._values: list[Floats] | None = None  # and this of any other built layer
-        self._places: list[Place] = []
-        self._model: weakref.ref[Stack] | None = None
-        self._shapes: tuple[Shape, Shape] | None = None  # of one sample, before and after
+        self._variables: _core.Variables | None = None  # once built
+        self._shapes: tuple[Shape, Shape] | None = None  # of one sample, before and after; once built
 
     # ---- description
 
@@ -261,17 +242,21 @@ class Layer(Settings):
             return
         after, parameters = self._infer(before)
         if self._shapes is not None:
-            self._require_fit(before, parameters)
-            if self._network is None:
-                self._shapes = before, after
-            return
+            return self._require_fit(before, parameters)
         seed = _random.draw_seed()
-        self._values = self._initial(parameters, lambda i: _random.of_parameter(seed, 0, i))
-        self._places = [Place(name, 0, sizes) for name, sizes in parameters]
-        self._shapes = before, after
+        values = self._initial(parameters, lambda i: _random.of_parameter(seed, 0, i))
+        self._become_built(before, after, self._made(before, values))
+
+    def _made(self, before: Shape, values: list[Floats]) -> _core.Variables:
+        variables = _core.Variables(self._spec(), before)
+        variables.write(0, values)
+        return variables
+
+    def _become_built(self, before: Shape, after: Shape, variables: _core.Variables) -> None:
+        self._variables, self._shapes = variables, (before, after)
 
     def _require_fit(self, before: Shape, parameters: list[tuple[str, Shape]]) -> None:
-        if [sizes for _, sizes in parameters] != [place.shape for place in self._places]:
+        if self._variables is None or parameters != self._variables.shapes:
             raise ValueError(
                 f"[{self.name}] is built for samples of shape {self._known_shapes()[0]}, got {before}"
             )
@@ -298,7 +283,8 @@ class Layer(Settings):
     @property
     def weights(self) -> list[Variable]:
         """Views of the weights; none before the layer is built."""
-        return [Variable(self, i, place.name, place.shape) for i, place in enumerate(self._places)]
+        shapes = self._variables.shapes if self._variables else []
+        return [Variable(self, i, name, sizes) for i, (name, sizes) in enumerate(shapes)]
 
     @property
     def variables(self) -> list[Variable]:
@@ -329,11 +315,11 @@ class Layer(Settings):
         """
         if self._shapes is None:
             raise ValueError(f"[{self.name}] is not built, so its parameters cannot be counted")
-        return sum(math.prod(place.shape) for place in self._places)
+        return sum(weight.size for weight in self.weights)
 
     def get_weights(self) -> list[Floats]:
         """Copies of the weights, in the order of `weights`."""
-        return self._read(0, len(self._places))
+        return self._read(0, len(self.weights))
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Sets all weights, in the order of `get_weights`.
@@ -341,34 +327,17 @@ class Layer(Settings):
         Raises:
             ValueError: their number or a shape is wrong; nothing is changed then.
         """
-        if len(weights) != len(self._places):
-            raise ValueError(f"[{self.name}] expected {len(self._places)} weights, got {len(weights)}")
-        values = [_checked_values(self.name, w, place.shape) for w, place in zip(weights, self._places)]
-        self._write(0, values)
+        own = self.weights
+        if len(weights) != len(own):
+            raise ValueError(f"[{self.name}] expected {len(own)} weights, got {len(weights)}")
+        self._write(0, [_checked_values(self.name, w, v.shape) for w, v in zip(weights, own)])
 
     def _read(self, first: int, count: int) -> list[Floats]:
-        if self._network is None or not count:
-            return [values.copy() for values in (self._values or [])[first : first + count]]
-        return self._network.read_places("parameters", self._places[first].number, count)
+        return self._variables.read(first, count) if self._variables else []
 
     def _write(self, first: int, values: list[Floats]) -> None:
-        if self._network is not None and values:
-            self._network.write_places("parameters", self._places[first].number, values)
-        elif self._values is not None:
-            self._values[first : first + len(values)] = values
-
-    def _attach(
-        self, model: Stack, network: _core.Network, places: list[Place], shapes: tuple[Shape, Shape]
-    ) -> None:
-        """The network keeps the weights from now on."""
-        self._model, self._network, self._places, self._shapes = weakref.ref(model), network, places, shapes
-        self._values = None
-
-    def _detach(self) -> None:
-        """Takes the weights along, out of the model."""
-        if self._network is not None:
-            self._values = self.get_weights()
-        self._model = self._network = None
+        if self._variables:
+            self._variables.write(first, values)
 
     def __reduce__(self) -> tuple[Callable[..., Layer], tuple[Any, ...]]:
         return _remade, (type(self), self.get_config(), self._declared, self._shapes, self.get_weights())

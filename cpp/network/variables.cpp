@@ -1,0 +1,98 @@
+#include "variables.hpp"
+
+#include <algorithm>
+
+#include "parameters.hpp"
+
+namespace nncore {
+
+Store& Store::current() {
+  Store* store = this;
+  while (Store* next = store->next_.load(std::memory_order_acquire)) store = next;
+  return *store;
+}
+
+void Store::join(const std::vector<std::shared_ptr<Store>>& stores) {
+  static Lock one_at_a_time;  // so that no two wait for each other's stores
+  const Locked joining(one_at_a_time, Use::read);
+  for (const std::shared_ptr<Store>& other : stores) {
+    Store &to = stores[0]->current(), &from = other->current();
+    if (&to == &from) continue;
+    const StoreLock first(to, Use::read), second(from, Use::read);
+    to.version = std::max(to.version, from.version) + 1;
+    to.moves = std::max(to.moves, from.moves) + 1;
+    std::shared_ptr<Store> target = stores[0];
+    while (target->keeps_next_) target = target->keeps_next_;
+    from.keeps_next_ = std::move(target);
+    from.next_.store(&to, std::memory_order_release);
+  }
+}
+
+StoreLock::StoreLock(Store& store, Use use) {
+  for (;;) {
+    store_ = &store.current();
+    is_held_ = store_->lock_.lock(use);
+    if (store_ == &store.current()) return;
+    if (is_held_) store_->lock_.unlock();
+  }
+}
+
+Variables::Variables(std::vector<Parameter> list)
+    : list_(std::move(list)), store_(std::make_shared<Store>()) {
+  for (const Parameter& p : list_) {
+    starts_.push_back(floats_);
+    floats_ = checked_floats(1, floats_ + checked_floats(1, size_of(p.shape)));
+  }
+  memory_ = std::make_shared<Buffer>(floats_);
+}
+
+void Variables::set(std::size_t i, const float* values) {
+  copy_in(data(), values, i);
+  changed();
+}
+
+void Variables::changed() {
+  ++version_;
+  ++store_->current().version;
+}
+
+void Variables::copy_in(float* block, const float* values, std::size_t i) const {
+  const Parameter& p = list_[i];
+  if (p.transposed)
+    transpose(block + starts_[i], p.columns(), values, p.rows(), p.columns(), p.rows());
+  else
+    std::copy_n(values, size_of(p.shape), block + starts_[i]);
+}
+
+void Variables::copy_out(float* values, const float* block, std::size_t i) const {
+  const Parameter& p = list_[i];
+  if (p.transposed)
+    transpose(values, p.rows(), block + starts_[i], p.columns(), p.rows(), p.columns());
+  else
+    std::copy_n(block + starts_[i], size_of(p.shape), values);
+}
+
+void Variables::bring_together(const std::vector<std::shared_ptr<Variables>>& all) {
+  std::vector<std::size_t> starts;
+  std::size_t end = 0;
+  const float* first = nullptr;
+  bool together = true;
+  for (const auto& v : all) {
+    starts.push_back(v->floats_ ? block_start(end, v->floats_) : end);
+    if (v->floats_ == 0) continue;
+    if (!first) first = v->data();
+    together = together && v->data() == first + starts.back();
+    end = starts.back() + v->floats_;
+  }
+  if (together || all.empty()) return;
+  const auto memory = std::make_shared<Buffer>(end);
+  for (std::size_t i = 0; i < all.size(); ++i)
+    std::copy_n(all[i]->data(), all[i]->floats_, memory->data() + starts[i]);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    all[i]->memory_ = memory;
+    all[i]->offset_ = starts[i];
+  }
+  ++all[0]->store_->current().moves;
+}
+
+}  // namespace nncore
