@@ -212,6 +212,42 @@ def weights(k: Any) -> Any:
     return [[[w.name for w in group] for group in lists], model.input_shape, model.output_shape, kept]
 
 
+def gan(k: Any) -> Any:
+    """A discriminator that trains alone, and frozen behind a generator with which it shares its layers."""
+    judge = make(k, optimizer=k.optimizers.Adam(0.01), metrics=())
+    generator = set_weights(k.Sequential([k.Input((2,)), k.layers.Dense(3, activation="tanh")]))
+    judge.trainable = False
+    both = k.Sequential([k.Input((2,)), *generator.layers, *judge.layers])
+    both.compile("sgd", "binary_crossentropy")
+    noise, losses = X[:, :2], []
+    for _ in range(3):
+        made = generator.predict(noise, verbose=0)
+        judge.trainable = True
+        losses.append(judge.train_on_batch(np.concatenate([X, made]), np.repeat([1, 0], 12)))
+        judge.trainable = False
+        losses.append(both.train_on_batch(noise, np.ones(12)))
+    return [losses, judge.get_weights(), generator.get_weights(), both.predict(noise, verbose=0)]
+
+
+def features(k: Any) -> Any:
+    """The first layers of a trained model as a model, and new layers behind them."""
+    model = make(k, 4, "softmax", "sparse_categorical_crossentropy")
+    model.fit(X, Y4, epochs=2, **FIT)
+    extractor = k.Sequential(model.layers[:-1])
+    before = extractor.predict(X, verbose=0)
+    extractor.trainable = False
+    tuned = k.Sequential([*extractor.layers, k.layers.Dense(1)])
+    tuned.build((None, 3))
+    tuned.layers[-1].set_weights([np.ones((5, 1)) / 4, np.zeros(1)])
+    tuned.compile("sgd", "mse")
+    tuned.fit(X, Y1, epochs=2, **FIT)
+    extractor.trainable = True
+    tuned.compile("adam", "mse")
+    tuned.fit(X, Y1, epochs=2, **FIT)
+    after = extractor.predict(X, verbose=0)
+    return [before, tuned.get_weights(), after, model.predict(X, verbose=0)]
+
+
 CASES: dict[str, Case] = {
     **{f"fit: {name}": (lambda k, case=case: case(k).history) for name, case in HISTORIES.items()},
     "values": values,
@@ -224,6 +260,8 @@ CASES: dict[str, Case] = {
     "sgd with nesterov": optimizer("SGD", momentum=0.9, nesterov=True),
     "adam": optimizer("Adam"),
     "adam with settings": optimizer("Adam", learning_rate=0.1, beta_1=0.5, beta_2=0.9, epsilon=1e-3),
+    "models that share layers": gan,
+    "first layers of a trained model": features,
     "stops at once": stopping(monitor="loss", min_delta=10),
     "stops with patience": stopping(monitor="loss", patience=1, min_delta=0.01),
     "stops and restores": stopping(monitor="val_accuracy", patience=1, restore_best_weights=True),

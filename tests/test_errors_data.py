@@ -202,8 +202,6 @@ SINGLE: list[Row] = [
      lambda: Sequential(Conv2D(1, 3)).predict(X)),
     ("stopping by an unknown name", ValueError, "'min' or 'max'",
      lambda: one().fit(X, Y1, callbacks=callbacks.EarlyStopping("gain"))),
-    ("layer of another model", ValueError, "belongs to the model",
-     lambda: (lambda m: Sequential(m.layers[0]))(built())),
     ("learning rate set to text", TypeError, "learning_rate must be", lambda: set_rate("a")),
     ("learning rate set below 0", ValueError, "learning_rate must be", lambda: set_rate(-1.0)),
     ("kernel of another shape", ValueError, "expected weights",

@@ -1,0 +1,219 @@
+"""Layers in several models: one set of variables, one lock, moments of each model's own."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from nncore import Input, Sequential, models
+from nncore.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
+from nncore.optimizers import SGD, Adam
+
+RNG = np.random.default_rng(5)
+X = RNG.normal(size=(64, 6)).astype(np.float32)
+Y = (X.sum(axis=1) > 0).astype(np.float32)
+IMAGES = RNG.normal(size=(32, 9, 9, 2)).astype(np.float32)
+FIT: Any = {"verbose": 0, "shuffle": False}
+
+
+def trained(*layers: Any, optimizer: Any = "adam", epochs: int = 2) -> Sequential:
+    model = Sequential([Input((6,)), *layers])
+    model.compile(optimizer, "mse")
+    model.fit(X, Y, epochs=epochs, **FIT)
+    return model
+
+
+def twin(model: Sequential) -> Sequential:
+    """The same weights in layers of its own."""
+    return pickle.loads(pickle.dumps(model))
+
+
+def same(a: Any, b: Any) -> bool:
+    return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_a_change_through_one_model_is_seen_by_all(isa: str) -> None:
+    """Also by weights that are packed for products: wide layers, and their input gradients."""
+    first = trained(Dense(130, activation="relu"), Dense(70, activation="relu"), Dense(1))
+    features = Sequential(first.layers[:-1])
+    assert features.predict(X).shape == (64, 70)
+    assert features.input_shape == (None, 6)
+    for _ in range(2):
+        first.fit(X, Y, **FIT)
+        assert np.array_equal(features.predict(X), twin(features).predict(X))
+    features.set_weights([w * 0.5 for w in features.get_weights()])
+    assert np.array_equal(first.predict(X), twin(first).predict(X))
+    first.layers[1].kernel.assign(np.ones((130, 70)))
+    assert np.array_equal(features.predict(X), twin(features).predict(X))
+    features.compile("sgd", "mse")
+    features.fit(X, np.zeros((64, 70)), **FIT)
+    assert np.array_equal(first.predict(X), twin(first).predict(X))
+    assert same(first.get_weights()[:4], features.get_weights())
+
+
+def test_models_that_fuse_and_models_that_do_not_share_a_convolution(isa: str) -> None:
+    conv = Conv2D(18, 3, activation="relu")
+    pooled = Sequential([Input((9, 9, 2)), conv, MaxPooling2D(), Flatten(), Dense(1)])
+    plain = Sequential([Input((9, 9, 2)), conv])
+    larger = Sequential([Input((12, 11, 2)), conv])
+    assert plain.layers[0] is pooled.layers[0]
+    pooled.compile("adam", "mse")
+    pooled.fit(IMAGES, np.ones(32), batch_size=8, epochs=2, **FIT)
+    for model in (plain, pooled):
+        assert np.array_equal(model.predict(IMAGES), twin(model).predict(IMAGES))
+    plain.compile("adam", "mse")
+    plain.fit(IMAGES, np.zeros((32, 7, 7, 18)), **FIT)
+    assert np.array_equal(pooled.predict(IMAGES), twin(pooled).predict(IMAGES))
+    assert larger.predict(np.ones((1, 12, 11, 2))).shape == (1, 10, 9, 18)
+    assert [m.layers[0].name for m in (plain, larger)] == [conv.name] * 2
+    texts: list[str] = []
+    for model in (plain, larger):
+        model.summary(print_fn=texts.append)
+    assert "(None, 7, 7, 18)" in texts[0]
+    assert "(None, 10, 9, 18)" in texts[1]
+
+
+def test_training_is_that_of_a_model_alone(isa: str) -> None:
+    """Sharing changes no bit: neither the order in memory nor what other models do in between."""
+    layers = [Dense(9, activation="tanh"), Dense(5, activation="tanh"), Dense(1)]
+    model = Sequential([Input((6,)), *layers])
+    alone = twin(model)
+    reversed_ = Sequential([Input((5,)), layers[2], Dense(6), layers[0]])  # another order in memory
+    for m in (model, alone):
+        m.compile(Adam(0.01), "mse")
+        m.fit(X, Y, batch_size=16, epochs=3, **FIT)
+    assert same(model.get_weights(), alone.get_weights())
+    assert same(reversed_.layers[2].get_weights(), alone.layers[0].get_weights())
+
+
+@pytest.mark.parametrize("batch_size", [4, 64])
+def test_frozen_layers_stay_as_they_are(batch_size: int) -> None:
+    base = trained(Dense(7, activation="relu"), Dense(1))
+    before = base.get_weights()
+    base.trainable = False
+    front = Sequential([*base.layers, Dense(4, activation="relu"), Dense(1)])
+    front.compile(SGD(0.5, momentum=0.9), "mse")
+    front.fit(X, Y, batch_size=batch_size, epochs=3, **FIT)
+    assert same(before, base.get_weights())
+    assert all(np.isfinite(w).all() for w in front.get_weights())
+
+
+def test_moments_are_each_models_own_and_of_what_trains(tmp_path: Path) -> None:
+    base = trained(Dense(7, activation="relu"), Dense(3), Dense(1))
+    front = Sequential(base.layers[:2])
+    front.layers[0].trainable = False
+    front.compile(Adam(0.01), "mse")
+    front.fit(X, np.zeros((64, 3)), epochs=2, **FIT)
+    front.save(tmp_path / "front.safetensors")
+    names = sorted(n for n in load_file(tmp_path / "front.safetensors") if n.startswith("optimizer/"))
+    second = front.layers[1].name
+    assert names == [
+        f"optimizer/{m}/{second}/{v}" for m in ("momentum", "velocity") for v in ("bias", "kernel")
+    ]
+    loaded, steps = models.load_model(tmp_path / "front.safetensors"), base.optimizer.iterations
+    for model in (front, loaded):
+        model.fit(X, np.zeros((64, 3)), epochs=2, **FIT)
+    assert same(front.get_weights(), loaded.get_weights())
+    assert base.optimizer.iterations == steps
+
+
+def test_files_with_moments_of_frozen_layers_load(tmp_path: Path) -> None:
+    """Older versions wrote zeros for them."""
+    from safetensors import safe_open
+    from safetensors.numpy import save_file
+
+    model = trained(Dense(4), Dense(1))
+    model.layers[0].trainable = False
+    model.compile("adam", "mse")
+    model.fit(X, Y, **FIT)
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    tensors = load_file(path)
+    with safe_open(path, "np") as file:
+        metadata = file.metadata()
+    for moment in ("momentum", "velocity"):
+        for w in model.layers[0].weights:
+            tensors[f"optimizer/{moment}/{w.path}"] = np.zeros(w.shape, np.float32)
+    save_file(tensors, path, metadata)
+    loaded = models.load_model(path)
+    for m in (model, loaded):
+        m.fit(X, Y, **FIT)
+    assert same(model.get_weights(), loaded.get_weights())
+
+
+def test_a_layer_outlives_its_models_and_joins_others() -> None:
+    layer = Dense(3)
+    layer.build((None, 6))
+    values = layer.get_weights()
+    model = Sequential([layer, Dense(1)])
+    other = Sequential([Dense(6), layer])
+    other.build((None, 2))
+    del model
+    other.set_weights([np.ones(w.shape) for w in other.weights])
+    assert not same(values, layer.get_weights())
+    popped = other.pop()
+    assert popped is layer
+    again = Sequential([layer, Dropout(0.5), Dense(2)])
+    assert np.array_equal(again.get_weights()[0], np.ones((6, 3)))
+
+
+def test_a_layer_cannot_be_twice_in_a_model_or_share_a_name() -> None:
+    layer = Dense(3)
+    with pytest.raises(ValueError, match="is in the model already"):
+        Sequential([Input((3,)), layer, layer])
+    model = Sequential([Input((3,)), layer])
+    with pytest.raises(ValueError, match="is built for samples"):
+        Sequential([Input((4,)), layer])
+    with pytest.raises(ValueError, match="names must differ"):
+        Sequential([layer, Dense(2, name=layer.name)])
+    assert model.predict(np.ones((1, 3))).shape == (1, 3)
+
+
+def test_models_that_share_layers_train_in_threads_at_once() -> None:
+    shared = [Dense(40, activation="relu"), Dense(20, activation="relu")]
+    parts = [Sequential([Input((6,)), *shared, Dense(1)]) for _ in range(3)]
+    failures: list[BaseException] = []
+
+    def work(model: Sequential) -> None:
+        try:
+            model.compile("sgd", "mse")
+            for _ in range(15):
+                model.fit(X, Y, batch_size=8, **FIT)
+                assert model.predict(X).shape == (64, 1)
+                model.layers[0].set_weights(model.layers[0].get_weights())
+                Sequential([Input((6,)), *model.layers, Dense(1)])
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(m,)) for m in parts]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(120)
+    assert not failures
+    assert not any(t.is_alive() for t in threads)
+    for model in parts:
+        assert np.array_equal(model.predict(X), twin(model).predict(X))
+
+
+def test_stores_of_many_models_become_one() -> None:
+    """Models joined in any order: all see one value, whichever writes it."""
+    layers = [Dense(3, name=f"d{i}") for i in range(6)]
+    chain: list[Sequential] = [Sequential([Input((3,)), layer]) for layer in layers]
+    for i in (0, 2, 4, 1, 3):
+        chain.append(Sequential([Input((3,)), layers[i], layers[i + 1]]))
+    all_layers = Sequential([Input((3,)), *layers])
+    for i, layer in enumerate(layers):
+        layer.set_weights([np.full((3, 3), i), np.zeros(3)])
+    ones = np.ones((1, 3))
+    for model in [*chain, all_layers]:
+        expected = ones.copy()
+        for layer in model.layers:
+            expected = expected @ layer.get_weights()[0]
+        assert np.array_equal(model.predict(ones), expected.astype(np.float32))
