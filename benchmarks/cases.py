@@ -53,9 +53,12 @@ def _image(quick: bool) -> tuple[int, int, int, int]:
 
 
 def _elementwise(normal: Normal, quick: bool) -> Iterator[Case]:
+    from nncore import _core
+    from nncore._operations import ACTIVATIONS
+
     arguments: dict[str, dict[str, Any]] = {
-        **{op: {} for op in ("relu", "leaky_relu", "elu", "sigmoid", "tanh", "softplus", "silu", "swish")},
-        "gelu": {"approximate": True},
+        **{name: {} for op, o in ACTIVATIONS.items() if not _core.activations()[op][1] for name in o.names},
+        "gelu": {"approximate": True},  # NumPy has no erf
         "rescale": {"scale": 1 / 255},
         "dropout": {"rate": 0.5, "seed": 1},
     }

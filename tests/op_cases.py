@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nncore import reference
+from nncore import _core, reference
 from nncore._operations import ACTIVATIONS
 
 SIZES = [1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97]
@@ -90,6 +90,12 @@ CASES: dict[str, Build] = {
     "rescale": elementwise("rescale", scale=-0.7, offset=0.3),
     "dropout": elementwise("dropout", rate=0.3, seed=11),
 }
+
+
+def over_rows(activation: str) -> bool:
+    return _core.activations()[activation][1]
+
+
 for _name, _operation in ACTIVATIONS.items():
     for _settings in ({}, *_operation.variants):
         CASES[f"{_name} {_settings or ''}".strip()] = elementwise(_name, **_settings)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nncore import _core, reference
-from nncore._operations import settings_of
+from nncore._operations import ACTIVATIONS
 
 Spec = tuple[str, dict[str, Any]]
 Array = np.ndarray[Any, Any]
@@ -33,6 +33,7 @@ def conv2d(
     groups: int = 1,
     use_bias: bool = True,
     activation: str = "linear",
+    **settings: float,
 ) -> Spec:
     return "conv2d", {
         "filters": filters,
@@ -43,6 +44,7 @@ def conv2d(
         "groups": groups,
         "use_bias": use_bias,
         "activation": activation,
+        **settings,
     }
 
 
@@ -57,8 +59,8 @@ def pooling(
     return kind, {"pool_size": pair(pool_size), "strides": pair(strides), "padding": padding}
 
 
-def activation(name: str, **settings: float) -> Spec:
-    return "activation", {"activation": name, **settings}
+def activation(activation: str, **settings: float) -> Spec:
+    return "activation", {"activation": activation, **settings}
 
 
 def loss_spec(name: str, from_logits: bool = False, label_smoothing: float = 0.0) -> Spec:
@@ -70,12 +72,22 @@ FLATTEN: Spec = ("flatten", {})
 # ---- one layer
 
 
+# Attributes of each row of the table, with its defaults and with other settings; for each row, the function
+# that computes it and what selects it there.
+ACTIVATION_ROWS: list[dict[str, Any]] = []
+_SELECTED: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in ACTIVATIONS}
+for _name, _operation in ACTIVATIONS.items():
+    for _variant in ({}, *_operation.variants):
+        _row, _settings = _operation.row(None, **_variant)
+        _SELECTED.setdefault(_row, (_name, _variant))
+        ACTIVATION_ROWS.append({"activation": _row, **_settings})
+
+
 def _activation_arguments(attributes: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    name = attributes["activation"]
-    if name.startswith("gelu"):
-        return "gelu", {"approximate": name == "gelu_tanh"}
-    settings = settings_of(getattr(reference, name)) if name != "relu" else ()
-    return name, {key: attributes[key] for key in settings if key in attributes}
+    row = attributes["activation"]
+    name, selected = _SELECTED[row]
+    settings = {s: attributes[s] for s, *_ in _core.activations()[row][0] if s in attributes}
+    return name, {**selected, **settings}
 
 
 def activate(attributes: dict[str, Any], z: Array) -> Array:

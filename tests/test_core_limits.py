@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -56,13 +57,16 @@ def test_convolutions_beyond_reason_are_refused(kernel: Any, padding: str, shape
         _core.infer(spec, shape)
 
 
-@pytest.mark.parametrize(("name", "setting"), [("leaky_relu", "negative_slope"), ("elu", "alpha")])
-@pytest.mark.parametrize("value", [-0.5, float("nan"), float("inf")])
-def test_slopes_without_a_derivative_from_the_output_are_refused(
-    name: str, setting: str, value: float
-) -> None:
-    with pytest.raises(ValueError, match=rf"{setting} must be in \[0, inf\), got"):
-        _core.infer(("activation", {"activation": name, setting: value}), (3,))
+@pytest.mark.parametrize(
+    ("name", "setting"), [(name, s) for name, (settings, _) in _core.activations().items() for s in settings]
+)
+def test_settings_outside_their_range_are_refused(name: str, setting: _core.Setting) -> None:
+    key, default, least, most, below = setting
+    message = rf"{key} must be in \[{least:g}, {most:g}{re.escape(')' if below else ']')}, got"
+    for value in (least - 0.5, most if below else most + 0.5, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=message):
+            _core.infer(("activation", {"activation": name, key: value}), (3,))
+    _core.infer(("activation", {"activation": name, key: default}), (3,))
 
 
 def test_empty_and_scalar_samples() -> None:

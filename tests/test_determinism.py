@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import nncore
+from nncore._operations import ACTIVATIONS
 from nncore.layers import (
     ELU,
     Activation,
@@ -50,9 +52,9 @@ STACKS: dict[str, Callable[[], list[Any]]] = {
     "reshape": lambda: [Reshape((11, -1, 4)), Conv2D(3, 2), Reshape((-1,))],
     "rescaling": lambda: [Rescaling(2.0, -1.0), Flatten()],
     "dropout": lambda: [Dropout(0.3), Flatten(), Dense(50, activation="relu"), Dropout(0.5)],
-    "activations": lambda: [
-        Flatten(), Dense(40), ReLU(), Dense(40), LeakyReLU(), Dense(40), ELU(),
-        Dense(40), Activation("softplus"), Dense(40), Softmax(), Dense(40, activation="sigmoid"),
+    "activations": lambda: [Flatten(), *chain(*([Dense(40), Activation(name)] for name in ACTIVATIONS))],
+    "layers of activations": lambda: [
+        Flatten(), Dense(40), ReLU(), Dense(40), LeakyReLU(), Dense(40), ELU(), Dense(40), Softmax(), Dense(4)
     ],
 }  # fmt: skip
 OPTIMIZERS: dict[str, Callable[[], Any]] = {

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from op_cases import normal
 from reference_model import (
+    ACTIVATION_ROWS,
     FLATTEN,
     ReferenceModel,
     Spec,
@@ -28,19 +29,6 @@ from nncore import _core
 Shape = tuple[int, ...]
 ADAM: Spec = ("adam", {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7})
 SGD: Spec = ("sgd", {"learning_rate": 0.05, "momentum": 0.9, "nesterov": True})
-ACTIVATIONS = [
-    "linear",
-    "relu",
-    "leaky_relu",
-    "elu",
-    "sigmoid",
-    "tanh",
-    "softplus",
-    "silu",
-    "gelu",
-    "gelu_tanh",
-    "softmax",
-]
 BATCH = 9
 
 
@@ -85,13 +73,14 @@ LAYERS: dict[str, Row] = {
     "reshape": Row(("reshape", {"target_shape": (4, -1, 2)}), IMAGE, (4, 42, 2), []),
     "dropout": Row(("dropout", {"rate": 0.3}), IMAGE, IMAGE, []),
     "rescaling": Row(("rescaling", {"scale": 0.5, "offset": -1.0}), IMAGE, IMAGE, []),
-    **{f"activation {name}": Row(activation(name), IMAGE, IMAGE, []) for name in ACTIVATIONS},
-    **{f"dense {name}": Row(dense(5, name), (7,), (5,), [(7, 5), (5,)]) for name in ACTIVATIONS},
-    **{
-        f"conv2d {name}": Row(conv2d(5, 3, activation=name), IMAGE, (5, 6, 5), [(3, 3, 6, 5), (5,)])
-        for name in ACTIVATIONS
-    },
 }
+for _row in ACTIVATION_ROWS:
+    _of = " ".join(map(str, _row.values()))
+    LAYERS |= {
+        f"activation {_of}": Row(activation(**_row), IMAGE, IMAGE, []),
+        f"dense {_of}": Row(dense(5, **_row), (7,), (5,), [(7, 5), (5,)]),
+        f"conv2d {_of}": Row(conv2d(5, 3, **_row), IMAGE, (5, 6, 5), [(3, 3, 6, 5), (5,)]),
+    }
 rows = pytest.mark.parametrize("row", [pytest.param(row, id=name) for name, row in LAYERS.items()])
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from reference_model import (
+    ACTIVATION_ROWS,
     FLATTEN,
     Spec,
     activation,
@@ -23,8 +24,7 @@ from reference_model import (
 
 from nncore import _core, reference
 
-SMOOTH = ["linear", "elu", "sigmoid", "tanh", "softplus", "silu", "gelu", "gelu_tanh", "softmax"]
-ACTIVATIONS = [*SMOOTH, "relu", "leaky_relu"]
+activations = st.sampled_from(ACTIVATION_ROWS)
 LOSSES = {
     "mean_squared_error": "linear",
     "mean_absolute_error": "linear",
@@ -52,11 +52,9 @@ def layers_for(draw: st.DrawFn, shape: tuple[int, ...]) -> Spec:
         kinds += ["flatten"]
     kind = draw(st.sampled_from(kinds))
     if kind == "dense":
-        return dense(
-            draw(st.integers(1, 20)), draw(st.sampled_from(ACTIVATIONS)), use_bias=draw(st.booleans())
-        )
+        return dense(draw(st.integers(1, 20)), **draw(activations), use_bias=draw(st.booleans()))
     if kind == "activation":
-        return activation(draw(st.sampled_from(ACTIVATIONS)))
+        return activation(**draw(activations))
     if kind == "dropout":
         return kind, {"rate": draw(st.sampled_from([0.0, 0.2, 0.5]))}
     if kind == "rescaling":
@@ -73,7 +71,7 @@ def layers_for(draw: st.DrawFn, shape: tuple[int, ...]) -> Spec:
             dilation_rate=draw(pairs),
             groups=groups,
             use_bias=draw(st.booleans()),
-            activation=draw(st.sampled_from(ACTIVATIONS)),
+            **draw(activations),
         )
     if kind.endswith("pooling2d") and kind.startswith("global"):
         return kind, {"keepdims": draw(st.booleans())}

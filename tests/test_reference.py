@@ -54,9 +54,8 @@ FUNCTIONS: list[tuple[str, list[np.ndarray], dict[str, Any]]] = [
     ("global_max_pool2d", [IMAGE], {"keepdims": True}),
     ("rescale", [ROWS], {"scale": -0.3, "offset": 2.0}),
     ("dropout", [ROWS], {"rate": 0.4, "seed": 3}),
-    *((name, [ROWS], v) for name, o in ACTIVATIONS.items() for v in ({}, *o.variants)),
-    ("swish", [ROWS], {}),
-    ("softmax", [normal(2, 3, 4)], {}),
+    *((name, [ROWS], v) for o in ACTIVATIONS.values() for name in o.names for v in ({}, *o.variants)),
+    *((name, [normal(2, 3, 4)], {}) for name in ACTIVATIONS),
 ]
 LOSSES: list[tuple[str, np.ndarray, np.ndarray, dict[str, Any]]] = [
     ("mean_squared_error", normal(3, 4), normal(3, 4), {}),

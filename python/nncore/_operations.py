@@ -23,6 +23,7 @@ from ._data import plain
 Floats = NDArray[np.float32]
 Wide = NDArray[np.float64]
 Function = Callable[..., Any]
+Row = Callable[..., tuple[str, dict[str, Any]]]  # row(x, settings...): its name and its settings
 _F = TypeVar("_F", bound=Function)
 
 
@@ -61,6 +62,8 @@ class Operation:
     variants: tuple[dict[str, Any], ...] = ()  # settings with which it is tested besides the defaults
     inputs: str = "numbers"  # what its inputs are in tests
     aliases: tuple[str, ...] = ()
+    row: Row | None = None  # of an activation: the row of its arguments
+    tolerance: float = 1e-6  # relative to each value, not to the largest of an array
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -107,9 +110,10 @@ _ROWS = _core.activations()
 def activation(
     slope: Function | None = None,
     backward: Function | None = None,
-    row: Callable[..., tuple[str, dict[str, Any]]] | None = None,
+    row: Row | None = None,
     variants: tuple[dict[str, Any], ...] = (),
     aliases: tuple[str, ...] = (),
+    tolerance: float = 1e-6,
 ) -> Callable[[_F], _F]:
     """Makes an activation f(x, settings...) of its reference.
 
@@ -119,18 +123,20 @@ def activation(
         row: row(x, settings...), the name and the settings of the row, where they are not those of f.
         variants: settings with which it is tested besides the defaults.
         aliases: other names of f.
+        tolerance: of its values, relative to each.
     """
 
     def decorate(f: _F) -> _F:
         name, signature = f.__name__, inspect.signature(f)
         if row is None:
             require_row(f, _ROWS[name][0])
+        row_of: Row = row or (lambda x, **settings: (name, settings))
 
         def prepared(op: str, x: ArrayLike, *args: Any, **given: Any) -> tuple[_core.Spec, Floats, int]:
             """What the core wants: the kind, x, and the axes of x that it takes together."""
             settings = signature.bind(x, *args, **given).arguments
             settings.pop(next(iter(signature.parameters)))
-            kind, settings = row(x, **settings) if row else (name, settings)
+            kind, settings = row_of(x, **settings)
             ranges, over_rows = _ROWS[kind]
             a = floats(op, "x", x)
             if over_rows and a.ndim < 1:
@@ -165,6 +171,8 @@ def activation(
             named(reference_backward, f"{name}_backward", text),
             variants,
             aliases=aliases,
+            row=row_of,
+            tolerance=tolerance,
         )
         return public  # type: ignore[return-value]
 

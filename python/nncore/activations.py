@@ -221,7 +221,7 @@ def silu(x: ArrayLike) -> Floats:
 swish = silu
 
 
-@activation(_slope_of_gelu, row=_row_of_gelu, variants=({"approximate": True},))
+@activation(_slope_of_gelu, row=_row_of_gelu, variants=({"approximate": True},), tolerance=3e-6)
 def gelu(x: ArrayLike, approximate: bool = False) -> Floats:
     """x * P(x), with the normal distribution function P(x) = (1 + erf(x / sqrt(2))) / 2.
 

@@ -102,6 +102,12 @@ const Window kPairs{.size = 2, .strides = 2};
 const Shape kImage{13, 11, 4};
 constexpr std::size_t kSamples = 288, kBatch = 96, kClasses = 10;
 
+Specs activations() {
+  Specs all;
+  for (const ActivationRow& row : kActivations) all.push_back(activation(row.name));
+  return all;
+}
+
 struct Stack {
   const char* name;
   Specs specs;  // from kImage; a flatten and a dense layer follow
@@ -109,10 +115,7 @@ struct Stack {
 const std::vector<Stack>& stacks() {
   static const std::vector<Stack> all{
       {"dense", {kFlatten, dense(65, "relu"), dense(70, "gelu", false), dense(9, "tanh")}},
-      {"activations",
-       {activation("relu"), activation("leaky_relu"), activation("elu"), activation("sigmoid"),
-        activation("tanh"), activation("softplus"), activation("silu"), activation("gelu"),
-        activation("softmax")}},
+      {"activations", activations()},
       {"conv2d", {conv2d(17, "relu"), conv2d(5, "silu", {.size = 2, .strides = 2})}},
       {"conv2d same", {conv2d(9, "silu", {.padding = "same"}), conv2d(4, "linear")}},
       {"conv2d dilated", {conv2d(8, "elu", {.padding = "same", .dilation = 2})}},

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from inspect import signature
 from itertools import product
 from typing import Any
 
 import numpy as np
 
-from .public import Array, samples, targets
+from .public import Array, all_of, samples, targets
+from .public import activations as A
 from .public import layers as L
 from .public import losses as F
 from .public import metrics as M
@@ -18,11 +20,17 @@ from .training import Result
 
 Cases = Iterator[tuple[str, Callable[[], Result]]]
 Arguments = dict[str, Any]
+
+
+def settings_of(name: str) -> tuple[Arguments, ...]:
+    """The defaults, and each flag set, or number that is not 0 changed."""
+    defaults = {p.name: p.default for p in signature(getattr(P, name)).parameters.values()}
+    flags = ({key: True} for key, value in defaults.items() if value is False)
+    return ({}, *flags, *({k: 2.5 * v} for k, v in defaults.items() if isinstance(v, float) and v))
+
+
 ELEMENTWISE: dict[str, tuple[Arguments, ...]] = {
-    **{name: ({},) for name in ("relu", "sigmoid", "tanh", "softplus", "silu", "swish", "softmax")},
-    "leaky_relu": ({}, {"negative_slope": 0.9}),
-    "elu": ({}, {"alpha": 2.5}),
-    "gelu": ({}, {"approximate": True}),
+    **{name: settings_of(name) for name in all_of(A) if name in all_of(P)},
     "rescale": ({"scale": -0.7, "offset": 0.3},),
     "dropout": ({"rate": 0.3, "seed": 11},),
 }
