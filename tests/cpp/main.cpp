@@ -1,14 +1,17 @@
-// Runs every kernel of every table that this machine can use. With --digests it also prints a hash of each
-// kernel's results, which is the same for all instruction sets that have fused multiply-add.
+// kernel_tests GOLDEN [--digests]: runs every kernel of every table that this machine can use; GOLDEN is the
+// file that tests/golden.py writes. With --digests it also prints a hash of each kernel's results, which is
+// the same for all instruction sets that have fused multiply-add.
 #include "../../cpp/kernels/dispatch.hpp"
 #include "harness.hpp"
 
 int main(int count, char** arguments) {
-  const bool digests = count > 1 && std::strcmp(arguments[1], "--digests") == 0;
+  const bool digests = count > 2 && std::strcmp(arguments[2], "--digests") == 0;
+  const auto golden = nncore::test::read_golden(count > 1 ? arguments[1] : "");
   int passed = 0, failed = 0;
   for (const nncore::Kernels* table : nncore::available_kernels()) {
     nncore::test::Report report(*table);
     nncore::test::test_products(report);
+    nncore::test::test_activations(report, golden);
     nncore::test::test_elementwise(report);
     nncore::test::test_rows(report);
     nncore::test::test_images(report);

@@ -22,28 +22,6 @@ Row softmax_of(const Row& x) {
   return y;
 }
 
-void softmax(Report& r, std::size_t rows, std::size_t columns) {
-  const Array x(rows * columns, 31, -8, 8), dy(rows * columns, 32, -1, 1);
-  Array y(x.size()), dx(x.size());
-  std::vector<Expected> value(x.size()), gradient(x.size());
-  for (std::size_t i = 0; i < rows; ++i) {
-    const Row p = softmax_of(row_of(x, i, columns));
-    Expected dot;
-    for (std::size_t j = 0; j < columns; ++j) dot.add(p[j] * dy[i * columns + j]);
-    for (std::size_t j = 0; j < columns; ++j) {
-      value[i * columns + j] = exactly(p[j]);
-      gradient[i * columns + j] = {p[j] * (dy[i * columns + j] - dot.value), p[j] * (1.0 + dot.magnitude)};
-    }
-  }
-  const ActivationKernels& f = r.k.activation[static_cast<int>(Activation::softmax)];
-  f.forward(y.data(), x.data(), nullptr, rows, columns);
-  r.compare("softmax", {rows, columns}, y, value);
-  Array p(x.size());
-  for (std::size_t i = 0; i < x.size(); ++i) p[i] = static_cast<float>(value[i].value);
-  f.backward(dx.data(), dy.data(), p.data(), nullptr, rows, columns);
-  r.compare("softmax_backward", {rows, columns}, dx, gradient);
-}
-
 double mean(std::size_t columns, const std::function<double(std::size_t)>& term) {
   double sum = 0.0;
   for (std::size_t j = 0; j < columns; ++j) sum += term(j);
@@ -195,7 +173,6 @@ void metrics(Report& r, std::size_t rows, std::size_t columns) {
 void test_rows(Report& r) {
   for (std::size_t columns : kSizes) {
     for (std::size_t rows : {1, 3, 17}) {
-      softmax(r, rows, columns);
       metrics(r, rows, columns);
       for (const LossCase& c : loss_cases()) losses(r, rows, columns, c, 0.0f);
     }

@@ -1,0 +1,95 @@
+"""The cases of tests/cpp, made from the table: inputs of kernels, and what nncore.reference makes of them.
+
+    python tests/golden.py FILE
+
+A case is a line "case FAMILY NAME ROWS COLUMNS SETTINGS...", of a row's name and its settings in their order,
+and arrays: "in NAME SIZE" is followed by float32 numbers, "out NAME SIZE" by float64 numbers: the values,
+then how far from each that of a kernel may be.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from op_cases import SIZES, Array, normal, over_rows
+
+from nncore import _core
+from nncore._operations import ACTIVATIONS, Operation
+
+EPSILON = float(np.finfo(np.float32).eps)
+EXTREMES = np.array([[-np.inf, -1000, 0, 1000, np.inf, np.nan]], np.float32)
+
+
+class Golden(NamedTuple):
+    """`outputs` are pairs: values, and how far a kernel's may be from each, in roundings of 1."""
+
+    family: str
+    name: str
+    shape: tuple[int, int]
+    settings: list[float]
+    inputs: dict[str, Array]
+    outputs: dict[str, tuple[Array, Array]]
+
+    def encoded(self) -> bytes:
+        words = ["case", self.family, self.name, *self.shape, *map(float.hex, self.settings)]
+        parts = [" ".join(map(str, words)).encode()]
+        for name, a in self.inputs.items():
+            parts.append(f"\nin {name} {a.size}\n".encode() + np.asarray(a, "<f4").tobytes())
+        for name, (values, roundings) in self.outputs.items():
+            allowed = np.where(np.isfinite(values), EPSILON * roundings, 0.0)
+            both = np.stack([values.ravel(), allowed.ravel()]).astype("<f8")
+            parts.append(f"\nout {name} {values.size}\n".encode() + both.tobytes())
+        return b"".join(parts) + b"\n"
+
+
+def single(value: Any) -> Any:
+    """A number as kernels read it."""
+    return float(np.float32(value)) if isinstance(value, float) else value
+
+
+def activations() -> Iterator[Golden]:
+    for operation in ACTIVATIONS.values():
+        for variant in ({}, *operation.variants):
+            given = {key: single(value) for key, value in variant.items()}
+            for n in SIZES:
+                rng = np.random.default_rng(n)
+                for rows in (1, 3, 17) if over_rows(operation.names[0]) else (1,):
+                    x, dy = normal(rng, rows, n, scale=3.0), normal(rng, rows, n)
+                    yield of_activation(operation, given, x, dy)
+            if not over_rows(operation.names[0]):
+                with np.errstate(all="ignore"):
+                    wanted = operation.reference(EXTREMES, **given)
+                known = np.isnan(EXTREMES) | ~np.isnan(wanted)  # of -inf * 0 the reference makes NaN
+                x = EXTREMES[known][None]
+                yield of_activation(operation, given, x, np.ones_like(x))
+
+
+def of_activation(operation: Operation, given: dict[str, Any], x: Array, dy: Array) -> Golden:
+    row, settings = operation.row(x, **given)
+    numbers = [single(settings.get(key, default)) for key, default, *_ in _core.activations()[row][0]]
+    with np.errstate(all="ignore"):
+        y = operation.reference(x, **given)
+        # at infinity, the limit of the slope
+        dx = operation.reference_backward(dy, x.clip(-1e4, 1e4), **given)
+    if over_rows(row):
+        largest = np.abs(dy).max(axis=-1, keepdims=True)
+        allowed = 16 * np.abs(y), 16 * (np.abs(dx) + np.abs(y) * largest)
+    else:  # 0.25, as parts of y and of the slope cancel
+        allowed = 16 * (np.abs(y) + 0.25), 16 * (np.abs(dx) + 0.25 * np.abs(dy))
+    outputs = {"y": (y, allowed[0]), "dx": (dx, allowed[1])}
+    return Golden("activation", row, x.shape, numbers, {"x": x, "dy": dy}, outputs)
+
+
+FAMILIES: tuple[Callable[[], Iterator[Golden]], ...] = (activations,)
+
+
+def main() -> None:
+    Path(sys.argv[1]).write_bytes(b"".join(case.encoded() for family in FAMILIES for case in family()))
+
+
+if __name__ == "__main__":
+    main()
