@@ -1,0 +1,95 @@
+"""The compiled table of operations, the public functions over it, and where an operation may be named."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import golden
+import pytest
+from reference_model import ACTIVATION_ROWS
+
+import nncore
+from nncore import _core, _operations, activations
+from nncore._operations import ACTIVATIONS, Operation, settings_of
+
+pytestmark = pytest.mark.once
+
+ROOT = Path(__file__).parents[1]
+FAMILIES: dict[str, dict[str, Operation]] = {"activations": ACTIVATIONS}  # by their modules
+OPERATIONS = [(family, name) for family, operations in FAMILIES.items() for name in operations]
+# Names that a program, a test or a document may use as examples. An operation that is not among them stands
+# in its row and its public function, and all else is made from these.
+EXAMPLES = {
+    *("elu", "gelu", "gelu_tanh", "leaky_relu", "linear", "relu", "sigmoid", "silu", "softmax", "softplus"),
+    *("swish", "tanh"),
+}
+RECORDED = ("CHANGELOG.md", "tests/keras_facts.json", "benchmarks/results/")
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_functions_have_the_settings_of_their_rows(name: str) -> None:
+    operation, function = ACTIVATIONS[name], getattr(activations, name)
+    row, settings = operation.row([0.0], **settings_of(function))
+    assert row == name
+    defaults = {key: default for key, default, *_ in _core.activations()[row][0]}
+    assert settings == defaults
+    assert function is operation.public
+    assert inspect.signature(function) == inspect.signature(operation.reference)
+    for alias in operation.aliases:
+        assert getattr(activations, alias) is function
+
+
+def test_every_row_has_a_function_and_golden_cases() -> None:
+    rows = set(_core.activations())
+    assert {row["activation"] for row in ACTIVATION_ROWS} == rows
+    assert {case.name for case in golden.activations()} == rows
+
+
+def test_the_module_exports_every_function() -> None:
+    names = {name for operation in ACTIVATIONS.values() for name in operation.names}
+    assert {*activations.__all__} == {"get", *names}
+    assert all(activations.get(name) is getattr(activations, name) for name in names)
+
+
+def test_a_function_that_does_not_fit_its_row_is_refused() -> None:
+    def elu(x: object, alpha: float = 2.0) -> object: ...
+
+    with pytest.raises(ImportError, match=r"elu has the settings \{'alpha': 2.0\}, but .* \{'alpha': 1.0\}"):
+        _operations.require_row(elu, _core.activations()["elu"][0])
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Paths and contents of the text files of the checkout."""
+    folders = (".ci", "benchmarks", "cpp", "docs", "examples", "python", "tests", "tools")
+    for path in [*ROOT.glob("*"), *(p for folder in folders for p in (ROOT / folder).rglob("*"))]:
+        if path.is_file() and path.suffix not in (".so", ".pyc"):
+            try:
+                yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                continue
+
+
+def mentions(family: str, operation: Operation) -> set[str]:
+    """Files that name an operation, but for those of its row, its public function and what was recorded."""
+    names = "|".join(name for name in operation.names if name not in EXAMPLES)
+    found = re.compile(rf"(?<![A-Za-z0-9])({names})(?![A-Za-z0-9])").search
+    allowed = (f"cpp/kernels/{family}.def", f"python/nncore/{family}.py", *RECORDED)
+    return {path for path, text in TEXTS if not path.startswith(allowed) and found(text)}
+
+
+TEXTS = list(texts()) if (ROOT / "cpp").is_dir() else []
+
+
+@pytest.mark.skipif(not TEXTS, reason="cpp/ is only in a clone")
+@pytest.mark.parametrize(("family", "name"), [pair for pair in OPERATIONS if pair[1] not in EXAMPLES])
+def test_a_name_stands_in_its_row_and_its_function_alone(family: str, name: str) -> None:
+    assert mentions(family, FAMILIES[family][name]) == set()
+
+
+@pytest.mark.skipif(not TEXTS, reason="cpp/ is only in a clone")
+def test_mentions_are_found() -> None:
+    found = mentions("activations", Operation(nncore.set_num_threads, nncore.set_num_threads))
+    assert {"README.md", "tests/test_table.py", "python/nncore/__init__.py"} <= found
