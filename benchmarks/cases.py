@@ -79,20 +79,22 @@ def _pooling(normal: Normal, quick: bool) -> Iterator[Case]:
 
 def _rows(normal: Normal, quick: bool) -> Iterator[Case]:
     """Softmax, losses and accuracies."""
+    from nncore import losses  # noqa: F401 (their operations)
+    from nncore._rows import LOSSES
+
     for n, classes in [(50, 10)] if quick else [(10_000, 10), (1_000, 1_000)]:
         x, t, dy, size = normal(n, classes), normal(n, classes), normal(n), f" {n} x {classes}"
         p, labels = numpy_forms.softmax(x), np.argmax(normal(n, classes), axis=1)
         one_hot = np.eye(classes, dtype=np.float32)[labels]
         yield Case("softmax" + size, "softmax", [x], {})
         yield Case("softmax_backward" + size, "softmax_backward", [t, x], {})
+        for op, loss in LOSSES.items():
+            target, output = {"numbers": (t, x), "classes": (labels, p)}.get(loss.inputs, (one_hot, p))
+            yield Case(op + size, op, [target, output], {})
+            yield Case(f"{op}_backward{size}", f"{op}_backward", [dy, target, output], {})
         for kind in ("binary", "categorical", "sparse_categorical"):
-            op, target = f"{kind}_crossentropy", labels if kind.startswith("sparse") else one_hot
-            yield Case(op + size, op, [target, p], {})
-            yield Case(f"{op}_backward{size}", f"{op}_backward", [dy, target, p], {})
+            target = labels if kind.startswith("sparse") else one_hot
             yield Case(f"{kind}_accuracy{size}", f"{kind}_accuracy", [target, p], {})
-        for op in ("mean_squared_error", "mean_absolute_error"):
-            yield Case(op + size, op, [t, x], {})
-            yield Case(f"{op}_backward{size}", f"{op}_backward", [dy, t, x], {})
 
 
 def _updates(normal: Normal, quick: bool) -> Iterator[Case]:

@@ -7,14 +7,18 @@ compares nncore with that file, and needs no Keras. Cases of activations are mad
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from op_cases import row_outputs, row_targets
 
+from nncore import losses
 from nncore._operations import ACTIVATIONS
+from nncore._rows import LOSSES
 
 FACTS = Path(__file__).with_name("keras_facts.json")
 
@@ -222,14 +226,14 @@ def gan(k: Any) -> Any:
     judge.trainable = False
     both = k.Sequential([k.Input((2,)), *generator.layers, *judge.layers])
     both.compile("sgd", "binary_crossentropy")
-    noise, losses = X[:, :2], []
+    noise, scores = X[:, :2], []
     for _ in range(3):
         made = generator.predict(noise, verbose=0)
         judge.trainable = True
-        losses.append(judge.train_on_batch(np.concatenate([X, made]), np.repeat([1, 0], 12)))
+        scores.append(judge.train_on_batch(np.concatenate([X, made]), np.repeat([1, 0], 12)))
         judge.trainable = False
-        losses.append(both.train_on_batch(noise, np.ones(12)))
-    return [losses, judge.get_weights(), generator.get_weights(), both.predict(noise, verbose=0)]
+        scores.append(both.train_on_batch(noise, np.ones(12)))
+    return [scores, judge.get_weights(), generator.get_weights(), both.predict(noise, verbose=0)]
 
 
 def features(k: Any) -> Any:
@@ -251,8 +255,36 @@ def features(k: Any) -> Any:
     return [before, tuned.get_weights(), after, model.predict(X, verbose=0)]
 
 
+def loss(name: str) -> Case:
+    """The arguments of a class, and values: with several settings, by its names, and in training."""
+    operation = LOSSES[losses.CLASSES[name]._function.__name__]
+    inputs = operation.inputs
+
+    def case(k: Any) -> Any:
+        cls, found = getattr(k.losses, name), {}
+        found["arguments"] = [
+            [p.name, cls().name if p.name == "name" else p.default]
+            for p in inspect.signature(cls).parameters.values()
+        ]
+        for settings in ({}, *operation.variants):
+            rng, plain = np.random.default_rng(4), inputs == "numbers" or "from_logits" in settings
+            y, p = row_targets(rng, inputs, (12, 4)), row_outputs(rng, inputs, (12, 4), plain)
+            model = make(k, 4, None if plain else "softmax", cls(**settings), ())
+            found[str(settings)] = [cls(**settings)(y, p), model.fit(X, y, epochs=3, **FIT).history["loss"]]
+            if not settings:
+                found["names"] = {n: np.mean(np.asarray(k.losses.get(n)(y, p))) for n in names_of(name)}
+        return found
+
+    return case
+
+
+def names_of(loss: str) -> list[str]:
+    return sorted(name for name, cls in losses._BY_NAME.items() if cls is losses.CLASSES[loss])
+
+
 CASES: dict[str, Case] = {
     **{f"fit: {name}": (lambda k, case=case: case(k).history) for name, case in HISTORIES.items()},
+    **{f"loss {name}": loss(name) for name in losses.CLASSES},
     "values": values,
     "names": names,
     "events": events,

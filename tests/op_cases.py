@@ -9,6 +9,7 @@ import numpy as np
 
 from nncore import _core, reference
 from nncore._operations import ACTIVATIONS
+from nncore._rows import LOSSES
 
 SIZES = [1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97]
 Array = np.ndarray[Any, Any]
@@ -116,51 +117,46 @@ for _op in ("global_max_pool2d", "global_average_pool2d"):
     }
 
 
-def class_numbers(rng: np.random.Generator, rows: int, n: int) -> Array:
-    return rng.integers(0, n, size=rows)
+def row_targets(rng: np.random.Generator, inputs: str, shape: tuple[int, ...]) -> Array:
+    """Targets of outputs of a shape, as `inputs` of a loss names them."""
+    if inputs == "numbers":
+        return normal(rng, *shape)
+    if inputs == "bits":
+        return rng.integers(0, 2, size=shape).astype(np.float32)
+    if inputs == "shares":
+        return rng.dirichlet(np.ones(shape[-1]), size=shape[:-1]).astype(np.float32)
+    classes = rng.integers(0, shape[-1], size=shape[:-1])
+    return classes if inputs == "classes" else np.eye(shape[-1], dtype=np.float32)[classes]
 
 
-def of_loss(op: str, kind: str, **arguments: Any) -> Build:
-    """kind: what target and output hold."""
+def row_outputs(
+    rng: np.random.Generator, inputs: str, shape: tuple[int, ...], from_logits: bool = False
+) -> Array:
+    """Numbers, or probabilities that do not add up to 1."""
+    if inputs == "numbers" or from_logits:
+        return normal(rng, *shape, scale=3.0)
+    return rng.uniform(0.02, 0.98, size=shape).astype(np.float32)
 
+
+def of_rows(op: str, inputs: str, **arguments: Any) -> Build:
     def build(rng: np.random.Generator, n: int) -> Case:
-        output = normal(rng, 5, n, scale=3.0)
-        if kind.endswith("probabilities"):
-            output = rng.uniform(0.02, 0.98, size=(5, n)).astype(np.float32)
-        target: Array = normal(rng, 5, n)
-        if kind.startswith("binary"):
-            target = rng.integers(0, 2, size=(5, n)).astype(np.float32)
-        elif kind.startswith("classes"):
-            target = class_numbers(rng, 5, n)
-        elif kind.startswith("one-hot"):
-            target = np.eye(n, dtype=np.float32)[class_numbers(rng, 5, n)]
-        return Case(op, [target, output], arguments, n)
+        output = row_outputs(rng, inputs, (5, n), arguments.get("from_logits", False))
+        return Case(op, [row_targets(rng, inputs, (5, n)), output], arguments, n)
 
     return build
 
 
-LOSSES: dict[str, Build] = {
-    "mean_squared_error": of_loss("mean_squared_error", "numbers"),
-    "mean_absolute_error": of_loss("mean_absolute_error", "numbers"),
+OF_LOSSES: dict[str, Build] = {
+    f"{name} {settings or ''}".strip(): of_rows(name, operation.inputs, **settings)
+    for name, operation in LOSSES.items()
+    for settings in ({}, *operation.variants)
 }
-for _op, _kind in [
-    ("binary_crossentropy", "binary"),
-    ("categorical_crossentropy", "one-hot"),
-    ("sparse_categorical_crossentropy", "classes"),
-]:
-    LOSSES[_op] = of_loss(_op, f"{_kind} probabilities")
-    LOSSES[f"{_op} of logits"] = of_loss(_op, f"{_kind} logits", from_logits=True)
-    if _kind != "classes":
-        LOSSES[f"{_op} smoothed"] = of_loss(_op, f"{_kind} probabilities", label_smoothing=0.2)
-        LOSSES[f"{_op} of logits smoothed"] = of_loss(
-            _op, f"{_kind} logits", from_logits=True, label_smoothing=0.2
-        )
 METRICS: dict[str, Build] = {
-    "binary_accuracy": of_loss("binary_accuracy", "binary probabilities"),
-    "categorical_accuracy": of_loss("categorical_accuracy", "one-hot probabilities"),
-    "sparse_categorical_accuracy": of_loss("sparse_categorical_accuracy", "classes logits"),
+    "binary_accuracy": of_rows("binary_accuracy", "bits"),
+    "categorical_accuracy": of_rows("categorical_accuracy", "one-hot"),
+    "sparse_categorical_accuracy": of_rows("sparse_categorical_accuracy", "classes"),
 }
-ALL = {**CASES, **LOSSES, **METRICS}
+ALL = {**CASES, **OF_LOSSES, **METRICS}
 
 
 def case_at(name: str, n: int) -> Case:

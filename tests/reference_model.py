@@ -9,6 +9,7 @@ import numpy as np
 
 from nncore import _core, reference
 from nncore._operations import ACTIVATIONS
+from nncore._rows import LOSSES
 
 Spec = tuple[str, dict[str, Any]]
 Array = np.ndarray[Any, Any]
@@ -63,8 +64,19 @@ def activation(activation: str, **settings: float) -> Spec:
     return "activation", {"activation": activation, **settings}
 
 
-def loss_spec(name: str, from_logits: bool = False, label_smoothing: float = 0.0) -> Spec:
-    return name, {"from_logits": from_logits, "label_smoothing": label_smoothing}
+def loss_spec(name: str, from_logits: bool = False, **settings: float) -> Spec:
+    """The row of a function with these arguments."""
+    return name + "_logits" * from_logits, settings
+
+
+def loss_call(loss: Spec) -> tuple[str, dict[str, Any]]:
+    """The function of a row, and its arguments."""
+    name, settings = loss
+    function = name.removesuffix("_logits")
+    return function, settings if function == name else {**settings, "from_logits": True}
+
+
+LOSS_ROWS = [loss_spec(name, **settings) for name, o in LOSSES.items() for settings in ({}, *o.variants)]
 
 
 FLATTEN: Spec = ("flatten", {})
@@ -186,7 +198,7 @@ class ReferenceModel:
     def value(self, target: Array, output: Array, weight: Array | None = None) -> float:
         """The mean over rows of the loss times the weight of the sample."""
         assert self.loss is not None
-        name, arguments = self._loss_arguments(self.loss)
+        name, arguments = loss_call(self.loss)
         rows = getattr(reference, name)(target, output, **arguments)
         return float(np.mean(rows if weight is None else rows * self._per_row(weight, rows)))
 
@@ -194,7 +206,8 @@ class ReferenceModel:
         assert self.loss is not None
         fused = self.with_loss_from_logits()
         values = fused.forward(x, training=True, step=step)
-        name, arguments = self._loss_arguments(fused.loss)
+        assert fused.loss is not None
+        name, arguments = loss_call(fused.loss)
         shape = values[-1].shape[:-1]
         dy = np.full(shape, 1.0 / np.prod(shape))
         if weight is not None:
@@ -213,27 +226,12 @@ class ReferenceModel:
         """The same model with a last sigmoid or softmax moved into the loss, as the core computes it."""
         assert self.loss is not None
         kind, attributes = self.layers[-1]
-        fits = {
-            "binary_crossentropy": "sigmoid",
-            "categorical_crossentropy": "softmax",
-            "sparse_categorical_crossentropy": "softmax",
-        }
-        name, arguments = self.loss
-        if arguments["from_logits"] or fits.get(name) != attributes.get("activation", "linear"):
+        name, settings = self.loss
+        if _core.losses()[name][2] != attributes.get("activation", "linear"):
             return self
         last = (kind, {**attributes, "activation": "linear"})
-        loss = (name, {**arguments, "from_logits": True})
+        loss = loss_spec(name, True, **settings)
         return ReferenceModel([*self.layers[:-1], last], self.parameters, loss, self.seed)
-
-    @staticmethod
-    def _loss_arguments(loss: Spec | None) -> tuple[str, dict[str, Any]]:
-        assert loss is not None
-        name, arguments = loss
-        if name.startswith("mean"):
-            return name, {}
-        if name.startswith("sparse"):
-            return name, {"from_logits": arguments["from_logits"]}
-        return name, arguments
 
     @staticmethod
     def _per_row(weight: Array, rows: Array) -> Array:

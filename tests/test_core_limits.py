@@ -31,9 +31,7 @@ def test_sizes_that_overflow_are_memory_errors() -> None:
 
 def test_a_batch_beyond_memory_leaves_the_network_usable() -> None:
     network = _core.Network((1,), [dense(1)])
-    network.compile(
-        ("mean_squared_error", {"from_logits": False, "label_smoothing": 0.0}), [], [], None, [True]
-    )
+    network.compile(("mean_squared_error", {}), [], [], None, [True])
     rows = np.broadcast_to(np.uint8(1), (2**61, 1))
     with pytest.raises(MemoryError, match="not enough memory"):
         network.test(rows, rows, None, 0, 2**61, 2**61, 1.0, _core.Sums())
@@ -69,6 +67,18 @@ def test_settings_outside_their_range_are_refused(name: str, setting: _core.Sett
     _core.infer(("activation", {"activation": name, key: default}), (3,))
 
 
+@pytest.mark.parametrize(
+    ("name", "setting"), [(name, s) for name, (settings, *_) in _core.losses().items() for s in settings]
+)
+def test_settings_of_losses_outside_their_range_are_refused(name: str, setting: _core.Setting) -> None:
+    key, default, least, most, below = setting
+    x = np.ones((2, 3), np.float32)
+    for value in (least - 0.5, most if below else most + 0.5, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=rf"\[{name}\] {key} must be in \[{least:g}, {most:g}.*, got"):
+            _core.loss((name, {key: value}), x, x)
+    assert (_core.loss((name, {key: default}), x, x) == _core.loss((name, {}), x, x)).all()
+
+
 def test_empty_and_scalar_samples() -> None:
     empty = np.zeros((3, 0), np.float32)
     relu = ("activation", {"activation": "relu"})
@@ -90,7 +100,7 @@ def test_empty_and_scalar_samples() -> None:
 def test_gradients_of_frozen_layers_are_zero() -> None:
     network = _core.Network((2,), [dense(2), dense(1)])
     network.write("parameters", np.ones_like(network.read("parameters")))
-    loss = ("mean_squared_error", {"from_logits": False, "label_smoothing": 0.0})
+    loss = ("mean_squared_error", {})
     x, y = np.ones((4, 2), np.float32), np.zeros(4, np.float32)
     network.compile(loss, [], [], None, [True, True])
     network.gradients(x, y, None)
@@ -104,7 +114,7 @@ def test_gradients_of_frozen_layers_are_zero() -> None:
 def test_unaligned_arrays_are_read_right() -> None:
     network = _core.Network((1,), [dense(1)])
     network.compile(
-        ("mean_squared_error", {"from_logits": False, "label_smoothing": 0.0}),
+        ("mean_squared_error", {}),
         [],
         [],
         ("sgd", {"learning_rate": 0.0, "momentum": 0.0, "nesterov": False}),

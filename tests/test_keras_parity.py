@@ -12,7 +12,7 @@ import pytest
 from keras_cases import CASES, FACTS, plain
 
 import nncore
-from nncore import callbacks, initializers, layers, losses, metrics, optimizers
+from nncore import callbacks, initializers, layers, metrics, optimizers
 
 FOUND: dict[str, Any] = json.loads(FACTS.read_text())
 
@@ -73,18 +73,6 @@ SIGNATURES: dict[str, tuple[Callable[..., Any], str]] = {
     "Input": (layers.Input, "shape=None, batch_size=None, dtype=None"),
     "SGD": (optimizers.SGD, "learning_rate=0.01, momentum=0.0, nesterov=False"),
     "Adam": (optimizers.Adam, "learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07, amsgrad=False"),
-    "MeanSquaredError": (
-        losses.MeanSquaredError,
-        "reduction='sum_over_batch_size', name='mean_squared_error', dtype=None",
-    ),
-    "SparseCategoricalCrossentropy": (
-        losses.SparseCategoricalCrossentropy,
-        "from_logits=False, ignore_class=None, reduction='sum_over_batch_size', axis=-1",
-    ),
-    "BinaryCrossentropy": (
-        losses.BinaryCrossentropy,
-        "from_logits=False, label_smoothing=0.0, axis=-1, reduction='sum_over_batch_size'",
-    ),
     "BinaryAccuracy": (metrics.BinaryAccuracy, "name='binary_accuracy', dtype=None, threshold=0.5"),
     "VarianceScaling": (
         initializers.VarianceScaling,

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from op_cases import normal
+from op_cases import normal, row_targets
 from reference_model import (
     ACTIVATION_ROWS,
     FLATTEN,
@@ -25,6 +25,7 @@ from reference_model import (
 )
 
 from nncore import _core
+from nncore._rows import LOSSES
 
 Shape = tuple[int, ...]
 ADAM: Spec = ("adam", {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7})
@@ -251,16 +252,6 @@ def pictures(rng: np.random.Generator, samples: int, shape: Shape) -> np.ndarray
     return x
 
 
-def targets(rng: np.random.Generator, loss: str, samples: int, output: Shape) -> np.ndarray[Any, Any]:
-    if loss.startswith("sparse"):
-        return rng.integers(0, output[-1], size=(samples, *output[:-1]))
-    if loss.startswith("categorical"):
-        return np.eye(output[-1], dtype=np.float32)[rng.integers(0, output[-1], size=(samples, *output[:-1]))]
-    if loss.startswith("binary"):
-        return rng.integers(0, 2, size=(samples, *output)).astype(np.float32)
-    return normal(rng, samples, *output)
-
-
 def train(
     shape: Shape, layers: list[Spec], loss: Spec, threads: int, optimizer: Spec
 ) -> tuple[bytes, list[float], bytes]:
@@ -271,7 +262,7 @@ def train(
     # enough work for a second thread in every row, and a last batch that is smaller
     batch, samples = 301, 310
     x = pictures(rng, samples, shape)
-    y = targets(rng, loss[0], samples, net.output_shape)
+    y = row_targets(rng, LOSSES[loss[0]].inputs, (samples, *net.output_shape))
     order = rng.permutation(samples).astype(np.int64)
     sums = _core.Sums()
     for _ in range(2):
@@ -321,7 +312,7 @@ def test_fused_steps_equal_separate_ones(isa: str, name: str) -> None:
         rng = np.random.default_rng(8)
         net, model = network(shape, layers, rng, loss, SGD, fuse=fuse)
         x = pictures(rng, BATCH, shape)
-        y = targets(rng, loss[0], BATCH, net.output_shape)
+        y = row_targets(rng, LOSSES[loss[0]].inputs, (BATCH, *net.output_shape))
         value = net.gradients(x, y, None)
         gradients = net.read("gradients")
         assert net.train(x, y, None, None, 0, BATCH, BATCH, 60.0, _core.Sums()) == BATCH

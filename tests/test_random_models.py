@@ -8,34 +8,31 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
+from op_cases import row_targets
 from reference_model import (
     ACTIVATION_ROWS,
     FLATTEN,
+    LOSS_ROWS,
     Spec,
     activation,
     assert_close,
     conv2d,
     dense,
-    loss_spec,
+    loss_call,
     network,
     of_layers,
     pooling,
 )
 
 from nncore import _core, reference
+from nncore._rows import LOSSES
 
 activations = st.sampled_from(ACTIVATION_ROWS)
-LOSSES = {
-    "mean_squared_error": "linear",
-    "mean_absolute_error": "linear",
-    "binary_crossentropy": "sigmoid",
-    "categorical_crossentropy": "softmax",
-    "sparse_categorical_crossentropy": "softmax",
-}
+# Of what the targets of a loss are; of others the absolute error.
 METRICS = {
-    "binary_crossentropy": "binary_accuracy",
-    "categorical_crossentropy": "categorical_accuracy",
-    "sparse_categorical_crossentropy": "sparse_categorical_accuracy",
+    "bits": "binary_accuracy",
+    "one-hot": "categorical_accuracy",
+    "classes": "sparse_categorical_accuracy",
 }
 pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
 paddings = st.sampled_from(["valid", "same"])
@@ -95,16 +92,17 @@ def stacks(draw: st.DrawFn) -> tuple[tuple[int, ...], list[Spec], Spec]:
         layers.append(spec)
     if len(shape) == 3:
         layers.append(FLATTEN)
-    loss = draw(st.sampled_from(list(LOSSES)))
-    from_logits = "crossentropy" in loss and draw(st.booleans())
-    last = "linear" if from_logits else LOSSES[loss]
-    units = draw(st.integers(1 if loss in ("mean_squared_error", "binary_crossentropy") else 2, 12))
+    loss = draw(st.sampled_from(LOSS_ROWS))
+    name, arguments = loss_call(loss)
+    inputs = inputs_of(loss)
+    plain = inputs == "numbers" or arguments.get("from_logits", False)
+    last = "linear" if plain else _core.losses()[name][2] or "softmax"
+    units = draw(st.integers(1 if inputs in ("numbers", "bits") else 2, 12))
     if draw(st.booleans()):
         layers.append(dense(units, last))
     else:
         layers += [dense(units), activation(last)]
-    smoothing = 0.1 if loss.startswith(("binary", "categorical")) and draw(st.booleans()) else 0.0
-    return start, layers, loss_spec(loss, from_logits, smoothing)
+    return start, layers, loss
 
 
 OPTIMIZERS: list[Spec] = [
@@ -115,13 +113,14 @@ OPTIMIZERS: list[Spec] = [
 ]
 
 
-def make_target(rng: np.random.Generator, loss: str, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-    if loss.startswith("sparse"):
-        return rng.integers(0, shape[-1], size=shape[:-1])
-    if loss.startswith("categorical"):
-        return np.eye(shape[-1], dtype=np.float32)[rng.integers(0, shape[-1], size=shape[:-1])]
-    if loss.startswith("binary"):
-        return rng.integers(0, 2, size=shape).astype(np.float32)
+def inputs_of(loss: Spec) -> str:
+    return LOSSES[loss_call(loss)[0]].inputs
+
+
+def make_target(rng: np.random.Generator, loss: Spec, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    inputs = inputs_of(loss)
+    if inputs != "numbers":
+        return row_targets(rng, inputs, shape)
     # far from most outputs: the rounding of a small difference would be larger than the tolerance
     return (rng.choice([-3.0, 3.0], size=shape) + rng.normal(scale=0.3, size=shape)).astype(np.float32)
 
@@ -172,7 +171,7 @@ def test_random_models(
     note(f"steps: {net.steps}")
     net.seed = model.seed = seed
     x = rng.normal(size=(samples, *shape)).astype(np.float32)
-    y = make_target(rng, loss[0], (samples, *net.output_shape))
+    y = make_target(rng, loss, (samples, *net.output_shape))
     weight = rng.uniform(0, 2, size=samples).astype(np.float32) if weighted else None
     length = 1000  # of the longest sum, roughly, over all layers
 
@@ -204,10 +203,10 @@ def test_random_evaluations(
     """The loss and the metrics of `test`, whatever the batches, and the rows of `predict`."""
     shape, layers, loss = stack
     rng = np.random.default_rng(seed)
-    metric = METRICS.get(loss[0], "mean_absolute_error")
+    metric = METRICS.get(inputs_of(loss), "mean_absolute_error")
     net, model = network(shape, layers, rng, loss, None, (metric,))
     x = rng.normal(size=(samples, *shape)).astype(np.float32)
-    y = make_target(rng, loss[0], (samples, *net.output_shape))
+    y = make_target(rng, loss, (samples, *net.output_shape))
     sums = _core.Sums()
     position = 0
     while position < samples:

@@ -121,27 +121,27 @@ struct Rows {
   }
 };
 
-Floats loss(const std::string& name, const Floats& target, const Floats& output, float label_smoothing) {
-  const Loss kind = loss_named(name);
-  const Rows rows(target, output, is_sparse(kind));
+Floats loss(const py::tuple& spec, const Floats& target, const Floats& output) {
+  const DefaultFloatMode mode;
+  const LossFunction f = loss_of(spec_from(spec));
+  const Rows rows(target, output, f.row().sparse);
   Floats values = make_result(rows.leading);
   float* const value = values.mutable_data();
   run_core([&] {
     const Readable t(target.data(), rows.cut, rows.target_columns), x(output.data(), rows.cut, rows.columns);
     with_team(rows.cut.threads(), [&] {
       for_each_chunk(rows.cut, [&](std::size_t first, std::size_t count, int) {
-        active_kernels().loss[static_cast<int>(kind)](value + first, nullptr, t.row(first), x.row(first),
-                                                      nullptr, label_smoothing, count, rows.columns);
+        f(active_kernels(), value + first, nullptr, t.row(first), x.row(first), nullptr, count, rows.columns);
       });
     });
   });
   return values;
 }
 
-Floats loss_backward(const std::string& name, const Floats& dy, const Floats& target, const Floats& output,
-                     float label_smoothing) {
-  const Loss kind = loss_named(name);
-  const Rows rows(target, output, is_sparse(kind));
+Floats loss_backward(const py::tuple& spec, const Floats& dy, const Floats& target, const Floats& output) {
+  const DefaultFloatMode mode;
+  const LossFunction f = loss_of(spec_from(spec));
+  const Rows rows(target, output, f.row().sparse);
   if (shape_of(dy) != rows.leading)
     throw std::invalid_argument("expected a dy of shape " + to_string(rows.leading) + ", got " +
                                 to_string(shape_of(dy)));
@@ -153,9 +153,8 @@ Floats loss_backward(const std::string& name, const Floats& dy, const Floats& ta
     const Workspace value = borrow_floats(rows.cut.rows());
     with_team(rows.cut.threads(), [&] {
       for_each_chunk(rows.cut, [&](std::size_t first, std::size_t count, int) {
-        active_kernels().loss[static_cast<int>(kind)](value.get() + first, dx + first * rows.columns,
-                                                      t.row(first), x.row(first), scale.row(first),
-                                                      label_smoothing, count, rows.columns);
+        f(active_kernels(), value.get() + first, dx + first * rows.columns, t.row(first), x.row(first),
+          scale.row(first), count, rows.columns);
       });
     });
   });
@@ -232,9 +231,9 @@ void bind_ops(py::module_& m) {
         py::arg("training") = false, py::arg("seed") = 0, py::arg("sample_axes") = py::none());
   m.def("backward", &backward, py::arg("spec"), py::arg("dy"), py::arg("x"), py::arg("parameters"),
         py::arg("training") = false, py::arg("seed") = 0, py::arg("sample_axes") = py::none());
-  m.def("loss", &loss, py::arg("name"), py::arg("target"), py::arg("output"), py::arg("label_smoothing"));
-  m.def("loss_backward", &loss_backward, py::arg("name"), py::arg("dy"), py::arg("target"), py::arg("output"),
-        py::arg("label_smoothing"));
+  m.def("loss", &loss, py::arg("spec"), py::arg("target"), py::arg("output"));
+  m.def("loss_backward", &loss_backward, py::arg("spec"), py::arg("dy"), py::arg("target"),
+        py::arg("output"));
   m.def("metric", &metric, py::arg("name"), py::arg("target"), py::arg("output"));
   m.def("update", &update, py::arg("spec"), py::arg("step"), py::arg("parameter"), py::arg("gradient"),
         py::arg("moments"));

@@ -13,6 +13,13 @@ py::list settings_of(const SettingList& list) {
   return settings;
 }
 
+// The activation behind which the loss is computed from logits, or None.
+py::object last_of(const LossRow& row) {
+  for (const FromLogits& fused : kFromLogits)
+    if (&row == &row_of(fused.loss)) return py::str(row_of(fused.last).name);
+  return py::none();
+}
+
 }  // namespace
 
 void bind_table(py::module_& m) {
@@ -20,6 +27,12 @@ void bind_table(py::module_& m) {
     py::dict rows;
     for (const ActivationRow& row : kActivations)
       rows[row.name] = py::make_tuple(settings_of(row.settings), row.over_rows);
+    return rows;
+  });
+  m.def("losses", [] {
+    py::dict rows;
+    for (const LossRow& row : kLosses)
+      rows[row.name] = py::make_tuple(settings_of(row.settings), row.sparse, last_of(row));
     return rows;
   });
 }

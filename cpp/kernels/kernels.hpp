@@ -60,18 +60,6 @@ struct WinogradRow {
 };
 constexpr std::size_t kWinogradElements = 16;  // of the form of a tile or kernel
 
-enum class Loss : std::int32_t {
-  mean_squared_error,
-  mean_absolute_error,
-  binary_crossentropy,
-  binary_crossentropy_logits,
-  categorical_crossentropy,
-  categorical_crossentropy_logits,
-  sparse_categorical_crossentropy,
-  sparse_categorical_crossentropy_logits,
-  count,
-};
-
 enum class Metric : std::int32_t {
   binary_accuracy,
   categorical_accuracy,
@@ -140,6 +128,11 @@ struct ActivationKernels {
                    std::size_t columns);
 };
 
+// value (rows), target and x (rows, columns), dx[r, :] = scale[r] * d value[r] / d x[r, :]. A sparse target
+// is (rows): class numbers as floats. dx may be null, and may be x. settings: as many as the row has.
+using LossKernel = void (*)(float* value, float* dx, const float* target, const float* x, const float* scale,
+                            const float* settings, std::size_t rows, std::size_t columns);
+
 struct Kernels {
   const char* isa;    // "baseline", "avx2", "avx512" or "neon"
   std::size_t lanes;  // floats in a vector
@@ -193,11 +186,8 @@ struct Kernels {
   // ---- activation.hpp, softmax.hpp; indexed by Activation
   const ActivationKernels* activation;
 
-  // ---- loss.hpp; indexed by Loss. value (rows), target and x (rows, columns), dx[r, :] = scale[r] * d
-  // value[r] / d x[r, :]. A sparse target is (rows): class numbers as floats. dx may be null, and may be x.
-  void (*loss[static_cast<int>(Loss::count)])(float* value, float* dx, const float* target, const float* x,
-                                              const float* scale, float label_smoothing, std::size_t rows,
-                                              std::size_t columns);
+  // ---- loss.hpp; indexed by Loss
+  const LossKernel* loss;
 
   // ---- metric.hpp; indexed by Metric. value (rows); shapes as for losses.
   void (*metric[static_cast<int>(Metric::count)])(float* value, const float* target, const float* y,

@@ -1,4 +1,4 @@
-// Losses of rows and their gradients.
+// The formulas of losses.def as kernels, and the losses of rows.
 #pragma once
 
 #include "kernels.hpp"
@@ -16,42 +16,31 @@ inline vec clip(vec p) { return clamp(p, kLeast, kMost); }
 // `slope` where p is not clipped, else zero.
 inline vec unless_clipped(vec p, vec slope) { return (p < kLeast) | (p > kMost) ? vec{} : slope; }
 
-// ---- losses that are a mean over columns
+// Targets moved towards 1 / classes by label smoothing.
+inline vec smoothed(vec t, float label_smoothing, float classes) {
+  return fma(t, broadcast(1.0f - label_smoothing), broadcast(label_smoothing / classes));
+}
+
+// ---- elementwise losses
 
 // The loss of one element and its derivative with respect to x.
 struct Point {
   vec value, slope;
 };
 
-inline Point squared_error(vec t, vec x) {
-  const vec d = x - t;
-  return {d * d, d + d};
-}
-inline Point absolute_error(vec t, vec x) {
-  const vec d = x - t;
-  return {abs(d), d == 0.0f ? vec{} : d != d ? d : copy_sign(broadcast(1.0f), d)};
-}
-inline Point binary_error(vec t, vec x) {
-  const vec p = clip(x), q = 1.0f - p;
-  return {-fma(t, log(p), (1.0f - t) * log(q)), unless_clipped(x, (p - t) / (p * q))};
-}
-// -t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x))
-// log(1 + e^x) - x t, in the order that keeps the digits of a small loss.
-inline Point binary_error_logits(vec t, vec x) {
-  return {(max(vec{}, x) - x * t) + log1p(exp(-abs(x))), sigmoid(x) - t};
-}
+enum class Over { mean, sum };
 
 // point(target, x) gives a Point.
-template <class F>
-inline void mean_over_columns(float* value, float* dx, const float* target, const float* x,
-                              const float* scale, std::size_t rows, std::size_t columns, F point) {
+template <Over over = Over::mean, class F>
+inline void over_columns(float* value, float* dx, const float* target, const float* x, const float* scale,
+                         std::size_t rows, std::size_t columns, F point) {
   if (columns == 1)  // a row is one lane
     return for_each_vector(rows, [&](std::size_t r, std::size_t lanes) {
       const Point at = point(load(target + r, lanes), load(x + r, lanes));
       store(value + r, at.value, lanes);
       if (dx) store(dx + r, at.slope * load(scale + r, lanes), lanes);
     });
-  const float count = static_cast<float>(columns);
+  const float count = over == Over::mean ? static_cast<float>(columns) : 1.0f;
   for (std::size_t r = 0; r < rows; ++r, target += columns, x += columns) {
     const vec factor = broadcast(dx ? scale[r] / count : 0.0f);
     Sum sum{};
@@ -65,48 +54,27 @@ inline void mean_over_columns(float* value, float* dx, const float* target, cons
   }
 }
 
-inline void mean_squared_error(float* value, float* dx, const float* target, const float* x,
-                               const float* scale, float, std::size_t rows, std::size_t columns) {
-  mean_over_columns(value, dx, target, x, scale, rows, columns,
-                    [](vec t, vec v) { return squared_error(t, v); });
-}
+#define NONE
+#define SETTING(name, ...) [[maybe_unused]] const float name = *setting++;
+#define ELEMENTWISE_LOSS(name, settings, over, ...)                                                     \
+  inline void name(float* value, float* dx, const float* target, const float* from, const float* scale, \
+                   [[maybe_unused]] const float* setting, std::size_t rows, std::size_t columns) {      \
+    settings over_columns<Over::over>(value, dx, target, from, scale, rows,                             \
+                                      columns, [=](vec t, vec x)->Point __VA_ARGS__);                   \
+  }
+#include "losses.def"
+#undef NONE
+#undef SETTING
 
-inline void mean_absolute_error(float* value, float* dx, const float* target, const float* x,
-                                const float* scale, float, std::size_t rows, std::size_t columns) {
-  mean_over_columns(value, dx, target, x, scale, rows, columns,
-                    [](vec t, vec v) { return absolute_error(t, v); });
-}
-
-// Targets moved towards 1 / classes by label smoothing.
-struct Smoothing {
-  vec keep, add;
-  Smoothing(float s, float classes) : keep(broadcast(1.0f - s)), add(broadcast(s / classes)) {}
-  vec operator()(vec t) const { return fma(t, keep, add); }
-};
-
-inline void binary_crossentropy(float* value, float* dx, const float* target, const float* x,
-                                const float* scale, float label_smoothing, std::size_t rows,
-                                std::size_t columns) {
-  const Smoothing smooth(label_smoothing, 2.0f);
-  mean_over_columns(value, dx, target, x, scale, rows, columns,
-                    [=](vec t, vec v) { return binary_error(smooth(t), v); });
-}
-
-inline void binary_crossentropy_logits(float* value, float* dx, const float* target, const float* x,
-                                       const float* scale, float label_smoothing, std::size_t rows,
-                                       std::size_t columns) {
-  const Smoothing smooth(label_smoothing, 2.0f);
-  mean_over_columns(value, dx, target, x, scale, rows, columns,
-                    [=](vec t, vec v) { return binary_error_logits(smooth(t), v); });
-}
-
-// ---- losses of a distribution over the columns
+// ---- losses of rows
 
 // -sum t log(clip(q)) with q = x / sum(x).
 inline void categorical_crossentropy(float* value, float* dx, const float* target, const float* x,
-                                     const float* scale, float label_smoothing, std::size_t rows,
+                                     const float* scale, const float* settings, std::size_t rows,
                                      std::size_t columns) {
-  const Smoothing smooth(label_smoothing, static_cast<float>(columns));
+  const auto smooth = [smoothing = *settings, columns](vec t) {
+    return smoothed(t, smoothing, static_cast<float>(columns));
+  };
   for (std::size_t r = 0; r < rows; ++r, target += columns, x += columns) {
     Sum x_sum{};
     for_each_part(columns, [&](std::size_t i, std::size_t lanes, std::size_t p) {
@@ -136,9 +104,11 @@ inline void categorical_crossentropy(float* value, float* dx, const float* targe
 
 // sum t (log(sum(e^x)) - x); its gradient is softmax(x) sum(t) - t.
 inline void categorical_crossentropy_logits(float* value, float* dx, const float* target, const float* x,
-                                            const float* scale, float label_smoothing, std::size_t rows,
+                                            const float* scale, const float* settings, std::size_t rows,
                                             std::size_t columns) {
-  const Smoothing smooth(label_smoothing, static_cast<float>(columns));
+  const auto smooth = [smoothing = *settings, columns](vec t) {
+    return smoothed(t, smoothing, static_cast<float>(columns));
+  };
   for (std::size_t r = 0; r < rows; ++r, target += columns, x += columns) {
     Sum targets{}, products{};
     const vec sum = exponentials(dx, x, columns, row_max(x, columns),
@@ -170,7 +140,7 @@ struct Class {
 
 // log(sum(q)) - log(q[class]) with q = clip(x): the softmax cross-entropy of log(q).
 inline void sparse_categorical_crossentropy(float* value, float* dx, const float* target, const float* x,
-                                            const float* scale, float, std::size_t rows,
+                                            const float* scale, const float*, std::size_t rows,
                                             std::size_t columns) {
   for (std::size_t r = 0; r < rows; ++r, x += columns) {
     const Class c(target[r], columns);
@@ -193,7 +163,7 @@ inline void sparse_categorical_crossentropy(float* value, float* dx, const float
 
 // log(sum(e^x)) - x[class]
 inline void sparse_categorical_crossentropy_logits(float* value, float* dx, const float* target,
-                                                   const float* x, const float* scale, float,
+                                                   const float* x, const float* scale, const float*,
                                                    std::size_t rows, std::size_t columns) {
   for (std::size_t r = 0; r < rows; ++r, x += columns) {
     const Class c(target[r], columns);
@@ -213,6 +183,12 @@ inline void sparse_categorical_crossentropy_logits(float* value, float* dx, cons
     dx += columns;
   }
 }
+
+constexpr LossKernel kLossKernels[] = {
+#define ELEMENTWISE_LOSS(name, ...) name,
+#define ROW_LOSS(name, ...) name,
+#include "losses.def"
+};
 
 }  // namespace
 }  // namespace nncore::NNCORE_ISA

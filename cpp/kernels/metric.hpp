@@ -12,7 +12,7 @@ namespace {
 // The mean of target == (y > 1/2).
 inline void binary_accuracy(float* value, const float* target, const float* y, std::size_t rows,
                             std::size_t columns) {
-  mean_over_columns(value, nullptr, target, y, nullptr, rows, columns, [](vec t, vec v) {
+  over_columns(value, nullptr, target, y, nullptr, rows, columns, [](vec t, vec v) {
     const vec predicted = v > 0.5f ? broadcast(1.0f) : vec{};
     return Point{t == predicted ? broadcast(1.0f) : vec{}, vec{}};
   });
@@ -64,12 +64,12 @@ inline void sparse_categorical_accuracy(float* value, const float* target, const
 
 inline void mean_squared_error_metric(float* value, const float* target, const float* y, std::size_t rows,
                                       std::size_t columns) {
-  mean_squared_error(value, nullptr, target, y, nullptr, 0.0f, rows, columns);
+  mean_squared_error(value, nullptr, target, y, nullptr, nullptr, rows, columns);
 }
 
 inline void mean_absolute_error_metric(float* value, const float* target, const float* y, std::size_t rows,
                                        std::size_t columns) {
-  mean_absolute_error(value, nullptr, target, y, nullptr, 0.0f, rows, columns);
+  mean_absolute_error(value, nullptr, target, y, nullptr, nullptr, rows, columns);
 }
 
 }  // namespace

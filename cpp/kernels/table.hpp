@@ -1,11 +1,12 @@
 // The table of operations as names, settings and numbers. The rows are in the .def files, and their formulas
-// are compiled for each instruction set in activation.hpp.
+// are compiled for each instruction set in activation.hpp and loss.hpp.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <string_view>
 
 namespace nncore {
 
@@ -54,6 +55,41 @@ constexpr std::array kActivations = {
 constexpr const ActivationRow& row_of(Activation kind) {
   return kActivations[static_cast<std::size_t>(kind)];
 }
+
+// ---- losses
+
+enum class Loss : std::int32_t {
+#define ELEMENTWISE_LOSS(name, ...) name,
+#define ROW_LOSS(name, ...) name,
+#include "losses.def"
+};
+
+struct LossRow {
+  const char* name;
+  SettingList settings;
+  bool sparse;  // its targets are numbers of classes
+};
+
+constexpr std::array kLosses = {
+#define ELEMENTWISE_LOSS(name, settings, ...) LossRow{#name, {{settings}}, false},
+#define ROW_LOSS(name, settings, targets) \
+  LossRow{#name, {{settings}}, std::string_view(#targets) == "sparse"},
+#include "losses.def"
+};
+
+constexpr const LossRow& row_of(Loss kind) { return kLosses[static_cast<std::size_t>(kind)]; }
+
+// Behind the last activation of a network, a loss is computed as another of the inputs of that activation.
+struct FromLogits {
+  Loss loss;
+  Activation last;
+  Loss logits;
+};
+
+inline constexpr std::array kFromLogits = {
+#define FROM_LOGITS(name, last) FromLogits{Loss::name, Activation::last, Loss::name##_logits},
+#include "losses.def"
+};
 
 #undef NONE
 #undef SETTING

@@ -7,35 +7,8 @@
 namespace nncore {
 namespace {
 
-constexpr std::array kLosses = {"mean_squared_error",
-                                "mean_absolute_error",
-                                "binary_crossentropy",
-                                "binary_crossentropy_logits",
-                                "categorical_crossentropy",
-                                "categorical_crossentropy_logits",
-                                "sparse_categorical_crossentropy",
-                                "sparse_categorical_crossentropy_logits"};
 constexpr std::array kMetrics = {"binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy",
                                  "mean_squared_error", "mean_absolute_error"};
-
-template <class Enum, class Names>
-Enum find(const Names& names, const std::string& name, const char* what) {
-  const auto found = std::ranges::find(names, name);
-  if (found == names.end())
-    throw std::invalid_argument("there is no " + std::string(what) + " '" + name + "'");
-  return static_cast<Enum>(found - names.begin());
-}
-
-// The cross-entropy that is computed from logits when the network ends in this activation.
-std::optional<Loss> from_logits(Loss loss, Activation last) {
-  if (loss == Loss::binary_crossentropy && last == Activation::sigmoid)
-    return Loss::binary_crossentropy_logits;
-  if (loss == Loss::categorical_crossentropy && last == Activation::softmax)
-    return Loss::categorical_crossentropy_logits;
-  if (loss == Loss::sparse_categorical_crossentropy && last == Activation::softmax)
-    return Loss::sparse_categorical_crossentropy_logits;
-  return std::nullopt;
-}
 
 // The means of `count` runs of `rows` values.
 void means(float* mean, const float* value, std::size_t rows, std::size_t count) {
@@ -52,11 +25,15 @@ void means(float* mean, const float* value, std::size_t rows, std::size_t count)
 
 }  // namespace
 
-Loss loss_named(const std::string& name) { return find<Loss>(kLosses, name, "loss"); }
-Metric metric_named(const std::string& name) { return find<Metric>(kMetrics, name, "metric"); }
-bool is_sparse(Loss loss) {
-  return loss == Loss::sparse_categorical_crossentropy ||
-         loss == Loss::sparse_categorical_crossentropy_logits;
+LossFunction loss_of(const Spec& spec) {
+  const auto row = std::ranges::find(kLosses, spec.kind, &LossRow::name);
+  if (row == kLosses.end()) throw std::invalid_argument("there is no loss '" + spec.kind + "'");
+  return {static_cast<Loss>(row - kLosses.begin()), spec.settings(row->settings)};
+}
+Metric metric_named(const std::string& name) {
+  const auto found = std::ranges::find(kMetrics, name);
+  if (found == kMetrics.end()) throw std::invalid_argument("there is no metric '" + name + "'");
+  return static_cast<Metric>(found - kMetrics.begin());
 }
 bool is_sparse(Metric metric) { return metric == Metric::sparse_categorical_accuracy; }
 
@@ -65,16 +42,14 @@ Objective::Objective(const std::optional<Spec>& loss, const std::vector<std::str
     : output_(output), columns_(output.empty() ? 1 : output.back()) {
   rows_ = columns_ ? size_of(output) / columns_ : 0;
   if (loss) {
-    const bool logits = loss->flag("from_logits");
-    loss_ = loss_named(logits ? loss->kind + "_logits" : loss->kind);
-    label_smoothing_ = loss->single("label_smoothing");
-    if (!(label_smoothing_ >= 0.0f && label_smoothing_ <= 1.0f))
-      loss->fail("label_smoothing must be in [0, 1], got " + std::to_string(label_smoothing_));
-    sparse_ = is_sparse(*loss_);
-    if (const auto fused = from_logits(*loss_, last.kind)) {
-      loss_ = fused;
-      activation_ = last;
-    }
+    loss_ = loss_of(*loss);
+    sparse_ = loss_->row().sparse;
+    for (const FromLogits& fused : kFromLogits)
+      if (loss_->kind == fused.loss && last.kind == fused.last) {
+        loss_ = loss_of({row_of(fused.logits).name, loss->attributes});
+        activation_ = last;
+        break;
+      }
   }
   for (const std::string& name : metrics) {
     const Metric metric = metric_named(name);
@@ -121,8 +96,7 @@ void Objective::evaluate(const Kernels& k, const Result& r, float* gradient, con
     for (std::size_t s = 0; s < samples; ++s)
       std::fill_n(r.scale + s * rows_, rows_,
                   (weight ? weight[s] : 1.0f) * scale / static_cast<float>(rows_));
-    k.loss[static_cast<int>(*loss_)](r.value, gradient, target, output, r.scale, label_smoothing_, rows,
-                                     columns_);
+    (*loss_)(k, r.value, gradient, target, output, r.scale, rows, columns_);
     means(r.loss, r.value, rows_, samples);
     if (weight)
       for (std::size_t s = 0; s < samples; ++s) r.loss[s] *= weight[s];

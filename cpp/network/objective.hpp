@@ -11,10 +11,25 @@
 
 namespace nncore {
 
-Loss loss_named(const std::string& name);
 Metric metric_named(const std::string& name);
-bool is_sparse(Loss loss);
 bool is_sparse(Metric metric);
+
+// A loss with its settings.
+struct LossFunction {
+  Loss kind;
+  Settings settings;
+
+  const LossRow& row() const { return row_of(kind); }
+
+  // As LossKernel.
+  void operator()(const Kernels& k, float* value, float* dx, const float* target, const float* x,
+                  const float* scale, std::size_t rows, std::size_t columns) const {
+    k.loss[static_cast<std::size_t>(kind)](value, dx, target, x, scale, settings.data(), rows, columns);
+  }
+};
+
+// From the name of a row, and an attribute for each of its settings that is not the default.
+LossFunction loss_of(const Spec& spec);
 
 class Objective {
  public:
@@ -54,8 +69,7 @@ class Objective {
   Shape output_;
   std::size_t rows_, columns_;
   bool sparse_ = false;
-  std::optional<Loss> loss_;
-  float label_smoothing_ = 0.0f;
+  std::optional<LossFunction> loss_;
   std::vector<Metric> metrics_;
   ActivationFunction activation_;
 };

@@ -28,6 +28,9 @@ Setting = tuple[str, float, float, float, bool]  # name, default, least, most, w
 def activations() -> dict[str, tuple[list[Setting], bool]]:
     """Settings of each, and whether it works on rows instead of elements."""
 
+def losses() -> dict[str, tuple[list[Setting], bool, str | None]]:
+    """Settings of each, whether targets are class numbers, and the last activation with which it is fused."""
+
 # ---- shapes
 def layer_kinds() -> list[str]: ...
 def infer(spec: Spec, input_shape: Shape) -> tuple[Shape, list[tuple[str, Shape]]]:
@@ -55,10 +58,10 @@ def backward(
     """(dx, gradient of each parameter)"""
 
 # output (..., columns); target of the same shape, or (...) for a sparse loss or metric
-def loss(name: str, target: Floats, output: Floats, label_smoothing: float) -> Floats:
+def loss(spec: Spec, target: Floats, output: Floats) -> Floats:
     """(...): the value of each row. NaN for a class that does not exist."""
 
-def loss_backward(name: str, dy: Floats, target: Floats, output: Floats, label_smoothing: float) -> Floats:
+def loss_backward(spec: Spec, dy: Floats, target: Floats, output: Floats) -> Floats:
     """dy (...) times the gradient of each row's value by its outputs: (..., columns)"""
 
 def metric(name: str, target: Floats, output: Floats) -> Floats: ...

@@ -76,9 +76,10 @@ def settings_of(function: Function) -> dict[str, Any]:
     return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
-def require_row(function: Function, settings: list[_core.Setting]) -> None:
-    """ImportError unless the function has the settings of its row in the compiled table."""
-    own, compiled = settings_of(function), {name: default for name, default, *_ in settings}
+def require_row(function: Function, settings: list[_core.Setting], besides: tuple[str, ...] = ()) -> None:
+    """ImportError unless the function has the settings of its row in the compiled table, and `besides`."""
+    own = {name: default for name, default in settings_of(function).items() if name not in besides}
+    compiled = {name: default for name, default, *_ in settings}
     if own != compiled:
         raise ImportError(f"{function.__name__} has the settings {own}, but in the compiled table {compiled}")
 

@@ -130,12 +130,12 @@ void losses(Report& r, std::size_t rows, std::size_t columns, const LossCase& c,
       gradient[i * columns + j] = {d, std::fabs(d) + 0.1};
     }
   }
-  kernel(value.data(), dx.data(), target.data(), x.data(), scale.data(), smoothing, rows, columns);
+  kernel(value.data(), dx.data(), target.data(), x.data(), scale.data(), &smoothing, rows, columns);
   r.compare(c.name, {rows, columns}, value, want, 32.0);
   r.compare(c.name + std::string("_gradient"), {rows, columns}, dx, gradient, 64.0);
-  kernel(alone.data(), nullptr, target.data(), x.data(), scale.data(), smoothing, rows, columns);
+  kernel(alone.data(), nullptr, target.data(), x.data(), scale.data(), &smoothing, rows, columns);
   Array in_place = x;
-  kernel(value.data(), in_place.data(), target.data(), in_place.data(), scale.data(), smoothing, rows,
+  kernel(value.data(), in_place.data(), target.data(), in_place.data(), scale.data(), &smoothing, rows,
          columns);
   const bool same = std::memcmp(alone.data(), value.data(), rows * sizeof(float)) == 0 &&
                     std::memcmp(in_place.data(), dx.data(), dx.size() * sizeof(float)) == 0;

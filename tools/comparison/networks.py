@@ -144,6 +144,10 @@ def functions() -> Cases:
         yield f"initializer {name}", partial(train, x, y, ended(partial(initialized, name)), epochs=1)
 
 
+# What the targets are of cross-entropies; of other losses they are numbers.
+KINDS = {"Binary": ("binary", "soft"), "Categorical": ("one-hot", "soft"), "SparseCategorical": ("classes",)}
+
+
 def losses() -> Cases:
     x = samples(103, 20)
 
@@ -162,20 +166,17 @@ def losses() -> Cases:
                 ),
             )  # fmt: skip
 
-    yield from case("MeanSquaredError", "linear", "numbers", "MeanAbsoluteError")
-    yield from case("MeanAbsoluteError", "tanh", "numbers", "MeanSquaredError")
-    for kind, target, ends in (
-        ("Binary", "binary", ("sigmoid", "softmax")),
-        ("Binary", "soft", ("sigmoid", "softmax")),
-        ("Categorical", "one-hot", ("softmax", "sigmoid")),
-        ("Categorical", "soft", ("softmax", "sigmoid")),
-        ("SparseCategorical", "classes", ("softmax", "sigmoid")),
-    ):
-        for smooth in ({}, {"label_smoothing": 0.1}) if target != "classes" else ({},):
-            for end in ends:
-                yield from case(f"{kind}Crossentropy", end, target, f"{kind}Accuracy", **smooth)
-            logits = {"from_logits": True, **smooth}
-            yield from case(f"{kind}Crossentropy", "linear", target, f"{kind}Accuracy", **logits)
+    for name in (name for name in all_of(F) if name[0].isupper()):
+        of = name.removesuffix("Crossentropy")
+        for target in KINDS.get(of, ("numbers",)):
+            if of not in KINDS:
+                yield from case(name, "linear", target, "MeanAbsoluteError")
+                yield from case(name, "tanh", target, "MeanSquaredError")
+                continue
+            for smooth in ({}, {"label_smoothing": 0.1}) if target != "classes" else ({},):
+                for end in ("sigmoid", "softmax"):
+                    yield from case(name, end, target, f"{of}Accuracy", **smooth)
+                yield from case(name, "linear", target, f"{of}Accuracy", from_logits=True, **smooth)
 
 
 def fits() -> Cases:

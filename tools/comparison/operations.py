@@ -34,13 +34,8 @@ ELEMENTWISE: dict[str, tuple[Arguments, ...]] = {
     "rescale": ({"scale": -0.7, "offset": 0.3},),
     "dropout": ({"rate": 0.3, "seed": 11},),
 }
-KINDS = (
-    ("binary", "binary"),
-    ("binary", "soft"),
-    ("categorical", "one-hot"),
-    ("categorical", "soft"),
-    ("sparse_categorical", "classes"),
-)
+# What the targets are of losses and accuracies, by the first word of their names; of others they are numbers.
+KINDS = {"binary": ("binary", "soft"), "categorical": ("one-hot", "soft"), "sparse": ("classes",)}
 POOLS: tuple[Arguments, ...] = (
     {},
     {"pool_size": 3, "strides": (2, 1)},
@@ -78,6 +73,19 @@ def called(module: Any, name: str, *arrays: Array, **arguments: Any) -> Result:
 
 def told(arguments: Arguments) -> str:
     return "".join(f", {name}={value}" for name, value in arguments.items())
+
+
+def kinds_of(name: str) -> tuple[str, ...]:
+    return KINDS.get(name.split("_")[0], ("numbers",))
+
+
+def loss_settings(name: str) -> list[Arguments]:
+    """Each flag as it is and set, with each number as it is and changed."""
+    defaults = {p.name: p.default for p in signature(getattr(P, name)).parameters.values()}
+    others: Arguments = {key: True for key, value in defaults.items() if value is False}
+    others |= {key: 2.5 * value or 0.1 for key, value in defaults.items() if isinstance(value, float)}
+    ways = product(*(({}, {key: other}) for key, other in others.items()))
+    return [{key: other for given in way for key, other in given.items()} for way in ways]
 
 
 def cases() -> Cases:
@@ -132,25 +140,19 @@ def rows() -> Cases:
     for n, columns in ((5, 1), (7, 10), (9, 33), (20_000, 10), (300, 1000)):
         of, logits = f" {n} x {columns}", normal(n, columns)
         p = (1 / (1 + np.exp(-logits))).astype(np.float32)
-        for name in ("mean_squared_error", "mean_absolute_error"):
-            yield f"{P}.{name}{of}", partial(loss, name, targets("numbers", n, columns), logits)
-        for kind, target in KINDS:
-            y = targets(target, n, columns)
-            smoothings = ({}, {"label_smoothing": 0.1}) if target != "classes" else ({},)
-            for given in ({**source, **s} for source in ({}, {"from_logits": True}) for s in smoothings):
-                output = logits if "from_logits" in given else p
-                name = f"{kind}_crossentropy"
+        for name in (name for name in all_of(F) if name in all_of(P)):
+            for target, given in product(kinds_of(name), loss_settings(name)):
+                y = targets(target, n, columns)
+                output = logits if target == "numbers" or "from_logits" in given else p
                 title = f"{name}{of}, {target}{told(given)}"
                 yield f"{P}.{title}", partial(loss, name, y, output, **given)
                 yield f"{F}.{title}", partial(called, F, name, y, output, **given)
-            for module in (P, M):
+                if name in all_of(M) and not given:
+                    yield f"{M}.{title}", partial(called, M, name, y, output)
+        for kind in ("binary", "categorical", "sparse_categorical"):
+            for target, module in product(kinds_of(kind), (P, M)):
                 title = f"{module}.{kind}_accuracy{of}, {target}"
-                yield title, partial(called, module, f"{kind}_accuracy", y, p)
-        for name, module in product(("mean_squared_error", "mean_absolute_error"), (F, M)):
-            yield (
-                f"{module}.{name}{of}",
-                partial(called, module, name, targets("numbers", n, columns), logits),
-            )
+                yield title, partial(called, module, f"{kind}_accuracy", targets(target, n, columns), p)
 
 
 def updates() -> Cases:

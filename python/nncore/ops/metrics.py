@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 
 from .. import _core
 from .._operations import Floats
-from .losses import target_and_output
+from .._rows import targets_and_outputs
 
 
 def binary_accuracy(target: ArrayLike, output: ArrayLike) -> Floats:
@@ -37,5 +37,5 @@ def sparse_categorical_accuracy(target: ArrayLike, output: ArrayLike) -> Floats:
 
 
 def _metric(op: str, target: ArrayLike, output: ArrayLike) -> Floats:
-    t, o = target_and_output(op, target, output, op.startswith("sparse"))
+    t, o = targets_and_outputs(op, target, output, op.startswith("sparse"))
     return _core.metric(op, t, o)

@@ -28,20 +28,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .. import activations as _  # noqa: F401 (its operations)
+from .. import activations, losses  # noqa: F401 (their operations)
 from .._operations import ACTIVATIONS, namespace
-from .losses import (
-    binary_crossentropy,
-    binary_crossentropy_backward,
-    categorical_crossentropy,
-    categorical_crossentropy_backward,
-    mean_absolute_error,
-    mean_absolute_error_backward,
-    mean_squared_error,
-    mean_squared_error_backward,
-    sparse_categorical_crossentropy,
-    sparse_categorical_crossentropy_backward,
-)
+from .._rows import LOSSES
 from .metrics import binary_accuracy, categorical_accuracy, sparse_categorical_accuracy
 from .pooling import (
     average_pool2d,
@@ -62,11 +51,7 @@ __all__ = [
     "average_pool2d",
     "average_pool2d_backward",
     "binary_accuracy",
-    "binary_crossentropy",
-    "binary_crossentropy_backward",
     "categorical_accuracy",
-    "categorical_crossentropy",
-    "categorical_crossentropy_backward",
     "conv2d",
     "conv2d_backward",
     "dense",
@@ -80,19 +65,13 @@ __all__ = [
     "global_max_pool2d_backward",
     "max_pool2d",
     "max_pool2d_backward",
-    "mean_absolute_error",
-    "mean_absolute_error_backward",
-    "mean_squared_error",
-    "mean_squared_error_backward",
     "rescale",
     "rescale_backward",
     "sgd",
     "sparse_categorical_accuracy",
-    "sparse_categorical_crossentropy",
-    "sparse_categorical_crossentropy_backward",
 ]
 
-_TABLE = namespace(ACTIVATIONS.values(), of_references=True)
+_TABLE = namespace([*ACTIVATIONS.values(), *LOSSES.values()], of_references=True)
 globals().update(_TABLE)
 __all__ += sorted(_TABLE)
 

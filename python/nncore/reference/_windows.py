@@ -16,16 +16,6 @@ def floats(x: ArrayLike) -> Floats:
     return np.asarray(x, dtype=np.float64)
 
 
-def row_sum(x: Floats) -> Floats:
-    """(..., columns) -> (..., 1)."""
-    return np.asarray(x.sum(axis=-1, keepdims=True))
-
-
-def row_max(x: Floats) -> Floats:
-    """(..., columns) -> (..., 1)."""
-    return np.asarray(x.max(axis=-1, keepdims=True))
-
-
 def pair(value: int | Pair) -> Pair:
     """(rows, columns) from a pair or from one number for both."""
     if isinstance(value, tuple | list):
