@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from op_cases import ALL, LOSSES, METRICS, SIZES, Array, backward, case_at, forward, normal
+from op_cases import ALL, METRICS, OF_LOSSES, SIZES, Array, backward, case_at, forward, normal
 from reference_model import (
     FLATTEN,
     ReferenceModel,
@@ -204,7 +204,7 @@ def test_gradients_of_a_layer_alone(
             assert one.tobytes() == dx[i : i + 1].tobytes()
 
 
-@pytest.mark.parametrize("op", [*dict.fromkeys(case_at(name, 3).op for name in [*LOSSES, *METRICS])])
+@pytest.mark.parametrize("op", [*dict.fromkeys(case_at(name, 3).op for name in [*OF_LOSSES, *METRICS])])
 @pytest.mark.usefixtures("threads")
 def test_losses_and_metrics_of_many_rows(isa: str, rng: np.random.Generator, op: str) -> None:
     rows, columns, piece = 30_001, 10, 97

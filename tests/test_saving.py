@@ -13,6 +13,7 @@ import pytest
 
 import nncore
 from nncore import initializers, layers, losses, metrics, models, optimizers
+from nncore._rows import LOSSES
 from nncore.layers import (
     ELU,
     Activation,
@@ -218,6 +219,18 @@ def test_a_class_that_files_do_not_know_is_refused(tmp_path: Path) -> None:
         model.save(tmp_path / "m")
     assert not list(tmp_path.iterdir())
     model.save_weights(tmp_path / "w")
+
+
+@pytest.mark.parametrize("cls", losses.CLASSES.values())
+def test_files_know_every_loss(cls: type[losses.Loss], tmp_path: Path) -> None:
+    assert cls.__name__ in losses.__all__
+    for settings in ({}, *LOSSES[cls._function.__name__].variants):
+        model = nncore.Sequential([Input((3,)), Dense(2)])
+        model.compile("sgd", cls(**settings))
+        model.save(tmp_path / "m")
+        loaded = models.load_model(tmp_path / "m").loss
+        assert type(loaded) is cls
+        assert loaded.get_config() == {**cls().get_config(), **settings}
 
 
 def test_files_know_every_layer() -> None:
