@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 _WHY = "what runs in a network is compiled, and calls no method written in Python"
 
 
-def _outside(cls: type) -> bool:
+def outside(cls: type) -> bool:
     return cls.__module__.partition(".")[0] != "nncore"
 
 
@@ -33,11 +33,11 @@ class Compiled:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if not _outside(cls):
+        if not outside(cls):
             return
         for name in sorted(_names(cls._uncalled)):
             definer = next((c for c in cls.__mro__ if name in vars(c)), None)
-            if definer is not None and _outside(definer):
+            if definer is not None and outside(definer):
                 raise TypeError(f"[{cls.__name__}] {name} would be ignored: {_WHY}. {cls._instead}")
         for base in cls.__bases__:
             if vars(base).get("_abstract"):

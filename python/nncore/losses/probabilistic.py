@@ -1,45 +1,26 @@
-"""Losses, to give to ``compile`` and to call on arrays.
-
-A loss has one value for each row: everything under one index of all axes but the last. Its mean over all
-rows is what training minimises (``sum_over_batch_size``); sample weights multiply the values before the mean.
-Probabilities are clipped to [1e-7, 1 - 1e-7], beyond which the slope is 0. A cross-entropy after a matching
-last activation (sigmoid for the binary one, softmax for the others) is computed from the logits.
-
-The functions take arrays of any real type, y_true and y_pred of one shape (..., columns), and return a new
-float32 array (...). What stands in them is their reference in NumPy, `nncore.reference`, to which the tests
-hold the compiled kernels.
-"""
+"""Cross-entropies: how far probabilities are from their targets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from . import _core, _data, _names
-from ._arguments import boolean, neutral, only, unknown
-from ._operations import ACTIVATIONS, settings_of, wide
-from ._overrides import Compiled
-from ._rows import loss, loss_setting, loss_spec
+from .. import activations as _  # noqa: F401 (their references)
+from .._arguments import boolean, only
+from .._operations import ACTIVATIONS, wide
+from .._rows import loss
+from ._base import Floats, Loss, mean
 
 __all__ = [
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
-    "Loss",
-    "MeanAbsoluteError",
-    "MeanSquaredError",
     "SparseCategoricalCrossentropy",
     "binary_crossentropy",
     "categorical_crossentropy",
-    "get",
-    "mean_absolute_error",
-    "mean_squared_error",
     "sparse_categorical_crossentropy",
 ]
-
-Floats = NDArray[Any]  # float32, and float64 from the reference
 
 # The bounds are float32 numbers, so that the compiled kernels use the same.
 _LEAST = float(np.float32(1e-7))
@@ -56,10 +37,6 @@ def _clip(p: Floats) -> Floats:
 def _inside(p: Floats) -> Floats:
     """The derivative of _clip: 1 between the bounds, and 0 beyond them, where moving p changes nothing."""
     return ((p >= _LEAST) & (p <= _MOST)).astype(np.float64)
-
-
-def _mean(values: Floats) -> Floats:
-    return np.asarray(values.mean(axis=-1))
 
 
 def _sum(values: Floats) -> Floats:
@@ -82,16 +59,6 @@ def _smoothed(t: Floats, label_smoothing: float, classes: int) -> Floats:
 def _one_hot(t: Floats, y: Floats) -> Floats:
     labels = t.reshape(y.shape[:-1])
     return np.asarray(np.arange(y.shape[-1]) == labels[..., np.newaxis], dtype=np.float64)
-
-
-def _slope_of_squared_error(t: Floats, y: Floats) -> Floats:
-    """2 * (y_pred - y_true) / columns."""
-    return np.asarray(2.0 * (y - t) / y.shape[-1])
-
-
-def _slope_of_absolute_error(t: Floats, y: Floats) -> Floats:
-    """sign(y_pred - y_true) / columns; 0 where they are equal."""
-    return np.asarray(np.sign(y - t) / y.shape[-1])
 
 
 def _slope_of_binary(t: Floats, y: Floats, from_logits: bool, label_smoothing: float) -> Floats:
@@ -141,28 +108,7 @@ _SMOOTHED: tuple[dict[str, Any], ...] = (
     {"from_logits": True, "label_smoothing": 0.2},
 )
 
-
 # ---- the functions
-
-
-@loss(_slope_of_squared_error)
-def mean_squared_error(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
-    """Mean of (y_pred - y_true)^2 over the last axis.
-
-    >>> mean_squared_error([[0, 0]], [[1, 3]]).tolist()
-    [5.0]
-    """
-    return _mean((wide(y_pred) - wide(y_true)) ** 2)
-
-
-@loss(_slope_of_absolute_error)
-def mean_absolute_error(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
-    """Mean of |y_pred - y_true| over the last axis.
-
-    >>> mean_absolute_error([[0, 0]], [[1, -3]]).tolist()
-    [2.0]
-    """
-    return _mean(np.abs(wide(y_pred) - wide(y_true)))
 
 
 @loss(_slope_of_binary, "bits", _SMOOTHED)
@@ -185,9 +131,9 @@ def binary_crossentropy(
     t, y = _smoothed(wide(y_true), label_smoothing, 2), wide(y_pred)
     if from_logits:
         # equals softplus(z) - t * z, without the difference of two large numbers
-        return _mean((1.0 - t) * _activated("softplus", y) + t * _activated("softplus", -y))
+        return mean((1.0 - t) * _activated("softplus", y) + t * _activated("softplus", -y))
     p = _clip(y)
-    return _mean(-t * np.log(p) - (1.0 - t) * np.log(1.0 - p))
+    return mean(-t * np.log(p) - (1.0 - t) * np.log(1.0 - p))
 
 
 @loss(_slope_of_categorical, "one-hot", _SMOOTHED)
@@ -230,91 +176,6 @@ def sparse_categorical_crossentropy(
 
 
 # ---- the classes
-
-CLASSES: dict[str, type[Loss]] = {}
-_BY_NAME: dict[str, type[Loss]] = {}
-
-
-class Loss(Compiled):
-    """Base class. Deriving from it raises TypeError outside nncore: what runs in a network is compiled."""
-
-    _abstract = True
-    _uncalled = "call __call__"
-    _instead = "Use a loss of nncore.losses, with sample_weight or class_weight in fit"
-    _function: ClassVar[Callable[..., Floats]]
-
-    def __init_subclass__(cls, aliases: tuple[str, ...] = (), **options: Any) -> None:
-        super().__init_subclass__(**options)
-        if cls.__module__ == __name__ and "_function" in vars(cls):
-            CLASSES[cls.__name__] = cls
-            names = (cls.__name__, _names.snake_case(cls.__name__), cls._function.__name__, *aliases)
-            _BY_NAME.update(dict.fromkeys(names, cls))
-
-    def __init__(
-        self, name: str | None = None, reduction: str = "sum_over_batch_size", dtype: Any = None
-    ) -> None:
-        owner = type(self).__name__
-        only(owner, "reduction", reduction, "sum_over_batch_size")
-        neutral(owner, {"dtype": dtype}, {"dtype": "float32"})
-        self.name = _names.checked(owner, _names.snake_case(owner) if name is None else name)
-        self.reduction = reduction
-
-    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Mean of the weighted values of all rows.
-
-        Args:
-            y_true, y_pred: targets and predictions. One may lack the other's last axis, if its length is 1.
-            sample_weight: weights of the values (samples, ...), or of their first axes; or one for all.
-
-        Raises:
-            TypeError: something does not hold real numbers.
-            ValueError: the shapes do not fit.
-        """
-        y, p = _data.paired(self.name, y_true, y_pred)
-        values = type(self)._function(y, p, **self._arguments()).astype(np.float64)
-        if sample_weight is not None:
-            weights = _data.weights_of(self.name, sample_weight, values, y)
-            values *= weights.reshape(weights.shape + (1,) * (values.ndim - weights.ndim))
-        return float(np.mean(values)) if values.size else 0.0
-
-    def _setting(self, name: str, value: float) -> float:
-        return loss_setting(type(self).__name__, type(self)._function, name, value)
-
-    def _arguments(self) -> dict[str, Any]:
-        """Of the function, by the attributes of their names."""
-        return {name: getattr(self, name) for name in settings_of(type(self)._function)}
-
-    def _spec(self) -> _core.Spec:
-        return loss_spec(self.name, type(self)._function, **self._arguments())
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal one."""
-        return {**self._arguments(), "name": self.name}
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.get_config().items())})"
-
-
-class MeanSquaredError(Loss, aliases=("mse", "MSE")):
-    """As the function `mean_squared_error`, averaged over all rows."""
-
-    _function = staticmethod(mean_squared_error)
-
-    def __init__(
-        self, reduction: str = "sum_over_batch_size", name: str = "mean_squared_error", dtype: Any = None
-    ) -> None:
-        super().__init__(name, reduction, dtype)
-
-
-class MeanAbsoluteError(Loss, aliases=("mae", "MAE")):
-    """As the function `mean_absolute_error`, averaged over all rows."""
-
-    _function = staticmethod(mean_absolute_error)
-
-    def __init__(
-        self, reduction: str = "sum_over_batch_size", name: str = "mean_absolute_error", dtype: Any = None
-    ) -> None:
-        super().__init__(name, reduction, dtype)
 
 
 class _Smoothed(Loss):
@@ -383,32 +244,3 @@ class SparseCategoricalCrossentropy(Loss):
         only(owner, "ignore_class", ignore_class, None)
         only(owner, "axis", axis, -1)
         self.from_logits = boolean(owner, "from_logits", from_logits)
-
-
-def get(
-    identifier: str | Loss | type[Loss] | Callable[..., Any] | None, owner: str = "losses.get"
-) -> Loss | None:
-    """The loss of a name, a class, a function of this module, or of itself; None stays None.
-
-    Raises:
-        ValueError: there is no loss of that name.
-        TypeError: something else, such as a function that is not one of this module.
-
-    >>> get("mse")
-    MeanSquaredError(name='mean_squared_error')
-    """
-    if identifier is None or isinstance(identifier, Loss):
-        return identifier
-    if isinstance(identifier, str):
-        if identifier not in _BY_NAME:
-            raise unknown(owner, "loss", identifier, _BY_NAME)
-        return _BY_NAME[identifier]()
-    if isinstance(identifier, type) and issubclass(identifier, Loss):
-        return identifier()
-    for cls in CLASSES.values():
-        if cls._function is identifier:
-            return cls()
-    raise TypeError(
-        f"[{owner}] loss must be a name, a Loss or a function of nncore.losses, got {identifier!r}. "
-        f"There are: {', '.join(sorted(_BY_NAME))}."
-    )

@@ -1,0 +1,56 @@
+"""Losses, to give to ``compile`` and to call on arrays.
+
+A loss has one value for each row: everything under one index of all axes but the last. Its mean over all
+rows is what training minimises (``sum_over_batch_size``); sample weights multiply the values before the mean.
+Probabilities are clipped to [1e-7, 1 - 1e-7], beyond which the slope is 0. A cross-entropy after a matching
+last activation (sigmoid for the binary one, softmax for the others) is computed from the logits.
+
+The functions take arrays of any real type, y_true and y_pred of one shape (..., columns), and return a new
+float32 array (...). What stands in them is their reference in NumPy, `nncore.reference`, to which the tests
+hold the compiled kernels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .._arguments import unknown
+from . import probabilistic, regression
+from ._base import _BY_NAME, Loss
+from ._base import CLASSES as CLASSES
+from .probabilistic import *  # noqa: F403
+from .regression import *  # noqa: F403
+
+__all__ = ["Loss", "get"]
+__all__ += probabilistic.__all__
+__all__ += regression.__all__
+
+
+def get(
+    identifier: str | Loss | type[Loss] | Callable[..., Any] | None, owner: str = "losses.get"
+) -> Loss | None:
+    """The loss of a name, a class, a function of this module, or of itself; None stays None.
+
+    Raises:
+        ValueError: there is no loss of that name.
+        TypeError: something else, such as a function that is not one of this module.
+
+    >>> get("mse")
+    MeanSquaredError(name='mean_squared_error')
+    """
+    if identifier is None or isinstance(identifier, Loss):
+        return identifier
+    if isinstance(identifier, str):
+        if identifier not in _BY_NAME:
+            raise unknown(owner, "loss", identifier, _BY_NAME)
+        return _BY_NAME[identifier]()
+    if isinstance(identifier, type) and issubclass(identifier, Loss):
+        return identifier()
+    for cls in CLASSES.values():
+        if cls._function is identifier:
+            return cls()
+    raise TypeError(
+        f"[{owner}] loss must be a name, a Loss or a function of nncore.losses, got {identifier!r}. "
+        f"There are: {', '.join(sorted(_BY_NAME))}."
+    )
