@@ -9,22 +9,24 @@ from pathlib import Path
 
 import golden
 import pytest
-from reference_model import ACTIVATION_ROWS
+from reference_model import ACTIVATION_ROWS, LOSS_ROWS
 
 import nncore
-from nncore import _core, _operations, activations
+from nncore import _core, _operations, activations, losses
 from nncore._operations import ACTIVATIONS, Operation, settings_of
+from nncore._rows import LOSSES
 
 pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).parents[1]
-FAMILIES: dict[str, dict[str, Operation]] = {"activations": ACTIVATIONS}  # by their modules
+FAMILIES: dict[str, dict[str, Operation]] = {"activations": ACTIVATIONS, "losses": LOSSES}  # by their modules
 OPERATIONS = [(family, name) for family, operations in FAMILIES.items() for name in operations]
 # Names that a program, a test or a document may use as examples. An operation that is not among them stands
 # in its row and its public function, and all else is made from these.
 EXAMPLES = {
     *("elu", "gelu", "gelu_tanh", "leaky_relu", "linear", "relu", "sigmoid", "silu", "softmax", "softplus"),
-    *("swish", "tanh"),
+    *("swish", "tanh", "mean_squared_error", "mean_absolute_error", "binary_crossentropy"),
+    *("categorical_crossentropy", "sparse_categorical_crossentropy"),
 }
 RECORDED = ("CHANGELOG.md", "tests/keras_facts.json", "benchmarks/results/")
 
@@ -40,6 +42,21 @@ def test_functions_have_the_settings_of_their_rows(name: str) -> None:
     assert inspect.signature(function) == inspect.signature(operation.reference)
     for alias in operation.aliases:
         assert getattr(activations, alias) is function
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_have_a_function_and_a_class(name: str) -> None:
+    operation, function = LOSSES[name], getattr(losses, name)
+    assert function is operation.public
+    (cls,) = (cls for cls in losses.CLASSES.values() if cls._function is function)
+    assert {name, cls.__name__} <= {*losses.__all__}
+    assert cls()._arguments() == settings_of(function)
+    assert {type(losses.get(by)) for by in (name, cls.__name__, cls, function)} == {cls}
+
+
+def test_every_row_of_a_loss_has_a_function() -> None:
+    assert {name for name, _ in LOSS_ROWS} == set(_core.losses())
+    assert {*losses.__all__} == {"Loss", "get", *LOSSES, *losses.CLASSES}
 
 
 def test_every_row_has_a_function_and_golden_cases() -> None:
@@ -74,9 +91,11 @@ def texts() -> Iterator[tuple[str, str]]:
 
 def mentions(family: str, operation: Operation) -> set[str]:
     """Files that name an operation, but for those of its row, its public function and what was recorded."""
-    names = "|".join(name for name in operation.names if name not in EXAMPLES)
-    found = re.compile(rf"(?<![A-Za-z0-9])({names})(?![A-Za-z0-9])").search
-    allowed = (f"cpp/kernels/{family}.def", f"python/nncore/{family}.py", *RECORDED)
+    names = [name for name in operation.names if name not in EXAMPLES]
+    if family == "losses":
+        names += (n for n, cls in losses._BY_NAME.items() if cls._function is operation.public)
+    found = re.compile(rf"(?<![A-Za-z0-9])({'|'.join(names)})(?![A-Za-z0-9])").search
+    allowed = (f"cpp/kernels/{family}.def", f"python/nncore/{family}", *RECORDED)
     return {path for path, text in TEXTS if not path.startswith(allowed) and found(text)}
 
 
