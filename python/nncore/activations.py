@@ -24,6 +24,7 @@ __all__ = [
     "leaky_relu",
     "linear",
     "relu",
+    "selu",
     "sigmoid",
     "silu",
     "softmax",
@@ -75,6 +76,14 @@ def _slope_of_relu(x: Floats, negative_slope: float, *_: Any) -> Floats:
 def _slope_of_elu(x: Floats, alpha: float) -> Floats:
     """1 where x > 0, else alpha * exp(x)."""
     return np.where(x > 0, 1.0, alpha * np.exp(np.minimum(x, 0.0)))
+
+
+_SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+
+
+def _slope_of_selu(x: Floats) -> Floats:
+    """scale where x > 0, else scale * alpha * exp(x)."""
+    return _SELU_SCALE * _slope_of_elu(x, _SELU_ALPHA)
 
 
 def _slope_of_sigmoid(x: Floats) -> Floats:
@@ -175,6 +184,20 @@ def elu(x: ArrayLike, alpha: float = 1.0) -> Floats:
     """
     x = wide(x)
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0.0)))
+
+
+@activation(_slope_of_selu)
+def selu(x: ArrayLike) -> Floats:
+    """scale * x where x > 0, else scale * alpha * (exp(x) - 1): alpha = 1.67326324, scale = 1.05070099.
+
+    With these numbers, layers whose kernels are `lecun_normal` keep values near mean 0 and variance 1
+    (Klambauer et al. 2017).
+
+    >>> selu([-1000, 0, 1000]).round().tolist()
+    [-2.0, 0.0, 1051.0]
+    """
+    x = wide(x)
+    return _SELU_SCALE * np.where(x > 0, x, _SELU_ALPHA * np.expm1(np.minimum(x, 0.0)))
 
 
 @activation(_slope_of_sigmoid)
