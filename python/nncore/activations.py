@@ -23,6 +23,7 @@ __all__ = [
     "get",
     "leaky_relu",
     "linear",
+    "mish",
     "relu",
     "selu",
     "sigmoid",
@@ -104,6 +105,12 @@ def _slope_of_softplus(x: Floats) -> Floats:
 def _slope_of_silu(x: Floats) -> Floats:
     """s * (1 + x * (1 - s)), with s = sigmoid(x): the product rule."""
     return _logistic(x) * (1.0 + x * _logistic(-x))
+
+
+def _slope_of_mish(x: Floats) -> Floats:
+    """u + x * (1 - u^2) * sigmoid(x), with u = tanh(softplus(x)): the product rule."""
+    u = np.tanh(np.logaddexp(0.0, x))
+    return u + x * (1.0 - u**2) * _logistic(x)
 
 
 _INNER_SLOPE = math.sqrt(2.0 / math.pi)
@@ -242,6 +249,17 @@ def silu(x: ArrayLike) -> Floats:
 
 
 swish = silu
+
+
+@activation(_slope_of_mish)
+def mish(x: ArrayLike) -> Floats:
+    """x * tanh(softplus(x)), with softplus(x) = log(1 + exp(x)) (Misra 2019).
+
+    >>> mish([0, 1000]).tolist()
+    [0.0, 1000.0]
+    """
+    x = wide(x)
+    return x * np.tanh(np.logaddexp(0.0, x))
 
 
 @activation(_slope_of_gelu, row=_row_of_gelu, variants=({"approximate": True},), tolerance=3e-6)
