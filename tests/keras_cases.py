@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import metric_cases
 import numpy as np
 from op_cases import row_outputs, row_targets
 
-from nncore import losses
+from nncore import losses, metrics
 from nncore._operations import ACTIVATIONS
 from nncore._rows import LOSSES
 
@@ -282,9 +283,46 @@ def names_of(loss: str) -> list[str]:
     return sorted(name for name, cls in losses._BY_NAME.items() if cls is losses.CLASSES[loss])
 
 
+def metric(name: str) -> Case:
+    """As `loss`, of a stream with and without weights, and in training: by its names too."""
+    ours = metrics.CLASSES[name]
+    inputs = metric_cases.inputs_of(ours)
+    last = "softmax" if inputs in ("one-hot", "classes") else "sigmoid"
+    of = {"numbers": "mse", "bits": "binary_crossentropy", "one-hot": CATEGORICAL, "classes": SPARSE}[inputs]
+
+    def case(k: Any) -> Any:
+        k.utils.clear_session()
+        cls, found = getattr(k.metrics, name), {}
+        found["arguments"] = [
+            [p.name, cls().name if p.name == "name" else p.default]
+            for p in inspect.signature(cls).parameters.values()
+        ]
+        for settings in metric_cases.settings_for(ours):
+            y, p = metric_cases.data(ours, settings)
+            alone = cls(**settings)
+            stream = [alone(y[:5], p[:5]), alone(y[5:], p[5:], WEIGHT[5:])]
+            alone.reset_state()
+            stream.append(alone(y, p, WEIGHT[:, None]))
+            logits = settings.get("from_logits", False)
+            goal = k.losses.BinaryCrossentropy(from_logits=True) if logits else of
+            both = [cls(name="plain", **settings)], [cls(name="weighted", **settings)]
+            model = make(k, 4, None if logits else last, goal, both[0], weighted_metrics=both[1])
+            history = model.fit(X, y, epochs=2, batch_size=5, sample_weight=WEIGHT, **FIT).history
+            found[str(settings)] = [stream, history]
+        y, _ = metric_cases.data(ours, {})
+        for given in (metric_cases.NAMES[name], [cls]):
+            k.utils.clear_session()
+            values = make(k, 4, last, of, given).evaluate(X, y, verbose=0, return_dict=True)
+            found["names" if given[0] is not cls else "class"] = [values, cls().name]
+        return found
+
+    return case
+
+
 CASES: dict[str, Case] = {
     **{f"fit: {name}": (lambda k, case=case: case(k).history) for name, case in HISTORIES.items()},
     **{f"loss {name}": loss(name) for name in losses.CLASSES},
+    **{f"metric {name}": metric(name) for name in metrics.CLASSES},
     "values": values,
     "names": names,
     "events": events,

@@ -9,7 +9,7 @@ import numpy as np
 
 from nncore import _core, reference
 from nncore._operations import ACTIVATIONS
-from nncore._rows import LOSSES
+from nncore._rows import LOSSES, METRICS
 
 SIZES = [1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97]
 Array = np.ndarray[Any, Any]
@@ -146,17 +146,15 @@ def of_rows(op: str, inputs: str, **arguments: Any) -> Build:
     return build
 
 
-OF_LOSSES: dict[str, Build] = {
-    f"{name} {settings or ''}".strip(): of_rows(name, operation.inputs, **settings)
-    for name, operation in LOSSES.items()
-    for settings in ({}, *operation.variants)
-}
-METRICS: dict[str, Build] = {
-    "binary_accuracy": of_rows("binary_accuracy", "bits"),
-    "categorical_accuracy": of_rows("categorical_accuracy", "one-hot"),
-    "sparse_categorical_accuracy": of_rows("sparse_categorical_accuracy", "classes"),
-}
-ALL = {**CASES, **OF_LOSSES, **METRICS}
+OF_LOSSES, OF_METRICS = (
+    {
+        f"{name} {settings or ''}".strip(): of_rows(name, operation.inputs, **settings)
+        for name, operation in family.items()
+        for settings in ({}, *operation.variants)
+    }
+    for family in (LOSSES, METRICS)
+)
+ALL = {**CASES, **OF_LOSSES, **OF_METRICS}
 
 
 def case_at(name: str, n: int) -> Case:

@@ -270,7 +270,7 @@ def network(
         flat[offset : offset + size] = rng.normal(scale=deviation, size=size)
     net.write("parameters", flat)
     if loss is not None:
-        net.compile(loss, metrics, (), optimizer, [True] * len(layers))
+        net.compile(loss, [(name, {}) for name in metrics], (), optimizer, [True] * len(layers))
     model = ReferenceModel(list(layers), of_layers(net, len(layers), "parameters"), loss, net.seed)
     return net, model
 

@@ -38,7 +38,7 @@ def test_a_batch_beyond_memory_leaves_the_network_usable() -> None:
     x = np.ones((3, 1), np.float32)
     sums = _core.Sums()
     assert network.test(x, x, None, 0, 3, 3, 1.0, sums) == 3
-    assert network.means(sums) == [1.0]
+    assert network.results(sums) == [1.0]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_empty_and_scalar_samples() -> None:
     with pytest.raises(ValueError, match="an axis of the input is empty"):
         _core.forward(dense(2), empty, [np.zeros((0, 2), np.float32), np.zeros(2, np.float32)])
     with pytest.raises(ValueError, match="an axis of classes"):
-        _core.Network((), []).compile(None, ["sparse_categorical_accuracy"], [], None, [])
+        _core.Network((), []).compile(None, [("sparse_categorical_accuracy", {})], [], None, [])
     none = np.zeros((0, 2), np.float32)
     assert _core.backward(relu, none, none, [])[0].shape == (0, 2)
     with pytest.raises(
@@ -125,4 +125,4 @@ def test_unaligned_arrays_are_read_right() -> None:
     x = np.array([[1.0], [2.0], [3.0]], np.float32)
     sums = _core.Sums()
     assert network.train(x, x, None, order, 0, 1, 1, 1.0, sums) == 1
-    assert network.means(sums) == [9.0]
+    assert network.results(sums) == [9.0]

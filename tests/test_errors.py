@@ -238,7 +238,7 @@ SETTINGS: list[Row] = [
      lambda: losses.MeanSquaredError(reduction=None)),
     ("ignored class", ValueError, "ignore_class=0",
      lambda: losses.SparseCategoricalCrossentropy(ignore_class=0)),
-    ("threshold", ValueError, "threshold=0.3", lambda: metrics.BinaryAccuracy(threshold=0.3)),
+    ("threshold", TypeError, "threshold must be a number", lambda: metrics.BinaryAccuracy(threshold="0.3")),
     ("negative stddev", ValueError, "stddev must be in", lambda: initializers.RandomNormal(stddev=-1)),
     ("unknown mode", ValueError, "Did you mean 'fan_avg'",
      lambda: initializers.VarianceScaling(mode="fan_av")),

@@ -149,7 +149,6 @@ REFUSED: list[tuple[type[Exception], str, Callable[[], Any]]] = [
     (ValueError, "amsgrad=.* is not available", lambda: optimizers.Adam(amsgrad=np.True_)),
     (ValueError, "axis=.* is not available", lambda: Softmax(axis=np.int64(0))),
     (ValueError, "axis=.* is not available", lambda: losses.BinaryCrossentropy(axis=np.array([-1, -1]))),
-    (ValueError, "threshold=.* is not available", lambda: metrics.BinaryAccuracy(threshold=np.float32(0.3))),
 ]  # fmt: skip
 
 

@@ -271,8 +271,8 @@ def train(
             position = net.train(x, y, None, order, position, samples, batch, 60.0, sums)
     out = np.zeros((samples, *net.output_shape), np.float32)
     net.predict(x, out, 0, samples, 60.0)
-    assert np.isfinite(net.means(sums)).all()
-    return net.read("parameters").tobytes(), net.means(sums), out.tobytes()
+    assert np.isfinite(net.results(sums)).all()
+    return net.read("parameters").tobytes(), net.results(sums), out.tobytes()
 
 
 def many_rows(row: Row) -> tuple[Shape, list[Spec], Spec]:

@@ -72,8 +72,12 @@ inline Attribute attribute_from(const py::handle& h) {
   }
   if (py::isinstance<py::float_>(h)) return h.cast<double>();
   if (py::isinstance<py::str>(h)) return h.cast<std::string>();
-  if (py::isinstance<py::tuple>(h) || py::isinstance<py::list>(h)) return h.cast<std::vector<std::int64_t>>();
-  throw py::type_error("attributes are bool, int, float, str or a tuple of int, got " +
+  if (py::isinstance<py::tuple>(h) || py::isinstance<py::list>(h)) {
+    for (const py::handle item : h)
+      if (py::isinstance<py::float_>(item)) return h.cast<std::vector<double>>();
+    return h.cast<std::vector<std::int64_t>>();
+  }
+  throw py::type_error("attributes are bool, int, float, str or a tuple of int or float, got " +
                        py::repr(py::type::handle_of(h)).cast<std::string>());
 }
 

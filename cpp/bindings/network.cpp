@@ -181,11 +181,12 @@ void bind_network(py::module_& m) {
           py::arg("buffer"), py::arg("values"))
       .def(
           "compile",
-          [](Network& n, const py::object& loss, const std::vector<std::string>& metrics,
-             const std::vector<std::string>& weighted_metrics, const py::object& optimizer,
+          [](Network& n, const py::object& loss, const py::iterable& metrics,
+             const py::iterable& weighted_metrics, const py::object& optimizer,
              const std::vector<bool>& trainable) {
             const auto l = optional_spec_from(loss), o = optional_spec_from(optimizer);
-            writing(n, [&] { n.compile(l, metrics, weighted_metrics, o, trainable); });
+            const auto plain = specs_from(metrics), weighted = specs_from(weighted_metrics);
+            writing(n, [&] { n.compile(l, plain, weighted, o, trainable); });
           },
           py::arg("loss"), py::arg("metrics"), py::arg("weighted_metrics"), py::arg("optimizer"),
           py::arg("trainable"))
@@ -283,8 +284,8 @@ void bind_network(py::module_& m) {
           },
           py::arg("x"), py::arg("training"))
       .def(
-          "means",
-          [](const Network& n, const Sums& sums) { return looking(n, [&] { return sums.means(); }); },
+          "results",
+          [](const Network& n, const Sums& sums) { return looking(n, [&] { return sums.results(); }); },
           py::arg("sums"))
       .def(
           "reset", [](const Network& n, Sums& sums) { looking(n, [&] { sums.reset(); }); }, py::arg("sums"))

@@ -161,21 +161,44 @@ Floats loss_backward(const py::tuple& spec, const Floats& dy, const Floats& targ
   return gradient;
 }
 
-Floats metric(const std::string& name, const Floats& target, const Floats& output) {
-  const Metric kind = metric_named(name);
-  const Rows rows(target, output, is_sparse(kind));
+Floats metric(const py::tuple& spec, const Floats& target, const Floats& output) {
+  const DefaultFloatMode mode;
+  const MetricFunction f = metric_of(spec_from(spec));
+  const Rows rows(target, output, f.is_sparse());
   Floats values = make_result(rows.leading);
   float* const value = values.mutable_data();
   run_core([&] {
     const Readable t(target.data(), rows.cut, rows.target_columns), x(output.data(), rows.cut, rows.columns);
     with_team(rows.cut.threads(), [&] {
       for_each_chunk(rows.cut, [&](std::size_t first, std::size_t count, int) {
-        active_kernels().metric[static_cast<int>(kind)](value + first, t.row(first), x.row(first), count,
-                                                        rows.columns);
+        f(active_kernels(), value + first, t.row(first), x.row(first), count, rows.columns);
       });
     });
   });
   return values;
+}
+
+// weight: one for each output that counts.
+void count(Counter& counter, const Floats& target, const Floats& output,
+           const std::optional<Floats>& weight) {
+  const Rows rows(target, output, false);
+  counter.fit(rows.columns);
+  const std::size_t codes = counter.codes(rows.columns), size = rows.cut.rows() * codes;
+  if (weight && static_cast<std::size_t>(weight->size()) != size)
+    throw std::invalid_argument("expected " + std::to_string(size) + " weights, got " +
+                                std::to_string(weight->size()));
+  const Workspace code = borrow_floats(size);
+  run_core([&] {
+    const Readable t(target.data(), rows.cut, rows.columns), x(output.data(), rows.cut, rows.columns);
+    with_team(rows.cut.threads(), [&] {
+      for_each_chunk(rows.cut, [&](std::size_t first, std::size_t count, int) {
+        counter.encode(active_kernels(), code.get() + first * codes, t.row(first), x.row(first), count,
+                       rows.columns);
+      });
+    });
+  });
+  counter.add(code.get(), rows.cut.rows(), codes, weight ? weight->data() : nullptr, codes,
+              1);  // with the GIL
 }
 
 std::pair<Floats, std::vector<Floats>> update(const py::tuple& spec, std::uint64_t step,
@@ -234,7 +257,20 @@ void bind_ops(py::module_& m) {
   m.def("loss", &loss, py::arg("spec"), py::arg("target"), py::arg("output"));
   m.def("loss_backward", &loss_backward, py::arg("spec"), py::arg("dy"), py::arg("target"),
         py::arg("output"));
-  m.def("metric", &metric, py::arg("name"), py::arg("target"), py::arg("output"));
+  m.def("metric", &metric, py::arg("spec"), py::arg("target"), py::arg("output"));
+  py::class_<Counter>(m, "Counter")
+      .def(py::init([](const py::tuple& spec) { return Counter(spec_from(spec)); }), py::arg("spec"))
+      .def("count", &count, py::arg("target"), py::arg("output"), py::arg("weight").none(true))
+      .def("merge", &Counter::merge, py::arg("other"))
+      .def("reset", &Counter::reset)
+      .def("result", &Counter::result)
+      .def(py::pickle(
+          [](const Counter& c) { return py::make_tuple(c.spec().kind, c.spec().attributes, c.totals()); },
+          [](const py::tuple& state) {
+            Counter c(spec_from(state[py::slice(0, 2, 1)]));
+            c.set_totals(state[2].cast<std::vector<double>>());
+            return c;
+          }));
   m.def("update", &update, py::arg("spec"), py::arg("step"), py::arg("parameter"), py::arg("gradient"),
         py::arg("moments"));
 }

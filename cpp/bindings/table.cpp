@@ -35,6 +35,12 @@ void bind_table(py::module_& m) {
       rows[row.name] = py::make_tuple(settings_of(row.settings), row.sparse, last_of(row));
     return rows;
   });
+  m.def("metrics", [] {
+    py::dict rows;
+    for (const MetricRow& row : kMetrics)
+      rows[row.name] = py::make_tuple(settings_of(row.settings), row.sparse, row.counts);
+    return rows;
+  });
 }
 
 }  // namespace nncore

@@ -60,15 +60,6 @@ struct WinogradRow {
 };
 constexpr std::size_t kWinogradElements = 16;  // of the form of a tile or kernel
 
-enum class Metric : std::int32_t {
-  binary_accuracy,
-  categorical_accuracy,
-  sparse_categorical_accuracy,
-  mean_squared_error,
-  mean_absolute_error,
-  count,
-};
-
 // Pooling of one sample x (in_h, in_w, channels) -> y (out_h, out_w, channels). Windows start at
 // (oy * stride_h - pad_top, ox * stride_w - pad_left) and are clipped to the image.
 struct Pool2D {
@@ -133,6 +124,18 @@ struct ActivationKernels {
 using LossKernel = void (*)(float* value, float* dx, const float* target, const float* x, const float* scale,
                             const float* settings, std::size_t rows, std::size_t columns);
 
+// value (rows); target and y as for losses. settings: as many as the row has.
+using MetricKernel = void (*)(float* value, const float* target, const float* y, const float* settings,
+                              std::size_t rows, std::size_t columns);
+
+// What predictions are counted at.
+struct Thresholds {
+  const float* values;  // (count), ascending
+  std::size_t count;
+  bool even;         // values[i] is about i / (count - 1), and predictions lie in [0, 1]
+  bool from_logits;  // predictions are sigmoid(y)
+};
+
 struct Kernels {
   const char* isa;    // "baseline", "avx2", "avx512" or "neon"
   std::size_t lanes;  // floats in a vector
@@ -189,9 +192,11 @@ struct Kernels {
   // ---- loss.hpp; indexed by Loss
   const LossKernel* loss;
 
-  // ---- metric.hpp; indexed by Metric. value (rows); shapes as for losses.
-  void (*metric[static_cast<int>(Metric::count)])(float* value, const float* target, const float* y,
-                                                  std::size_t rows, std::size_t columns);
+  // ---- metric.hpp; indexed by Metric, null for those made of counts
+  const MetricKernel* metric;
+  // code[i] = the number of thresholds that the prediction of y[i] exceeds, and count + 1 more where
+  // target[i] is not 0. A NaN exceeds none.
+  void (*encode)(float* code, const float* target, const float* y, const Thresholds& t, std::size_t n);
 
   // ---- pool2d.hpp; one sample
   void (*max_pool2d)(float* y, const float* x, const Pool2D& p);

@@ -1,4 +1,4 @@
-// Metrics of rows.
+// The formulas of metrics.def as kernels, the metrics of rows, and what counts are made of.
 #pragma once
 
 #include <bit>
@@ -9,14 +9,18 @@
 namespace nncore::NNCORE_ISA {
 namespace {
 
-// The mean of target == (y > 1/2).
-inline void binary_accuracy(float* value, const float* target, const float* y, std::size_t rows,
-                            std::size_t columns) {
-  over_columns(value, nullptr, target, y, nullptr, rows, columns, [](vec t, vec v) {
-    const vec predicted = v > 0.5f ? broadcast(1.0f) : vec{};
-    return Point{t == predicted ? broadcast(1.0f) : vec{}, vec{}};
-  });
-}
+#define NONE
+#define SETTING(name, ...) [[maybe_unused]] const float name = *setting++;
+#define ELEMENTWISE_METRIC(name, settings, ...)                                                              \
+  inline void name(float* value, const float* target, const float* y, [[maybe_unused]] const float* setting, \
+                   std::size_t rows, std::size_t columns) {                                                  \
+    settings const auto f = [=](vec t, vec x)->vec __VA_ARGS__;                                              \
+    over_columns(value, nullptr, target, y, nullptr, rows, columns,                                          \
+                 [=](vec t, vec x) { return Point{f(t, x), vec{}}; });                                       \
+  }
+#include "metrics.def"
+#undef NONE
+#undef SETTING
 
 // The first position of the maximum; a NaN is larger than all numbers.
 inline std::size_t argmax(const float* x, std::size_t n) {
@@ -50,26 +54,44 @@ inline std::size_t argmax(const float* x, std::size_t n) {
   }
 }
 
-inline void categorical_accuracy(float* value, const float* target, const float* y, std::size_t rows,
-                                 std::size_t columns) {
+inline void categorical_accuracy(float* value, const float* target, const float* y, const float*,
+                                 std::size_t rows, std::size_t columns) {
   for (std::size_t r = 0; r < rows; ++r, target += columns, y += columns)
     value[r] = argmax(target, columns) == argmax(y, columns) ? 1.0f : 0.0f;
 }
 
-inline void sparse_categorical_accuracy(float* value, const float* target, const float* y, std::size_t rows,
-                                        std::size_t columns) {
+inline void sparse_categorical_accuracy(float* value, const float* target, const float* y, const float*,
+                                        std::size_t rows, std::size_t columns) {
   for (std::size_t r = 0; r < rows; ++r, y += columns)
     value[r] = static_cast<float>(argmax(y, columns)) == target[r] ? 1.0f : 0.0f;
 }
 
-inline void mean_squared_error_metric(float* value, const float* target, const float* y, std::size_t rows,
-                                      std::size_t columns) {
-  mean_squared_error(value, nullptr, target, y, nullptr, nullptr, rows, columns);
+constexpr MetricKernel kMetricKernels[] = {
+#define ELEMENTWISE_METRIC(name, ...) name,
+#define ROW_METRIC(name, ...) name,
+#define COUNT_METRIC(...) nullptr,
+#include "metrics.def"
+};
+
+// x in [0, 2^22]
+inline vec ceil(vec x) {
+  const vec shift = broadcast(8388608.0f);  // 2^23: adding it rounds to a whole number
+  const vec near = (x + shift) - shift;
+  return near < x ? near + 1.0f : near;
 }
 
-inline void mean_absolute_error_metric(float* value, const float* target, const float* y, std::size_t rows,
-                                       std::size_t columns) {
-  mean_absolute_error(value, nullptr, target, y, nullptr, nullptr, rows, columns);
+inline void encode(float* code, const float* target, const float* y, const Thresholds& t, std::size_t n) {
+  const float last = static_cast<float>(t.count - 1), positive = static_cast<float>(t.count + 1);
+  const vec least = broadcast(t.values[0] < 0.0f ? 1.0f : 0.0f);
+  for_each_vector(n, [&](std::size_t i, std::size_t lanes) {
+    vec p = load(y + i, lanes), number{};
+    if (t.from_logits) p = sigmoid(p);
+    if (t.even)
+      number = p == p ? max(least, ceil(clamp(p, 0.0f, 1.0f) * last)) : vec{};
+    else
+      for (std::size_t j = 0; j < t.count; ++j) number += p > t.values[j] ? broadcast(1.0f) : vec{};
+    store(code + i, load(target + i, lanes) != 0.0f ? number + positive : number, lanes);
+  });
 }
 
 }  // namespace

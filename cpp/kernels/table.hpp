@@ -1,5 +1,5 @@
 // The table of operations as names, settings and numbers. The rows are in the .def files, and their formulas
-// are compiled for each instruction set in activation.hpp and loss.hpp.
+// are compiled for each instruction set in activation.hpp, loss.hpp and metric.hpp.
 #pragma once
 
 #include <array>
@@ -90,6 +90,32 @@ inline constexpr std::array kFromLogits = {
 #define FROM_LOGITS(name, last) FromLogits{Loss::name, Activation::last, Loss::name##_logits},
 #include "losses.def"
 };
+
+// ---- metrics
+
+enum class Metric : std::int32_t {
+#define ELEMENTWISE_METRIC(name, ...) name,
+#define ROW_METRIC(name, ...) name,
+#define COUNT_METRIC(name, ...) name,
+#include "metrics.def"
+};
+
+struct MetricRow {
+  const char* name;
+  SettingList settings;
+  bool sparse;  // its targets are numbers of classes
+  bool counts;  // made of counts; others are means of one value a row
+};
+
+constexpr std::array kMetrics = {
+#define ELEMENTWISE_METRIC(name, settings, ...) MetricRow{#name, {{settings}}, false, false},
+#define ROW_METRIC(name, settings, targets) \
+  MetricRow{#name, {{settings}}, std::string_view(#targets) == "sparse", false},
+#define COUNT_METRIC(name, settings, ...) MetricRow{#name, {{settings}}, false, true},
+#include "metrics.def"
+};
+
+constexpr const MetricRow& row_of(Metric kind) { return kMetrics[static_cast<std::size_t>(kind)]; }
 
 #undef NONE
 #undef SETTING

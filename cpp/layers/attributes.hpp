@@ -33,7 +33,8 @@ inline std::string to_string(const Shape& shape) {
   return text + (shape.size() == 1 ? ",)" : ")");
 }
 
-using Attribute = std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>>;
+using Attribute =
+    std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>, std::vector<double>>;
 
 struct Spec {
   std::string kind;
@@ -78,6 +79,12 @@ struct Spec {
   }
   const std::vector<std::int64_t>& integers(const std::string& name) const {
     return get<std::vector<std::int64_t>>(name, "a sequence of integers");
+  }
+  std::int64_t integer(const std::string& name) const { return get<std::int64_t>(name, "an integer"); }
+  std::vector<double> numbers(const std::string& name) const {
+    if (const auto* whole = std::get_if<std::vector<std::int64_t>>(&at(name)))
+      return {whole->begin(), whole->end()};
+    return get<std::vector<double>>(name, "a sequence of numbers");
   }
 
  private:

@@ -21,8 +21,8 @@ Network::Network(Shape input, std::vector<Spec> specs, bool fuse,
   flat_size_ = plan->parameter_floats();
   own_variables(*plan);
   trained_ = trained_layout(trainable_);
-  adopt(std::move(plan), std::make_unique<Objective>(std::nullopt, std::vector<std::string>{}, output_,
-                                                     last_activation(specs_)));
+  adopt(std::move(plan),
+        std::make_unique<Objective>(std::nullopt, std::vector<Spec>{}, 0, output_, last_activation(specs_)));
 }
 
 void Network::own_variables(const Plan& plan) {
@@ -58,14 +58,14 @@ Network::TrainedLayout Network::trained_layout(const std::vector<bool>& trainabl
   return layout;
 }
 
-void Network::compile(const std::optional<Spec>& loss, const std::vector<std::string>& metrics,
-                      const std::vector<std::string>& weighted_metrics, const std::optional<Spec>& optimizer,
+void Network::compile(const std::optional<Spec>& loss, const std::vector<Spec>& metrics,
+                      const std::vector<Spec>& weighted_metrics, const std::optional<Spec>& optimizer,
                       const std::vector<bool>& trainable) {
   if (trainable.size() != specs_.size())
     throw std::invalid_argument("trainable must hold one flag for each layer");
-  std::vector<std::string> all = metrics;
+  std::vector<Spec> all = metrics;
   all.insert(all.end(), weighted_metrics.begin(), weighted_metrics.end());
-  auto objective = std::make_unique<Objective>(loss, all, output_, last_activation(specs_));
+  auto objective = std::make_unique<Objective>(loss, all, metrics.size(), output_, last_activation(specs_));
   auto plan = std::make_unique<Plan>(input_, specs_, fuse_, !objective->activation().is_linear());
   auto new_optimizer = optimizer ? make_optimizer(*optimizer) : nullptr;
   TrainedLayout layout = trained_layout(trainable);
@@ -77,7 +77,6 @@ void Network::compile(const std::optional<Spec>& loss, const std::vector<std::st
   moments_ = std::move(moments);
   trained_ = std::move(layout);
   gradients_ = {};
-  weighted_from_ = metrics.size();
   trainable_ = trainable;
   iterations = 0;
   adopt(std::move(plan), std::move(objective));
@@ -285,18 +284,6 @@ void Network::set_learning_rate(float rate) {
 
 void Network::require(bool present, const char* what) const {
   if (!present) throw std::runtime_error("the network is not compiled with " + std::string(what));
-}
-
-void Sums::reset() {
-  std::ranges::fill(values, 0.0);
-  std::ranges::fill(weights, 0.0);
-}
-
-std::vector<double> Sums::means() const {
-  std::vector<double> means;
-  for (std::size_t i = 0; i < values.size(); ++i)
-    means.push_back(weights[i] != 0.0 ? values[i] / weights[i] : 0.0);
-  return means;
 }
 
 }  // namespace nncore

@@ -31,14 +31,6 @@ struct Samples {
   }
 };
 
-// Loss and metrics over what a call has gone through: the loss first.
-struct Sums {
-  std::vector<double> values, weights;  // as many as the first batch has
-
-  std::vector<double> means() const;
-  void reset();
-};
-
 // Not safe for calls at the same time: the caller locks `store` around each but the constructor.
 class Network {
  public:
@@ -66,8 +58,8 @@ class Network {
   void write(const std::string& name, const float* values);
 
   // On an exception the network is as it was.
-  void compile(const std::optional<Spec>& loss, const std::vector<std::string>& metrics,
-               const std::vector<std::string>& weighted_metrics, const std::optional<Spec>& optimizer,
+  void compile(const std::optional<Spec>& loss, const std::vector<Spec>& metrics,
+               const std::vector<Spec>& weighted_metrics, const std::optional<Spec>& optimizer,
                const std::vector<bool>& trainable);
   // Throw std::invalid_argument for arrays that this network cannot take; check reads all class numbers as
   // well.
@@ -171,7 +163,6 @@ class Network {
   std::unique_ptr<Plan> plan_;
   std::unique_ptr<Objective> objective_;
   std::unique_ptr<Optimizer> optimizer_;
-  std::size_t weighted_from_ = 0;  // metrics from this number on are weighted
   std::vector<bool> trainable_;
 
   std::vector<StepMemory> memory_;
@@ -205,8 +196,8 @@ class Network {
   Buffer arena_, results_, scratch_;
   std::size_t scratch_size_ = 0;  // floats of one worker
   bool prepared_ = false;         // the layers of the plan are
-  std::size_t target_ = 0, weight_ = 0, value_ = 0, scale_ = 0, activation_ = 0, loss_ = 0,
-              metric_ = 0;  // in results_
+  std::size_t target_ = 0, weight_ = 0, value_ = 0, scale_ = 0, activation_ = 0, loss_ = 0, mean_ = 0,
+              code_ = 0;  // in results_
 };
 
 }  // namespace nncore

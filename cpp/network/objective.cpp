@@ -7,9 +7,6 @@
 namespace nncore {
 namespace {
 
-constexpr std::array kMetrics = {"binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy",
-                                 "mean_squared_error", "mean_absolute_error"};
-
 // The means of `count` runs of `rows` values.
 void means(float* mean, const float* value, std::size_t rows, std::size_t count) {
   if (rows == 1) {
@@ -30,15 +27,57 @@ LossFunction loss_of(const Spec& spec) {
   if (row == kLosses.end()) throw std::invalid_argument("there is no loss '" + spec.kind + "'");
   return {static_cast<Loss>(row - kLosses.begin()), spec.settings(row->settings)};
 }
-Metric metric_named(const std::string& name) {
-  const auto found = std::ranges::find(kMetrics, name);
-  if (found == kMetrics.end()) throw std::invalid_argument("there is no metric '" + name + "'");
-  return static_cast<Metric>(found - kMetrics.begin());
-}
-bool is_sparse(Metric metric) { return metric == Metric::sparse_categorical_accuracy; }
 
-Objective::Objective(const std::optional<Spec>& loss, const std::vector<std::string>& metrics,
-                     const Shape& output, const ActivationFunction& last)
+bool is_counted(const Spec& metric) {
+  const auto row = std::ranges::find(kMetrics, metric.kind, &MetricRow::name);
+  return row != kMetrics.end() && row->counts;
+}
+
+MetricFunction metric_of(const Spec& spec) {
+  const auto row = std::ranges::find(kMetrics, spec.kind, &MetricRow::name);
+  if (row != kMetrics.end() && !row->counts)
+    return {static_cast<Metric>(row - kMetrics.begin()), spec.settings(row->settings)};
+  if (std::ranges::find(kLosses, spec.kind, &LossRow::name) != kLosses.end()) return {loss_of(spec), {}};
+  throw std::invalid_argument("there is no metric '" + spec.kind + "'");
+}
+
+bool MetricFunction::is_sparse() const {
+  const LossFunction* loss = std::get_if<LossFunction>(&kind);
+  return loss ? loss->row().sparse : row_of(std::get<Metric>(kind)).sparse;
+}
+
+void MetricFunction::operator()(const Kernels& k, float* value, const float* target, const float* y,
+                                std::size_t rows, std::size_t columns) const {
+  if (const LossFunction* loss = std::get_if<LossFunction>(&kind))
+    (*loss)(k, value, nullptr, target, y, nullptr, rows, columns);
+  else
+    k.metric[static_cast<std::size_t>(std::get<Metric>(kind))](value, target, y, settings.data(), rows,
+                                                               columns);
+}
+
+std::vector<Value> Sums::results() const {
+  std::vector<Value> results(values.size() + counted.size());
+  std::size_t place = 0, next = 0;
+  const auto put_means = [&](std::size_t stop) {
+    for (; place < stop; ++place, ++next)
+      results[place] = weights[next] != 0.0 ? values[next] / weights[next] : 0.0;
+  };
+  for (const Counted& c : counted) {
+    put_means(c.place);
+    results[place++] = c.counter.result();
+  }
+  put_means(results.size());
+  return results;
+}
+
+void Sums::reset() {
+  std::ranges::fill(values, 0.0);
+  std::ranges::fill(weights, 0.0);
+  for (Counted& c : counted) c.counter.reset();
+}
+
+Objective::Objective(const std::optional<Spec>& loss, const std::vector<Spec>& metrics,
+                     std::size_t weighted_from, const Shape& output, const ActivationFunction& last)
     : output_(output), columns_(output.empty() ? 1 : output.back()) {
   rows_ = columns_ ? size_of(output) / columns_ : 0;
   if (loss) {
@@ -51,17 +90,28 @@ Objective::Objective(const std::optional<Spec>& loss, const std::vector<std::str
         break;
       }
   }
-  for (const std::string& name : metrics) {
-    const Metric metric = metric_named(name);
-    if (!loss_ && metrics_.empty()) sparse_ = is_sparse(metric);
-    if (is_sparse(metric) != sparse_)
-      throw std::invalid_argument(
-          "the metric '" + name + "' and the " + (loss ? "loss '" + loss->kind : "metric '" + metrics[0]) +
-          "' do not take the same kind of targets: class numbers for one, one value for each "
-          "output for the other");
-    metrics_.push_back(metric);
+  for (const Spec& metric : metrics) {
+    const std::size_t place = static_cast<std::size_t>(&metric - metrics.data());
+    const bool counts = is_counted(metric), sparse = !counts && metric_of(metric).is_sparse();
+    if (!loss_ && place == 0) sparse_ = sparse;
+    if (sparse != sparse_)
+      throw std::invalid_argument("the metric '" + metric.kind + "' and the " +
+                                  (loss ? "loss '" + loss->kind : "metric '" + metrics[0].kind) +
+                                  "' do not take the same kind of targets: class numbers for one, one value "
+                                  "for each output for the other");
+    if (counts) {
+      counted_.push_back({Counter(metric), 1 + place, place >= weighted_from, codes()});
+      counted_.back().counter.fit(columns_);
+    } else {
+      means_.push_back(metric_of(metric));
+      if (place < weighted_from) ++weighted_means_from_;
+    }
   }
   if (sparse_ && output.empty()) throw std::invalid_argument("expected outputs with an axis of classes");
+}
+
+std::size_t Objective::codes() const {
+  return counted_.empty() ? 0 : counted_.back().offset + codes(counted_.back());
 }
 
 void Objective::check_shape(const Source& y, std::size_t samples) const {
@@ -103,15 +153,17 @@ void Objective::evaluate(const Kernels& k, const Result& r, float* gradient, con
   } else {
     std::fill_n(r.loss, samples, 0.0f);
   }
-  if (metrics_.empty()) return;
+  if (!has_metrics()) return;
   if (!activation_.is_linear()) {
     activation_.forward(k, r.activation, output, rows, columns_);
     output = r.activation;
   }
-  for (std::size_t m = 0; m < metrics_.size(); ++m) {
-    k.metric[static_cast<int>(metrics_[m])](r.value, target, output, rows, columns_);
-    means(r.metric + m * r.stride, r.value, rows_, samples);
+  for (std::size_t m = 0; m < means_.size(); ++m) {
+    means_[m](k, r.value, target, output, rows, columns_);
+    means(r.mean + m * r.stride, r.value, rows_, samples);
   }
+  for (const Counted& c : counted_)
+    c.counter.encode(k, r.code + c.offset * r.stride + r.first * codes(c), target, output, rows, columns_);
 }
 
 }  // namespace nncore

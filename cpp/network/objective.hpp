@@ -3,16 +3,15 @@
 
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "../kernels/kernels.hpp"
 #include "../layers/activation.hpp"
+#include "counter.hpp"
 #include "source.hpp"
 
 namespace nncore {
-
-Metric metric_named(const std::string& name);
-bool is_sparse(Metric metric);
 
 // A loss with its settings.
 struct LossFunction {
@@ -31,18 +30,53 @@ struct LossFunction {
 // From the name of a row, and an attribute for each of its settings that is not the default.
 LossFunction loss_of(const Spec& spec);
 
+// A metric of one value a row, with its settings, or a loss as a metric.
+struct MetricFunction {
+  std::variant<Metric, LossFunction> kind;
+  Settings settings;
+
+  bool is_sparse() const;
+  // As MetricKernel.
+  void operator()(const Kernels& k, float* value, const float* target, const float* y, std::size_t rows,
+                  std::size_t columns) const;
+};
+MetricFunction metric_of(const Spec& spec);
+bool is_counted(const Spec& metric);
+
+// A metric of a network that is made of counts.
+struct Counted {
+  Counter counter;
+  std::size_t place;  // among all results
+  bool weighted;
+  std::size_t offset;  // codes of a sample before its own
+};
+
+// Loss and metrics over what a call has gone through: the loss first.
+struct Sums {
+  std::vector<double> values, weights;  // of the loss and the metrics that are means
+  std::vector<Counted> counted;
+
+  std::vector<Value> results() const;
+  void reset();
+};
+
 class Objective {
  public:
-  // last: the activation that ends the network. Throws std::invalid_argument for names that do not exist or
-  // fit.
-  Objective(const std::optional<Spec>& loss, const std::vector<std::string>& metrics, const Shape& output,
-            const ActivationFunction& last);
+  // The metrics from `weighted_from` on are weighted. last: the activation that ends the network. Throws
+  // std::invalid_argument for names that do not exist or fit.
+  Objective(const std::optional<Spec>& loss, const std::vector<Spec>& metrics, std::size_t weighted_from,
+            const Shape& output, const ActivationFunction& last);
 
   // The last activation, if it is left to this class and the network ends in logits.
   const ActivationFunction& activation() const { return activation_; }
 
   bool has_loss() const { return loss_.has_value(); }
-  std::size_t metric_count() const { return metrics_.size(); }
+  bool has_metrics() const { return !means_.empty() || !counted_.empty(); }
+  std::size_t mean_count() const { return means_.size(); }
+  std::size_t weighted_means_from() const { return weighted_means_from_; }
+  const std::vector<Counted>& counted() const { return counted_; }
+  std::size_t codes(const Counted& c) const { return rows_ * c.counter.codes(columns_); }  // of a sample
+  std::size_t codes() const;  // of a sample, in all that is counted
   std::size_t target_size() const { return sparse_ ? rows_ : rows_ * columns_; }  // floats a sample
   std::size_t rows() const { return rows_; }                                      // of outputs in a sample
 
@@ -57,8 +91,9 @@ class Objective {
     float* scale;       // scratch: rows() floats a sample
     float* activation;  // scratch: the outputs, where the network ends in logits
     float* loss;        // (samples): mean over a sample's rows, times its weight
-    float* metric;      // (metric_count, stride): mean over a sample's rows
-    std::size_t stride;
+    float* mean;        // (mean_count, stride): of each metric, over a sample's rows
+    float* code;        // for each counted metric (stride, codes of a sample): from sample `first` on
+    std::size_t stride, first;
   };
   // output: the network's last values. gradient: of sum over samples of weight * loss * scale by them, or
   // null. weight: (samples), or null.
@@ -70,7 +105,9 @@ class Objective {
   std::size_t rows_, columns_;
   bool sparse_ = false;
   std::optional<LossFunction> loss_;
-  std::vector<Metric> metrics_;
+  std::vector<MetricFunction> means_;
+  std::size_t weighted_means_from_ = 0;
+  std::vector<Counted> counted_;
   ActivationFunction activation_;
 };
 

@@ -67,7 +67,8 @@ void Network::lay_out_results(std::size_t batch) {
   scale_ = layout.place(batch, objective_->rows());
   activation_ = layout.place(batch, objective_->activation().is_linear() ? 0 : size_of(output_));
   loss_ = layout.place(batch, 1);
-  metric_ = layout.place(batch, objective_->metric_count());
+  mean_ = layout.place(batch, objective_->mean_count());
+  code_ = layout.place(batch, objective_->codes());
   results_.grow(layout.size());
   results_batch_ = batch;
 }
@@ -84,8 +85,14 @@ Objective::Result Network::result_at(std::size_t first) {
   float* r = results_.data();
   const std::size_t rows = objective_->rows();
   const std::size_t outputs = objective_->activation().is_linear() ? 0 : size_of(output_);
-  return {r + value_ + first * rows, r + scale_ + first * rows, r + activation_ + first * outputs,
-          r + loss_ + first,         r + metric_ + first,       results_batch_};
+  return {r + value_ + first * rows,
+          r + scale_ + first * rows,
+          r + activation_ + first * outputs,
+          r + loss_ + first,
+          r + mean_ + first,
+          r + code_,
+          results_batch_,
+          first};
 }
 
 void Network::check_order(const Samples& s, std::size_t start, std::size_t stop) const {
@@ -257,9 +264,13 @@ double Network::batch_loss(std::size_t count) const {
 }
 
 void Network::check_sums(Sums& sums) const {
-  const std::size_t size = 1 + objective_->metric_count();
-  if (sums.values.empty()) sums = {std::vector<double>(size, 0.0), std::vector<double>(size, 0.0)};
-  if (sums.values.size() != size)
+  const std::size_t size = 1 + objective_->mean_count();
+  const std::vector<Counted>& counted = objective_->counted();
+  if (sums.values.empty()) sums = {std::vector<double>(size, 0.0), std::vector<double>(size, 0.0), counted};
+  if (sums.values.size() != size ||
+      !std::ranges::equal(sums.counted, counted, [](const Counted& a, const Counted& b) {
+        return a.counter.totals().size() == b.counter.totals().size() && a.offset == b.offset;
+      }))
     throw std::runtime_error("the model was compiled with other metrics while a call was at work");
 }
 
@@ -268,12 +279,19 @@ void Network::add_metrics(const Samples& s, std::size_t count, Sums& sums) const
   sums.values[0] += batch_loss(count) * static_cast<double>(count);
   sums.weights[0] += static_cast<double>(count);
   for (std::size_t m = 0; m + 1 < sums.values.size(); ++m) {
-    const bool weighted = m >= weighted_from_ && s.weight;
+    const bool weighted = m >= objective_->weighted_means_from() && s.weight;
     for (std::size_t i = 0; i < count; ++i) {
       const double weight = weighted ? r[weight_ + i] : 1.0;
-      sums.values[m + 1] += weight * r[metric_ + m * results_batch_ + i];
+      sums.values[m + 1] += weight * r[mean_ + m * results_batch_ + i];
       sums.weights[m + 1] += weight;
     }
+  }
+  for (Counted& c : sums.counted) {
+    const std::size_t rows = objective_->rows(), codes = objective_->codes(c);
+    const float *code = r + code_ + c.offset * results_batch_,
+                *weight = c.weighted && s.weight ? r + weight_ : nullptr;
+    for (std::size_t i = 0; i < count; ++i, code += codes)
+      c.counter.add(code, rows, codes / rows, weight ? weight + i : nullptr, 0, 0);
   }
 }
 
@@ -350,7 +368,7 @@ void Network::test_pass(const Samples& s, std::size_t start, std::size_t count) 
 
 std::size_t Network::test(const Samples& samples, double seconds, Sums& sums) {
   refresh();
-  require(objective_->has_loss() || objective_->metric_count() > 0, "a loss");
+  require(objective_->has_loss() || objective_->has_metrics(), "a loss");
   check_sums(sums);
   return for_batches(samples, seconds, threads_for_inference(samples), sample_cost(),
                      [&](std::size_t position, std::size_t count) {

@@ -62,14 +62,14 @@ class Settings:
         except ValueError as error:
             raise ValueError(f"[{owner}] {error}") from None
 
-    def _resolved(self, group: Sequence[Metric | str], output: tuple[int, ...]) -> list[str]:
+    def _resolved(self, group: Sequence[Metric | str], output: tuple[int, ...]) -> list[_core.Spec]:
         """Accuracy is what outputs and targets make of it: one output, class numbers, or one-hot rows."""
         if output and output[-1] > 1:
             sparse = isinstance(self.loss, losses.SparseCategoricalCrossentropy)
             accuracy = "sparse_categorical_accuracy" if sparse else "categorical_accuracy"
         else:
             accuracy = "binary_accuracy"
-        return [accuracy if isinstance(metric, str) else metric._core_name() for metric in group]
+        return [(accuracy, {}) if isinstance(metric, str) else metric._spec() for metric in group]
 
 
 def _name(metric: Metric | str) -> str:

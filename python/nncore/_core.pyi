@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 __version__: str
 
-Attribute = bool | int | float | str | tuple[int, ...]
+Attribute = bool | int | float | str | tuple[int, ...] | tuple[float, ...]
 Attributes = Mapping[str, Attribute]
 Spec = tuple[str, Attributes]  # (kind, attributes), e.g. ("dense", {"units": 10, "use_bias": True})
 Shape = tuple[int, ...]  # of one sample, without the batch axis
@@ -30,6 +30,9 @@ def activations() -> dict[str, tuple[list[Setting], bool]]:
 
 def losses() -> dict[str, tuple[list[Setting], bool, str | None]]:
     """Settings of each, whether targets are class numbers, and the last activation with which it is fused."""
+
+def metrics() -> dict[str, tuple[list[Setting], bool, bool]]:
+    """Settings of each, whether its targets are class numbers, and whether it is made of counts."""
 
 # ---- shapes
 def layer_kinds() -> list[str]: ...
@@ -64,7 +67,20 @@ def loss(spec: Spec, target: Floats, output: Floats) -> Floats:
 def loss_backward(spec: Spec, dy: Floats, target: Floats, output: Floats) -> Floats:
     """dy (...) times the gradient of each row's value by its outputs: (..., columns)"""
 
-def metric(name: str, target: Floats, output: Floats) -> Floats: ...
+def metric(spec: Spec, target: Floats, output: Floats) -> Floats:
+    """(...): the value of each row, of a metric that is a mean, or of a loss."""
+
+class Counter:
+    """A metric made of counts, and what it has counted."""
+
+    def __init__(self, spec: Spec) -> None: ...
+    def count(self, target: Floats, output: Floats, weight: Floats | None) -> None:
+        """weight: one for each output, or one for each row with a class_id."""
+
+    def merge(self, other: Counter) -> None: ...
+    def reset(self) -> None: ...
+    def result(self) -> float | list[float]: ...
+
 def update(
     spec: Spec, step: int, parameter: Floats, gradient: Floats, moments: Sequence[Floats]
 ) -> tuple[Floats, list[Floats]]:
@@ -128,8 +144,8 @@ class Network:
     def compile(
         self,
         loss: Spec | None,
-        metrics: Sequence[str],
-        weighted_metrics: Sequence[str],
+        metrics: Sequence[Spec],
+        weighted_metrics: Sequence[Spec],
         optimizer: Spec | None,
         trainable: Sequence[bool],
     ) -> None:
@@ -174,7 +190,7 @@ class Network:
         """Forward and backward of one batch without an update: the loss. Then read('gradients')."""
 
     def forward(self, x: NDArray[Any], training: bool) -> Floats: ...
-    def means(self, sums: Sums) -> list[float]:
+    def results(self, sums: Sums) -> list[float | list[float]]:
         """The loss, then metrics, then weighted metrics; none of an empty Sums."""
 
     def reset(self, sums: Sums) -> None: ...

@@ -38,11 +38,12 @@ def style(owner: str, verbose: object) -> int:
     return 2 if value == 1 and not _interactive() else int(value)
 
 
-def _number(value: float) -> str:
+def _number(value: Any) -> str:
+    value = float(np.mean(value))  # of a metric with several thresholds
     return f"{value:.4f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.4e}"
 
 
-def _text(logs: Mapping[str, float]) -> str:
+def _text(logs: Mapping[str, Any]) -> str:
     return " - ".join(f"{shown(name)}: {_number(value)}" for name, value in logs.items())
 
 
@@ -79,14 +80,14 @@ class Progress:
         with whole:
             self._bar = _bar(steps, title) if style == 1 else None
 
-    def update(self, steps: int, logs: Mapping[str, float]) -> None:
+    def update(self, steps: int, logs: Mapping[str, Any]) -> None:
         self._done += steps
         if self._bar is not None:
             with whole:
                 self._bar.set_postfix_str(_text(logs), refresh=False)
                 self._bar.update(steps)
 
-    def finish(self, logs: Mapping[str, float]) -> None:
+    def finish(self, logs: Mapping[str, Any]) -> None:
         """The last word: with values of validation too."""
         if self._bar is not None:
             text = _text(logs)

@@ -1,4 +1,4 @@
-"""Functions of targets and outputs (..., columns) that give one value for each row: losses.
+"""Functions of targets and outputs (..., columns) that give one value for each row: losses and metrics.
 
 As in `_operations`, a decorator makes them of their NumPy reference.
 """
@@ -104,6 +104,43 @@ def loss(
         return public  # type: ignore[return-value]
 
     return decorate
+
+
+# ---- metrics
+
+METRICS: dict[str, Operation] = {}
+_METRIC_ROWS = _core.metrics()
+
+
+def metric_spec(owner: str, of: Function, **settings: Any) -> _core.Spec:
+    """What the core wants to know of a metric with its settings, or of a loss as a metric."""
+    name = of.__name__
+    if name in LOSSES:
+        return loss_spec(owner, of, **settings)
+    return name, checked(owner, _METRIC_ROWS[name][0], settings)
+
+
+def metric(inputs: str, variants: tuple[dict[str, Any], ...] = ()) -> Callable[[_F], _F]:
+    """Makes a metric f(y_true, y_pred, settings...) of its reference. Args: as of `loss`."""
+
+    def decorate(f: _F) -> _F:
+        name, signature = f.__name__, inspect.signature(f)
+        settings, sparse, _ = _METRIC_ROWS[name]
+        require_row(f, settings)
+
+        @functools.wraps(f)
+        def public(y_true: ArrayLike, y_pred: ArrayLike, *args: Any, **given: Any) -> Floats:
+            chosen = signature.bind(y_true, y_pred, *args, **given).arguments
+            spec = metric_spec(name, f, **{key: chosen[key] for key in list(chosen)[2:]})
+            return _core.metric(spec, *targets_and_outputs(name, y_true, y_pred, sparse))
+
+        METRICS[name] = Operation(public, f, variants=variants, inputs=inputs)
+        return public  # type: ignore[return-value]
+
+    return decorate
+
+
+# ---- both
 
 
 def targets_and_outputs(op: str, y_true: ArrayLike, y_pred: ArrayLike, sparse: bool) -> tuple[Floats, Floats]:

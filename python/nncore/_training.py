@@ -16,7 +16,7 @@ from ._messages import warn
 from ._progress import Progress
 from .callbacks import Callback, CallbackList, History, Logs
 from .losses import CategoricalCrossentropy, Loss, SparseCategoricalCrossentropy
-from .metrics import Metric
+from .metrics import Metric, value_of
 from .optimizers import Optimizer
 
 Callbacks = Callback | Sequence[Callback] | None
@@ -57,7 +57,7 @@ class Trainable(Fed):
             loss_weights: None; others are not available yet.
             metrics: list of names, instances or functions of `nncore.metrics`. "accuracy" becomes the binary,
                 categorical or sparse one by outputs and targets.
-            weighted_metrics: as metrics, but means weighted by sample_weight and class_weight.
+            weighted_metrics: as metrics, but weighted by sample_weight and class_weight.
             run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: as in Keras by default. They have
                 no meaning here.
 
@@ -99,7 +99,7 @@ class Trainable(Fed):
         return list(self._settings.names) if self._settings else []
 
     def reset_metrics(self) -> None:
-        """Starts the means of loss and metrics again, of an epoch in training: other calls have their own."""
+        """Starts loss and metrics again, of an epoch in training: other calls have their own."""
         if self._network is not None:
             self._network.reset(self._sums[0])
 
@@ -165,7 +165,8 @@ class Trainable(Fed):
     # ---- passes
 
     def _logs(self, network: _core.Network, sums: _core.Sums) -> Logs:
-        return dict(zip(self._settings.names, network.means(sums))) if self._settings else {}
+        results = (value_of(found) for found in network.results(sums))
+        return dict(zip(self._settings.names, results)) if self._settings else {}
 
     def _pass(
         self,

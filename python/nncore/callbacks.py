@@ -76,12 +76,13 @@ class History(Callback):
 
     Attributes:
         history: name -> one value an epoch: "loss", the metrics, and both again with "val_" before the name.
+            A value is an array where a metric has several thresholds.
         epoch: numbers of the epochs, from 0.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.history: dict[str, list[float]] = {}
+        self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
         self._owner: weakref.ref[Sequential] | None = (
             None  # the model holds the history, so not the other way round
@@ -207,6 +208,8 @@ class EarlyStopping(Callback):
         if current is None:
             warn(f"[EarlyStopping] {self.monitor!r} is not in the logs: there are {', '.join(logs or {})}")
             return
+        if getattr(current, "ndim", 0):
+            raise ValueError(f"[EarlyStopping] expected one value of {self.monitor!r}, got {current}")
         if epoch < self.start_from_epoch:
             return
         if self.restore_best_weights and self.best_weights is None:

@@ -203,10 +203,10 @@ class Tests {
     for (std::size_t i = 0; i < parameters.size(); ++i)
       parameters[i] = static_cast<float>((i * 37) % 101) / 1010.0f - 0.05f;
     network.write("parameters", parameters.data());
-    network.compile(Spec{"sparse_categorical_crossentropy", {}}, {"sparse_categorical_accuracy"},
-                    {"sparse_categorical_accuracy"}, optimizer, std::vector<bool>(specs.size(), true));
+    network.compile(Spec{"sparse_categorical_crossentropy", {}}, {{"sparse_categorical_accuracy", {}}},
+                    {{"sparse_categorical_accuracy", {}}}, optimizer, std::vector<bool>(specs.size(), true));
     std::vector<float> out(kSamples * kClasses);
-    Sums sums{std::vector<double>(3), std::vector<double>(3)};
+    Sums sums{std::vector<double>(3), std::vector<double>(3), {}};
     constexpr double kAllBatches = 1e9;
     expect_no_allocation(name + "train", [&] { network.train(data_.samples(0, true), kAllBatches, sums); });
     expect_no_allocation(name + "test", [&] { network.test(data_.samples(0, false), kAllBatches, sums); });

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from op_cases import ALL, METRICS, backward, case_at, forward
+from op_cases import ALL, OF_METRICS, backward, case_at, forward
 from test_saving import X, Y, everything
 
 import nncore
@@ -102,7 +102,7 @@ def operations(folder: Path) -> None:
     for name in ALL:
         case = case_at(name, 17)
         forward(ops, case)
-        if name not in METRICS:
+        if name not in OF_METRICS:
             backward(ops, case)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from op_cases import ALL, METRICS, Case, backward, forward, normal
+from op_cases import ALL, OF_METRICS, Case, backward, forward, normal
 from reference_model import Spec, assert_close, network
 from test_random_models import (
     OPTIMIZERS,
@@ -97,12 +97,12 @@ def same_bits(
         sums = _core.Sums()
         for _ in range(2):
             assert net.train(x, y, None, order, 0, samples, batch, 60.0, sums) == samples
-        learned, metrics = net.read("parameters"), net.means(sums)
+        learned, metrics = net.read("parameters"), net.results(sums)
         sums = _core.Sums()
         assert net.test(x, y, None, 0, samples, batch, 60.0, sums) == samples
         out = np.full((samples, *net.output_shape), np.nan, np.float32)
         assert net.predict(x, out, 0, samples, 60.0) == samples
-        results.append((bits([learned, out]), repr((metrics, net.means(sums)))))
+        results.append((bits([learned, out]), repr((metrics, net.results(sums)))))
     assert results[0] == results[1]
 
 
@@ -114,9 +114,9 @@ def operations(name: str, n: int, threads: int, seed: int) -> None:
     results = []
     for count in (1, threads):
         _core.set_num_threads(count)
-        results.append([forward(ops, case), *(() if name in METRICS else backward(ops, case))])
+        results.append([forward(ops, case), *(() if name in OF_METRICS else backward(ops, case))])
     assert bits(results[0]) == bits(results[1])
-    expected = [forward(reference, case), *(() if name in METRICS else backward(reference, case))]
+    expected = [forward(reference, case), *(() if name in OF_METRICS else backward(reference, case))]
     for actual, e in zip(results[0], expected, strict=True):
         assert_close(actual, e, 64 * case.length, factor=4, name=name)
 

@@ -28,10 +28,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .. import activations, losses  # noqa: F401 (their operations)
+from .. import activations, metrics  # noqa: F401 (their operations)
 from .._operations import ACTIVATIONS, namespace
-from .._rows import LOSSES
-from .metrics import binary_accuracy, categorical_accuracy, sparse_categorical_accuracy
+from .._rows import LOSSES, METRICS
 from .pooling import (
     average_pool2d,
     average_pool2d_backward,
@@ -50,8 +49,6 @@ __all__ = [
     "adam",
     "average_pool2d",
     "average_pool2d_backward",
-    "binary_accuracy",
-    "categorical_accuracy",
     "conv2d",
     "conv2d_backward",
     "dense",
@@ -68,10 +65,9 @@ __all__ = [
     "rescale",
     "rescale_backward",
     "sgd",
-    "sparse_categorical_accuracy",
 ]
 
-_TABLE = namespace([*ACTIVATIONS.values(), *LOSSES.values()], of_references=True)
+_TABLE = namespace([*ACTIVATIONS.values(), *LOSSES.values(), *METRICS.values()], of_references=True)
 globals().update(_TABLE)
 __all__ += sorted(_TABLE)
 
