@@ -26,6 +26,7 @@ __all__ = [
     "MeanAbsoluteError",
     "MeanSquaredError",
     "Metric",
+    "Precision",
     "SparseCategoricalAccuracy",
     "binary_accuracy",
     "categorical_accuracy",
@@ -345,6 +346,24 @@ class _AtThresholds(_Counting):
         """The arguments that make an equal one."""
         thresholds = self.thresholds if self._given else None
         return {"thresholds": thresholds, "top_k": self.top_k, "class_id": self.class_id, "name": self.name}
+
+
+class Precision(_AtThresholds):
+    """Share of positive targets among the positive predictions: tp / (tp + fp), 0 without any.
+
+    Args:
+        thresholds: predictions above it are positive; default 0.5. Of several in [0, 1] each gives a value.
+        top_k: only the k largest predictions of a row can be positive, by default whatever their size.
+        class_id: column of targets and predictions that counts; default all.
+        name: default "precision", then "precision_1", ...
+        dtype: None or "float32".
+
+    >>> Precision()([0, 1, 1, 1], [0.9, 0.3, 0.8, 0.7])
+    0.6666666666666666
+    """
+
+    def _reference(self, tp: Floats, fp: Floats, tn: Floats, fn: Floats) -> Floats:
+        return self._ratio(tp, tp + fp)
 
 
 def get(identifier: str | Metric | type[Metric] | Callable[..., Any], owner: str = "metrics.get") -> Metric:
