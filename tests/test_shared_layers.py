@@ -98,7 +98,7 @@ def test_frozen_layers_stay_as_they_are(batch_size: int) -> None:
     before = base.get_weights()
     base.trainable = False
     front = Sequential([*base.layers, Dense(4, activation="relu"), Dense(1)])
-    front.compile(SGD(0.5, momentum=0.9), "mse")
+    front.compile(SGD(0.01, momentum=0.9), "mse")
     front.fit(X, Y, batch_size=batch_size, epochs=3, **FIT)
     assert same(before, base.get_weights())
     assert all(np.isfinite(w).all() for w in front.get_weights())
