@@ -16,10 +16,12 @@ from typing import Any
 import metric_cases
 import numpy as np
 from op_cases import row_outputs, row_targets
+from optimizer_cases import SETTINGS
 
 from nncore import losses, metrics
 from nncore._operations import ACTIVATIONS
 from nncore._rows import LOSSES
+from nncore.optimizers import CLASSES as OPTIMIZERS
 
 FACTS = Path(__file__).with_name("keras_facts.json")
 
@@ -148,6 +150,17 @@ def optimizer(name: str, **settings: Any) -> Case:
     def case(k: Any) -> Any:
         model = make(k, optimizer=getattr(k.optimizers, name)(**settings))
         return [model.fit(X, Y1, epochs=4, batch_size=5, **FIT).history["loss"], model.get_weights()]
+
+    return case
+
+
+def arguments(name: str) -> Case:
+    """Those of an optimizer that have a name here, and their defaults."""
+    ours = inspect.signature(OPTIMIZERS[name]).parameters.keys() - {"name", "others"}
+
+    def case(k: Any) -> Any:
+        parameters = inspect.signature(getattr(k.optimizers, name)).parameters.values()
+        return [[p.name, p.default] for p in parameters if p.name in ours]
 
     return case
 
@@ -328,11 +341,8 @@ CASES: dict[str, Case] = {
     "events": events,
     "epochs": epochs,
     "weights": weights,
-    "sgd": optimizer("SGD"),
-    "sgd with momentum": optimizer("SGD", learning_rate=0.1, momentum=0.9),
-    "sgd with nesterov": optimizer("SGD", momentum=0.9, nesterov=True),
-    "adam": optimizer("Adam"),
-    "adam with settings": optimizer("Adam", learning_rate=0.1, beta_1=0.5, beta_2=0.9, epsilon=1e-3),
+    **{f"optimizer: {case}": optimizer(name, **given) for case, (name, given) in SETTINGS.items()},
+    **{f"arguments of the optimizer {name}": arguments(name) for name in OPTIMIZERS},
     "models that share layers": gan,
     "first layers of a trained model": features,
     "stops at once": stopping(monitor="loss", min_delta=10),

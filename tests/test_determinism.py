@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from optimizer_cases import OPTIMIZERS
 
 import nncore
 from nncore._operations import ACTIVATIONS
@@ -57,12 +58,6 @@ STACKS: dict[str, Callable[[], list[Any]]] = {
         Flatten(), Dense(40), ReLU(), Dense(40), LeakyReLU(), Dense(40), ELU(), Dense(40), Softmax(), Dense(4)
     ],
 }  # fmt: skip
-OPTIMIZERS: dict[str, Callable[[], Any]] = {
-    "adam": nncore.optimizers.Adam,
-    "sgd": nncore.optimizers.SGD,
-    "momentum": lambda: nncore.optimizers.SGD(0.01, momentum=0.9),
-    "nesterov": lambda: nncore.optimizers.SGD(0.01, momentum=0.9, nesterov=True),
-}
 
 
 def data() -> tuple[Any, Any]:
@@ -70,7 +65,7 @@ def data() -> tuple[Any, Any]:
     return rng.integers(0, 255, (SAMPLES, *IMAGE)).astype(np.uint8), rng.integers(0, 10, SAMPLES)
 
 
-def make(stack: str, optimizer: str = "adam") -> nncore.Sequential:
+def make(stack: str, optimizer: str = "Adam") -> nncore.Sequential:
     nncore.utils.set_random_seed(11)
     layers = [Input(IMAGE), Rescaling(1 / 255), *STACKS[stack](), Dense(10, activation="softmax")]
     model = nncore.Sequential(layers)
@@ -83,7 +78,7 @@ def bits(model: nncore.Sequential) -> bytes:
 
 
 def trained(
-    stack: str, optimizer: str = "adam", epochs: int = 2
+    stack: str, optimizer: str = "Adam", epochs: int = 2
 ) -> tuple[bytes, dict[str, list[float]], bytes]:
     x, y = data()
     model = make(stack, optimizer)
@@ -188,7 +183,7 @@ def test_models_without_a_seed_differ() -> None:
 def test_every_epoch_has_an_order_of_its_own() -> None:
     """Seen through the loss of the first batch of one sample each."""
     x, y = data()
-    model = make("rescaling", "sgd")
+    model = make("rescaling", "SGD")
     model.optimizer.learning_rate = 0.0  # type: ignore[union-attr]
     orders: list[list[float]] = []
     losses: list[float] = []

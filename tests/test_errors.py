@@ -190,7 +190,7 @@ def built(**compile_arguments: Any) -> nncore.Sequential:
 
 # fmt: off
 SETTINGS: list[Row] = [
-    ("no optimizer", ValueError, "'rmsprop' is not available yet", lambda: built().compile(loss="mse")),
+    ("an optimizer of Keras", ValueError, "'nadam' is not available yet", lambda: built(optimizer="nadam")),
     ("misspelt optimizer", ValueError, "'adan'. Did you mean 'adam'", lambda: built(optimizer="adan")),
     ("optimizer class", TypeError, r"an instance: Adam\(\)", lambda: built(optimizer=optimizers.Adam)),
     ("optimizer as a number", TypeError, "name or an Optimizer", lambda: built(optimizer=1)),
@@ -224,8 +224,9 @@ SETTINGS: list[Row] = [
     ("momentum of 2", ValueError, "momentum must be in", lambda: optimizers.SGD(momentum=2.0)),
     ("nesterov as text", TypeError, "nesterov must be True or False", lambda: optimizers.SGD(nesterov="yes")),
     ("beta above 1", ValueError, "beta_1 must be in", lambda: optimizers.Adam(beta_1=1.1)),
-    ("weight decay", ValueError, "weight_decay=0.1 is not available",
-     lambda: optimizers.Adam(weight_decay=0.1)),
+    ("weight decay below 0", ValueError, "weight_decay must be in", lambda: optimizers.Adam(weight_decay=-1)),
+    ("weights without decay", ValueError, "exclude_from_weight_decay is not available",
+     lambda: optimizers.SGD().exclude_from_weight_decay(var_names=["bias"])),
     ("clipping", ValueError, "clipnorm=1.0 is not available", lambda: optimizers.SGD(clipnorm=1.0)),
     ("amsgrad", ValueError, "amsgrad=True is not available", lambda: optimizers.Adam(amsgrad=True)),
     ("misspelt optimizer argument", TypeError, "Did you mean 'weight_decay'",

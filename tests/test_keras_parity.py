@@ -12,7 +12,7 @@ import pytest
 from keras_cases import CASES, FACTS, plain
 
 import nncore
-from nncore import callbacks, initializers, layers, metrics, optimizers
+from nncore import callbacks, initializers, layers, metrics
 
 FOUND: dict[str, Any] = json.loads(FACTS.read_text())
 
@@ -71,8 +71,6 @@ SIGNATURES: dict[str, tuple[Callable[..., Any], str]] = {
     "Softmax": (layers.Softmax, "axis=-1"),
     "Rescaling": (layers.Rescaling, "scale, offset=0.0"),
     "Input": (layers.Input, "shape=None, batch_size=None, dtype=None"),
-    "SGD": (optimizers.SGD, "learning_rate=0.01, momentum=0.0, nesterov=False"),
-    "Adam": (optimizers.Adam, "learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07, amsgrad=False"),
     "BinaryAccuracy": (metrics.BinaryAccuracy, "name='binary_accuracy', dtype=None, threshold=0.5"),
     "VarianceScaling": (
         initializers.VarianceScaling,

@@ -29,7 +29,7 @@ from nncore._rows import LOSSES
 
 Shape = tuple[int, ...]
 ADAM: Spec = ("adam", {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7})
-SGD: Spec = ("sgd", {"learning_rate": 0.05, "momentum": 0.9, "nesterov": True})
+SGD: Spec = ("sgd_nesterov", {"learning_rate": 0.05, "momentum": 0.9})
 BATCH = 9
 
 

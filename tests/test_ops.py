@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from op_cases import ALL, CASES, OF_LOSSES, OF_METRICS, SIZES, backward, case_at, forward, normal, over_rows
+from optimizer_cases import OPTIMIZERS, SETTINGS, arguments_of, moments_of, reference_step, update_of
 from reference_model import assert_close
 
 from nncore import _core, ops, reference
 from nncore._operations import ACTIVATIONS
 from nncore._rows import metric_spec
+
+
+def as_single(value: Any) -> Any:
+    return float(np.float32(value)) if isinstance(value, float) else value
 
 
 @pytest.mark.parametrize("n", SIZES)
@@ -35,33 +42,30 @@ def test_backward(isa: str, name: str, n: int) -> None:
 
 
 @pytest.mark.parametrize("n", SIZES)
-@pytest.mark.parametrize("nesterov", [False, True])
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_sgd(isa: str, rng: np.random.Generator, n: int, momentum: float, nesterov: bool) -> None:
-    w, g, v = normal(rng, n), normal(rng, n), normal(rng, n) if momentum else None
-    arguments = {"learning_rate": 0.1, "momentum": momentum, "nesterov": nesterov}
-    for _ in range(3):
-        actual = ops.sgd(w, g, v, **arguments)
-        expected = reference.sgd(w, g, v, **arguments)
-        assert_close(actual[0], expected[0])
-        if momentum:
-            assert_close(actual[1], expected[1])
-        else:
-            assert actual[1] is None
-        w, v = actual
-
-
-@pytest.mark.parametrize("n", SIZES)
-@pytest.mark.parametrize("step", [1, 2, 1000])
-def test_adam(isa: str, rng: np.random.Generator, n: int, step: int) -> None:
-    w, g, m, v = normal(rng, n), normal(rng, n), normal(rng, n), normal(rng, n) ** 2
-    # The core keeps its settings in float32; the difference to 0.999 would show in 1 - beta_2.
-    betas = {"beta_1": float(np.float32(0.9)), "beta_2": float(np.float32(0.999))}
-    actual = ops.adam(w, g, m, v, step, **betas)
-    for a, b in zip(actual, reference.adam(w, g, m, v, step, **betas)):
-        assert_close(a, b)
-    update = reference.adam(w, g, m, v, step)[0] - w
-    np.testing.assert_allclose(actual[0] - w, update, rtol=1e-4, atol=1e-6)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_updates(isa: str, rng: np.random.Generator, name: str, n: int) -> None:
+    """Steps from moments of any size by the core, by the function of nncore.ops, and by the reference."""
+    # The core keeps the learning rate in float32, and 1 - beta too: the difference would show.
+    given = {key: as_single(value) for key, value in SETTINGS[name][1].items()}
+    optimizer = OPTIMIZERS[name](**{"learning_rate": 0.125, **given})
+    kind, numbers = optimizer._spec()
+    w, moments = normal(rng, n), {key: normal(rng, n) ** 2 for key in moments_of(optimizer)}
+    for step in (1, 2, 1000):
+        g = normal(rng, n)
+        expected, expected_moments = reference_step(optimizer, w, g, moments, step)
+        actual, after = _core.update((kind, numbers), step, w, g, [*moments.values()])
+        assert_close(actual, expected)
+        np.testing.assert_allclose(actual - w, expected - w, rtol=1e-4, atol=1e-6)
+        for key, moment in zip(moments, after, strict=True):
+            assert_close(moment, expected_moments[key], name=key)
+        if optimizer.weight_decay is None:
+            update = update_of(optimizer)
+            by_ops = update.public(w, g, **arguments_of(optimizer, moments, step))
+            assert by_ops[0].tobytes() == actual.tobytes()
+            for key, moment in zip(update.moments.values(), by_ops[1:], strict=True):
+                assert (moment is None) == (key not in moments)
+                assert moment is None or moment.tobytes() == after[[*moments].index(key)].tobytes()
+        w, moments = actual, dict(zip(moments, after))
 
 
 @pytest.mark.parametrize("n", SIZES)

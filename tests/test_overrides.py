@@ -48,7 +48,7 @@ CASES = [
         ([layers.Layer, Dense, Conv2D, Flatten, MaxPooling2D, Activation, layers.InputLayer], LAYER_METHODS),
         ([losses.Loss, losses.MeanSquaredError, losses.SparseCategoricalCrossentropy], LOSS_METHODS),
         ([metrics.Metric, metrics.BinaryAccuracy], METRIC_METHODS),
-        ([optimizers.Optimizer, optimizers.SGD, optimizers.Adam], OPTIMIZER_METHODS),
+        ([optimizers.Optimizer, *optimizers.CLASSES.values()], OPTIMIZER_METHODS),
         ([initializers.Initializer, initializers.HeNormal, initializers.Zeros], "__call__"),
     )
     for base in bases

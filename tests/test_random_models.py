@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from op_cases import row_targets
+from optimizer_cases import OPTIMIZERS, moments_of, reference_step
 from reference_model import (
     ACTIVATION_ROWS,
     FLATTEN,
@@ -26,6 +28,7 @@ from reference_model import (
 
 from nncore import _core, reference
 from nncore._rows import LOSSES, METRICS
+from nncore.optimizers import Optimizer
 
 activations = st.sampled_from(ACTIVATION_ROWS)
 pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
@@ -99,14 +102,6 @@ def stacks(draw: st.DrawFn) -> tuple[tuple[int, ...], list[Spec], Spec]:
     return start, layers, loss
 
 
-OPTIMIZERS: list[Spec] = [
-    ("sgd", {"learning_rate": 0.1, "momentum": 0.0, "nesterov": False}),
-    ("sgd", {"learning_rate": 0.1, "momentum": 0.9, "nesterov": False}),
-    ("sgd", {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True}),
-    ("adam", {"learning_rate": 0.01, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}),
-]
-
-
 def inputs_of(loss: Spec) -> str:
     return LOSSES[loss_call(loss)[0]].inputs
 
@@ -117,13 +112,6 @@ def make_target(rng: np.random.Generator, loss: Spec, shape: tuple[int, ...]) ->
         return row_targets(rng, inputs, shape)
     # far from most outputs: the rounding of a small difference would be larger than the tolerance
     return (rng.choice([-3.0, 3.0], size=shape) + rng.normal(scale=0.3, size=shape)).astype(np.float32)
-
-
-def first_update(optimizer: Spec, w: np.ndarray[Any, Any], g: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    name, settings_ = optimizer
-    if name == "adam":
-        return reference.adam(w, g, np.zeros_like(w), np.zeros_like(w), 1, **settings_)[0]
-    return reference.sgd(w, g, None, **settings_)[0]
 
 
 @pytest.mark.usefixtures("threads")
@@ -140,7 +128,7 @@ def first_update(optimizer: Spec, w: np.ndarray[Any, Any], g: np.ndarray[Any, An
     fuse=st.booleans(),
     isa=st.sampled_from(_core.available_isas()),
     threads_=st.integers(1, 4),
-    optimizer=st.sampled_from(OPTIMIZERS),
+    optimizer=st.sampled_from([*OPTIMIZERS.values()]),
     seed=st.integers(0, 2**32),
 )
 def test_random_models(
@@ -150,7 +138,7 @@ def test_random_models(
     fuse: bool,
     isa: str,
     threads_: int,
-    optimizer: Spec,
+    optimizer: Callable[..., Optimizer],
     seed: int,
 ) -> None:
     shape, layers, loss = stack
@@ -159,7 +147,8 @@ def test_random_models(
     _core.select_isa(isa)
     _core.set_num_threads(threads_)
     try:
-        net, model = network(shape, layers, rng, loss, optimizer, fuse=fuse)
+        made = optimizer(learning_rate=0.1)
+        net, model = network(shape, layers, rng, loss, made._spec(), fuse=fuse)
     finally:
         _core.select_isa(before)
     note(f"steps: {net.steps}")
@@ -186,7 +175,9 @@ def test_random_models(
     assert_close(net.results(sums)[0], expected.loss, length, scale=1.0, name="loss of the step")
     for number, layer in enumerate(of_layers(net, len(layers), "parameters")):
         for actual, w, g in zip(layer, model.parameters[number], gradients[number]):
-            assert_close(actual, first_update(optimizer, w, g), factor=40, name=f"layer {number}")
+            moments = {name: np.zeros_like(w) for name in moments_of(made)}
+            expected_w, _ = reference_step(made, w, g, moments, 1)
+            assert_close(actual, expected_w, factor=40, name=f"layer {number}")
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from op_cases import row_outputs, row_targets
+from optimizer_cases import OPTIMIZERS, moments_of, reference_step
 
 from nncore import reference
 from nncore._operations import ACTIVATIONS
@@ -229,17 +230,15 @@ def test_dropout_mask_has_its_rate_and_its_own_stream() -> None:
         assert differs.mean() == pytest.approx(2 * 0.7 * 0.3, abs=0.01)
 
 
-def test_sgd_and_adam_find_a_minimum() -> None:
-    for update in ("sgd", "momentum", "nesterov", "adam"):
-        w, state = np.array([1.0, -2.0]), ((None,) if update != "adam" else (np.zeros(2), np.zeros(2)))
-        for step in range(1, 1500):
-            g = 2 * w * np.array([1.0, 3.0])
-            if update == "adam":
-                w, *state = reference.adam(w, g, *state, step=step, learning_rate=0.01)
-            else:
-                momentum = 0.0 if update == "sgd" else 0.9
-                w, *state = reference.sgd(w, g, *state, 0.01, momentum, nesterov=update == "nesterov")
-        assert np.abs(w).max() < 1e-3
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizers_find_a_minimum(name: str) -> None:
+    optimizer = OPTIMIZERS[name]()
+    w = np.array([1.0, -2.0])
+    moments = {moment: np.zeros(2) for moment in moments_of(optimizer)}
+    for step in range(1, 1500):
+        optimizer.learning_rate = 0.02 * (1 - step / 1500)
+        w, moments = reference_step(optimizer, w, 2 * w * np.array([1.0, 3.0]), moments, step)
+    assert np.abs(w).max() < 1e-3
 
 
 @pytest.mark.parametrize("module", [m.name for m in pkgutil.iter_modules(reference.__path__)])

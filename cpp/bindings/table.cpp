@@ -41,6 +41,16 @@ void bind_table(py::module_& m) {
       rows[row.name] = py::make_tuple(settings_of(row.settings), row.sparse, row.counts);
     return rows;
   });
+  m.def("optimizers", [] {
+    py::dict rows;
+    for (const OptimizerRow& row : kOptimizers) {
+      py::list settings = settings_of(row.settings), moments;
+      settings += settings_of({kWeightDecay});
+      for (std::size_t i = 0; i < moments_of(row); ++i) moments.append(row.moments[i]);
+      rows[row.name] = py::make_tuple(settings, moments);
+    }
+    return rows;
+  });
 }
 
 }  // namespace nncore

@@ -56,9 +56,7 @@ const Kernels kernels = {
     .add = add,
     .add_wide = add_wide,
     .rescale = rescale,
-    .adam = adam,
-    .sgd = sgd,
-    .sgd_momentum = sgd_momentum,
+    .update = kUpdateKernels,
 };
 
 }  // namespace nncore::NNCORE_ISA

@@ -100,17 +100,6 @@ constexpr std::size_t conv_pool_scratch(const ConvPool& c) {
   return 4 * c.in_h * c.in_w + 30 * blocks * filters;
 }
 
-struct Adam {
-  float rate;            // learning rate times sqrt(1 - beta_2^t) / (1 - beta_1^t)
-  float gain_1, gain_2;  // 1 - beta_1, 1 - beta_2
-  float epsilon;
-};
-
-struct Sgd {
-  float rate, momentum;
-  bool nesterov;
-};
-
 // y = f(x) and dx = dy * f', for arrays (rows, columns), whose shape matters to row activations alone. xy is
 // what ActivationRow::reads names. settings: as many as the row has. y may be x, dx may be dy.
 struct ActivationKernels {
@@ -135,6 +124,11 @@ struct Thresholds {
   bool even;         // values[i] is about i / (count - 1), and predictions lie in [0, 1]
   bool from_logits;  // predictions are sigmoid(y)
 };
+
+// A step over a run of n parameters: one pointer a moment, the share of w that decays before it, and the
+// row's scalars of the step.
+using UpdateKernel = void(float* w, float* const* moment, const float* g, float decay, const float* scalars,
+                          std::size_t n);
 
 struct Kernels {
   const char* isa;    // "baseline", "avx2", "avx512" or "neon"
@@ -237,10 +231,8 @@ struct Kernels {
   void (*add_wide)(double* sum, const float* x, std::size_t n);
   // y[i] = x[i] * scale + offset
   void (*rescale)(float* y, const float* x, float scale, float offset, std::size_t n);
-  // Over runs of n parameters; formulas as in Keras.
-  void (*adam)(float* w, float* m, float* v, const float* g, const Adam& a, std::size_t n);
-  void (*sgd)(float* w, const float* g, const Sgd& s, std::size_t n);
-  void (*sgd_momentum)(float* w, float* velocity, const float* g, const Sgd& s, std::size_t n);
+  // indexed by OptimizerKind
+  UpdateKernel* const* update;
 };
 
 }  // namespace nncore

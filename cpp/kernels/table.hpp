@@ -2,6 +2,7 @@
 // are compiled for each instruction set in activation.hpp, loss.hpp and metric.hpp.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -116,6 +117,60 @@ constexpr std::array kMetrics = {
 };
 
 constexpr const MetricRow& row_of(Metric kind) { return kMetrics[static_cast<std::size_t>(kind)]; }
+
+// ---- optimizers
+
+enum class OptimizerKind : std::int32_t {
+#define OPTIMIZER(name, ...) name,
+#include "optimizers.def"
+#undef OPTIMIZER
+};
+
+#define LEARNING_RATE(initial) SETTING(learning_rate, initial, 0, 3.4e38)
+#define FRACTION(name, initial) Setting{#name, initial, 0, 1, true},
+
+#define MOMENT(...) +1
+#define SCALAR(...) +1
+#define OPTIMIZER(name, settings, moments, scalars, ...) std::size_t{0 moments},
+constexpr std::size_t kMostMoments = std::max({
+#include "optimizers.def"
+});
+#undef OPTIMIZER
+#define OPTIMIZER(name, settings, moments, scalars, ...) std::size_t{0 scalars},
+constexpr std::size_t kMostScalars = std::max({
+#include "optimizers.def"
+});
+#undef OPTIMIZER
+#undef MOMENT
+
+struct OptimizerRow {
+  const char* name;
+  SettingList settings;                           // the first is the learning rate
+  std::array<const char*, kMostMoments> moments;  // names in files; those behind the last are null
+};
+
+#define MOMENT(name, in_files) in_files,
+#define OPTIMIZER(name, settings, moments, ...) OptimizerRow{#name, {{settings}}, {{moments}}},
+constexpr std::array kOptimizers = {
+#include "optimizers.def"
+};
+#undef OPTIMIZER
+#undef MOMENT
+#undef SCALAR
+#undef LEARNING_RATE
+#undef FRACTION
+
+constexpr const OptimizerRow& row_of(OptimizerKind kind) {
+  return kOptimizers[static_cast<std::size_t>(kind)];
+}
+constexpr std::size_t moments_of(const OptimizerRow& row) {
+  std::size_t n = 0;
+  while (n < kMostMoments && row.moments[n]) ++n;
+  return n;
+}
+
+// Of every optimizer: w -= w * weight_decay * learning_rate before the update.
+constexpr Setting kWeightDecay{"weight_decay", 0, 0, kAny, true};
 
 #undef NONE
 #undef SETTING

@@ -11,40 +11,52 @@ namespace {
 // A moment without gradient decays for ever; subnormal numbers, which are slow and no use here, become zero.
 inline vec drop_subnormal(vec x) { return abs(x) < 1.17549435e-38f ? vec{} : x; }
 
-inline void adam(float* w, float* m, float* v, const float* g, const Adam& a, std::size_t n) {
-  const vec rate = broadcast(a.rate), epsilon = broadcast(a.epsilon);
-  const vec toward_1 = broadcast(a.gain_1), toward_2 = broadcast(a.gain_2);
-  // All threads have read w.
+// One run of an optimizer: formula(state, g), where state holds vectors of w and of the moments.
+template <std::size_t Moments, bool Decays, class F>
+inline void update_run(float* w, float* const* moment, const float* g, float decay, std::size_t n,
+                       F formula) {
+  float* at[1 + Moments] = {w};
+  for (std::size_t k = 0; k < Moments; ++k) at[1 + k] = moment[k];
+  // All threads have read w. Short formulas gain nothing.
+  constexpr bool kFetches = Moments > 1;
   constexpr std::size_t kAhead = 128;
-  for (std::size_t i = 0; i < n && i < kAhead; i += kLine) fetch_to_write(w + i);
+  if constexpr (kFetches)
+    for (std::size_t i = 0; i < n && i < kAhead; i += kLine) fetch_to_write(w + i);
   for_each_vector(n, [&](std::size_t i, std::size_t lanes) {
-    fetch_to_write(w + (i + kAhead < n ? i + kAhead : i));
-    const vec g_i = load(g + i, lanes), m_old = load(m + i, lanes), v_old = load(v + i, lanes);
-    const vec m_i = drop_subnormal(fma(g_i - m_old, toward_1, m_old));
-    const vec v_i = drop_subnormal(fma(fma(g_i, g_i, -v_old), toward_2, v_old));
-    store(m + i, m_i, lanes);
-    store(v + i, v_i, lanes);
-    store(w + i, load(w + i, lanes) - m_i * rate / (sqrt(v_i) + epsilon), lanes);
+    if constexpr (kFetches) fetch_to_write(w + (i + kAhead < n ? i + kAhead : i));
+    vec state[1 + Moments];
+    for (std::size_t k = 0; k <= Moments; ++k) state[k] = load(at[k] + i, lanes);
+    if constexpr (Decays) state[0] = fma(broadcast(-decay), state[0], state[0]);
+    formula(state, load(g + i, lanes));
+    for (std::size_t k = 0; k <= Moments; ++k) store(at[k] + i, state[k], lanes);
   });
 }
 
-inline void sgd(float* w, const float* g, const Sgd& s, std::size_t n) {
-  const vec rate = broadcast(-s.rate);
-  for_each_vector(n, [&](std::size_t i, std::size_t lanes) {
-    store(w + i, fma(rate, load(g + i, lanes), load(w + i, lanes)), lanes);
-  });
-}
+#define NONE
+#define SCALAR(name, ...) const vec name = broadcast(*scalar++);
+#define MOMENT(name, ...) vec& name = *state++;
+#define OPTIMIZER(name, settings, moments, scalars, ...)                                    \
+  inline void name##_update(float* p, float* const* moment, const float* dp, float decay,   \
+                            const float* scalar, std::size_t n) {                           \
+    constexpr std::size_t kMoments = moments_of(row_of(OptimizerKind::name));               \
+    scalars const auto formula = [=](vec* state, vec g) {                                   \
+      vec& w = *state++;                                                                    \
+      moments __VA_ARGS__                                                                   \
+    };                                                                                      \
+    if (decay != 0.0f) return update_run<kMoments, true>(p, moment, dp, decay, n, formula); \
+    update_run<kMoments, false>(p, moment, dp, decay, n, formula);                          \
+  }
+#include "optimizers.def"
+#undef OPTIMIZER
+#undef MOMENT
+#undef SCALAR
+#undef NONE
 
-inline void sgd_momentum(float* w, float* velocity, const float* g, const Sgd& s, std::size_t n) {
-  const vec rate = broadcast(-s.rate), momentum = broadcast(s.momentum);
-  const bool nesterov = s.nesterov;
-  for_each_vector(n, [&](std::size_t i, std::size_t lanes) {
-    const vec step = rate * load(g + i, lanes);
-    const vec u = drop_subnormal(fma(momentum, load(velocity + i, lanes), step));
-    store(velocity + i, u, lanes);
-    store(w + i, load(w + i, lanes) + (nesterov ? fma(momentum, u, step) : u), lanes);
-  });
-}
+constexpr UpdateKernel* kUpdateKernels[] = {
+#define OPTIMIZER(name, ...) name##_update,
+#include "optimizers.def"
+#undef OPTIMIZER
+};
 
 inline void add(float* y, const float* x, std::size_t n) {
   for_each_vector(n, [&](std::size_t i, std::size_t lanes) {

@@ -1,6 +1,8 @@
-// An optimizer: hyper-parameters, the names of its moment buffers, and the update of a run of parameters.
+// An optimizer: a row of the table with its settings, and the update of a run of parameters.
 #pragma once
 
+#include <array>
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -11,23 +13,54 @@
 
 namespace nncore {
 
-constexpr std::size_t kMostMoments = 2;
+// A setting, and value^t for t that mostly grow by one: one multiplication, and the same for a t whatever was
+// asked before.
+class Number {
+ public:
+  Number(double value = 0.0) : value_(value) {}
+  operator double() const { return value_; }
+  double power(std::uint64_t t) {
+    if (small_[0] == 0.0)
+      for (std::size_t i = 0; i < kStep; ++i) small_[i] = std::pow(value_, static_cast<double>(i));
+    const std::uint64_t step = t / kStep;
+    if (step != step_) large_ = std::pow(value_, static_cast<double>(step * kStep));
+    step_ = step;
+    return large_ * small_[t % kStep];
+  }
+
+ private:
+  static constexpr std::size_t kStep = 64;
+  double value_, large_ = 1.0;
+  std::array<double, kStep> small_{};  // filled at first use
+  std::uint64_t step_ = 0;
+};
 
 class Optimizer {
  public:
-  virtual ~Optimizer() = default;
+  // The kind is the name of a row. Throws std::invalid_argument that starts with "[kind]".
+  explicit Optimizer(const Spec& spec);
 
-  virtual const std::vector<std::string>& moments() const = 0;
+  const std::vector<std::string>& moments() const { return moments_; }
   // Before the updates of step number `step`, counted from 1.
-  virtual void begin(std::uint64_t step) = 0;
+  void begin(std::uint64_t step);
   // moment: one pointer for each of moments(), at the same place as w.
-  virtual void update(const Kernels& k, float* w, float* const* moment, const float* gradient,
-                      std::size_t n) const = 0;
+  void update(const Kernels& k, float* w, float* const* moment, const float* gradient, std::size_t n) const {
+    k.update[row_](w, moment, gradient, decay_, scalars_.data(), n);
+  }
 
   float learning_rate = 0.0f;
+
+ private:
+  std::size_t row_ = 0;
+  std::vector<std::string> moments_;
+  std::array<Number, kMostSettings> settings_;  // in the order of the row; not the learning rate
+  double weight_decay_ = 0.0;
+  float decay_ = 0.0f;
+  std::array<float, kMostScalars> scalars_{};
 };
 
-// Kinds: "adam" (Kingma and Ba 2015) and "sgd". Throws std::invalid_argument that starts with "[kind]".
-std::unique_ptr<Optimizer> make_optimizer(const Spec& spec);
+inline std::unique_ptr<Optimizer> make_optimizer(const Spec& spec) {
+  return std::make_unique<Optimizer>(spec);
+}
 
 }  // namespace nncore

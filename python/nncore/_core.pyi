@@ -34,6 +34,9 @@ def losses() -> dict[str, tuple[list[Setting], bool, str | None]]:
 def metrics() -> dict[str, tuple[list[Setting], bool, bool]]:
     """Settings of each, whether its targets are class numbers, and whether it is made of counts."""
 
+def optimizers() -> dict[str, tuple[list[Setting], list[str]]]:
+    """Settings of each, the first is the learning rate, and the names of its moments in files."""
+
 # ---- shapes
 def layer_kinds() -> list[str]: ...
 def infer(spec: Spec, input_shape: Shape) -> tuple[Shape, list[tuple[str, Shape]]]:

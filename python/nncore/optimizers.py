@@ -1,29 +1,30 @@
 """Optimizers: settings of the update that the compiled core makes after each batch.
 
 >>> Adam(learning_rate=0.01)
-Adam(learning_rate=0.01, beta_1=0.9, beta_2=0.999, epsilon=1e-07)
+Adam(learning_rate=0.01, beta_1=0.9, beta_2=0.999, epsilon=1e-07, weight_decay=None)
 """
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from . import _names
-from ._arguments import Settings, boolean, neutral, number, only, unknown
+from . import _core, _names
+from ._arguments import Settings, boolean, neutral, only, unknown
+from ._operations import checked
 
 if TYPE_CHECKING:
-    from . import _core
     from ._stack import Stack
 
 __all__ = ["SGD", "Adam", "Optimizer", "get"]
 
+ROWS = _core.optimizers()
+
 # What Keras' optimizers also take, with the values that switch it off.
 _NEUTRAL: dict[str, Any] = {
-    "weight_decay": None,
     "clipnorm": None,
     "clipvalue": None,
     "global_clipnorm": None,
@@ -70,15 +71,55 @@ class Optimizer(Settings):
         "scale_loss finalize_variable_values add_variable add_variable_from_reference "
         "add_optimizer_variables"
     )
-    _instead = "Use nncore.optimizers.SGD or Adam, whose learning_rate a callback can set at any time"
+    _instead = "Use one of nncore.optimizers, whose learning_rate a callback can set at any time"
+    _rows: ClassVar[tuple[str, ...]] = ()  # of the compiled table
+    _variants: ClassVar[
+        tuple[dict[str, Any], ...]
+    ] = ()  # settings with which it is tested besides the defaults
+    weight_decay: float | None
 
-    def __init__(self, learning_rate: float, name: str | None, others: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        learning_rate: float,
+        weight_decay: float | None,
+        name: str | None,
+        others: dict[str, Any],
+        **settings: Any,
+    ) -> None:
         owner = type(self).__name__
-        neutral(owner, others, _NEUTRAL)
+        neutral(owner, others, _NEUTRAL, known=self._settings)
         self.name = _names.checked(owner, _names.snake_case(owner) if name is None else name)
         self._owner: weakref.ref[Stack] | None = None
         self._network: weakref.ref[_core.Network] | None = None
         self._learning_rate = self._checked_rate(learning_rate)
+        for key, value in self._checked(owner, {**settings, "weight_decay": weight_decay}).items():
+            setattr(self, key, value)
+
+    @classmethod
+    def _checked(cls, owner: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings as numbers in the ranges of the table, or as True or False; weight_decay may be None."""
+        ranges = {setting[0]: setting for row in cls._rows for setting in ROWS[row][0]}
+        found: dict[str, Any] = {}
+        for name, value in given.items():
+            if name not in ranges:
+                found[name] = boolean(owner, name, value)
+            elif name == "weight_decay" and value is None:
+                found[name] = None
+            else:
+                found |= checked(owner, [ranges[name]], {name: value})
+        return found
+
+    @classmethod
+    def _row(cls, settings: Mapping[str, Any]) -> str:
+        """Which of the rows works with these settings."""
+        return cls._rows[0]
+
+    @classmethod
+    def _spec_of(cls, owner: str, given: Mapping[str, Any]) -> tuple[str, dict[str, float]]:
+        settings = cls._checked(owner, given)
+        row = cls._row(settings)
+        numbers = {name: settings[name] for name, *_ in ROWS[row][0]}
+        return row, {name: value for name, value in numbers.items() if value is not None}
 
     def _checked_rate(self, value: object) -> float:
         if callable(value) or isinstance(value, str):
@@ -86,7 +127,8 @@ class Optimizer(Settings):
                 f"[{type(self).__name__}] learning_rate must be a number (schedules are not available yet), "
                 f"got {value!r}"
             )
-        return number(type(self).__name__, "learning_rate", value, low=0.0, high=3.4e38)
+        rate: float = self._checked(type(self).__name__, {"learning_rate": value})["learning_rate"]
+        return rate
 
     @property
     def learning_rate(self) -> LearningRate:
@@ -127,8 +169,12 @@ class Optimizer(Settings):
     def _release(self) -> None:
         self._owner = self._network = None
 
-    def _spec(self) -> tuple[str, dict[str, bool | float]]:
-        raise NotImplementedError
+    def _spec(self) -> tuple[str, dict[str, float]]:
+        return self._spec_of(type(self).__name__, {name: getattr(self, name) for name in self._settings})
+
+    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
+        """Not available yet: raises ValueError."""
+        raise ValueError(f"[{self.name}] exclude_from_weight_decay is not available yet")
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal one."""
@@ -152,27 +198,32 @@ class SGD(Optimizer):
         learning_rate: at least 0; default 0.01.
         momentum: in [0, 1]; default 0.
         nesterov: default False.
+        weight_decay: at least 0, or None: ``w -= w * weight_decay * learning_rate`` before each update.
         name: default "sgd".
-        others: weight_decay, clipnorm and so on: not available yet, so None or Keras' default.
+        others: clipnorm and so on: not available yet, so None or Keras' default.
     """
 
-    _settings = ("learning_rate", "momentum", "nesterov")
+    _rows = ("sgd", "sgd_momentum", "sgd_nesterov")
+    _settings = ("learning_rate", "momentum", "nesterov", "weight_decay")
+    _variants = ({"learning_rate": 0.1, "momentum": 0.9}, {"momentum": 0.9, "nesterov": True})
+    momentum: float
+    nesterov: bool
 
     def __init__(
         self,
         learning_rate: float = 0.01,
         momentum: float = 0.0,
         nesterov: bool = False,
+        weight_decay: float | None = None,
         *,
         name: str | None = None,
         **others: Any,
     ) -> None:
-        super().__init__(learning_rate, name, others)
-        self.momentum = number("SGD", "momentum", momentum, 0.0, 1.0)
-        self.nesterov = boolean("SGD", "nesterov", nesterov)
+        super().__init__(learning_rate, weight_decay, name, others, momentum=momentum, nesterov=nesterov)
 
-    def _spec(self) -> tuple[str, dict[str, bool | float]]:
-        return "sgd", {name: getattr(self, name) for name in self._settings}
+    @classmethod
+    def _row(cls, settings: Mapping[str, Any]) -> str:
+        return cls._rows[1 + settings["nesterov"] if settings["momentum"] else 0]
 
 
 class Adam(Optimizer):
@@ -188,11 +239,17 @@ class Adam(Optimizer):
         beta_2: in [0, 1); default 0.999.
         epsilon: at least 0; default 1e-7.
         amsgrad: False; True is not available yet.
+        weight_decay: at least 0, or None: ``w -= w * weight_decay * learning_rate`` before each update.
         name: default "adam".
-        others: weight_decay, clipnorm and so on: not available yet, so None or Keras' default.
+        others: clipnorm and so on: not available yet, so None or Keras' default.
     """
 
-    _settings = ("learning_rate", "beta_1", "beta_2", "epsilon")
+    _rows = ("adam",)
+    _settings = ("learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay")
+    _variants = ({"learning_rate": 0.1, "beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-3},)
+    beta_1: float
+    beta_2: float
+    epsilon: float
 
     def __init__(
         self,
@@ -201,21 +258,20 @@ class Adam(Optimizer):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         amsgrad: bool = False,
+        weight_decay: float | None = None,
         *,
         name: str | None = None,
         **others: Any,
     ) -> None:
-        super().__init__(learning_rate, name, others)
         only("Adam", "amsgrad", amsgrad, False)
-        self.beta_1 = number("Adam", "beta_1", beta_1, 0.0, 1.0, below=True)
-        self.beta_2 = number("Adam", "beta_2", beta_2, 0.0, 1.0, below=True)
-        self.epsilon = number("Adam", "epsilon", epsilon, 0.0)
-
-    def _spec(self) -> tuple[str, dict[str, bool | float]]:
-        return "adam", {name: getattr(self, name) for name in self._settings}
+        super().__init__(
+            learning_rate, weight_decay, name, others, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon
+        )
 
 
-CLASSES: dict[str, Callable[..., Optimizer]] = {"SGD": SGD, "Adam": Adam}
+CLASSES: dict[str, Callable[..., Optimizer]] = {
+    name: globals()[name] for name in __all__ if name not in ("Optimizer", "get")
+}
 # Of Keras, so that the error says more than "unknown".
 _NOT_YET = (
     "rmsprop",
@@ -244,7 +300,7 @@ def get(identifier: Any, owner: str = "optimizers.get") -> Optimizer:
         TypeError: something else.
 
     >>> get("sgd")
-    SGD(learning_rate=0.01, momentum=0.0, nesterov=False)
+    SGD(learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=None)
     """
     if isinstance(identifier, Optimizer):
         return identifier
@@ -254,7 +310,7 @@ def get(identifier: Any, owner: str = "optimizers.get") -> Optimizer:
             return names[identifier.lower()]()
         if identifier.lower() in _NOT_YET:
             raise ValueError(
-                f"[{owner}] the optimizer {identifier!r} is not available yet: use 'adam' or 'sgd'"
+                f"[{owner}] the optimizer {identifier!r} is not available yet: use one of {sorted(names)}"
             )
         raise unknown(owner, "optimizer", identifier, names)
     if identifier in CLASSES.values():

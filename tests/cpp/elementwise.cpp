@@ -1,3 +1,4 @@
+#include "../../cpp/network/optimizer.hpp"
 #include "harness.hpp"
 
 namespace nncore::test {
@@ -26,37 +27,39 @@ void dropout(Report& r, std::size_t n) {
 void updates(Report& r, std::size_t n) {
   const Array g(n, 24, -1, 1), w0(n, 25, -1, 1), m0(n, 26, -1, 1), v0(n, 27, 0.001, 1);
   std::vector<Expected> w(n), m(n), v(n);
-  const Adam a{0.01f, 0.1f, 0.001f, 1e-7f};
-  for (std::size_t i = 0; i < n; ++i) {
-    m[i].add(m0[i]), m[i].add((static_cast<double>(g[i]) - m0[i]) * a.gain_1);
-    v[i].add(v0[i]), v[i].add((static_cast<double>(g[i]) * g[i] - v0[i]) * a.gain_2);
-    w[i].add(w0[i]), w[i].add(-m[i].value * a.rate / (std::sqrt(v[i].value) + a.epsilon));
-  }
   Array gw = w0, gm = m0, gv = v0;
-  r.k.adam(gw.data(), gm.data(), gv.data(), g.data(), a, n);
+  const auto step = [&](Optimizer optimizer) {
+    gw = w0, gm = m0, gv = v0;
+    float* const moments[kMostMoments] = {gm.data(), gv.data()};
+    optimizer.begin(1);
+    optimizer.update(r.k, gw.data(), moments, g.data(), n);
+  };
+
+  for (std::size_t i = 0; i < n; ++i) {
+    m[i].add(m0[i]), m[i].add((static_cast<double>(g[i]) - m0[i]) * 0.1);
+    v[i].add(v0[i]), v[i].add((static_cast<double>(g[i]) * g[i] - v0[i]) * 0.001);
+    w[i].add(w0[i]), w[i].add(-m[i].value * 0.1 * std::sqrt(0.001) / 0.1 / (std::sqrt(v[i].value) + 1e-7));
+  }
+  step(Optimizer({"adam", {{"learning_rate", 0.1}}}));
   r.compare("adam", {n, 0}, gw, w);
   r.compare("adam", {n, 1}, gm, m);
   r.compare("adam", {n, 2}, gv, v);
 
-  const float rate = 0.125f;
-  for (std::size_t i = 0; i < n; ++i) w[i] = {}, w[i].add(w0[i]), w[i].add(-static_cast<double>(rate) * g[i]);
-  gw = w0;
-  r.k.sgd(gw.data(), g.data(), Sgd{rate, 0.0f, false}, n);
+  for (std::size_t i = 0; i < n; ++i) w[i] = {}, w[i].add(w0[i]), w[i].add(-0.125 * g[i]);
+  step(Optimizer({"sgd", {{"learning_rate", 0.125}}}));
   r.compare("sgd", {n}, gw, w);
 
   for (const bool nesterov : {false, true}) {
-    const Sgd s{rate, 0.9f, nesterov};
     for (std::size_t i = 0; i < n; ++i) {
-      const double step = -static_cast<double>(rate) * g[i];
-      m[i] = {}, m[i].add(static_cast<double>(s.momentum) * m0[i]), m[i].add(step);
+      m[i] = {}, m[i].add(0.9 * m0[i]), m[i].add(-0.125 * g[i]);
       w[i] = {}, w[i].add(w0[i]);
-      if (nesterov) w[i].add(s.momentum * m[i].value), w[i].add(step);
+      if (nesterov) w[i].add(0.9 * m[i].value), w[i].add(-0.125 * g[i]);
       if (!nesterov) w[i].add(m[i].value);
     }
-    gw = w0, gm = m0;
-    r.k.sgd_momentum(gw.data(), gm.data(), g.data(), s, n);
-    r.compare("sgd_momentum", {n, nesterov, 0}, gw, w);
-    r.compare("sgd_momentum", {n, nesterov, 1}, gm, m);
+    const char* const kind = nesterov ? "sgd_nesterov" : "sgd_momentum";
+    step(Optimizer({kind, {{"learning_rate", 0.125}, {"momentum", 0.9}}}));
+    r.compare(kind, {n, 0}, gw, w);
+    r.compare(kind, {n, 1}, gm, m);
   }
 }
 

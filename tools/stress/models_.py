@@ -14,9 +14,9 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from op_cases import ALL, OF_METRICS, Case, backward, forward, normal
+from optimizer_cases import OPTIMIZERS
 from reference_model import Spec, assert_close, network
 from test_random_models import (
-    OPTIMIZERS,
     layers_for,
     make_target,
     stacks,
@@ -26,6 +26,7 @@ from test_random_models import (
 
 import nncore
 from nncore import _core, ops, reference
+from nncore.optimizers import Optimizer
 
 from .common import Array, Run, bits, cases, named
 
@@ -68,7 +69,7 @@ def whole(rng: np.random.Generator, *shape: int) -> Array:
     way=st.sampled_from([way for way in HELD if way != "g"]),  # the core leaves wider floats to Python
     fuse=st.booleans(),
     threads=st.integers(2, 5),
-    optimizer=st.sampled_from(OPTIMIZERS),
+    optimizer=st.sampled_from([*OPTIMIZERS.values()]),
     shuffled=st.booleans(),
     seed=seeds,
 )
@@ -79,7 +80,7 @@ def same_bits(
     way: str,
     fuse: bool,
     threads: int,
-    optimizer: Spec,
+    optimizer: Callable[..., Optimizer],
     shuffled: bool,
     seed: int,
 ) -> None:
@@ -89,7 +90,7 @@ def same_bits(
     for count, hold in ((1, np.ascontiguousarray), (threads, HELD[way])):
         _core.set_num_threads(count)
         rng = np.random.default_rng(seed)
-        net, _ = network(shape, layers, rng, loss, optimizer, fuse=fuse)
+        net, _ = network(shape, layers, rng, loss, optimizer()._spec(), fuse=fuse)
         net.seed = seed
         x = hold(HELD[way](whole(rng, samples, *shape)))
         y = make_target(rng, loss[0], (samples, *net.output_shape))

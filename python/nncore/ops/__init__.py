@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 from .. import activations, metrics  # noqa: F401 (their operations)
 from .._operations import ACTIVATIONS, namespace
 from .._rows import LOSSES, METRICS
+from .._updates import UPDATES
+from . import updates as _updates  # noqa: F401
 from .pooling import (
     average_pool2d,
     average_pool2d_backward,
@@ -41,10 +43,8 @@ from .products import (
     rescale,
     rescale_backward,
 )
-from .updates import adam, sgd
 
 __all__ = [
-    "adam",
     "average_pool2d",
     "average_pool2d_backward",
     "conv2d",
@@ -61,10 +61,12 @@ __all__ = [
     "max_pool2d_backward",
     "rescale",
     "rescale_backward",
-    "sgd",
 ]
 
-_TABLE = namespace([*ACTIVATIONS.values(), *LOSSES.values(), *METRICS.values()], of_references=False)
+_TABLE = namespace(
+    [*ACTIVATIONS.values(), *LOSSES.values(), *METRICS.values(), *UPDATES.values()],
+    of_references=False,
+)
 globals().update(_TABLE)
 __all__ += sorted(_TABLE)
 

@@ -31,6 +31,8 @@ from typing import TYPE_CHECKING, Any
 from .. import activations, metrics  # noqa: F401 (their operations)
 from .._operations import ACTIVATIONS, namespace
 from .._rows import LOSSES, METRICS
+from .._updates import UPDATES
+from ..ops import updates as _updates  # noqa: F401
 from .pooling import (
     average_pool2d,
     average_pool2d_backward,
@@ -43,10 +45,8 @@ from .pooling import (
 )
 from .products import conv2d, conv2d_backward, dense, dense_backward, rescale, rescale_backward
 from .randomness import dropout, dropout_backward, dropout_mask
-from .updates import adam, sgd
 
 __all__ = [
-    "adam",
     "average_pool2d",
     "average_pool2d_backward",
     "conv2d",
@@ -64,10 +64,12 @@ __all__ = [
     "max_pool2d_backward",
     "rescale",
     "rescale_backward",
-    "sgd",
 ]
 
-_TABLE = namespace([*ACTIVATIONS.values(), *LOSSES.values(), *METRICS.values()], of_references=True)
+_TABLE = namespace(
+    [*ACTIVATIONS.values(), *LOSSES.values(), *METRICS.values(), *UPDATES.values()],
+    of_references=True,
+)
 globals().update(_TABLE)
 __all__ += sorted(_TABLE)
 
