@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from inspect import signature
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -98,10 +99,21 @@ def _rows(normal: Normal, quick: bool) -> Iterator[Case]:
 
 
 def _updates(normal: Normal, quick: bool) -> Iterator[Case]:
+    from nncore import ops  # noqa: F401 (its operations)
+    from nncore._updates import UPDATES
+    from nncore.optimizers import ROWS
+
     n = 1_000 if quick else 1_000_000
-    w, g, m, v = normal(n), normal(n), normal(n), normal(n) ** 2
-    yield Case("sgd with momentum", "sgd", [w, g, m], {"learning_rate": 0.01, "momentum": 0.9})
-    yield Case("adam", "adam", [w, g, m, v], {"step": 3})
+    for name, update in UPDATES.items():
+        takes = signature(update.reference).parameters
+        for given in ({}, *update.optimizer._variants):  # until there are all moments
+            row = update.optimizer(**{**given, **update.fixed})._spec()[0]
+            if len(ROWS[row][1]) == len(update.moments):
+                break
+        arrays = [normal(n), normal(n), *(normal(n) ** (1 + of.startswith("v")) for of in update.moments)]
+        title = ", ".join(key for key in given if key != "learning_rate")
+        step = {"step": 3} if "step" in takes else {}
+        yield Case(f"{name} with {title}" if title else name, name, arrays, {**given, **step})
 
 
 GROUPS: dict[str, Callable[[Normal, bool], Iterator[Case]]] = {

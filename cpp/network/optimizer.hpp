@@ -20,18 +20,18 @@ class Number {
   Number(double value = 0.0) : value_(value) {}
   operator double() const { return value_; }
   double power(std::uint64_t t) {
-    if (small_[0] == 0.0)
-      for (std::size_t i = 0; i < kStep; ++i) small_[i] = std::pow(value_, static_cast<double>(i));
     const std::uint64_t step = t / kStep;
     if (step != step_) large_ = std::pow(value_, static_cast<double>(step * kStep));
     step_ = step;
-    return large_ * small_[t % kStep];
+    double& small = small_[t % kStep];
+    if (small == 0.0) small = std::pow(value_, static_cast<double>(t % kStep));
+    return large_ * small;
   }
 
  private:
   static constexpr std::size_t kStep = 64;
   double value_, large_ = 1.0;
-  std::array<double, kStep> small_{};  // filled at first use
+  std::array<double, kStep> small_{};  // each made at first use
   std::uint64_t step_ = 0;
 };
 

@@ -51,8 +51,7 @@ class Trainable(Fed):
         """Sets what the model is trained for, and how. Weights stay; an optimizer's moments start at zero.
 
         Args:
-            optimizer: "adam", "sgd", or an instance of `nncore.optimizers`. Keras' default, "rmsprop", is
-                not available yet, so this must be given.
+            optimizer: name or instance of `nncore.optimizers`.
             loss: name, instance or function of `nncore.losses`. Without one the model can only predict.
             loss_weights: None; others are not available yet.
             metrics: list of names, instances or functions of `nncore.metrics`. "accuracy" becomes the binary,

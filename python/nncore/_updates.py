@@ -49,17 +49,22 @@ def update(
 
     def decorate(f: _F) -> _F:
         name, signature = f.__name__, inspect.signature(f)
-        settings = {key: value for key, value in settings_of(f).items() if key not in moments}
+        names, filled = [*signature.parameters], settings_of(f)
+        known, settings = {*names}, {key: filled[key] for key in filled if key not in moments}
         defaults = {key: settings_of(optimizer)[key] for key in optimizer._settings} | (fixed or {})
         if any(defaults[key] != value for key, value in settings.items()):
             raise ImportError(f"{name} has the settings {settings}, but {optimizer.__name__} {defaults}")
 
         @functools.wraps(f)
         def public(*args: Any, **given: Any) -> tuple[Floats | None, ...]:
-            bound = signature.bind(*args, **given)
-            bound.apply_defaults()
-            of = bound.arguments
-            spec = optimizer._spec_of(name, {**defaults, **{key: of[key] for key in settings}})
+            of = {**filled, **dict(zip(names, args)), **given}
+            if (
+                of.keys() != known
+                or len(args) > len(names)
+                or not given.keys().isdisjoint(names[: len(args)])
+            ):
+                signature.bind(*args, **given)  # raises TypeError: it takes long, so only then
+            spec = optimizer._spec_of(name, {**defaults, **of})
             held = ROWS[spec[0]][1]
             step = operator.index(of.get("step", 1))
             if step < 1:

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from . import _core, _names
-from ._arguments import Settings, boolean, neutral, only, unknown
-from ._operations import checked
+from ._arguments import Settings, boolean, neutral, number, only, unknown
 
 if TYPE_CHECKING:
     from ._stack import Stack
@@ -76,7 +75,12 @@ class Optimizer(Settings):
     _variants: ClassVar[
         tuple[dict[str, Any], ...]
     ] = ()  # settings with which it is tested besides the defaults
+    _limits: ClassVar[dict[str, tuple[float, float, bool]]] = {}  # of the settings that are numbers
     weight_decay: float | None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls._limits = {s[0]: s[2:] for row in cls._rows for s in ROWS[row][0]}
 
     def __init__(
         self,
@@ -98,15 +102,14 @@ class Optimizer(Settings):
     @classmethod
     def _checked(cls, owner: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """Settings as numbers in the ranges of the table, or as True or False; weight_decay may be None."""
-        ranges = {setting[0]: setting for row in cls._rows for setting in ROWS[row][0]}
         found: dict[str, Any] = {}
         for name, value in given.items():
-            if name not in ranges:
-                found[name] = boolean(owner, name, value)
-            elif name == "weight_decay" and value is None:
+            if name == "weight_decay" and value is None:
                 found[name] = None
+            elif limits := cls._limits.get(name):
+                found[name] = number(owner, name, value, *limits)
             else:
-                found |= checked(owner, [ranges[name]], {name: value})
+                found[name] = boolean(owner, name, value)
         return found
 
     @classmethod
@@ -116,10 +119,10 @@ class Optimizer(Settings):
 
     @classmethod
     def _spec_of(cls, owner: str, given: Mapping[str, Any]) -> tuple[str, dict[str, float]]:
-        settings = cls._checked(owner, given)
+        """The row and its settings, from all of the class; those of `given` that are none are passed over."""
+        settings = cls._checked(owner, {name: given[name] for name in cls._settings})
         row = cls._row(settings)
-        numbers = {name: settings[name] for name, *_ in ROWS[row][0]}
-        return row, {name: value for name, value in numbers.items() if value is not None}
+        return row, {s[0]: settings[s[0]] for s in ROWS[row][0] if settings[s[0]] is not None}
 
     def _checked_rate(self, value: object) -> float:
         if callable(value) or isinstance(value, str):

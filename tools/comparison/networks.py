@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
 
-from .public import Array, all_of, samples, targets
+from .operations import told
+from .public import Array, all_of, choices, samples, targets
 from .public import activations as A
 from .public import initializers as I
 from .public import layers as L
@@ -115,14 +117,11 @@ def stacks() -> Cases:
     x, y = samples(103, 13, 11, 4), targets("classes", 103)
     for name, stack in STACKS.items():
         yield name, partial(train, x, y, ended(stack))
-    for name, optimizer in {
-        "SGD": lambda: O.SGD(0.05),
-        "momentum": lambda: O.SGD(0.01, momentum=0.9),
-        "Nesterov": lambda: O.SGD(0.01, momentum=0.8, nesterov=True),
-        "Adam": lambda: O.Adam(0.003, beta_1=0.8, beta_2=0.99, epsilon=1e-5),
-    }.items():
-        for of in ("dense", "convolution", "pooled", "rescaled"):
-            yield f"{name}, {of}", partial(train, x, y, ended(STACKS[of]), optimizer=optimizer)
+    for name in all_of(O):
+        optimizer = getattr(O, name)
+        for given, of in product(choices(optimizer), ("dense", "convolution", "pooled", "rescaled")):
+            made = partial(optimizer, **given)
+            yield f"{name}{told(given)}, {of}", partial(train, x, y, ended(STACKS[of]), optimizer=made)
 
 
 def functions() -> Cases:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .public import Array, all_of, samples, targets
+from .public import Array, all_of, choices, samples, targets
 from .public import activations as A
 from .public import layers as L
 from .public import losses as F
@@ -157,12 +157,23 @@ def rows() -> Cases:
 
 def updates() -> Cases:
     for n in (1, 17, 1000, 500_000):
-        w, g, m, v = (normal(n, k)[:, 0] for k in (1, 2, 3, 4))
-        for given in ({}, {"momentum": 0.9}, {"momentum": 0.8, "nesterov": True}):
-            moments = [m] if given else []
-            yield f"{P}.sgd {n}{told(given)}", partial(called, P, "sgd", w, g, *moments, **given)
-        for step in (1, 100):
-            yield f"{P}.adam {n}, step {step}", partial(called, P, "adam", w, g, m, v * v, step=step)
+        for name in all_of(P):
+            if [*signature(getattr(P, name)).parameters][:2] == ["w", "g"]:
+                for given in choices(getattr(P, name)):
+                    yield f"{P}.{name} {n}{told(given)}", partial(stepped, name, n, given)
+
+
+def stepped(name: str, n: int, given: Arguments) -> Result:
+    """Two steps of an optimizer. Moments that may be None are that at first."""
+    step, arrays = getattr(P, name), (normal(n, k)[:, 0] for k in range(1, 99))
+    required = [p for p in signature(step).parameters.values() if p.default is p.empty]
+    state = [next(arrays) ** (1 + p.name.startswith("v")) for p in required if p.name not in ("g", "step")]
+    found = []
+    for number in (1, 100):
+        count = {"step": number} if "step" in [p.name for p in required] else {}
+        state = [*step(state[0], next(arrays), *state[1:], **count, **given)]
+        found += [a for a in state if a is not None]
+    return {"y": found}
 
 
 def layers_alone() -> Cases:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,14 @@ def unused() -> list[str]:
 
 def all_of(module: Module) -> list[str]:
     return module._public()
+
+
+def choices(function: Any) -> list[dict[str, Any]]:
+    """For an optimizer, or for its step: its defaults, other numbers, and each of what can be switched on."""
+    parameters = inspect.signature(function).parameters.values()
+    numbers = {p.name: round(0.8 * p.default, 10) or 0.9 for p in parameters if isinstance(p.default, float)}
+    switches = [p.name for p in parameters if p.default is False]
+    return [{}, numbers, *({**numbers, name: True} for name in switches)]
 
 
 def samples(n: int, *shape: int) -> Array:
