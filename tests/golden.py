@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from op_cases import SIZES, Array, normal, over_rows
+from op_cases import SIZES, Array, normal, over_rows, row_outputs, row_targets
 
 from nncore import _core
 from nncore._operations import ACTIVATIONS, Operation
+from nncore._rows import LOSSES, METRICS, loss_spec
 
 EPSILON = float(np.finfo(np.float32).eps)
 EXTREMES = np.array([[-np.inf, -1000, 0, 1000, np.inf, np.nan]], np.float32)
@@ -51,6 +52,10 @@ def single(value: Any) -> Any:
     return float(np.float32(value)) if isinstance(value, float) else value
 
 
+def row_settings(row: list[_core.Setting], given: dict[str, Any]) -> list[float]:
+    return [single(given.get(key, default)) for key, default, *_ in row]
+
+
 def activations() -> Iterator[Golden]:
     for operation in ACTIVATIONS.values():
         for variant in ({}, *operation.variants):
@@ -70,7 +75,7 @@ def activations() -> Iterator[Golden]:
 
 def of_activation(operation: Operation, given: dict[str, Any], x: Array, dy: Array) -> Golden:
     row, settings = operation.row(x, **given)
-    numbers = [single(settings.get(key, default)) for key, default, *_ in _core.activations()[row][0]]
+    numbers = row_settings(_core.activations()[row][0], settings)
     with np.errstate(all="ignore"):
         y = operation.reference(x, **given)
         # at infinity, the limit of the slope
@@ -84,7 +89,42 @@ def of_activation(operation: Operation, given: dict[str, Any], x: Array, dy: Arr
     return Golden("activation", row, x.shape, numbers, {"x": x, "dy": dy}, outputs)
 
 
-FAMILIES: tuple[Callable[[], Iterator[Golden]], ...] = (activations,)
+def losses() -> Iterator[Golden]:
+    for operation in LOSSES.values():
+        for variant, rng, shape in of_rows(operation):
+            target = row_targets(rng, operation.inputs, shape)
+            x = row_outputs(rng, operation.inputs, shape, variant.get("from_logits", False))
+            scale = rng.uniform(0.5, 2.0, size=shape[0]).astype(np.float32)
+            value = operation.reference(target, x, **variant)
+            dx = operation.reference_backward(scale, target, x, **variant)
+            row, settings = loss_spec("golden", operation.public, **variant)
+            numbers = row_settings(_core.losses()[row][0], settings)
+            inputs = {"target": target, "x": x, "scale": scale}
+            outputs = {"value": (value, 16 * (np.abs(value) + 1.0)), "dx": (dx, 64 * (np.abs(dx) + 0.1))}
+            yield Golden("loss", row, shape, numbers, inputs, outputs)
+
+
+def metrics() -> Iterator[Golden]:
+    for name, operation in METRICS.items():
+        for variant, rng, shape in of_rows(operation):
+            target = row_targets(rng, operation.inputs, shape)
+            x = row_outputs(rng, operation.inputs, shape)
+            value = operation.reference(target, x, **variant)
+            numbers = row_settings(_core.metrics()[name][0], variant)
+            outputs = {"value": (value, 16 * np.abs(value))}
+            yield Golden("metric", name, shape, numbers, {"target": target, "x": x}, outputs)
+
+
+def of_rows(operation: Operation) -> Iterator[tuple[dict[str, Any], np.random.Generator, tuple[int, int]]]:
+    """Settings and shapes with which a loss or a metric is tested."""
+    for number, variant in enumerate(({}, *operation.variants)):
+        given = {key: single(value) for key, value in variant.items()}
+        for n in SIZES:
+            for rows in (1, 3, 17) if number == 0 else (2, 5):
+                yield given, np.random.default_rng([n, rows, number]), (rows, n)
+
+
+FAMILIES: tuple[Callable[[], Iterator[Golden]], ...] = (activations, losses, metrics)
 
 
 def main() -> None:

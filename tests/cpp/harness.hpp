@@ -2,6 +2,7 @@
 // results.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -9,6 +10,7 @@
 #include <initializer_list>
 #include <limits>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -119,11 +121,29 @@ class Report {
   std::map<std::string, std::uint64_t> digests;
 };
 
+// Calls check(case, index) for the cases of a family, index being that of its row; all rows must have some.
+template <class Rows, class Check>
+void for_each_golden(Report& r, const std::vector<Golden>& cases, const char* family, const Rows& rows,
+                     Check check) {
+  std::set<std::string> missing;
+  for (const auto& row : rows) missing.insert(row.name);
+  for (const Golden& c : cases) {
+    if (c.family != family) continue;
+    missing.erase(c.name);
+    const auto row = std::ranges::find_if(rows, [&](const auto& each) { return c.name == each.name; });
+    if (row == rows.end())
+      r.check(false, c.name, {}, "is no row of the table");
+    else
+      check(c, static_cast<std::size_t>(row - rows.begin()));
+  }
+  for (const std::string& name : missing) r.check(false, name, {}, "has no golden case");
+}
+
 void test_products(Report& r);  // gemm, sums over rows
 void test_activations(Report& r, const std::vector<Golden>& cases);
-void test_elementwise(Report& r);  // dropout, updates
-void test_rows(Report& r);         // losses, metrics
-void test_images(Report& r);       // pooling, convolution with pooling
-void test_winograd(Report& r);     // its forms
+void test_rows(Report& r, const std::vector<Golden>& cases);  // losses, metrics
+void test_elementwise(Report& r);                             // dropout, updates
+void test_images(Report& r);                                  // pooling, convolution with pooling
+void test_winograd(Report& r);                                // its forms
 
 }  // namespace nncore::test

@@ -13,7 +13,7 @@ int main(int count, char** arguments) {
     nncore::test::test_products(report);
     nncore::test::test_activations(report, golden);
     nncore::test::test_elementwise(report);
-    nncore::test::test_rows(report);
+    nncore::test::test_rows(report, golden);
     nncore::test::test_images(report);
     nncore::test::test_winograd(report);
     std::printf("%s: %d passed, %d failed\n", table->isa, report.passed, report.failed);
