@@ -11,7 +11,14 @@ from .._operations import wide
 from .._rows import loss
 from ._base import Floats, Loss, mean
 
-__all__ = ["MeanAbsoluteError", "MeanSquaredError", "mean_absolute_error", "mean_squared_error"]
+__all__ = [
+    "Huber",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "huber",
+    "mean_absolute_error",
+    "mean_squared_error",
+]
 
 # ---- slopes; t and y are y_true and y_pred as arrays of float64
 
@@ -24,6 +31,11 @@ def _slope_of_squared_error(t: Floats, y: Floats) -> Floats:
 def _slope_of_absolute_error(t: Floats, y: Floats) -> Floats:
     """sign(y_pred - y_true) / columns; 0 where they are equal."""
     return np.asarray(np.sign(y - t) / y.shape[-1])
+
+
+def _slope_of_huber(t: Floats, y: Floats, delta: float) -> Floats:
+    """(y_pred - y_true) / columns, the difference clipped to [-delta, delta]: no outlier pulls harder."""
+    return np.asarray(np.clip(y - t, -delta, delta) / y.shape[-1])
 
 
 # ---- the functions
@@ -49,6 +61,19 @@ def mean_absolute_error(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
     return mean(np.abs(wide(y_pred) - wide(y_true)))
 
 
+@loss(_slope_of_huber, variants=({"delta": 2.5},))
+def huber(y_true: ArrayLike, y_pred: ArrayLike, delta: float = 1.0) -> Floats:
+    """Mean over the last axis of d^2 / 2 where |d| <= delta, else delta * |d| - delta^2 / 2 (Huber 1964).
+
+    d is y_pred - y_true; delta, in [0, inf), is where the parabola goes over into lines.
+
+    >>> huber([[0, 0]], [[1, 3]]).tolist()
+    [1.5]
+    """
+    d = np.abs(wide(y_pred) - wide(y_true))
+    return mean(np.where(d <= delta, 0.5 * d**2, delta * d - 0.5 * delta**2))
+
+
 # ---- the classes
 
 
@@ -72,3 +97,19 @@ class MeanAbsoluteError(Loss, aliases=("mae", "MAE")):
         self, reduction: str = "sum_over_batch_size", name: str = "mean_absolute_error", dtype: Any = None
     ) -> None:
         super().__init__(name, reduction, dtype)
+
+
+class Huber(Loss):
+    """As the function `huber`, averaged over all rows. delta: a number in [0, inf), default 1."""
+
+    _function = staticmethod(huber)
+
+    def __init__(
+        self,
+        delta: float = 1.0,
+        reduction: str = "sum_over_batch_size",
+        name: str = "huber_loss",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        self.delta = self._setting("delta", delta)
