@@ -10,6 +10,7 @@ from op_cases import row_outputs, row_targets
 
 from nncore import metrics
 from nncore._rows import LOSSES, METRICS
+from nncore.metrics.counting import _Counting
 
 # Of metrics made of counts, each of those that have them.
 COUNTING: list[dict[str, Any]] = [
@@ -39,7 +40,7 @@ Settings = dict[str, Any]
 
 
 def counts(cls: type[metrics.Metric]) -> bool:
-    return issubclass(cls, metrics._Counting)
+    return issubclass(cls, _Counting)
 
 
 def settings_for(cls: type[metrics.Metric]) -> list[Settings]:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 import nncore
 from nncore import _core, callbacks, layers, metrics, models
+from nncore.metrics.counting import _Counting
 
 Array = NDArray[Any]
-CLASSES = {name: cls for name, cls in metrics.CLASSES.items() if issubclass(cls, metrics._Counting)}
+CLASSES = {name: cls for name, cls in metrics.CLASSES.items() if issubclass(cls, _Counting)}
 CASES = [
     pytest.param(cls, settings, id=f"{name} {settings}")
     for name, cls in CLASSES.items()

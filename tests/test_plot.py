@@ -84,7 +84,7 @@ def test_history_object_that_went_on_later() -> None:
 
 def test_history_with_many_metrics_and_nan() -> None:
     figure = plot.history(
-        {name: [1.0, float("nan"), 3.0] for name in ("loss", "mae", "mse", "accuracy", "auc")}
+        {name: [1.0, float("nan"), 3.0] for name in ("loss", "mae", "mse", "accuracy", "score")}
     )
     assert len(figure.axes) == 5
     render(figure)

@@ -12,21 +12,29 @@ import pytest
 from reference_model import ACTIVATION_ROWS, LOSS_ROWS
 
 import nncore
-from nncore import _core, _operations, activations, losses
+from nncore import _core, _operations, activations, losses, metrics
+from nncore._names import snake_case
 from nncore._operations import ACTIVATIONS, Operation, settings_of
-from nncore._rows import LOSSES
+from nncore._rows import LOSSES, METRICS
 
 pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).parents[1]
-FAMILIES: dict[str, dict[str, Operation]] = {"activations": ACTIVATIONS, "losses": LOSSES}  # by their modules
+# By their modules.
+FAMILIES: dict[str, dict[str, Operation]] = {
+    "activations": ACTIVATIONS,
+    "losses": LOSSES,
+    "metrics": METRICS,
+}
+COUNTING = [name for name, cls in metrics.CLASSES.items() if cls._function is None]
 OPERATIONS = [(family, name) for family, operations in FAMILIES.items() for name in operations]
 # Names that a program, a test or a document may use as examples. An operation that is not among them stands
 # in its row and its public function, and all else is made from these.
 EXAMPLES = {
     *("elu", "gelu", "gelu_tanh", "leaky_relu", "linear", "relu", "sigmoid", "silu", "softmax", "softplus"),
     *("swish", "tanh", "mean_squared_error", "mean_absolute_error", "binary_crossentropy"),
-    *("categorical_crossentropy", "sparse_categorical_crossentropy"),
+    *("categorical_crossentropy", "sparse_categorical_crossentropy", "binary_accuracy"),
+    *("categorical_accuracy", "sparse_categorical_accuracy"),
 }
 RECORDED = ("CHANGELOG.md", "tests/keras_facts.json", "benchmarks/results/")
 
@@ -57,6 +65,17 @@ def test_losses_have_a_function_and_a_class(name: str) -> None:
 def test_every_row_of_a_loss_has_a_function() -> None:
     assert {name for name, _ in LOSS_ROWS} == set(_core.losses())
     assert {*losses.__all__} == {"Loss", "get", *LOSSES, *losses.CLASSES}
+
+
+def test_every_row_of_a_metric_has_a_class() -> None:
+    rows = {name for name, (_, _, counts) in _core.metrics().items() if counts}
+    assert {snake_case(name) for name in COUNTING} == rows
+    assert set(METRICS) == set(_core.metrics()) - rows
+    assert {*metrics.__all__} >= {"Metric", "get", *METRICS, *metrics.CLASSES}
+    for name, operation in METRICS.items():
+        (cls,) = (cls for cls in metrics.CLASSES.values() if cls._function is operation.public)
+        assert cls()._arguments() == settings_of(getattr(metrics, name))
+        assert {type(metrics.get(by)) for by in (name, cls.__name__, cls, operation.public)} == {cls}
 
 
 def test_every_row_of_an_activation_has_a_function() -> None:
@@ -99,8 +118,14 @@ def mentions(family: str, operation: Operation) -> set[str]:
     names = [name for name in operation.names if name not in EXAMPLES]
     if family == "losses":
         names += (n for n, cls in losses._BY_NAME.items() if cls._function is operation.public)
-    found = re.compile(rf"(?<![A-Za-z0-9])({'|'.join(names)})(?![A-Za-z0-9])").search
-    allowed = (f"cpp/kernels/{family}.def", f"python/nncore/{family}", *RECORDED)
+    return found_in(family, rf"(?<![A-Za-z0-9])({'|'.join(names)})(?![A-Za-z0-9])")
+
+
+def found_in(family: str, pattern: str) -> set[str]:
+    allowed, found = (
+        (f"cpp/kernels/{family}.def", f"python/nncore/{family}", *RECORDED),
+        re.compile(pattern).search,
+    )
     return {path for path, text in TEXTS if not path.startswith(allowed) and found(text)}
 
 
@@ -111,6 +136,16 @@ TEXTS = list(texts()) if (ROOT / "cpp").is_dir() else []
 @pytest.mark.parametrize(("family", "name"), [pair for pair in OPERATIONS if pair[1] not in EXAMPLES])
 def test_a_name_stands_in_its_row_and_its_function_alone(family: str, name: str) -> None:
     assert mentions(family, FAMILIES[family][name]) == set()
+
+
+@pytest.mark.skipif(not TEXTS, reason="cpp/ is only in a clone")
+@pytest.mark.parametrize("name", COUNTING)
+def test_a_metric_made_of_counts_stands_in_its_row_and_its_class_alone(name: str) -> None:
+    quote = "[\"'`]"  # without them the other name may be an English word
+    assert (
+        found_in("metrics", rf"(?<![A-Za-z0-9]){name}(?![A-Za-z0-9])|{quote}{snake_case(name)}{quote}")
+        == set()
+    )
 
 
 @pytest.mark.skipif(not TEXTS, reason="cpp/ is only in a clone")

@@ -16,7 +16,8 @@ from ._messages import warn
 from ._progress import Progress
 from .callbacks import Callback, CallbackList, History, Logs
 from .losses import CategoricalCrossentropy, Loss, SparseCategoricalCrossentropy
-from .metrics import Metric, value_of
+from .metrics import Metric
+from .metrics._base import value_of
 from .optimizers import Optimizer
 
 Callbacks = Callback | Sequence[Callback] | None

@@ -138,7 +138,7 @@ class EarlyStopping(Callback):
         patience: epochs without a better value after which training ends; default 0.
         verbose: 1 tells on the screen when it ends; default 0.
         mode: "min", "max" or "auto" (default): known from the name, also that of another library's model if
-            it is "loss", an accuracy, "auc" or a metric of nncore.
+            it is "loss", an accuracy or a metric of nncore.
         baseline: only values better than this count; default none.
         restore_best_weights: back to the weights of the best epoch at the end; default False.
         start_from_epoch: epochs before this do not count; default 0.
@@ -191,7 +191,8 @@ class EarlyStopping(Callback):
             known = self.model._directions()
         else:
             known = {"loss": "min", **{key: metric._direction for key, metric in metrics._BY_NAME.items()}}
-            if {"acc", "accuracy", "auc"} & set(name.lower().split("_")):
+            higher = {"acc", "accuracy", *(key for key, direction in known.items() if direction == "max")}
+            if higher & set(name.lower().split("_")):
                 return "max"
         if name not in known:
             raise ValueError(

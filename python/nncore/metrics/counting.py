@@ -1,0 +1,149 @@
+"""Metrics made of counts at thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import _core, _data, _names
+from .._arguments import integer, number, several
+from ._base import CLASSES, Floats, Metric, value_of
+
+__all__ = ["Precision"]
+
+
+class _Counting(Metric):
+    """A formula over the weights of true and false positives and negatives at thresholds.
+
+    The core counts, in double precision and in the order of the samples.
+    """
+
+    _abstract = True
+    top_k: int | None = None
+    class_id: int | None = None
+    multi_label: bool = False
+    num_labels: int | None = None
+    label_weights: list[float] | None = None
+    from_logits: bool = False
+    thresholds: list[float]
+
+    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(_names.automatic(type(self).__name__) if name is None else name, dtype)
+
+    def reset_state(self) -> None:
+        """Forgets all samples."""
+        self._counter = _core.Counter(self._spec())
+
+    def update_state(
+        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> None:
+        """Takes in more samples.
+
+        Args:
+            y_true: targets, positive where they are not 0.
+            y_pred: predictions of the same shape (samples, ..., labels). One may lack the other's last axis,
+                if its length is 1.
+            sample_weight: weights of the predictions, or of their first axes; or one for all.
+
+        Raises:
+            TypeError: something does not hold real numbers.
+            ValueError: the shapes do not fit.
+        """
+        y, p = (np.asarray(a, np.float32, "C") for a in _data.paired(self.name, y_true, y_pred))
+        if y.shape != p.shape or not p.ndim:
+            raise ValueError(
+                f"[{self.name}] y_true and y_pred must be of one shape (samples, ...), got {y.shape} and "
+                f"{p.shape}"
+            )
+        apart = self.multi_label or self.class_id is not None or self.label_weights is not None
+        if apart and p.ndim < 2:
+            raise ValueError(f"[{self.name}] expected y_pred of shape (samples, ..., labels), got {p.shape}")
+        columns = p.shape[-1] if apart or self.top_k is not None or p.ndim > 1 else 1
+        weights = None
+        if sample_weight is not None:
+            counted = p if self.class_id is None else p[..., :1]
+            given = _data.weights_of(self.name, sample_weight, counted, y).astype(np.float32)
+            rest = (1,) * (counted.ndim - given.ndim)
+            weights = np.broadcast_to(given.reshape(given.shape + rest), counted.shape)
+        if p.size:
+            rows = (-1, columns)
+            try:
+                self._counter.count(y.reshape(rows), p.reshape(rows), weights)
+            except ValueError as error:
+                raise ValueError(f"[{self.name}] {error}") from None
+
+    def result(self) -> Any:
+        """The value over all samples so far: a float, or with several thresholds an array."""
+        return value_of(self._counter.result())
+
+    def _spec(self) -> _core.Spec:
+        kind = next(_names.snake_case(c.__name__) for c in type(self).__mro__ if c in CLASSES.values())
+        return kind, {
+            "thresholds": tuple(self.thresholds),
+            "top_k": -1 if self.top_k is None else self.top_k,
+            "class_id": -1 if self.class_id is None else self.class_id,
+            "multi_label": self.multi_label,
+            "num_labels": self.num_labels or 0,
+            "label_weights": tuple(self.label_weights or ()),
+            "from_logits": self.from_logits,
+            **self._settings(),
+        }
+
+    def _settings(self) -> dict[str, float]:
+        """Of the row in the compiled table."""
+        return {}
+
+    @staticmethod
+    def _ratio(part: Floats, whole: Floats) -> Floats:
+        """part / whole, and 0 where the whole is 0."""
+        return np.divide(part, whole, out=np.zeros_like(part), where=whole != 0)
+
+    def _reference(self, tp: Floats, fp: Floats, tn: Floats, fn: Floats) -> Floats:
+        """The formula in NumPy, of arrays (thresholds, labels): (..., labels)."""
+        raise NotImplementedError
+
+
+class _AtThresholds(_Counting):
+    def __init__(
+        self,
+        thresholds: float | Sequence[float] | None = None,
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        owner = type(self).__name__
+        self._given = thresholds is not None
+        self.thresholds = [0.5 if top_k is None else -1e10]  # below all predictions
+        if self._given:
+            each = several(thresholds) or (thresholds,)
+            self.thresholds = [number(owner, "thresholds", t, 0.0, 1.0) for t in each]
+        self.top_k = None if top_k is None else integer(owner, "top_k", top_k)
+        self.class_id = None if class_id is None else integer(owner, "class_id", class_id, low=0)
+        super().__init__(name, dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal one."""
+        thresholds = self.thresholds if self._given else None
+        return {"thresholds": thresholds, "top_k": self.top_k, "class_id": self.class_id, "name": self.name}
+
+
+class Precision(_AtThresholds):
+    """Share of positive targets among the positive predictions: tp / (tp + fp), 0 without any.
+
+    Args:
+        thresholds: predictions above it are positive; default 0.5. Of several in [0, 1] each gives a value.
+        top_k: only the k largest predictions of a row can be positive, by default whatever their size.
+        class_id: column of targets and predictions that counts; default all.
+        name: default "precision", then "precision_1", ...
+        dtype: None or "float32".
+
+    >>> Precision()([0, 1, 1, 1], [0.9, 0.3, 0.8, 0.7])
+    0.6666666666666666
+    """
+
+    def _reference(self, tp: Floats, fp: Floats, tn: Floats, fn: Floats) -> Floats:
+        return self._ratio(tp, tp + fp)

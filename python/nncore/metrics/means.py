@@ -1,0 +1,108 @@
+"""Accuracies, and losses as metrics: means over rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._arguments import number
+from .._operations import wide
+from .._rows import metric
+from ..losses import mean_absolute_error, mean_squared_error
+from ._base import Floats, Metric
+
+__all__ = [
+    "BinaryAccuracy",
+    "CategoricalAccuracy",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "SparseCategoricalAccuracy",
+    "binary_accuracy",
+    "categorical_accuracy",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "sparse_categorical_accuracy",
+]
+
+
+@metric("bits", ({"threshold": 0.3},))
+def binary_accuracy(y_true: ArrayLike, y_pred: ArrayLike, threshold: float = 0.5) -> Floats:
+    """Share of each row in which (y_pred > threshold) equals y_true.
+
+    >>> binary_accuracy([[1, 0]], [[0.9, 0.8]]).tolist()
+    [0.5]
+    """
+    return np.asarray(((wide(y_pred) > threshold) == wide(y_true)).mean(axis=-1))
+
+
+@metric("one-hot")
+def categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
+    """1 where the largest value of a row is at the same place in y_true and y_pred, else 0.
+
+    The first of equals counts.
+
+    >>> categorical_accuracy([[0, 1], [0, 1]], [[0.2, 0.8], [0.7, 0.3]]).tolist()
+    [1.0, 0.0]
+    """
+    return wide(np.argmax(wide(y_true), axis=-1) == np.argmax(wide(y_pred), axis=-1))
+
+
+@metric("classes")
+def sparse_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
+    """1 where the largest value of a row of y_pred is at the place that y_true names, else 0.
+
+    The first of equals counts. y_true holds whole numbers from 0 to classes - 1: (...) or (..., 1).
+
+    >>> sparse_categorical_accuracy([1, 1], [[0.2, 0.8], [0.7, 0.3]]).tolist()
+    [1.0, 0.0]
+    """
+    y = wide(y_pred)
+    return wide(np.reshape(y_true, y.shape[:-1]) == np.argmax(y, axis=-1))
+
+
+class BinaryAccuracy(Metric):
+    """Share of outputs on the right side of a threshold.
+
+    Args:
+        name: default "binary_accuracy".
+        dtype: None or "float32".
+        threshold: outputs above it count as 1, others as 0; default 0.5.
+    """
+
+    _function = staticmethod(binary_accuracy)
+
+    def __init__(self, name: str = "binary_accuracy", dtype: Any = None, threshold: float = 0.5) -> None:
+        self.threshold = number("BinaryAccuracy", "threshold", threshold)
+        super().__init__(name, dtype)
+
+    def _values(self, y: NDArray[Any], p: NDArray[Any]) -> NDArray[np.float64]:
+        """One for each output."""
+        return super()._values(y[..., np.newaxis], p[..., np.newaxis])
+
+
+class CategoricalAccuracy(Metric):
+    """Share of rows whose largest output is at the place of the 1 in a one-hot target."""
+
+    _function = staticmethod(categorical_accuracy)
+
+
+class SparseCategoricalAccuracy(Metric):
+    """Share of rows whose largest output is at the place that the class number names."""
+
+    _function = staticmethod(sparse_categorical_accuracy)
+
+
+class MeanSquaredError(Metric, aliases=("mse", "MSE")):
+    """Mean of (y_pred - y_true)**2."""
+
+    _function = staticmethod(mean_squared_error)
+    _direction = "min"
+
+
+class MeanAbsoluteError(Metric, aliases=("mae", "MAE")):
+    """Mean of |y_pred - y_true|."""
+
+    _function = staticmethod(mean_absolute_error)
+    _direction = "min"
