@@ -117,6 +117,7 @@ class Stack(Compiled):
         if not self._layers:
             raise IndexError(f"[{self.name}] there is no layer to pop")
         layer = self._layers.pop()
+        layer._in_model = False
         self._names.discard(layer.name)
         if not self._layers:
             self._network, self._built = None, []
@@ -204,6 +205,7 @@ class Stack(Compiled):
         self._sample = built[0].before
         for layer, b in zip(self._layers, built):
             layer._become_built(*b)
+            layer._in_model = True
         self._network, self._built = network, built
 
     def _built_network(self) -> _core.Network:

@@ -130,6 +130,7 @@ class Layer(Settings):
         self._name = _names.automatic(owner) if name is None else _names.checked(owner, name)
         self._variables: _core.Variables | None = None  # once built
         self._shapes: tuple[Shape, Shape] | None = None  # of one sample, before and after; once built
+        self._in_model = False  # whose shapes they are
 
     # ---- description
 
@@ -242,7 +243,10 @@ class Layer(Settings):
             return
         after, parameters = self._infer(before)
         if self._shapes is not None:
-            return self._require_fit(before, parameters)
+            self._require_fit(before, parameters)
+            if not self._in_model:
+                self._shapes = before, after
+            return
         seed = _random.draw_seed()
         values = self._initial(parameters, lambda i: _random.of_parameter(seed, 0, i))
         self._become_built(before, after, self._made(before, values))
