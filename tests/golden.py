@@ -3,8 +3,8 @@
     python tests/golden.py FILE
 
 A case is a line "case FAMILY NAME ROWS COLUMNS SETTINGS...", of a row's name and its settings in their order,
-and arrays: "in NAME SIZE" is followed by float32 numbers, "out NAME SIZE" by float64 numbers: the values,
-then how far from each that of a kernel may be.
+and arrays: "in NAME SIZE" and as many float32 numbers, "out NAME SIZE" and as many float64 numbers, then as many
+that say how far from each that of a kernel may be. ROWS of an optimizer is the number of the step.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from op_cases import SIZES, Array, normal, over_rows, row_outputs, row_targets
+from optimizer_cases import OPTIMIZERS, moments_of, reference_step
 
 from nncore import _core
 from nncore._operations import ACTIVATIONS, Operation
 from nncore._rows import LOSSES, METRICS, loss_spec
+from nncore.optimizers import ROWS
 
 EPSILON = float(np.finfo(np.float32).eps)
 EXTREMES = np.array([[-np.inf, -1000, 0, 1000, np.inf, np.nan]], np.float32)
@@ -124,7 +126,26 @@ def of_rows(operation: Operation) -> Iterator[tuple[dict[str, Any], np.random.Ge
                 yield given, np.random.default_rng([n, rows, number]), (rows, n)
 
 
-FAMILIES: tuple[Callable[[], Iterator[Golden]], ...] = (activations, losses, metrics)
+def optimizers() -> Iterator[Golden]:
+    for make in OPTIMIZERS.values():
+        settings = make(learning_rate=0.125)._spec()[1]
+        optimizer = make(**{key: single(value) for key, value in settings.items()})
+        row, settings = optimizer._spec()
+        numbers = row_settings(ROWS[row][0], settings)
+        for n in SIZES:
+            rng = np.random.default_rng(n)
+            state = {"w": normal(rng, n), **{moment: np.zeros(n) for moment in moments_of(optimizer)}}
+            for step in (1, 2, 3):
+                old, g = {key: a.astype(np.float32) for key, a in state.items()}, normal(rng, n)
+                moments = {key: a for key, a in old.items() if key != "w"}
+                w, after = reference_step(optimizer, old["w"], g, moments, step)
+                state = {"w": w, **after}
+                allowed = {key: 16 * (np.abs(old[key]) + np.abs(a - old[key])) for key, a in state.items()}
+                outputs = {key: (a, allowed[key]) for key, a in state.items()}
+                yield Golden("optimizer", row, (step, n), numbers, {**old, "g": g}, outputs)
+
+
+FAMILIES: tuple[Callable[[], Iterator[Golden]], ...] = (activations, losses, metrics, optimizers)
 
 
 def main() -> None:

@@ -87,6 +87,7 @@ def test_every_row_has_golden_cases() -> None:
     assert {case.name for case in golden.losses()} == set(_core.losses())
     of_rows = {name for name, (_, _, counts) in _core.metrics().items() if not counts}
     assert {case.name for case in golden.metrics()} == of_rows
+    assert {case.name for case in golden.optimizers()} == set(_core.optimizers())
 
 
 def test_the_module_exports_every_function() -> None:

@@ -24,53 +24,32 @@ void dropout(Report& r, std::size_t n) {
   r.check(good, "dropout", {n, kept});
 }
 
-void updates(Report& r, std::size_t n) {
-  const Array g(n, 24, -1, 1), w0(n, 25, -1, 1), m0(n, 26, -1, 1), v0(n, 27, 0.001, 1);
-  std::vector<Expected> w(n), m(n), v(n);
-  Array gw = w0, gm = m0, gv = v0;
-  const auto step = [&](Optimizer optimizer) {
-    gw = w0, gm = m0, gv = v0;
-    float* const moments[kMostMoments] = {gm.data(), gv.data()};
-    optimizer.begin(1);
-    optimizer.update(r.k, gw.data(), moments, g.data(), n);
-  };
-
-  for (std::size_t i = 0; i < n; ++i) {
-    m[i].add(m0[i]), m[i].add((static_cast<double>(g[i]) - m0[i]) * 0.1);
-    v[i].add(v0[i]), v[i].add((static_cast<double>(g[i]) * g[i] - v0[i]) * 0.001);
-    w[i].add(w0[i]), w[i].add(-m[i].value * 0.1 * std::sqrt(0.001) / 0.1 / (std::sqrt(v[i].value) + 1e-7));
-  }
-  step(Optimizer({"adam", {{"learning_rate", 0.1}}}));
-  r.compare("adam", {n, 0}, gw, w);
-  r.compare("adam", {n, 1}, gm, m);
-  r.compare("adam", {n, 2}, gv, v);
-
-  for (std::size_t i = 0; i < n; ++i) w[i] = {}, w[i].add(w0[i]), w[i].add(-0.125 * g[i]);
-  step(Optimizer({"sgd", {{"learning_rate", 0.125}}}));
-  r.compare("sgd", {n}, gw, w);
-
-  for (const bool nesterov : {false, true}) {
-    for (std::size_t i = 0; i < n; ++i) {
-      m[i] = {}, m[i].add(0.9 * m0[i]), m[i].add(-0.125 * g[i]);
-      w[i] = {}, w[i].add(w0[i]);
-      if (nesterov) w[i].add(0.9 * m[i].value), w[i].add(-0.125 * g[i]);
-      if (!nesterov) w[i].add(m[i].value);
-    }
-    const char* const kind = nesterov ? "sgd_nesterov" : "sgd_momentum";
-    step(Optimizer({kind, {{"learning_rate", 0.125}, {"momentum", 0.9}}}));
-    r.compare(kind, {n, 0}, gw, w);
-    r.compare(kind, {n, 1}, gm, m);
+void update(Report& r, const Golden& c, const OptimizerRow& row) {
+  Spec spec{c.name, {{kWeightDecay.name, static_cast<double>(c.settings.back())}}};
+  for (std::size_t i = 0; i + 1 < c.settings.size(); ++i)
+    spec.attributes[row.settings[i].name] = static_cast<double>(c.settings[i]);
+  Optimizer optimizer(spec);
+  Array w = c.inputs.at("w");
+  std::vector<Array> moments;
+  for (const std::string& name : optimizer.moments()) moments.push_back(c.inputs.at(name));
+  float* places[kMostMoments] = {};
+  for (std::size_t i = 0; i < moments.size(); ++i) places[i] = moments[i].data();
+  optimizer.begin(c.rows);
+  optimizer.update(r.k, w.data(), places, c.inputs.at("g").data(), c.columns);
+  r.compare(c.name, {c.rows, c.columns}, w, c.outputs.at("w"), 1.0);
+  for (std::size_t i = 0; i < moments.size(); ++i) {
+    const std::string& name = optimizer.moments()[i];
+    r.compare(c.name + "_" + name, {c.rows, c.columns}, moments[i], c.outputs.at(name), 1.0);
   }
 }
 
 }  // namespace
 
-void test_elementwise(Report& r) {
-  for (std::size_t n : kSizes) {
-    dropout(r, n);
-    updates(r, n);
-  }
+void test_elementwise(Report& r, const std::vector<Golden>& cases) {
+  for (std::size_t n : kSizes) dropout(r, n);
   dropout(r, 5000);
+  for_each_golden(r, cases, "optimizer", kOptimizers,
+                  [&](const Golden& c, std::size_t row) { update(r, c, kOptimizers[row]); });
 }
 
 }  // namespace nncore::test

@@ -141,9 +141,9 @@ void for_each_golden(Report& r, const std::vector<Golden>& cases, const char* fa
 
 void test_products(Report& r);  // gemm, sums over rows
 void test_activations(Report& r, const std::vector<Golden>& cases);
-void test_rows(Report& r, const std::vector<Golden>& cases);  // losses, metrics
-void test_elementwise(Report& r);                             // dropout, updates
-void test_images(Report& r);                                  // pooling, convolution with pooling
-void test_winograd(Report& r);                                // its forms
+void test_rows(Report& r, const std::vector<Golden>& cases);         // losses, metrics
+void test_elementwise(Report& r, const std::vector<Golden>& cases);  // dropout, optimizers
+void test_images(Report& r);                                         // pooling, convolution with pooling
+void test_winograd(Report& r);                                       // its forms
 
 }  // namespace nncore::test

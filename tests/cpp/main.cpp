@@ -12,7 +12,7 @@ int main(int count, char** arguments) {
     nncore::test::Report report(*table);
     nncore::test::test_products(report);
     nncore::test::test_activations(report, golden);
-    nncore::test::test_elementwise(report);
+    nncore::test::test_elementwise(report, golden);
     nncore::test::test_rows(report, golden);
     nncore::test::test_images(report);
     nncore::test::test_winograd(report);
