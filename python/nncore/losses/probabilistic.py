@@ -1,4 +1,4 @@
-"""Cross-entropies: how far probabilities are from their targets."""
+"""Cross-entropies and divergences: how far probabilities are from their targets."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from ._base import Floats, Loss, mean
 __all__ = [
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
+    "KLDivergence",
     "SparseCategoricalCrossentropy",
     "binary_crossentropy",
     "categorical_crossentropy",
+    "kl_divergence",
     "sparse_categorical_crossentropy",
 ]
 
@@ -102,6 +104,12 @@ def _slope_of_sparse(t: Floats, y: Floats, from_logits: bool) -> Floats:
     return (1.0 / _sum(o) - t / o) * _inside(y)
 
 
+def _slope_of_divergence(t: Floats, y: Floats) -> Floats:
+    """-t / p; 0 where p was clipped."""
+    t, p = np.clip(t, _LEAST, 1.0), np.clip(y, _LEAST, 1.0)
+    return np.asarray(np.where((y < _LEAST) | (y > 1.0), 0.0, -t / p))
+
+
 _SMOOTHED: tuple[dict[str, Any], ...] = (
     {"from_logits": True},
     {"label_smoothing": 0.2},
@@ -175,6 +183,19 @@ def sparse_categorical_crossentropy(
     return np.asarray(-(log_p * _one_hot(wide(y_true), y)).sum(axis=-1))
 
 
+@loss(_slope_of_divergence, "shares")
+def kl_divergence(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
+    """Sum of t * log(t / p) over the last axis: how far p is from the shares t (Kullback, Leibler 1951).
+
+    t and p are y_true and y_pred, clipped to [1e-7, 1].
+
+    >>> kl_divergence([[0.5, 0.5]], [[0.25, 0.25]]).round(3).tolist()
+    [0.6930000185966492]
+    """
+    t, p = (np.clip(wide(x), _LEAST, 1.0) for x in (y_true, y_pred))
+    return np.asarray((t * np.log(t / p)).sum(axis=-1))
+
+
 # ---- the classes
 
 
@@ -244,3 +265,14 @@ class SparseCategoricalCrossentropy(Loss):
         only(owner, "ignore_class", ignore_class, None)
         only(owner, "axis", axis, -1)
         self.from_logits = boolean(owner, "from_logits", from_logits)
+
+
+class KLDivergence(Loss, aliases=("kld", "KLD")):
+    """As the function `kl_divergence`, averaged over all rows."""
+
+    _function = staticmethod(kl_divergence)
+
+    def __init__(
+        self, reduction: str = "sum_over_batch_size", name: str = "kl_divergence", dtype: Any = None
+    ) -> None:
+        super().__init__(name, reduction, dtype)
