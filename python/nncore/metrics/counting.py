@@ -12,7 +12,7 @@ from .. import _core, _data, _names
 from .._arguments import integer, number, several
 from ._base import CLASSES, Floats, Metric, value_of
 
-__all__ = ["Precision"]
+__all__ = ["Precision", "Recall"]
 
 
 class _Counting(Metric):
@@ -147,3 +147,21 @@ class Precision(_AtThresholds):
 
     def _reference(self, tp: Floats, fp: Floats, tn: Floats, fn: Floats) -> Floats:
         return self._ratio(tp, tp + fp)
+
+
+class Recall(_AtThresholds):
+    """Share of positive predictions among the positive targets: tp / (tp + fn), 0 without any.
+
+    Args:
+        thresholds: predictions above it are positive; default 0.5. Of several in [0, 1] each gives a value.
+        top_k: only the k largest predictions of a row can be positive, by default whatever their size.
+        class_id: column of targets and predictions that counts; default all.
+        name: default "recall", then "recall_1", ...
+        dtype: None or "float32".
+
+    >>> Recall()([0, 1, 1, 1], [0.9, 0.3, 0.8, 0.7])
+    0.6666666666666666
+    """
+
+    def _reference(self, tp: Floats, fp: Floats, tn: Floats, fn: Floats) -> Floats:
+        return self._ratio(tp, tp + fn)
