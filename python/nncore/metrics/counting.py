@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core, _data, _names
-from .._arguments import integer, number, several
+from .._arguments import boolean, choice, integer, number, several
 from ._base import CLASSES, Floats, Metric, value_of
 
-__all__ = ["Precision", "Recall"]
+__all__ = ["AUC", "Precision", "Recall"]
 
 
 class _Counting(Metric):
@@ -165,3 +165,89 @@ class Recall(_AtThresholds):
 
     def _reference(self, tp: Floats, fp: Floats, tn: Floats, fn: Floats) -> Floats:
         return self._ratio(tp, tp + fn)
+
+
+class AUC(_Counting):
+    """Area under a curve through counts at thresholds.
+
+    Args:
+        num_thresholds: evenly spaced from 0 to 1, at least 2; default 200.
+        curve: "ROC" (default; recall over the share of negative targets that count as positive), "PR"
+            (precision over recall) or "PRGAIN" (their gains over a constant prediction; Flach and Kull 2015).
+        summation_method: height between two points: "interpolation" (default; with "PR" as Davis and Goadrich
+            2006 derive it), "majoring" or "minoring", the higher or the lower of both.
+        name: default "auc", then "auc_1", ...
+        dtype: None or "float32".
+        thresholds: numbers in [0, 1] between which 0 and 1 are the ends, instead of num_thresholds.
+        multi_label: count each label apart and give the mean of their areas; default False.
+        num_labels: with multi_label; default as many as the predictions have.
+        label_weights: of the labels; default 1 for all.
+        from_logits: predictions are the sigmoid of y_pred; default False.
+
+    >>> AUC(num_thresholds=3)([0, 0, 1, 1], [0, 0.5, 0.3, 0.9])
+    0.75
+    """
+
+    def __init__(
+        self,
+        num_thresholds: int = 200,
+        curve: str = "ROC",
+        summation_method: str = "interpolation",
+        name: str | None = None,
+        dtype: Any = None,
+        thresholds: Sequence[float] | None = None,
+        multi_label: bool = False,
+        num_labels: int | None = None,
+        label_weights: Sequence[float] | None = None,
+        from_logits: bool = False,
+    ) -> None:
+        self._given = thresholds is not None
+        last = integer("AUC", "num_thresholds", num_thresholds, low=2) - 1
+        inner = [i / last for i in range(1, last)]
+        if self._given:
+            inner = sorted(
+                number("AUC", "thresholds", t, 0.0, 1.0) for t in several(thresholds) or [thresholds]
+            )
+        self.thresholds = [-1e-7, *inner, 1.0 + 1e-7]
+        self.num_thresholds = len(self.thresholds)
+        self.curve = choice("AUC", "curve", curve, ("roc", "pr", "prgain")).upper()
+        methods = ("interpolation", "majoring", "minoring")
+        self.summation_method = choice("AUC", "summation_method", summation_method, methods)
+        self.multi_label = boolean("AUC", "multi_label", multi_label)
+        if num_labels is not None and not self.multi_label:
+            raise ValueError("[AUC] num_labels is for multi_label=True")
+        self.num_labels = None if num_labels is None else integer("AUC", "num_labels", num_labels)
+        if label_weights is not None:
+            self.label_weights = [number("AUC", "label_weights", w, low=0.0) for w in label_weights]
+        self.from_logits = boolean("AUC", "from_logits", from_logits)
+        super().__init__(name, dtype)
+
+    def _settings(self) -> dict[str, float]:
+        curve, method = ("ROC", "PR", "PRGAIN"), ("interpolation", "majoring", "minoring")
+        return {"curve": curve.index(self.curve), "summation_method": method.index(self.summation_method)}
+
+    def _reference(self, tp: Floats, fp: Floats, tn: Floats, fn: Floats) -> Floats:
+        ratio, positives, predicted = self._ratio, tp + fn, tp + fp
+        precision, recall = ratio(tp, predicted), ratio(tp, positives)
+        if self.curve == "PR" and self.summation_method == "interpolation":
+            more, (start, end) = -np.diff(tp, axis=0), (predicted[:-1], predicted[1:])
+            slope = ratio(more, start - end)
+            widths = np.where(end > 0, np.log(np.maximum(start, 1e-300) / np.where(end > 0, end, 1.0)), 0.0)
+            areas = ratio(slope * (more + (tp[1:] - slope * end) * widths), positives[1:])
+            return np.asarray(areas.sum(axis=0))
+        x, y = (recall, precision) if self.curve == "PR" else (ratio(fp, fp + tn), recall)
+        if self.curve == "PRGAIN":
+            odds = ratio(positives, tn + fp)
+            x = np.where(tp == 0, 0.0, np.maximum(1.0 - odds * ratio(fn, tp), 0.0))
+            y = np.where(tp == 0, 1.0, 1.0 - odds * ratio(fp, tp))
+        height = {"interpolation": np.add, "majoring": np.maximum, "minoring": np.minimum}[
+            self.summation_method
+        ]
+        heights = height(y[:-1], y[1:]) / (2.0 if height is np.add else 1.0)
+        return np.asarray((-np.diff(x, axis=0) * heights).sum(axis=0))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal one."""
+        names = ("num_thresholds", "curve", "summation_method", "name", "multi_label", "num_labels")
+        config = {key: getattr(self, key) for key in (*names, "label_weights", "from_logits")}
+        return {**config, "thresholds": self.thresholds[1:-1] if self._given else None}
