@@ -1,5 +1,5 @@
 // The table of operations as names, settings and numbers. The rows are in the .def files, and their formulas
-// are compiled for each instruction set in activation.hpp, loss.hpp and metric.hpp.
+// are compiled for each instruction set in activation.hpp, loss.hpp, metric.hpp and update.hpp.
 #pragma once
 
 #include <algorithm>
@@ -123,25 +123,18 @@ constexpr const MetricRow& row_of(Metric kind) { return kMetrics[static_cast<std
 enum class OptimizerKind : std::int32_t {
 #define OPTIMIZER(name, ...) name,
 #include "optimizers.def"
-#undef OPTIMIZER
 };
 
-#define LEARNING_RATE(initial) SETTING(learning_rate, initial, 0, 3.4e38)
-#define FRACTION(name, initial) Setting{#name, initial, 0, 1, true},
-
-#define MOMENT(...) +1
-#define SCALAR(...) +1
-#define OPTIMIZER(name, settings, moments, scalars, ...) std::size_t{0 moments},
 constexpr std::size_t kMostMoments = std::max({
+#define MOMENT(...) +1
+#define OPTIMIZER(name, settings, moments, ...) std::size_t{0 moments},
 #include "optimizers.def"
 });
-#undef OPTIMIZER
-#define OPTIMIZER(name, settings, moments, scalars, ...) std::size_t{0 scalars},
 constexpr std::size_t kMostScalars = std::max({
+#define SCALAR(...) +1
+#define OPTIMIZER(name, settings, moments, scalars, ...) std::size_t{0 scalars},
 #include "optimizers.def"
 });
-#undef OPTIMIZER
-#undef MOMENT
 
 struct OptimizerRow {
   const char* name;
@@ -149,16 +142,13 @@ struct OptimizerRow {
   std::array<const char*, kMostMoments> moments;  // names in files; those behind the last are null
 };
 
+constexpr std::array kOptimizers = {
+#define LEARNING_RATE(initial) SETTING(learning_rate, initial, 0, 3.4e38)
+#define FRACTION(name, initial) Setting{#name, initial, 0, 1, true},
 #define MOMENT(name, in_files) in_files,
 #define OPTIMIZER(name, settings, moments, ...) OptimizerRow{#name, {{settings}}, {{moments}}},
-constexpr std::array kOptimizers = {
 #include "optimizers.def"
 };
-#undef OPTIMIZER
-#undef MOMENT
-#undef SCALAR
-#undef LEARNING_RATE
-#undef FRACTION
 
 constexpr const OptimizerRow& row_of(OptimizerKind kind) {
   return kOptimizers[static_cast<std::size_t>(kind)];

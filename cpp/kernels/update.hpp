@@ -47,15 +47,11 @@ inline void update_run(float* w, float* const* moment, const float* g, float dec
     update_run<kMoments, false>(p, moment, dp, decay, n, formula);                          \
   }
 #include "optimizers.def"
-#undef OPTIMIZER
-#undef MOMENT
-#undef SCALAR
 #undef NONE
 
 constexpr UpdateKernel* kUpdateKernels[] = {
 #define OPTIMIZER(name, ...) name##_update,
 #include "optimizers.def"
-#undef OPTIMIZER
 };
 
 inline void add(float* y, const float* x, std::size_t n) {

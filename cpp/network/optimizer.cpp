@@ -16,17 +16,12 @@ namespace {
     settings scalars                                                                           \
   }
 #include "../kernels/optimizers.def"
-#undef OPTIMIZER
-#undef SCALAR
-#undef FRACTION
 #undef SETTING
-#undef LEARNING_RATE
 #undef NONE
 
 constexpr decltype(&sgd_scalars) kScalars[] = {
 #define OPTIMIZER(name, ...) name##_scalars,
 #include "../kernels/optimizers.def"
-#undef OPTIMIZER
 };
 
 }  // namespace
