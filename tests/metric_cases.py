@@ -43,13 +43,16 @@ def counts(cls: type[metrics.Metric]) -> bool:
     return issubclass(cls, _Counting)
 
 
+def has(cls: type[metrics.Metric], settings: Settings) -> bool:
+    return settings.keys() <= inspect.signature(cls).parameters.keys()
+
+
 def settings_for(cls: type[metrics.Metric]) -> list[Settings]:
     if not counts(cls):
         function = cls._function
         assert function is not None
         return [{}, *{**LOSSES, **METRICS}[function.__name__].variants]
-    known = inspect.signature(cls).parameters.keys()
-    return [settings for settings in COUNTING if settings.keys() <= known]
+    return [settings for settings in COUNTING if has(cls, settings)]
 
 
 def inputs_of(cls: type[metrics.Metric]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from metric_cases import settings_for
+from metric_cases import has, settings_for
 from numpy.typing import NDArray
 
 import nncore
@@ -187,6 +187,45 @@ def test_shapes_and_numbers(cls: Any) -> None:
     assert cls()(np.array(y, bool), np.array(p), 1) == cls()(y, p, np.ones((6, 1))) == flat
     assert cls()([*y, 1, 0], [*p, np.nan, 0.3], [*[1] * 6, 0, 0]) == flat
     assert cls()([], []) == cls().result()
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"thresholds": [0.5, 1.5]}, "thresholds must be in"),
+    ({"top_k": 0}, "top_k must be at least 1"),
+    ({"top_k": 5}, "expected at least 5 classes, got rows of 4"),
+    ({"class_id": -1}, "class_id must be at least 0"),
+    ({"class_id": 4}, "expected more than 4 classes, got rows of 4"),
+    ({"num_thresholds": 1}, "num_thresholds must be at least 2"),
+    ({"curve": "roc curve"}, "curve must be one of"),
+    ({"summation_method": "left"}, "summation_method must be one of"),
+    ({"num_labels": 4}, "num_labels is for multi_label"),
+    ({"num_labels": 3, "multi_label": True}, "expected 3 labels, got rows of 4"),
+    ({"label_weights": [1, 2]}, "expected one value for each of 2 labels, got rows of 4"),
+    ({"label_weights": [1, 1, 1, -1]}, "label_weights must be in"),
+]
+
+
+@pytest.mark.parametrize(
+    ("cls", "settings", "error"),
+    [
+        pytest.param(cls, settings, error, id=f"{name} {settings}")
+        for name, cls in CLASSES.items()
+        for settings, error in BAD
+        if has(cls, settings)
+    ],
+)
+def test_settings_that_do_not_fit(cls: Any, settings: dict[str, Any], error: str) -> None:
+    with pytest.raises(ValueError, match=error):
+        cls(**settings)(np.ones((3, 4)), np.ones((3, 4)))
+    with pytest.raises(ValueError, match=error):
+        identity(cls(**settings))
+
+
+@EACH
+def test_class_numbers_are_no_targets(cls: Any) -> None:
+    model = nncore.Sequential([layers.Input((4,)), layers.Activation("softmax")])
+    with pytest.raises(ValueError, match="do not take the same kind of targets"):
+        model.compile("sgd", "sparse_categorical_crossentropy", metrics=[cls()])
 
 
 def test_early_stopping_wants_one_value() -> None:
