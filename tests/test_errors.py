@@ -228,7 +228,6 @@ SETTINGS: list[Row] = [
     ("weights without decay", ValueError, "exclude_from_weight_decay is not available",
      lambda: optimizers.SGD().exclude_from_weight_decay(var_names=["bias"])),
     ("clipping", ValueError, "clipnorm=1.0 is not available", lambda: optimizers.SGD(clipnorm=1.0)),
-    ("amsgrad", ValueError, "amsgrad=True is not available", lambda: optimizers.Adam(amsgrad=True)),
     ("misspelt optimizer argument", TypeError, "Did you mean 'weight_decay'",
      lambda: optimizers.Adam(weight_decy=0)),
     ("smoothing above 1", ValueError, "label_smoothing must be in",

@@ -124,7 +124,6 @@ ACCEPTED: list[tuple[str, Callable[[], Any], Any]] = [
     ("dtype of an input", lambda: Input((2,), dtype=np.float32).shape, (2,)),
     ("use_ema", lambda: optimizers.SGD(use_ema=np.bool_(False)).momentum, 0.0),
     ("ema_momentum", lambda: optimizers.SGD(ema_momentum=np.float64(0.99)).momentum, 0.0),
-    ("amsgrad", lambda: optimizers.Adam(amsgrad=np.bool_(False)).beta_1, 0.9),
     ("patience", lambda: callbacks.EarlyStopping(patience=np.int64(2)).patience, 2),
     ("pool_size in ops", lambda: ops.max_pool2d(np.ones((1, 2, 2, 1)), np.int64(2)).shape, (1, 1, 1, 1)),
     ("pool_size in the reference",
@@ -146,7 +145,7 @@ REFUSED: list[tuple[type[Exception], str, Callable[[], Any]]] = [
     (TypeError, "kernel_size must be an integer", lambda: Conv2D(2, np.array([3.0, 3.0]))),
     (ValueError, "dtype=.*float64.* is not available", lambda: Dense(1, dtype=np.float64)),
     (ValueError, "use_ema=.* is not available", lambda: optimizers.SGD(use_ema=np.True_)),
-    (ValueError, "amsgrad=.* is not available", lambda: optimizers.Adam(amsgrad=np.True_)),
+    (ValueError, "clipnorm=.* is not available", lambda: optimizers.Adam(clipnorm=np.float32(1))),
     (ValueError, "axis=.* is not available", lambda: Softmax(axis=np.int64(0))),
     (ValueError, "axis=.* is not available", lambda: losses.BinaryCrossentropy(axis=np.array([-1, -1]))),
 ]  # fmt: skip

@@ -14,8 +14,8 @@ import pytest
 from op_cases import ALL, CASES, OF_METRICS, Array, backward, case_at, forward, normal
 from reference_model import assert_close
 
-from nncore import ops, optimizers, reference
-from nncore._operations import ACTIVATIONS, settings_of
+from nncore import ops, reference
+from nncore._operations import ACTIVATIONS
 from nncore._updates import UPDATES
 
 # ---- arguments
@@ -174,16 +174,6 @@ def test_every_op_is_in_the_tables() -> None:
     aliases = {name for o in ACTIVATIONS.values() for name in o.aliases}
     tested = {case_at(name, 3).op for name in ALL} | aliases | UPDATES.keys()
     assert tested == {name for name in FUNCTIONS if not name.endswith("_backward")}
-
-
-def test_optimizers_have_the_settings_of_their_rows() -> None:
-    for made in optimizers.CLASSES.values():
-        own = settings_of(made)
-        for row in made._rows:  # type: ignore[attr-defined]
-            for name, default, *_ in optimizers.ROWS[row][0]:
-                assert name == "weight_decay" or own[name] == default, f"{made}, {row}: {name}"
-    used = [row for made in optimizers.CLASSES.values() for row in made._rows]  # type: ignore[attr-defined]
-    assert {*used} == {*optimizers.ROWS}
 
 
 @pytest.mark.parametrize("module", [m.name for m in pkgutil.iter_modules(ops.__path__)])

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import golden
 import pytest
+from optimizer_cases import OPTIMIZERS, update_of
 from reference_model import ACTIVATION_ROWS, LOSS_ROWS
 
 import nncore
-from nncore import _core, _operations, activations, losses, metrics
+from nncore import _core, _operations, activations, losses, metrics, optimizers
 from nncore._names import snake_case
 from nncore._operations import ACTIVATIONS, Operation, settings_of
 from nncore._rows import LOSSES, METRICS
+from nncore._updates import UPDATES
 
 pytestmark = pytest.mark.once
 
@@ -35,6 +37,7 @@ EXAMPLES = {
     *("swish", "tanh", "mean_squared_error", "mean_absolute_error", "binary_crossentropy"),
     *("categorical_crossentropy", "sparse_categorical_crossentropy", "binary_accuracy"),
     *("categorical_accuracy", "sparse_categorical_accuracy"),
+    *("SGD", "sgd", "Adam", "adam", "rmsprop"),  # the last one is what compile() takes by default
 }
 RECORDED = ("CHANGELOG.md", "tests/keras_facts.json", "benchmarks/results/")
 
@@ -119,15 +122,16 @@ def mentions(family: str, operation: Operation) -> set[str]:
     names = [name for name in operation.names if name not in EXAMPLES]
     if family == "losses":
         names += (n for n, cls in losses._BY_NAME.items() if cls._function is operation.public)
-    return found_in(family, rf"(?<![A-Za-z0-9])({'|'.join(names)})(?![A-Za-z0-9])")
+    return found_in(naming(names), f"cpp/kernels/{family}.def", f"python/nncore/{family}")
 
 
-def found_in(family: str, pattern: str) -> set[str]:
-    allowed, found = (
-        (f"cpp/kernels/{family}.def", f"python/nncore/{family}", *RECORDED),
-        re.compile(pattern).search,
-    )
-    return {path for path, text in TEXTS if not path.startswith(allowed) and found(text)}
+def naming(names: Iterable[str]) -> str:
+    return rf"(?<![A-Za-z0-9])({'|'.join(names)})(?![A-Za-z0-9])"
+
+
+def found_in(pattern: str, *allowed: str) -> set[str]:
+    found = re.compile(pattern).search
+    return {path for path, text in TEXTS if not path.startswith((*allowed, *RECORDED)) and found(text)}
 
 
 TEXTS = list(texts()) if (ROOT / "cpp").is_dir() else []
@@ -143,10 +147,28 @@ def test_a_name_stands_in_its_row_and_its_function_alone(family: str, name: str)
 @pytest.mark.parametrize("name", COUNTING)
 def test_a_metric_made_of_counts_stands_in_its_row_and_its_class_alone(name: str) -> None:
     quote = "[\"'`]"  # without them the other name may be an English word
-    assert (
-        found_in("metrics", rf"(?<![A-Za-z0-9]){name}(?![A-Za-z0-9])|{quote}{snake_case(name)}{quote}")
-        == set()
-    )
+    pattern = naming([name]) + rf"|{quote}{snake_case(name)}{quote}"
+    assert found_in(pattern, "cpp/kernels/metrics.def", "python/nncore/metrics") == set()
+
+
+@pytest.mark.skipif(not TEXTS, reason="cpp/ is only in a clone")
+def test_an_optimizer_stands_in_its_row_its_class_and_its_function_alone() -> None:
+    names = {name for o in (*UPDATES, *optimizers.CLASSES) for name in (o, o.lower())} - EXAMPLES
+    allowed = ("cpp/kernels/optimizers.def", "python/nncore/optimizers.py", "python/nncore/ops/updates.py")
+    assert not names or found_in(naming(names), *allowed) == set()
+
+
+def test_optimizers_have_the_settings_of_their_rows() -> None:
+    for made in optimizers.CLASSES.values():
+        own = settings_of(made)
+        for row in made._rows:
+            for name, default, *_ in optimizers.ROWS[row][0]:
+                assert name == "weight_decay" or own[name] == default, f"{made}, {row}: {name}"
+    rows = set(_core.optimizers())
+    assert {row for made in optimizers.CLASSES.values() for row in made._rows} == rows
+    assert {make()._spec()[0] for make in OPTIMIZERS.values()} == rows
+    assert {case.name for case in golden.optimizers()} == rows
+    assert {update_of(make()).public.__name__ for make in OPTIMIZERS.values()} == set(UPDATES)
 
 
 @pytest.mark.skipif(not TEXTS, reason="cpp/ is only in a clone")
