@@ -110,7 +110,8 @@ def _updates(normal: Normal, quick: bool) -> Iterator[Case]:
             row = update.optimizer(**{**given, **update.fixed})._spec()[0]
             if len(ROWS[row][1]) == len(update.moments):
                 break
-        arrays = [normal(n), normal(n), *(normal(n) ** (1 + of.startswith("v")) for of in update.moments)]
+        arrays = [normal(n), normal(n)]  # and means of g and, larger, of its square
+        arrays += (1 + normal(n) ** 2 if of.startswith("v") else 0.1 * normal(n) for of in update.moments)
         title = ", ".join(key for key in given if key != "learning_rate")
         step = {"step": 3} if "step" in takes else {}
         yield Case(f"{name} with {title}" if title else name, name, arrays, {**given, **step})
