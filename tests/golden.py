@@ -2,9 +2,10 @@
 
     python tests/golden.py FILE
 
-A case is a line "case FAMILY NAME ROWS COLUMNS SETTINGS...", of a row's name and its settings in their order,
-and arrays: "in NAME SIZE" and as many float32 numbers, "out NAME SIZE" and as many float64 numbers, then as many
-that say how far from each that of a kernel may be. ROWS of an optimizer is the number of the step.
+A case is a line "case FAMILY NAME ROWS COLUMNS SETTINGS...", of the name of a row and its settings in their
+order, and arrays: "in NAME SIZE" and as many float32 numbers, "out NAME SIZE" and as many float64 numbers,
+then as many that say how far from each that of a kernel may be. ROWS of an optimizer is the number of the
+step.
 """
 
 from __future__ import annotations
