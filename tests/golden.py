@@ -2,10 +2,9 @@
 
     python tests/golden.py FILE
 
-A case is a line "case FAMILY NAME ROWS COLUMNS SETTINGS...", of the name of a row and its settings in their
-order, and arrays: "in NAME SIZE" and as many float32 numbers, "out NAME SIZE" and as many float64 numbers,
-then as many that say how far from each that of a kernel may be. ROWS of an optimizer is the number of the
-step.
+A case is a line "case FAMILY NAME ROWS COLUMNS SETTINGS...", of a row's name and its settings in their order,
+and arrays: "in NAME SIZE" and as many float32 numbers, "out NAME SIZE" and as many float64 numbers, then as
+many that say how far from each that of a kernel may be. ROWS of an optimizer is the number of the step.
 """
 
 from __future__ import annotations
@@ -118,6 +117,22 @@ def metrics() -> Iterator[Golden]:
             yield Golden("metric", name, shape, numbers, {"target": target, "x": x}, outputs)
 
 
+def counts() -> Iterator[Golden]:
+    """Of predictions the number of thresholds that they exceed. Settings: even, from_logits, thresholds."""
+    below = [-1e-7, 0.25, 0.5, 0.75, 1.0 + 1e-7]
+    for even, logits, at in ((0, 0, [0.5]), (0, 1, [0.1, 0.3, 0.9]), (1, 0, [0.0, 0.5, 1.0]), (1, 1, below)):
+        for n in SIZES:
+            rng = np.random.default_rng([n, len(at)])
+            target, y = rng.integers(0, 2, size=n), normal(rng, n) if logits else normal(rng, n, scale=0.6)
+            y[n // 2 :: 7] = np.nan
+            p = 1 / (1 + np.exp(-y.astype(np.float64))) if logits else y
+            if even:
+                p = p.clip(0.0, 1.0)
+            code = (p[:, np.newaxis] > np.float32(at)).sum(axis=1) + (len(at) + 1) * target
+            numbers, inputs = [float(x) for x in (even, logits, *at)], {"target": target, "y": y}
+            yield Golden("counts", "encode", (1, n), numbers, inputs, {"code": (code, 0.0 * code)})
+
+
 def of_rows(operation: Operation) -> Iterator[tuple[dict[str, Any], np.random.Generator, tuple[int, int]]]:
     """Settings and shapes with which a loss or a metric is tested."""
     for number, variant in enumerate(({}, *operation.variants)):
@@ -146,7 +161,7 @@ def optimizers() -> Iterator[Golden]:
                 yield Golden("optimizer", row, (step, n), numbers, {**old, "g": g}, outputs)
 
 
-FAMILIES: tuple[Callable[[], Iterator[Golden]], ...] = (activations, losses, metrics, optimizers)
+FAMILIES: tuple[Callable[[], Iterator[Golden]], ...] = (activations, losses, metrics, counts, optimizers)
 
 
 def main() -> None:

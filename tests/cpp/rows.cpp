@@ -26,6 +26,13 @@ void metric(Report& r, const Golden& c, MetricKernel kernel) {
   r.compare(c.name, {c.rows, c.columns}, value, c.outputs.at("value"), 1.0);
 }
 
+void encode(Report& r, const Golden& c) {
+  const Thresholds t{&c.settings[2], c.settings.size() - 2, c.settings[0] != 0.0f, c.settings[1] != 0.0f};
+  Array code(c.columns);
+  r.k.encode(code.data(), c.inputs.at("target").data(), c.inputs.at("y").data(), t, c.columns);
+  r.compare(c.name, {t.count, c.columns}, code, c.outputs.at("code"), 1.0);
+}
+
 }  // namespace
 
 void test_rows(Report& r, const std::vector<Golden>& cases) {
@@ -36,6 +43,8 @@ void test_rows(Report& r, const std::vector<Golden>& cases) {
     if (!row.counts) of_rows.push_back(row);
   for_each_golden(r, cases, "metric", of_rows,
                   [&](const Golden& c, std::size_t row) { metric(r, c, r.k.metric[row]); });
+  for (const Golden& c : cases)
+    if (c.family == "counts") encode(r, c);
 }
 
 }  // namespace nncore::test
