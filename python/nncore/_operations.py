@@ -47,6 +47,8 @@ def wide(x: ArrayLike) -> Wide:
 
 def checked(owner: str, row: list[_core.Setting], given: Mapping[str, Any]) -> dict[str, float]:
     """Settings as the row wants them: names, and numbers in their ranges."""
+    if not given:
+        return {}
     ranges = {name: (least, most, below) for name, _, least, most, below in row}
     return {name: number(owner, name, value, *ranges[name]) for name, value in given.items()}
 
@@ -74,6 +76,21 @@ def settings_of(function: Function) -> dict[str, Any]:
     """The arguments of a function that have a default."""
     parameters = inspect.signature(function).parameters.values()
     return {p.name: p.default for p in parameters if p.default is not p.empty}
+
+
+def settings_reader(function: Function, arrays: int) -> Callable[..., dict[str, Any]]:
+    """What makes a dict of the arguments behind the first `arrays`; TypeError if the function has no such."""
+    signature = inspect.signature(function)
+    names = list(signature.parameters)[arrays:]
+
+    def read(*args: Any, **given: Any) -> dict[str, Any]:
+        if not args and not given:
+            return {}
+        if len(args) > len(names) or not given.keys() <= {*names[len(args) :]}:
+            signature.bind(*[None] * arrays, *args, **given)  # raises: it takes long, so only then
+        return {**dict(zip(names, args)), **given}
+
+    return read
 
 
 def require_row(function: Function, settings: list[_core.Setting], besides: tuple[str, ...] = ()) -> None:
@@ -128,16 +145,14 @@ def activation(
     """
 
     def decorate(f: _F) -> _F:
-        name, signature = f.__name__, inspect.signature(f)
+        name, signature, read = f.__name__, inspect.signature(f), settings_reader(f, arrays=1)
         if row is None:
             require_row(f, _ROWS[name][0])
         row_of: Row = row or (lambda x, **settings: (name, settings))
 
         def prepared(op: str, x: ArrayLike, *args: Any, **given: Any) -> tuple[_core.Spec, Floats, int]:
             """What the core wants: the kind, x, and the axes of x that it takes together."""
-            settings = signature.bind(x, *args, **given).arguments
-            settings.pop(next(iter(signature.parameters)))
-            kind, settings = row_of(x, **settings)
+            kind, settings = row_of(x, **read(*args, **given))
             ranges, over_rows = _ROWS[kind]
             a = floats(op, "x", x)
             if over_rows and a.ndim < 1:

@@ -27,6 +27,7 @@ from ._operations import (
     floats,
     named,
     require_row,
+    settings_reader,
     wide,
 )
 
@@ -60,7 +61,7 @@ def loss(
     """
 
     def decorate(f: _F) -> _F:
-        name, signature = f.__name__, inspect.signature(f)
+        name, signature, read = f.__name__, inspect.signature(f), settings_reader(f, arrays=2)
         sparse = _ROWS[name][1]
         for suffix in ("", "_logits") if "from_logits" in signature.parameters else ("",):
             require_row(f, _ROWS[name + suffix][0], besides=("from_logits",))
@@ -68,9 +69,8 @@ def loss(
         def prepared(
             op: str, y_true: ArrayLike, y_pred: ArrayLike, *args: Any, **given: Any
         ) -> tuple[_core.Spec, Floats, Floats]:
-            settings = signature.bind(y_true, y_pred, *args, **given).arguments
-            settings = {key: settings[key] for key in list(settings)[2:]}
-            return loss_spec(op, f, **settings), *targets_and_outputs(op, y_true, y_pred, sparse)
+            spec = loss_spec(op, f, **read(*args, **given))
+            return spec, *targets_and_outputs(op, y_true, y_pred, sparse)
 
         @functools.wraps(f)
         def public(y_true: ArrayLike, y_pred: ArrayLike, *args: Any, **settings: Any) -> Floats:
@@ -124,14 +124,13 @@ def metric(inputs: str, variants: tuple[dict[str, Any], ...] = ()) -> Callable[[
     """Makes a metric f(y_true, y_pred, settings...) of its reference. Args: as of `loss`."""
 
     def decorate(f: _F) -> _F:
-        name, signature = f.__name__, inspect.signature(f)
+        name, read = f.__name__, settings_reader(f, arrays=2)
         settings, sparse, _ = _METRIC_ROWS[name]
         require_row(f, settings)
 
         @functools.wraps(f)
         def public(y_true: ArrayLike, y_pred: ArrayLike, *args: Any, **given: Any) -> Floats:
-            chosen = signature.bind(y_true, y_pred, *args, **given).arguments
-            spec = metric_spec(name, f, **{key: chosen[key] for key in list(chosen)[2:]})
+            spec = metric_spec(name, f, **read(*args, **given))
             return _core.metric(spec, *targets_and_outputs(name, y_true, y_pred, sparse))
 
         METRICS[name] = Operation(public, f, variants=variants, inputs=inputs)

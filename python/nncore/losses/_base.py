@@ -33,11 +33,13 @@ class Loss(Compiled):
     _uncalled = "call __call__"
     _instead = "Use a loss of nncore.losses, with sample_weight or class_weight in fit"
     _function: ClassVar[Callable[..., Floats]]
+    _settings: ClassVar[tuple[str, ...]]  # its arguments, which are attributes here
 
     def __init_subclass__(cls, aliases: tuple[str, ...] = (), **options: Any) -> None:
         super().__init_subclass__(**options)
         if not outside(cls) and "_function" in vars(cls):
             CLASSES[cls.__name__] = cls
+            cls._settings = (*settings_of(cls._function),)
             names = (cls.__name__, _names.snake_case(cls.__name__), cls._function.__name__, *aliases)
             _BY_NAME.update(dict.fromkeys(names, cls))
 
@@ -72,8 +74,7 @@ class Loss(Compiled):
         return loss_setting(type(self).__name__, type(self)._function, name, value)
 
     def _arguments(self) -> dict[str, Any]:
-        """Of the function, by the attributes of their names."""
-        return {name: getattr(self, name) for name in settings_of(type(self)._function)}
+        return {name: getattr(self, name) for name in self._settings}
 
     def _spec(self) -> _core.Spec:
         return loss_spec(self.name, type(self)._function, **self._arguments())
