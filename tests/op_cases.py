@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 
 from nncore import _core, reference
 from nncore._operations import ACTIVATIONS
 from nncore._rows import LOSSES, METRICS
 
 SIZES = [1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97]
+QUICK = (1, 7, 16, 33)
+
+
+def grid(sizes: Iterable[int]) -> list[Any]:
+    """Sizes to run a test with; all but a few in full runs alone."""
+    return [n if n in QUICK else pytest.param(n, marks=pytest.mark.full) for n in sizes]
+
+
 Array = np.ndarray[Any, Any]
 
 

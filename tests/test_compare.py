@@ -231,6 +231,7 @@ def test_builds_are_kept_by_content(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len({len(str(folder)) for folder in folders}) == 1
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("ending", "message"),
     [

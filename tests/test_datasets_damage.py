@@ -237,6 +237,7 @@ def test_odd_archives_are_refused(case: str, tmp_path: Path) -> None:
     assert len(str(caught.value)) < 600
 
 
+@pytest.mark.full
 def test_flipped_bits_in_archives_never_do_harm(tmp_path: Path) -> None:
     path, dice = tmp_path / "odd.npz", np.random.default_rng(3)
     np.savez_compressed(
@@ -253,6 +254,7 @@ def test_flipped_bits_in_archives_never_do_harm(tmp_path: Path) -> None:
             assert "odd.npz" in str(error)  # noqa: PT017
 
 
+@pytest.mark.full
 def test_a_header_that_says_gigabytes_takes_none(tmp_path: Path) -> None:
     """Of the .npy format's second version, in a member that unpacks to all of it."""
     path = tmp_path / "bomb.npz"

@@ -150,6 +150,7 @@ def test_ctrl_c_ends_what_takes_long(what: str, count: str) -> None:
     assert all(line.endswith("True") for line in lines[1:])
 
 
+@pytest.mark.full
 def test_a_stopped_step_leaves_the_model_as_it_was() -> None:
     program = """
 def build():
@@ -214,6 +215,7 @@ def interrupted(handler):
 """
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("count", ["1", "2"])
 @pytest.mark.parametrize(
     ("body", "expected"),
@@ -244,6 +246,7 @@ interrupted(handler)
     assert line.endswith("True")
 
 
+@pytest.mark.full
 def test_a_handler_that_returns_is_called_again() -> None:
     program = (
         HANDLERS

@@ -258,6 +258,7 @@ def test_bfloat16() -> None:
 # ---- instruction sets
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", [_core.available_isas()[0], _core.available_isas()[-1]])
 @pytest.mark.parametrize("case", [str.upper, str.title, str.lower])
 def test_the_instruction_set_in_any_case(name: str, case: Callable[[str], str]) -> None:

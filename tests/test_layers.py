@@ -290,12 +290,14 @@ def test_training_has_the_same_bits_for_any_number_of_threads(row: Row, optimize
         assert train(*many_rows(row), threads, optimizer) == expected, f"{threads} threads"
 
 
+@pytest.mark.full
 @rows
 @pytest.mark.usefixtures("isa", "threads")
 def test_threads_on_each_instruction_set(row: Row) -> None:
     assert train(*many_rows(row), 3, ADAM) == train(*many_rows(row), 1, ADAM)
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("isa", "threads")
 @pytest.mark.parametrize("name", FUSED)
 def test_threads_and_fused_steps(name: str) -> None:

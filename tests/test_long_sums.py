@@ -27,6 +27,7 @@ def assert_sums(actual: Any, terms: Callable[[Any], Any]) -> None:
     assert np.max(np.abs(np.asarray(actual, np.float64) - exact) / size) < LIMIT
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("rows", [5_000, 100_000, 1_000_000, 10_000_000])
 @pytest.mark.parametrize("sign", [True, False])
 def test_gradients_of_dense(rng: np.random.Generator, rows: int, sign: bool) -> None:
@@ -44,6 +45,7 @@ def test_gradients_of_dense_of_other_shapes(rng: np.random.Generator, inputs: in
     assert_sums(db, lambda f: f(dy).sum(axis=0))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("images", "height", "width", "channels", "filters", "groups"),
     [

@@ -48,6 +48,7 @@ def few_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.full
 def test_train_on_a_path(tmp_path: Path, few_digits: Path) -> None:
     done = run(
         tmp_path, "train", "--data", str(few_digits), "--epochs", "2", "--threads", "1", "--out", "here/there"
@@ -68,6 +69,7 @@ def test_train_on_a_path(tmp_path: Path, few_digits: Path) -> None:
     assert accuracy == pytest.approx(float(found.group(1)) / 100, abs=1e-4)
 
 
+@pytest.mark.full
 def test_train_shows_progress(tmp_path: Path, few_digits: Path) -> None:
     done = run(tmp_path, "train", "--data", str(few_digits), "--epochs", "2")
     assert "accuracy" in done.stderr + done.stdout
@@ -75,6 +77,7 @@ def test_train_shows_progress(tmp_path: Path, few_digits: Path) -> None:
     assert (tmp_path / "nncore-mnist" / "model.safetensors").is_file()
 
 
+@pytest.mark.full
 def test_same_seed_same_model(tmp_path: Path, few_digits: Path) -> None:
     def weights(seed: int) -> list[np.ndarray]:
         out = tmp_path / str(seed)
@@ -87,6 +90,7 @@ def test_same_seed_same_model(tmp_path: Path, few_digits: Path) -> None:
     assert any((a != b).any() for a, b in zip(first, other))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("data", ["auto", "full"])
 def test_no_network(tmp_path: Path, data: str) -> None:
     done = run(tmp_path, "train", "--data", data, "--epochs", "1", **OFFLINE)
@@ -104,6 +108,7 @@ def test_no_network(tmp_path: Path, data: str) -> None:
         )
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("verbose", [False, True])
 @pytest.mark.parametrize("data", ["auto", "full"])
 def test_no_network_is_told_in_one_line(tmp_path: Path, data: str, verbose: bool) -> None:
@@ -149,6 +154,7 @@ def test_bad_deliveries_are_told_in_one_line(
     assert verbose or not details
 
 
+@pytest.mark.full
 def test_sample_reaches_its_accuracy(tmp_path: Path) -> None:
     """The default of 12 epochs; Keras comes to 94-95 %."""
     done = run(tmp_path, "train", "--data", "sample")
@@ -226,6 +232,7 @@ def test_info(tmp_path: Path) -> None:
     assert nncore.isa() in done.stdout
 
 
+@pytest.mark.full
 def test_bench(tmp_path: Path) -> None:
     done = run(tmp_path, "bench", "--seconds", "0.01", "--threads", "1")
     assert done.returncode == 0, done.stderr

@@ -366,6 +366,7 @@ def test_a_terminal_gets_a_bar() -> None:
     assert "Prediction 200/200" in last[2]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("what", ["fit", "predict"])
 def test_ctrl_c_stops_within_half_a_second(what: str) -> None:
     code = TRAIN.format(rows=200_000) + textwrap.dedent(f"""

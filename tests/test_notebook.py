@@ -55,6 +55,7 @@ def run(tmp_path: Path, *cells: str) -> tuple[list[int], str]:
     return pictures, "".join(output.get("text", "") for output in outputs[-1])
 
 
+@pytest.mark.full
 def test_fresh_kernel(tmp_path: Path) -> None:
     pictures, text = run(
         tmp_path,
@@ -67,6 +68,7 @@ def test_fresh_kernel(tmp_path: Path) -> None:
     assert text == "[]\n"
 
 
+@pytest.mark.full
 def test_inline_afterwards(tmp_path: Path) -> None:
     pictures, text = run(
         tmp_path,
@@ -81,6 +83,7 @@ def test_inline_afterwards(tmp_path: Path) -> None:
     assert text == "[]\n"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("first", ["", "%matplotlib inline\n"])
 def test_pyplot_before(tmp_path: Path, first: str) -> None:
     pictures, text = run(
@@ -96,6 +99,7 @@ def test_pyplot_before(tmp_path: Path, first: str) -> None:
     assert text == "[]\n"
 
 
+@pytest.mark.full
 def test_no_warning_of_missing_widgets(tmp_path: Path) -> None:
     code = """
 import warnings
@@ -109,6 +113,7 @@ print(sum("IProgress" in str(one.message) for one in caught))
     assert text.splitlines()[-1] == "0"
 
 
+@pytest.mark.full
 def test_settings_stay(tmp_path: Path) -> None:
     settings = "repr(sorted(matplotlib.rcParams.copy().items()))"
     _, text = run(

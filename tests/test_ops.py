@@ -6,7 +6,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from op_cases import ALL, CASES, OF_LOSSES, OF_METRICS, SIZES, backward, case_at, forward, normal, over_rows
+from op_cases import (
+    ALL,
+    CASES,
+    OF_LOSSES,
+    OF_METRICS,
+    SIZES,
+    backward,
+    case_at,
+    forward,
+    grid,
+    normal,
+    over_rows,
+)
 from optimizer_cases import OPTIMIZERS, SETTINGS, arguments_of, moments_of, reference_step, update_of
 from reference_model import assert_close
 
@@ -19,7 +31,7 @@ def as_single(value: Any) -> Any:
     return float(np.float32(value)) if isinstance(value, float) else value
 
 
-@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("n", grid(SIZES))
 @pytest.mark.parametrize("name", ALL)
 def test_forward(isa: str, name: str, n: int) -> None:
     case = case_at(name, n)
@@ -28,7 +40,7 @@ def test_forward(isa: str, name: str, n: int) -> None:
     assert_close(y, forward(reference, case), case.length)
 
 
-@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("n", grid(SIZES))
 @pytest.mark.parametrize("name", [*CASES, *OF_LOSSES])
 def test_backward(isa: str, name: str, n: int) -> None:
     case = case_at(name, n)
@@ -41,7 +53,7 @@ def test_backward(isa: str, name: str, n: int) -> None:
         assert_close(a, b, case.length, scale=3.0 if name in CASES else 0.0, name=f"gradient {k}")
 
 
-@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("n", grid(SIZES))
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_updates(isa: str, rng: np.random.Generator, name: str, n: int) -> None:
     """Steps by the core, by the function of nncore.ops, and by the reference."""
@@ -68,7 +80,7 @@ def test_updates(isa: str, rng: np.random.Generator, name: str, n: int) -> None:
         w, moments = actual, dict(zip(moments, after))
 
 
-@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("n", grid(SIZES))
 @pytest.mark.parametrize("name", OF_LOSSES)
 def test_losses_as_metrics(isa: str, name: str, n: int) -> None:
     case = case_at(name, n)
@@ -80,6 +92,7 @@ def test_losses_as_metrics(isa: str, name: str, n: int) -> None:
 FMA = [name for name in _core.available_isas() if name != "baseline"]
 
 
+@pytest.mark.full
 @pytest.mark.skipif(len(FMA) < 2, reason="needs two instruction sets with fused multiply-add")
 @pytest.mark.parametrize("name", ALL)
 def test_instruction_sets_agree_to_the_bit(name: str) -> None:
@@ -194,6 +207,7 @@ def test_products_carry_what_is_not_a_number(isa: str, bad: float) -> None:
     np.testing.assert_array_equal(ops.dense(x, kernel[0, 0]), expected_dense)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("bad", [None, np.nan, np.inf])
 @pytest.mark.parametrize("rows", [50, 130])
 def test_dense_of_inputs_that_are_zero_in_many_samples(

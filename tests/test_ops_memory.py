@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from op_cases import ALL, OF_LOSSES, OF_METRICS, SIZES, Array, backward, case_at, forward, normal
+from op_cases import ALL, OF_LOSSES, OF_METRICS, SIZES, Array, backward, case_at, forward, grid, normal
 from reference_model import (
     FLATTEN,
     ReferenceModel,
@@ -43,7 +43,7 @@ def at_the_end_of_memory(a: Array) -> Array:
     return copy
 
 
-@pytest.mark.parametrize("n", [*SIZES, 700])
+@pytest.mark.parametrize("n", grid([*SIZES, 700]))
 @pytest.mark.parametrize("name", ALL)
 def test_nothing_past_the_end_is_read(isa: str, name: str, n: int) -> None:
     if n > max(SIZES) and (name.startswith("conv2d") or "everything" in name):
@@ -57,7 +57,7 @@ def test_nothing_past_the_end_is_read(isa: str, name: str, n: int) -> None:
         np.testing.assert_array_equal(actual, expected)
 
 
-@pytest.mark.parametrize("n", [*SIZES, 5000])
+@pytest.mark.parametrize("n", grid([*SIZES, 5000]))
 def test_updates_read_nothing_past_the_end(isa: str, rng: np.random.Generator, n: int) -> None:
     w, g, m, v = normal(rng, n), normal(rng, n), normal(rng, n), normal(rng, n) ** 2
     end = [at_the_end_of_memory(a) for a in (w, g, m, v)]
@@ -156,6 +156,7 @@ def parameters_of(rng: np.random.Generator, spec: Spec, shape: tuple[int, ...]) 
     return [normal(rng, *sizes) for _, sizes in _core.infer(spec, shape)[1]]
 
 
+@pytest.mark.full
 @layers
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.usefixtures("threads")
@@ -175,6 +176,7 @@ def test_a_layer_alone_computes_the_bits_of_a_model(
         assert _core.forward(spec, x, parameters, training, 5).tobytes() == expected
 
 
+@pytest.mark.full
 @layers
 @pytest.mark.usefixtures("threads")
 def test_gradients_of_a_layer_alone(

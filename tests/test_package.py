@@ -78,6 +78,7 @@ def test_import_is_cheap() -> None:
     assert output(code) == ""
 
 
+@pytest.mark.full
 def test_show_config_tells_how_it_was_built_and_runs() -> None:
     text = output("import nncore; nncore.show_config()")
     assert nncore.__version__ in text
@@ -107,6 +108,7 @@ def test_readme_has_a_lesson_for_each_example() -> None:
     assert len(README_CODE) == len(list((README.parent / "examples").glob("*.py"))) == 3
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("code", README_CODE[:2])
 def test_readme_code_runs(code: str) -> None:
     output(code)
@@ -128,6 +130,7 @@ def test_readme_code_on_digits_runs(tmp_path: Path) -> None:
 # ---- instruction sets
 
 
+@pytest.mark.full
 def test_every_available_instruction_set_can_be_forced() -> None:
     available = nncore.available_isas()
     assert available
@@ -168,6 +171,7 @@ def test_objects_of_instruction_sets_share_no_code() -> None:
 # ---- threads
 
 
+@pytest.mark.full
 def test_number_of_threads_comes_from_the_environment() -> None:
     code = "import nncore; print(nncore.get_num_threads())"
     assert output(code, NNCORE_NUM_THREADS="3") == "3"
@@ -247,6 +251,7 @@ def test_training_works_in_a_forked_child() -> None:
     assert output(TRAIN + textwrap.dedent(code), timeout=120) == "0 True"
 
 
+@pytest.mark.full
 def test_other_threads_run_during_training() -> None:
     """Without the GIL released, a counting thread would stand still for about 100 ms at a time."""
     code = """
@@ -305,6 +310,7 @@ def test_models_train_side_by_side_in_python_threads() -> None:
     assert output(code) == "1"
 
 
+@pytest.mark.full
 def test_weights_do_not_depend_on_the_number_of_threads() -> None:
     code = "import hashlib\nprint(hashlib.sha256(train()).hexdigest())"
     digests = {output(TRAIN + code, NNCORE_NUM_THREADS=str(n)) for n in (1, 2, 3, 7, 16)}

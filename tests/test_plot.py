@@ -50,6 +50,7 @@ def captions(figure: object) -> list[str]:
     return [axes.get_title() for axes in figure.axes]  # type: ignore[attr-defined]
 
 
+@pytest.mark.full
 def test_history() -> None:
     figure = plot.history(HISTORY, title="Three epochs")
     assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "accuracy"]
@@ -66,6 +67,7 @@ def test_history() -> None:
     assert render(figure).startswith(b"\x89PNG")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("epochs", [1, 2, 3, 7, 12, 100])
 def test_epoch_ticks_are_whole_numbers(epochs: int) -> None:
     figure = plot.history({"loss": np.linspace(1, 0.1, epochs).tolist()})
@@ -82,6 +84,7 @@ def test_history_object_that_went_on_later() -> None:
     np.testing.assert_array_equal(figure.axes[0].get_lines()[0].get_xdata(), [4, 5])
 
 
+@pytest.mark.full
 def test_history_with_many_metrics_and_nan() -> None:
     figure = plot.history(
         {name: [1.0, float("nan"), 3.0] for name in ("loss", "mae", "mse", "accuracy", "score")}
@@ -99,6 +102,7 @@ def test_history_refuses() -> None:
         plot.history([0.1, 0.2])
 
 
+@pytest.mark.full
 def test_images_with_labels_only() -> None:
     labels = np.arange(12)
     figure = plot.images(DIGITS, labels)
@@ -109,6 +113,7 @@ def test_images_with_labels_only() -> None:
     render(figure)
 
 
+@pytest.mark.full
 def test_wrong_predictions_are_marked() -> None:
     labels = np.arange(12) % 10
     probabilities = np.full((12, 10), 0.02)
@@ -132,6 +137,7 @@ def test_class_names_one_hot_labels_and_text() -> None:
     assert captions(plot.images(DIGITS[:2], predictions=[3, 4])) == ["predicted 3", "predicted 4"]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("shape", [(28, 28), (1, 28, 28), (3, 28, 28, 1), (5, 16, 8, 3), (40, 4, 4)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, bool])
 def test_kinds_of_images(shape: tuple[int, ...], dtype: type) -> None:
@@ -142,6 +148,7 @@ def test_kinds_of_images(shape: tuple[int, ...], dtype: type) -> None:
         render(figure)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 10, 20, 25, 97])
 def test_grid(count: int) -> None:
     figure = plot.images(np.zeros((count, 8, 8)))
@@ -178,6 +185,7 @@ def run(code: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.full
 def test_no_window_and_no_pyplot() -> None:
     code = "import sys, nncore.plot as p; p.history({'loss': [1]}); print('matplotlib.pyplot' in sys.modules)"
     assert run(code) == "False"
@@ -229,6 +237,7 @@ def assert_legible(figure: Any) -> None:
             assert apart, (texts[i].get_text(), one, other)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("columns", [None, 8])
 @pytest.mark.parametrize("names", [None, CLOTHES, ["a class with quite a long name, as trees have"] * 10])
 def test_texts_of_images_are_legible(names: Any, columns: int | None) -> None:
@@ -246,6 +255,7 @@ def test_texts_of_images_are_legible(names: Any, columns: int | None) -> None:
         assert_legible(figure)
 
 
+@pytest.mark.full
 def test_texts_of_other_shapes_and_of_a_history_are_legible() -> None:
     for shape in [(3, 8, 64), (3, 64, 8), (12, 32, 32, 3)]:
         for labels in (None, np.full(shape[0], 3)):
@@ -265,6 +275,7 @@ def test_a_figure_can_be_copied_and_pickled() -> None:
         assert render(other).startswith(b"\x89PNG")
 
 
+@pytest.mark.full
 def test_plain_scripts(tmp_path: Path) -> None:
     """plt.show() shows it where pyplot was imported before; without pyplot there is nothing to leak."""
     before = "import matplotlib.pyplot as plt\n"

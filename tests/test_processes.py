@@ -46,6 +46,7 @@ nn.set_num_threads(2)
 """
 
 
+@pytest.mark.full
 @posix
 @pytest.mark.parametrize("busy", ["predict", "evaluate", "get_weights", "save"])
 def test_a_child_uses_a_model_that_another_thread_was_reading(busy: str) -> None:
@@ -79,6 +80,7 @@ print(codes)
     assert output(program) == str([0] * 15)
 
 
+@pytest.mark.full
 @posix
 def test_a_child_of_a_process_that_trains_works_or_says_that_the_state_is_not_whole() -> None:
     program = (
@@ -104,6 +106,7 @@ print("codes", *codes)
     assert all("fork" in message for message in messages)
 
 
+@pytest.mark.full
 @posix
 def test_locks_of_python_modules_are_free_in_a_child() -> None:
     program = (
@@ -126,6 +129,7 @@ os._exit(0)
     assert output(program) == str([0] * 40)
 
 
+@pytest.mark.full
 @posix
 def test_a_child_of_a_busy_process_ends_as_any_other() -> None:
     program = (
@@ -166,6 +170,7 @@ def test_the_names_and_seeds_of_a_child_go_on_where_the_parent_was() -> None:
     assert output(program) == "True"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "work",
     [
@@ -197,6 +202,7 @@ print("done")
         assert (result.returncode, result.stdout.strip(), result.stderr) == (0, "done", "")
 
 
+@pytest.mark.full
 def test_functions_that_run_at_exit_may_use_models() -> None:
     program = """
     import atexit
@@ -350,6 +356,7 @@ print({limit!r} != "processes" or not started, all(map(np.array_equal, expected,
     assert output(program, **large) == "True True"
 
 
+@pytest.mark.full
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs affinity")
 @pytest.mark.parametrize(
     "variables",

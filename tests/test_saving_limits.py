@@ -137,6 +137,7 @@ SHAPES: dict[str, bytes] = {
 }
 
 
+@pytest.mark.full
 @sanitized
 @pytest.mark.parametrize("case", SHAPES)
 def test_shapes_take_no_memory(case: str, tmp_path: Path) -> None:
@@ -145,6 +146,7 @@ def test_shapes_take_no_memory(case: str, tmp_path: Path) -> None:
     assert grown < allowed(SHAPES[case])
 
 
+@pytest.mark.full
 @sanitized
 @pytest.mark.parametrize("pooled", [False, True])
 def test_a_model_of_large_images_takes_memory_when_it_works(pooled: bool, tmp_path: Path) -> None:
@@ -219,6 +221,7 @@ HEADERS: dict[str, bytes] = {
 }
 
 
+@pytest.mark.full
 @sanitized
 @pytest.mark.parametrize("case", HEADERS)
 def test_headers_take_memory_in_proportion(case: str, tmp_path: Path) -> None:
@@ -227,6 +230,7 @@ def test_headers_take_memory_in_proportion(case: str, tmp_path: Path) -> None:
     assert grown < allowed(HEADERS[case])
 
 
+@pytest.mark.full
 @sanitized
 @pytest.mark.parametrize("extra", [True, False], ids=["refused", "loaded"])
 def test_tensors_take_memory_in_proportion(extra: bool, tmp_path: Path) -> None:
@@ -242,6 +246,7 @@ def test_tensors_take_memory_in_proportion(extra: bool, tmp_path: Path) -> None:
     assert grown < 10 * len(content)
 
 
+@pytest.mark.full
 def test_a_model_that_would_be_too_large_to_load_is_not_saved(tmp_path: Path) -> None:
     wide = nncore.Sequential([layers.Flatten(name="n" * 5_000_000)])
     deep = nncore.Sequential([layers.Flatten() for _ in range(2**14 + 1)])
@@ -251,6 +256,7 @@ def test_a_model_that_would_be_too_large_to_load_is_not_saved(tmp_path: Path) ->
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.full
 def test_large_honest_models_come_back(tmp_path: Path) -> None:
     model = nncore.Sequential([Input((1,)), *[Dense(1) for _ in range(3500)]])
     model.compile("adam", "mse")
@@ -315,6 +321,7 @@ WORK: dict[str, Callable[[int], Callable[[], object]]] = {
 }
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("what", WORK)
 def test_work_is_linear_in_the_layers(what: str) -> None:
     steps_of(WORK[what](3))

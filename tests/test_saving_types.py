@@ -109,6 +109,7 @@ def what_is_wrong(path: Path, model: nncore.Sequential) -> str:
     return ""
 
 
+@pytest.mark.full
 def test_every_setting_of_a_wrong_type_is_refused_or_means_the_same(tmp_path: Path) -> None:
     path, count = tmp_path / "m", 0
     for model in models_of_all_kinds():
@@ -248,6 +249,7 @@ except MemoryError as error:
 """
 
 
+@pytest.mark.full
 @pytest.mark.skipif("asan" in os.environ.get("LD_PRELOAD", ""), reason="memory cannot be limited")
 @pytest.mark.parametrize("what", ["load", "weights", "save"])
 def test_too_little_memory_is_a_memory_error(what: str, tmp_path: Path) -> None:

@@ -104,6 +104,7 @@ def table(text: str) -> list[str]:
     return lines[1 : next(i for i, line in enumerate(lines) if line.startswith(" Total params"))]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("run", RUN.values(), ids=RUN)
 @pytest.mark.parametrize("name", TERMINALS)
 def test_all_that_a_model_prints(name: str, run: object, tmp_path: Path) -> None:
@@ -134,6 +135,7 @@ def test_all_that_a_model_prints(name: str, run: object, tmp_path: Path) -> None
     assert "instruction set" in text
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("run", RUN.values(), ids=RUN)
 @pytest.mark.parametrize("name", ["utf-8", "ascii", "latin-1"])
 def test_codes_in_names_do_not_reach_the_terminal(name: str, run: object, tmp_path: Path) -> None:
@@ -149,6 +151,7 @@ def test_codes_in_names_do_not_reach_the_terminal(name: str, run: object, tmp_pa
     assert f"name=m{escaped}" in text
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["ascii", "cp437", "C locale"])
 def test_the_command_trains_on_such_terminals(name: str, tmp_path: Path) -> None:
     encoding, environment = TERMINALS[name]
@@ -171,6 +174,7 @@ def test_codes_in_arguments_of_the_command(tmp_path: Path) -> None:
     assert "\x1b" not in text
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("width", [30, 40, 60, 88])
 def test_wide_characters_keep_the_table_aligned(width: int, tmp_path: Path) -> None:
     code = f"""
