@@ -178,6 +178,7 @@ def test_a_fault_that_passes_is_retried(server: Server) -> None:
     assert len(server.requests) == 5
 
 
+@pytest.mark.full
 def test_silent_mirror_times_out(server: Server) -> None:
     def hang(request: BaseHTTPRequestHandler, content: bytes) -> None:
         server.closing.wait(10)
@@ -196,6 +197,7 @@ def test_silent_mirror_times_out(server: Server) -> None:
     assert server.requests.count("silent/t10k-labels-idx1-ubyte.gz") == 1
 
 
+@pytest.mark.full
 def test_trickling_mirror_runs_out_of_patience(server: Server, tmp_path: Path) -> None:
     def trickle(request: BaseHTTPRequestHandler, content: bytes) -> None:
         request.send_response(200)

@@ -126,6 +126,7 @@ ENDLESS = {
 }
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("count", ["1", "2"])
 @pytest.mark.parametrize("what", ENDLESS)
 def test_ctrl_c_ends_what_takes_long(what: str, count: str) -> None:

@@ -46,6 +46,7 @@ sys.exit(hung)
 """
 
 
+@pytest.mark.full
 def test_a_child_draws_seeds_whatever_threads_did_at_the_fork() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], timeout=300)
     assert done.returncode == 0

@@ -302,6 +302,7 @@ def everything():
 """
 
 
+@pytest.mark.full
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer needs more stack")
 def test_calls_from_a_thread_with_a_small_stack() -> None:
     program = (

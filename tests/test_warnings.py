@@ -198,7 +198,7 @@ def test_early_stopping_of_another_model(monitor: str, mode: str, largest: bool)
     assert (epochs, stop.best_epoch, model.weights[0].tolist()) == (3, 1, [1.0])
 
 
-@pytest.mark.parametrize("monitor", ["f1", "val_precision", "reward"])
+@pytest.mark.parametrize("monitor", ["f1", "val_gain", "reward"])
 def test_early_stopping_does_not_guess(monitor: str) -> None:
     """As Keras: a training that stops at the wrong end would look like any other."""
     with pytest.raises(
