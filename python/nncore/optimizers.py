@@ -18,7 +18,7 @@ from ._arguments import Settings, boolean, neutral, number, only, unknown
 if TYPE_CHECKING:
     from ._stack import Stack
 
-__all__ = ["SGD", "Adam", "Optimizer", "get"]
+__all__ = ["SGD", "Adam", "Optimizer", "RMSprop", "get"]
 
 ROWS = _core.optimizers()
 
@@ -272,12 +272,56 @@ class Adam(Optimizer):
         )
 
 
+class RMSprop(Optimizer):
+    """Steps scaled by a running mean of the gradient's square (Hinton, 2012), with momentum if it is above 0.
+
+    ``v = rho * v + (1 - rho) * g**2; w -= learning_rate * g / sqrt(v + epsilon)``. Centered, a running mean a
+    of g makes it ``sqrt(v - a**2 + epsilon)``. With momentum ``m = momentum * m + step; w -= m``.
+
+    Args:
+        learning_rate: at least 0; default 0.001.
+        rho: in [0, 1); default 0.9.
+        momentum: in [0, 1]; default 0.
+        epsilon: at least 0; default 1e-7.
+        centered: default False.
+        weight_decay: at least 0, or None: ``w -= w * weight_decay * learning_rate`` before each update.
+        name: default "rm_sprop".
+        others: clipnorm and so on: not available yet, so None or Keras' default.
+    """
+
+    _rows = ("rmsprop", "rmsprop_momentum", "rmsprop_centered", "rmsprop_centered_momentum")
+    _settings = ("learning_rate", "rho", "momentum", "epsilon", "centered", "weight_decay")
+    _variants = ({"rho": 0.8, "momentum": 0.9}, {"centered": True}, {"momentum": 0.5, "centered": True})
+    rho: float
+    momentum: float
+    epsilon: float
+    centered: bool
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        centered: bool = False,
+        weight_decay: float | None = None,
+        *,
+        name: str | None = None,
+        **others: Any,
+    ) -> None:
+        own = {"rho": rho, "momentum": momentum, "epsilon": epsilon, "centered": centered}
+        super().__init__(learning_rate, weight_decay, name, others, **own)
+
+    @classmethod
+    def _row(cls, settings: Mapping[str, Any]) -> str:
+        return cls._rows[2 * settings["centered"] + (settings["momentum"] > 0)]
+
+
 CLASSES: dict[str, Callable[..., Optimizer]] = {
     name: globals()[name] for name in __all__ if name not in ("Optimizer", "get")
 }
 # Of Keras, so that the error says more than "unknown".
 _NOT_YET = (
-    "rmsprop",
     "adamw",
     "adadelta",
     "adagrad",

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._operations import wide
 from .._updates import update
-from ..optimizers import SGD, Adam
+from ..optimizers import SGD, Adam, RMSprop
 
 Floats = NDArray[Any]  # float32, and float64 from the reference
 
@@ -71,3 +71,31 @@ def adam(
     v = v + (g**2 - v) * (1.0 - beta_2)
     a = learning_rate * math.sqrt(1.0 - beta_2**step) / (1.0 - beta_1**step)
     return w - a * m / (np.sqrt(v) + epsilon), m, v
+
+
+@update(RMSprop, v="velocity", m="momentum", a="average_gradient")
+def rmsprop(
+    w: ArrayLike,
+    g: ArrayLike,
+    v: ArrayLike | None = None,
+    m: ArrayLike | None = None,
+    a: ArrayLike | None = None,
+    learning_rate: float = 0.001,
+    rho: float = 0.9,
+    momentum: float = 0.0,
+    epsilon: float = 1e-7,
+    centered: bool = False,
+) -> tuple[Floats, Floats, Floats | None, Floats | None]:
+    """(w, v, m, a) after a step of `optimizers.RMSprop`; m is None without momentum, a unless centered.
+
+    >>> w, v, m, a = rmsprop([1.0], [4.0], learning_rate=0.125, rho=0.75, epsilon=0.0)
+    >>> w.tolist(), v.tolist(), m, a
+    ([0.75], [4.0], None, None)
+    """
+    w, g = wide(w), wide(g)
+    v, m, a = (np.zeros_like(w) if moment is None else wide(moment) for moment in (v, m, a))
+    v = rho * v + (1.0 - rho) * g**2
+    a = rho * a + (1.0 - rho) * g if centered else None
+    step = learning_rate * g / np.sqrt(v + epsilon if a is None else v - a**2 + epsilon)
+    m = momentum * m + step if momentum else None
+    return w - (step if m is None else m), v, m, a
