@@ -18,7 +18,7 @@ from ._arguments import Settings, boolean, neutral, number, only, unknown
 if TYPE_CHECKING:
     from ._stack import Stack
 
-__all__ = ["SGD", "Adam", "Optimizer", "RMSprop", "get"]
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "get"]
 
 ROWS = _core.optimizers()
 
@@ -272,6 +272,35 @@ class Adam(Optimizer):
         )
 
 
+class AdamW(Adam):
+    """Adam with a decay of weights (Loshchilov and Hutter, 2019), before each update, by default.
+
+    Args:
+        weight_decay: at least 0; default 0.004. None is a ValueError, as in Keras.
+        name: default "adam_w".
+
+    The others are those of `Adam`.
+    """
+
+    _settings = ("learning_rate", "weight_decay", "beta_1", "beta_2", "epsilon")
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        weight_decay: float = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        *,
+        name: str | None = None,
+        **others: Any,
+    ) -> None:
+        if weight_decay is None:
+            raise ValueError("[AdamW] weight_decay must be a number, got None")
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, name=name, **others)
+
+
 class RMSprop(Optimizer):
     """Steps scaled by a running mean of the gradient's square (Hinton, 2012), with momentum if it is above 0.
 
@@ -322,7 +351,6 @@ CLASSES: dict[str, Callable[..., Optimizer]] = {
 }
 # Of Keras, so that the error says more than "unknown".
 _NOT_YET = (
-    "adamw",
     "adadelta",
     "adagrad",
     "adamax",
