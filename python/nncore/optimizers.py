@@ -1,7 +1,7 @@
 """Optimizers: settings of the update that the compiled core makes after each batch.
 
 >>> Adam(learning_rate=0.01)
-Adam(learning_rate=0.01, beta_1=0.9, beta_2=0.999, epsilon=1e-07, weight_decay=None)
+Adam(learning_rate=0.01, beta_1=0.9, beta_2=0.999, epsilon=1e-07, amsgrad=False, weight_decay=None)
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from . import _core, _names
-from ._arguments import Settings, boolean, neutral, number, only, unknown
+from ._arguments import Settings, boolean, neutral, number, unknown
 
 if TYPE_CHECKING:
     from ._stack import Stack
@@ -241,15 +241,17 @@ class Adam(Optimizer):
         beta_1: in [0, 1); default 0.9.
         beta_2: in [0, 1); default 0.999.
         epsilon: at least 0; default 1e-7.
-        amsgrad: False; True is not available yet.
+        amsgrad: default False; whether the largest v so far takes the place of v in w's update (Reddi and
+            others, 2018).
         weight_decay: at least 0, or None: ``w -= w * weight_decay * learning_rate`` before each update.
         name: default "adam".
         others: clipnorm and so on: not available yet, so None or Keras' default.
     """
 
-    _rows = ("adam",)
-    _settings = ("learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay")
-    _variants = ({"learning_rate": 0.1, "beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-3},)
+    _rows = ("adam", "amsgrad")
+    _settings = ("learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay")
+    _variants = ({"learning_rate": 0.1, "beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-3}, {"amsgrad": True})
+    amsgrad: bool
     beta_1: float
     beta_2: float
     epsilon: float
@@ -266,10 +268,12 @@ class Adam(Optimizer):
         name: str | None = None,
         **others: Any,
     ) -> None:
-        only("Adam", "amsgrad", amsgrad, False)
-        super().__init__(
-            learning_rate, weight_decay, name, others, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon
-        )
+        own = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon, "amsgrad": amsgrad}
+        super().__init__(learning_rate, weight_decay, name, others, **own)
+
+    @classmethod
+    def _row(cls, settings: Mapping[str, Any]) -> str:
+        return cls._rows[settings["amsgrad"]]
 
 
 class AdamW(Adam):
@@ -282,7 +286,7 @@ class AdamW(Adam):
     The others are those of `Adam`.
     """
 
-    _settings = ("learning_rate", "weight_decay", "beta_1", "beta_2", "epsilon")
+    _settings = ("learning_rate", "weight_decay", "beta_1", "beta_2", "epsilon", "amsgrad")
 
     def __init__(
         self,

@@ -42,7 +42,7 @@ def sgd(
     return (w + momentum * v + step if nesterov else w + v), v
 
 
-@update(Adam, m="momentum", v="velocity")
+@update(Adam, fixed={"amsgrad": False}, m="momentum", v="velocity")
 def adam(
     w: ArrayLike,
     g: ArrayLike,
@@ -71,6 +71,33 @@ def adam(
     v = v + (g**2 - v) * (1.0 - beta_2)
     a = learning_rate * math.sqrt(1.0 - beta_2**step) / (1.0 - beta_1**step)
     return w - a * m / (np.sqrt(v) + epsilon), m, v
+
+
+@update(Adam, fixed={"amsgrad": True}, m="momentum", v="velocity", v_hat="velocity_hat")
+def amsgrad(
+    w: ArrayLike,
+    g: ArrayLike,
+    m: ArrayLike,
+    v: ArrayLike,
+    v_hat: ArrayLike,
+    step: int,
+    learning_rate: float = 0.001,
+    beta_1: float = 0.9,
+    beta_2: float = 0.999,
+    epsilon: float = 1e-7,
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """(w, m, v, v_hat) after a step of Adam with the largest v so far in place of v (Reddi et al. 2018).
+
+    >>> w, m, v, v_hat = amsgrad([1.0], [0.0], [0.0], v=[1.0], v_hat=[4.0], step=1)
+    >>> w.tolist(), v_hat.tolist()
+    ([1.0], [4.0])
+    """
+    w, g, m, v = wide(w), wide(g), wide(m), wide(v)
+    m = m + (g - m) * (1.0 - beta_1)
+    v = v + (g**2 - v) * (1.0 - beta_2)
+    v_hat = np.maximum(v, wide(v_hat))
+    a = learning_rate * math.sqrt(1.0 - beta_2**step) / (1.0 - beta_1**step)
+    return w - a * m / (np.sqrt(v_hat) + epsilon), m, v, v_hat
 
 
 @update(RMSprop, v="velocity", m="momentum", a="average_gradient")
