@@ -79,6 +79,13 @@ def test_values_that_are_no_weights(weight: Any) -> None:
         trained(class_weight={0: weight})
 
 
+def test_compile_has_the_default_optimizer_of_keras() -> None:
+    model = made()
+    model.compile(loss="mse")
+    assert repr(model.optimizer) == repr(optimizers.get("rmsprop"))
+    assert np.isfinite(model.fit(X, Y, verbose=0).history["loss"]).all()
+
+
 # ---- NumPy's scalars
 
 
