@@ -75,8 +75,8 @@ def test_settings_of_losses_outside_their_range_are_refused(name: str, setting: 
     x = np.ones((2, 3), np.float32)
     for value in (least - 0.5, most if below else most + 0.5, float("nan"), float("inf")):
         with pytest.raises(ValueError, match=rf"\[{name}\] {key} must be in \[{least:g}, {most:g}.*, got"):
-            _core.loss((name, {key: value}), x, x)
-    assert (_core.loss((name, {key: default}), x, x) == _core.loss((name, {}), x, x)).all()
+            _core.metric((name, {key: value}), x, x)
+    assert (_core.metric((name, {key: default}), x, x) == _core.metric((name, {}), x, x)).all()
 
 
 def test_empty_and_scalar_samples() -> None:

@@ -121,19 +121,28 @@ struct Rows {
   }
 };
 
-Floats loss(const py::tuple& spec, const Floats& target, const Floats& output) {
-  const DefaultFloatMode mode;
-  const LossFunction f = loss_of(spec_from(spec));
-  const Rows rows(target, output, f.row().sparse);
-  Floats values = make_result(rows.leading);
-  float* const value = values.mutable_data();
+// Calls body(first row, rows, target, output) without the GIL for chunks of all rows, by a team of threads.
+template <class Body>
+void for_rows(const Rows& rows, const Floats& target, const Floats& output, Body body) {
+  const float *from = target.data(), *from_output = output.data();
   run_core([&] {
-    const Readable t(target.data(), rows.cut, rows.target_columns), x(output.data(), rows.cut, rows.columns);
+    const Readable t(from, rows.cut, rows.target_columns), x(from_output, rows.cut, rows.columns);
     with_team(rows.cut.threads(), [&] {
       for_each_chunk(rows.cut, [&](std::size_t first, std::size_t count, int) {
-        f(active_kernels(), value + first, nullptr, t.row(first), x.row(first), nullptr, count, rows.columns);
+        body(first, count, t.row(first), x.row(first));
       });
     });
+  });
+}
+
+Floats metric(const py::tuple& spec, const Floats& target, const Floats& output) {
+  const DefaultFloatMode mode;
+  const MetricFunction f = metric_of(spec_from(spec));
+  const Rows rows(target, output, f.is_sparse());
+  Floats values = make_result(rows.leading);
+  float* const value = values.mutable_data();
+  for_rows(rows, target, output, [&](std::size_t first, std::size_t count, const float* t, const float* x) {
+    f(active_kernels(), value + first, t, x, count, rows.columns);
   });
   return values;
 }
@@ -147,35 +156,13 @@ Floats loss_backward(const py::tuple& spec, const Floats& dy, const Floats& targ
                                 to_string(shape_of(dy)));
   Floats gradient = make_result(shape_of(output));
   float* const dx = gradient.mutable_data();
-  run_core([&] {
-    const Readable t(target.data(), rows.cut, rows.target_columns), x(output.data(), rows.cut, rows.columns),
-        scale(dy.data(), rows.cut, 1);
-    const Workspace value = borrow_floats(rows.cut.rows());
-    with_team(rows.cut.threads(), [&] {
-      for_each_chunk(rows.cut, [&](std::size_t first, std::size_t count, int) {
-        f(active_kernels(), value.get() + first, dx + first * rows.columns, t.row(first), x.row(first),
-          scale.row(first), count, rows.columns);
-      });
-    });
+  const Readable scale(dy.data(), rows.cut, 1);
+  const Workspace value = borrow_floats(rows.cut.rows());
+  for_rows(rows, target, output, [&](std::size_t first, std::size_t count, const float* t, const float* x) {
+    f(active_kernels(), value.get() + first, dx + first * rows.columns, t, x, scale.row(first), count,
+      rows.columns);
   });
   return gradient;
-}
-
-Floats metric(const py::tuple& spec, const Floats& target, const Floats& output) {
-  const DefaultFloatMode mode;
-  const MetricFunction f = metric_of(spec_from(spec));
-  const Rows rows(target, output, f.is_sparse());
-  Floats values = make_result(rows.leading);
-  float* const value = values.mutable_data();
-  run_core([&] {
-    const Readable t(target.data(), rows.cut, rows.target_columns), x(output.data(), rows.cut, rows.columns);
-    with_team(rows.cut.threads(), [&] {
-      for_each_chunk(rows.cut, [&](std::size_t first, std::size_t count, int) {
-        f(active_kernels(), value + first, t.row(first), x.row(first), count, rows.columns);
-      });
-    });
-  });
-  return values;
 }
 
 // weight: one for each output that counts.
@@ -188,17 +175,10 @@ void count(Counter& counter, const Floats& target, const Floats& output,
     throw std::invalid_argument("expected " + std::to_string(size) + " weights, got " +
                                 std::to_string(weight->size()));
   const Workspace code = borrow_floats(size);
-  run_core([&] {
-    const Readable t(target.data(), rows.cut, rows.columns), x(output.data(), rows.cut, rows.columns);
-    with_team(rows.cut.threads(), [&] {
-      for_each_chunk(rows.cut, [&](std::size_t first, std::size_t count, int) {
-        counter.encode(active_kernels(), code.get() + first * codes, t.row(first), x.row(first), count,
-                       rows.columns);
-      });
-    });
+  for_rows(rows, target, output, [&](std::size_t first, std::size_t n, const float* t, const float* x) {
+    counter.encode(active_kernels(), code.get() + first * codes, t, x, n, rows.columns);
   });
-  counter.add(code.get(), rows.cut.rows(), codes, weight ? weight->data() : nullptr, codes,
-              1);  // with the GIL
+  counter.add(code.get(), rows.cut.rows(), codes, weight ? weight->data() : nullptr, codes, 1);
 }
 
 std::pair<Floats, std::vector<Floats>> update(const py::tuple& spec, std::uint64_t step,
@@ -254,7 +234,6 @@ void bind_ops(py::module_& m) {
         py::arg("training") = false, py::arg("seed") = 0, py::arg("sample_axes") = py::none());
   m.def("backward", &backward, py::arg("spec"), py::arg("dy"), py::arg("x"), py::arg("parameters"),
         py::arg("training") = false, py::arg("seed") = 0, py::arg("sample_axes") = py::none());
-  m.def("loss", &loss, py::arg("spec"), py::arg("target"), py::arg("output"));
   m.def("loss_backward", &loss_backward, py::arg("spec"), py::arg("dy"), py::arg("target"),
         py::arg("output"));
   m.def("metric", &metric, py::arg("spec"), py::arg("target"), py::arg("output"));

@@ -64,14 +64,11 @@ def backward(
     """(dx, gradient of each parameter)"""
 
 # output (..., columns); target of the same shape, or (...) for a sparse loss or metric
-def loss(spec: Spec, target: Floats, output: Floats) -> Floats:
-    """(...): the value of each row. NaN for a class that does not exist."""
-
 def loss_backward(spec: Spec, dy: Floats, target: Floats, output: Floats) -> Floats:
     """dy (...) times the gradient of each row's value by its outputs: (..., columns)"""
 
 def metric(spec: Spec, target: Floats, output: Floats) -> Floats:
-    """(...): the value of each row, of a metric that is a mean, or of a loss."""
+    """(...): the value of each row, of a loss or of a metric that is a mean. NaN for no class of a loss."""
 
 class Counter:
     """A metric made of counts, and what it has counted."""

@@ -74,7 +74,7 @@ def loss(
 
         @functools.wraps(f)
         def public(y_true: ArrayLike, y_pred: ArrayLike, *args: Any, **settings: Any) -> Floats:
-            return _core.loss(*prepared(name, y_true, y_pred, *args, **settings))
+            return _core.metric(*prepared(name, y_true, y_pred, *args, **settings))
 
         def public_backward(
             dy: ArrayLike, y_true: ArrayLike, y_pred: ArrayLike, *args: Any, **settings: Any
