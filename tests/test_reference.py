@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import doctest
-import importlib
-import pkgutil
 from typing import Any
 
 import numpy as np
@@ -239,12 +237,6 @@ def test_optimizers_find_a_minimum(name: str) -> None:
         optimizer.learning_rate = 0.02 * (1 - step / 1500)
         w, moments = reference_step(optimizer, w, 2 * w * np.array([1.0, 3.0]), moments, step)
     assert np.abs(w).max() < 1e-3
-
-
-@pytest.mark.parametrize("module", [m.name for m in pkgutil.iter_modules(reference.__path__)])
-def test_examples_run(module: str) -> None:
-    results = doctest.testmod(importlib.import_module(f"nncore.reference.{module}"))
-    assert results.failed == 0
 
 
 def test_the_first_example_runs() -> None:

@@ -93,6 +93,21 @@ def settings_reader(function: Function, arrays: int) -> Callable[..., dict[str, 
     return read
 
 
+def arguments_reader(function: Function) -> Callable[..., dict[str, Any]]:
+    """What makes a dict of all arguments of the function, defaults too; TypeError if it takes no such."""
+    names, filled = [*inspect.signature(function).parameters], settings_of(function)
+    known = {*names}
+
+    def read(*args: Any, **given: Any) -> dict[str, Any]:
+        of = {**filled, **dict(zip(names, args)), **given}
+        twice = not given.keys().isdisjoint(names[: len(args)])
+        if of.keys() != known or len(args) > len(names) or twice:
+            function(*args, **given)  # raises
+        return of
+
+    return read
+
+
 def require_row(function: Function, settings: list[_core.Setting], besides: tuple[str, ...] = ()) -> None:
     """ImportError unless the function has the settings of its row in the compiled table, and `besides`."""
     own = {name: default for name, default in settings_of(function).items() if name not in besides}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from . import _core
-from ._operations import Floats, Operation, expect_shape, floats, settings_of
+from ._operations import Floats, Operation, arguments_reader, expect_shape, floats, settings_of
 from .optimizers import ROWS, Optimizer
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -48,22 +47,15 @@ def update(
     """
 
     def decorate(f: _F) -> _F:
-        name, signature = f.__name__, inspect.signature(f)
-        names, filled = [*signature.parameters], settings_of(f)
-        known, settings = {*names}, {key: filled[key] for key in filled if key not in moments}
+        name, arguments_of = f.__name__, arguments_reader(f)
+        settings = {key: value for key, value in settings_of(f).items() if key not in moments}
         defaults = {key: settings_of(optimizer)[key] for key in optimizer._settings} | (fixed or {})
         if any(defaults[key] != value for key, value in settings.items()):
             raise ImportError(f"{name} has the settings {settings}, but {optimizer.__name__} {defaults}")
 
         @functools.wraps(f)
         def public(*args: Any, **given: Any) -> tuple[Floats | None, ...]:
-            of = {**filled, **dict(zip(names, args)), **given}
-            if (
-                of.keys() != known
-                or len(args) > len(names)
-                or not given.keys().isdisjoint(names[: len(args)])
-            ):
-                signature.bind(*args, **given)  # raises TypeError: it takes long, so only then
+            of = arguments_of(*args, **given)
             spec = optimizer._spec_of(name, {**defaults, **of})
             held = ROWS[spec[0]][1]
             step = operator.index(of.get("step", 1))

@@ -1,7 +1,7 @@
 """The compiled kernels as functions over arrays, in float32.
 
-Each function has a twin of the same name and signature in `nncore.reference`, where its formula and its
-gradient are written down in plain NumPy. These accept anything array-like of a real dtype, check shapes first
+Each function has a twin of the same name and signature in `nncore.reference`, which is its body: its formula
+or its gradient in plain NumPy. These accept anything array-like of a real dtype, check shapes first
 (ValueError, or TypeError for what is not a number), never change their arguments, and return new float32
 arrays.
 
@@ -15,61 +15,25 @@ inputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .. import activations, metrics  # noqa: F401 (their operations)
+from .._layer_operations import LAYERS
 from .._operations import ACTIVATIONS, namespace
 from .._rows import LOSSES, METRICS
 from .._updates import UPDATES
-from . import updates as _updates  # noqa: F401
-from .pooling import (
-    average_pool2d,
-    average_pool2d_backward,
-    global_average_pool2d,
-    global_average_pool2d_backward,
-    global_max_pool2d,
-    global_max_pool2d_backward,
-    max_pool2d,
-    max_pool2d_backward,
-)
-from .products import (
-    conv2d,
-    conv2d_backward,
-    dense,
-    dense_backward,
-    dropout,
-    dropout_backward,
-    rescale,
-    rescale_backward,
-)
+from . import pooling, products, randomness, updates  # noqa: F401
 
-__all__ = [
-    "average_pool2d",
-    "average_pool2d_backward",
-    "conv2d",
-    "conv2d_backward",
-    "dense",
-    "dense_backward",
-    "dropout",
-    "dropout_backward",
-    "global_average_pool2d",
-    "global_average_pool2d_backward",
-    "global_max_pool2d",
-    "global_max_pool2d_backward",
-    "max_pool2d",
-    "max_pool2d_backward",
-    "rescale",
-    "rescale_backward",
-]
-
-_TABLE = namespace(
-    [*ACTIVATIONS.values(), *LOSSES.values(), *METRICS.values(), *UPDATES.values()],
-    of_references=False,
-)
+OPERATIONS = [o for family in (ACTIVATIONS, LAYERS, LOSSES, METRICS, UPDATES) for o in family.values()]
+_TABLE = namespace(OPERATIONS, of_references=False)
 globals().update(_TABLE)
-__all__ += sorted(_TABLE)
+__all__ = sorted(_TABLE)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .pooling import *  # noqa: F403
+    from .products import *  # noqa: F403
+    from .randomness import *  # noqa: F403
 
     def __getattr__(name: str) -> Callable[..., Any]: ...

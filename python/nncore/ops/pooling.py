@@ -1,28 +1,58 @@
-"""Pooling over the compiled kernels: x (n, h, w, c) -> (n, h_out, w_out, c), or (n, c) over whole images."""
+"""Pooling: each window of an image becomes one pixel, channel by channel."""
 
 from __future__ import annotations
 
-from numpy.typing import ArrayLike
+from functools import partial
+from typing import Any
 
-from .. import _core
-from .._operations import Floats, floats
-from ._arrays import Pair, image, pair
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._arguments import pair
+from .._layer_operations import Call, image, layer
+from .._operations import wide
+from ._windows import Pair, Windows
+
+Floats = NDArray[Any]  # float32, and float64 from the reference
 
 
+def _pooling(
+    kind: str, op: str, x: ArrayLike, pool_size: int | Pair, strides: int | Pair | None, padding: str
+) -> Call:
+    size = pair(op, "pool_size", pool_size)
+    steps = size if strides is None else pair(op, "strides", strides)
+    return Call((kind, {"pool_size": size, "strides": steps, "padding": padding}), image(op, x))
+
+
+def _global_pooling(kind: str, op: str, x: ArrayLike, keepdims: bool) -> Call:
+    return Call((kind, {"keepdims": bool(keepdims)}), image(op, x))
+
+
+@layer(partial(_pooling, "max_pooling2d"))
 def max_pool2d(
     x: ArrayLike, pool_size: int | Pair = 2, strides: int | Pair | None = None, padding: str = "valid"
 ) -> Floats:
-    """The largest value of each window. Windows start every `strides` pixels, by default side by side.
+    """The largest value of each window; NaN if there is one.
 
-    padding is "valid", or "same" for windows that stick out of the image: only what lies inside counts.
+    x (n, h, w, c) -> (n, h_out, w_out, c). Windows of pool_size start every `strides` pixels, by default side
+    by side; both are pairs or one number for both. With padding "same" they may stick out of the image (see
+    `conv2d`), and only what lies inside counts.
 
-    >>> max_pool2d([[[[1], [7]], [[5], [3]]]]).tolist()
-    [[[[7.0]]]]
+    >>> max_pool2d(np.arange(16).reshape(1, 4, 4, 1))[0, :, :, 0].tolist()
+    [[5.0, 7.0], [13.0, 15.0]]
     """
-    op = "max_pool2d"
-    return _forward(op, _pooling(op, "max_pooling2d", pool_size, strides, padding), x)
+    x = wide(x)
+    return _largest(x, Windows(x.shape[1:3], pool_size, strides or pool_size, padding))
 
 
+def _largest(x: Floats, windows: Windows) -> Floats:
+    y = np.full((len(x), windows.h, windows.w, x.shape[3]), -np.inf)
+    for _, _, out, inside in windows:
+        y[out] = np.maximum(y[out], x[inside])
+    return y
+
+
+@layer(partial(_pooling, "max_pooling2d"))
 def max_pool2d_backward(
     dy: ArrayLike,
     x: ArrayLike,
@@ -30,23 +60,49 @@ def max_pool2d_backward(
     strides: int | Pair | None = None,
     padding: str = "valid",
 ) -> Floats:
-    """dx of `max_pool2d`: dy at the first maximum of each window, 0 elsewhere."""
-    op = "max_pool2d_backward"
-    return _backward(op, _pooling(op, "max_pooling2d", pool_size, strides, padding), dy, x)
+    """dx: each dy goes to the pixel that was the maximum of its window; the other pixels had no influence.
+
+    Where several are equal, the first in row-major order takes all of it (a NaN counts as equal to a NaN). A
+    pixel that is the maximum of several windows collects the sum.
+
+    >>> dy = np.array([[1.0, 2.0], [3.0, 4.0]]).reshape(1, 2, 2, 1)
+    >>> max_pool2d_backward(dy, [[[[9.0], [9.0], [7.0]], [[0.0], [5.0], [6.0]], [[8.0], [0.0], [0.0]]]],
+    ...                     pool_size=2, strides=1)[0, :, :, 0].tolist()
+    [[1.0, 2.0, 0.0], [0.0, 0.0, 4.0], [3.0, 0.0, 0.0]]
+    """
+    x = wide(x)
+    return _to_the_largest(wide(dy), x, Windows(x.shape[1:3], pool_size, strides or pool_size, padding))
 
 
+def _to_the_largest(dy: Floats, x: Floats, windows: Windows) -> Floats:
+    y, dx = _largest(x, windows), np.zeros_like(x)
+    found = np.zeros(y.shape, dtype=bool)
+    for _, _, out, inside in windows:
+        is_max = (x[inside] == y[out]) | (np.isnan(x[inside]) & np.isnan(y[out]))
+        first = is_max & ~found[out]
+        dx[inside] += np.where(first, dy[out], 0.0)
+        found[out] |= first
+    return dx
+
+
+@layer(partial(_pooling, "average_pooling2d"))
 def average_pool2d(
     x: ArrayLike, pool_size: int | Pair = 2, strides: int | Pair | None = None, padding: str = "valid"
 ) -> Floats:
-    """The mean of each window over the pixels inside the image; arguments as for `max_pool2d`.
+    """The mean of each window over the pixels inside the image. Shapes and arguments as for `max_pool2d`.
 
-    >>> average_pool2d([[[[1], [7]], [[5], [3]]]]).tolist()
-    [[[[4.0]]]]
+    >>> average_pool2d(np.arange(16).reshape(1, 4, 4, 1))[0, :, :, 0].tolist()
+    [[2.5, 4.5], [10.5, 12.5]]
     """
-    op = "average_pool2d"
-    return _forward(op, _pooling(op, "average_pooling2d", pool_size, strides, padding), x)
+    x = wide(x)
+    windows = Windows(x.shape[1:3], pool_size, strides or pool_size, padding)
+    y = np.zeros((len(x), windows.h, windows.w, x.shape[3]))
+    for _, _, out, inside in windows:
+        y[out] += x[inside]
+    return y / _pixels(windows)
 
 
+@layer(partial(_pooling, "average_pooling2d"))
 def average_pool2d_backward(
     dy: ArrayLike,
     x: ArrayLike,
@@ -54,57 +110,57 @@ def average_pool2d_backward(
     strides: int | Pair | None = None,
     padding: str = "valid",
 ) -> Floats:
-    """dx of `average_pool2d`: each dy in equal parts at the pixels of its window."""
-    op = "average_pool2d_backward"
-    return _backward(op, _pooling(op, "average_pooling2d", pool_size, strides, padding), dy, x)
+    """dx: each pixel of a window of k pixels moves the mean by 1 / k, so it receives dy / k.
+
+    >>> average_pool2d_backward(np.ones((1, 1, 1, 1)), np.zeros((1, 2, 2, 1)))[0, :, :, 0].tolist()
+    [[0.25, 0.25], [0.25, 0.25]]
+    """
+    x = wide(x)
+    windows = Windows(x.shape[1:3], pool_size, strides or pool_size, padding)
+    share, dx = wide(dy) / _pixels(windows), np.zeros_like(x)
+    for _, _, out, inside in windows:
+        dx[inside] += share[out]
+    return dx
 
 
-def _pooling(
-    op: str, kind: str, pool_size: int | Pair, strides: int | Pair | None, padding: str
-) -> _core.Spec:
-    size = pair(op, "pool_size", pool_size)
-    return kind, {
-        "pool_size": size,
-        "strides": size if strides is None else pair(op, "strides", strides),
-        "padding": padding,
-    }
+def _pixels(windows: Windows) -> Floats:
+    """(1, h_out, w_out, 1): how many pixels of each window lie inside the image."""
+    count = np.zeros((1, windows.h, windows.w, 1))
+    for _, _, out, _ in windows:
+        count[out] += 1
+    return count
 
 
+@layer(partial(_global_pooling, "global_average_pooling2d"))
 def global_average_pool2d(x: ArrayLike, keepdims: bool = False) -> Floats:
-    """The mean of each channel: (n, h, w, c) -> (n, c), or (n, 1, 1, c) with keepdims.
+    """The mean of each channel over the image: x (n, h, w, c) -> (n, c), or (n, 1, 1, c) with keepdims.
 
-    >>> global_average_pool2d([[[[1], [7]], [[5], [3]]]]).tolist()
-    [[4.0]]
+    >>> global_average_pool2d(np.arange(8).reshape(1, 2, 2, 2)).tolist()
+    [[3.0, 4.0]]
     """
-    op = "global_average_pool2d"
-    return _forward(op, ("global_average_pooling2d", {"keepdims": bool(keepdims)}), x)
+    return np.asarray(wide(x).mean(axis=(1, 2), keepdims=keepdims))
 
 
+@layer(partial(_global_pooling, "global_average_pooling2d"))
 def global_average_pool2d_backward(dy: ArrayLike, x: ArrayLike, keepdims: bool = False) -> Floats:
-    """dx of `global_average_pool2d`: dy / (h * w) at every pixel."""
-    op = "global_average_pool2d_backward"
-    return _backward(op, ("global_average_pooling2d", {"keepdims": bool(keepdims)}), dy, x)
+    """dx = dy / (h * w) at every pixel. dy has the shape of the output."""
+    n, h, w, c = np.shape(x)
+    return np.broadcast_to(wide(dy).reshape(n, 1, 1, c) / (h * w), (n, h, w, c)).copy()
 
 
+@layer(partial(_global_pooling, "global_max_pooling2d"))
 def global_max_pool2d(x: ArrayLike, keepdims: bool = False) -> Floats:
-    """The largest value of each channel: (n, h, w, c) -> (n, c), or (n, 1, 1, c) with keepdims.
+    """The largest value of each channel: x (n, h, w, c) -> (n, c), or (n, 1, 1, c) with keepdims.
 
-    >>> global_max_pool2d([[[[1], [7]], [[5], [3]]]]).tolist()
-    [[7.0]]
+    >>> global_max_pool2d(np.arange(8).reshape(1, 2, 2, 2)).tolist()
+    [[6.0, 7.0]]
     """
-    op = "global_max_pool2d"
-    return _forward(op, ("global_max_pooling2d", {"keepdims": bool(keepdims)}), x)
+    return np.asarray(wide(x).max(axis=(1, 2), keepdims=keepdims))
 
 
+@layer(partial(_global_pooling, "global_max_pooling2d"))
 def global_max_pool2d_backward(dy: ArrayLike, x: ArrayLike, keepdims: bool = False) -> Floats:
-    """dx of `global_max_pool2d`: dy at the first maximum of each channel, 0 elsewhere."""
-    op = "global_max_pool2d_backward"
-    return _backward(op, ("global_max_pooling2d", {"keepdims": bool(keepdims)}), dy, x)
-
-
-def _forward(op: str, spec: _core.Spec, x: ArrayLike) -> Floats:
-    return _core.forward(spec, image(op, x), ())
-
-
-def _backward(op: str, spec: _core.Spec, dy: ArrayLike, x: ArrayLike) -> Floats:
-    return _core.backward(spec, floats(op, "dy", dy), image(op, x), (), True)[0]
+    """dx = dy at the first maximum of each channel, zero elsewhere: `max_pool2d_backward` with one window."""
+    x = wide(x)
+    n, h, w, c = x.shape
+    return _to_the_largest(wide(dy).reshape(n, 1, 1, c), x, Windows((h, w), (h, w), 1, "valid"))

@@ -1,54 +1,31 @@
-"""Dense layers, convolutions and scaling, over the compiled kernels."""
+"""Dense layers and convolutions: sums of products of inputs and weights; and scaling."""
 
 from __future__ import annotations
 
 import operator
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from .. import _core
-from .._operations import Floats, expect_shape, floats
-from ._arrays import Pair, elementwise, elementwise_backward, image, pair
+from .._arguments import pair
+from .._layer_operations import Call, elementwise, image, layer
+from .._operations import expect_shape, floats, wide
+from ._windows import Pair, Windows
 
-
-def dense(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None) -> Floats:
-    """y = x @ kernel + bias: x (..., inputs), kernel (inputs, units), bias (units,) or None -> (..., units).
-
-    >>> dense([[1, 2]], [[1, 0, 1], [0, 1, 1]], bias=[0, 0, 10]).tolist()
-    [[1.0, 2.0, 13.0]]
-    """
-    x, parameters, spec = _dense("dense", x, kernel, bias)
-    return _core.forward(spec, x, parameters, False, 0, 1)
+Floats = NDArray[Any]  # float32, and float64 from the reference
 
 
-def dense_backward(dy: ArrayLike, x: ArrayLike, kernel: ArrayLike) -> tuple[Floats, Floats, Floats]:
-    """(dx, dkernel, dbias) of `dense`, for dy (..., units).
-
-    >>> dx, dkernel, dbias = dense_backward([[1, 0, -1]], [[1, 2]], [[1, 0, 1], [0, 1, 1]])
-    >>> dx.tolist()
-    [[0.0, -1.0]]
-    """
-    op = "dense_backward"
-    zeros = np.zeros(np.shape(kernel)[-1:], dtype=np.float32)
-    x, parameters, spec = _dense(op, x, kernel, zeros)
-    dy = floats(op, "dy", dy)
-    expect_shape(op, "dy", dy, (*x.shape[:-1], len(zeros)))
-    dx, (dkernel, dbias) = _core.backward(spec, dy, x, parameters, True, 0, 1)
-    return dx, dkernel, dbias
-
-
-def _dense(
-    op: str, x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None
-) -> tuple[Floats, list[Floats], _core.Spec]:
+def _dense(op: str, x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None) -> Call:
     x, kernel = floats(op, "x", x), floats(op, "kernel", kernel)
     if kernel.ndim != 2 or 0 in kernel.shape:
         raise ValueError(f"[{op}] expected a kernel of shape (inputs, units), got {kernel.shape}")
-    if x.ndim < 1 or x.shape[-1] != kernel.shape[0]:
-        raise ValueError(f"[{op}] expected x of shape (..., {kernel.shape[0]}), got {x.shape}")
-    units = kernel.shape[1]
+    inputs, units = kernel.shape
+    if x.ndim < 1 or x.shape[-1] != inputs:
+        raise ValueError(f"[{op}] expected x of shape (..., {inputs}), got {x.shape}")
     attributes = {"units": units, "use_bias": bias is not None, "activation": "linear"}
-    return x, [kernel, *_bias(op, bias, units)], ("dense", attributes)
+    parameters = (kernel, *_bias(op, bias, units))
+    return Call(("dense", attributes), x, parameters, axes=1, output=(*x.shape[:-1], units))
 
 
 def _bias(op: str, bias: ArrayLike | None, size: int) -> list[Floats]:
@@ -59,47 +36,34 @@ def _bias(op: str, bias: ArrayLike | None, size: int) -> list[Floats]:
     return [a]
 
 
-def conv2d(
-    x: ArrayLike,
-    kernel: ArrayLike,
-    bias: ArrayLike | None = None,
-    strides: int | Pair = 1,
-    padding: str = "valid",
-    dilation_rate: int | Pair = 1,
-    groups: int = 1,
-) -> Floats:
-    """x (n, h, w, c), kernel (kh, kw, c / groups, f), bias (f,) or None -> (n, h_out, w_out, f).
+@layer(_dense)
+def dense(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None) -> Floats:
+    """y = x @ kernel + bias, on the last axis of x.
 
-    padding is "valid" or "same"; strides and dilation_rate are pairs or one number for both.
+    x (..., inputs), kernel (inputs, units), bias (units,) or None -> (..., units).
 
-    >>> conv2d([[[[0], [1]], [[2], [3]]]], [[[[1]], [[10]]]]).tolist()
-    [[[[10.0]], [[32.0]]]]
+    >>> dense([[1, 2]], [[1, 0, 1], [0, 1, 1]], bias=[0, 0, 10]).tolist()
+    [[1.0, 2.0, 13.0]]
     """
-    op = "conv2d"
-    x, parameters, spec = _conv2d(op, x, kernel, bias, strides, padding, dilation_rate, groups)
-    return _core.forward(spec, x, parameters)
+    y = wide(x) @ wide(kernel)
+    return y if bias is None else y + wide(bias)
 
 
-def conv2d_backward(
-    dy: ArrayLike,
-    x: ArrayLike,
-    kernel: ArrayLike,
-    strides: int | Pair = 1,
-    padding: str = "valid",
-    dilation_rate: int | Pair = 1,
-    groups: int = 1,
-) -> tuple[Floats, Floats, Floats]:
-    """(dx, dkernel, dbias) of `conv2d`, for dy (n, h_out, w_out, f).
+@layer(_dense)
+def dense_backward(dy: ArrayLike, x: ArrayLike, kernel: ArrayLike) -> tuple[Floats, Floats, Floats]:
+    """(dx, dkernel, dbias): dx = dy @ kernel.T, dkernel = x.T @ dy, dbias = sum of dy over the rows.
 
-    >>> dx, dkernel, dbias = conv2d_backward([[[[1]], [[2]]]], [[[[0], [1]], [[2], [3]]]], [[[[1]], [[10]]]])
-    >>> dx.tolist(), dkernel.tolist(), dbias.tolist()
-    ([[[[1.0], [10.0]], [[2.0], [20.0]]]], [[[[4.0]], [[7.0]]]], [3.0])
+    Input i reaches output u through kernel[i, u], and kernel[i, u] is used once in every row with factor
+    x[row, i]: so gradients flow back through the transposed products. dy (..., units).
+
+    >>> dx, dkernel, dbias = dense_backward([[1, 0, -1]], [[1, 2]], [[1, 0, 1], [0, 1, 1]])
+    >>> dx.tolist(), dkernel.tolist()
+    ([[0.0, -1.0]], [[1.0, 0.0, -1.0], [2.0, 0.0, -2.0]])
     """
-    op = "conv2d_backward"
-    zeros = np.zeros(np.shape(kernel)[-1:], dtype=np.float32)
-    x, parameters, spec = _conv2d(op, x, kernel, zeros, strides, padding, dilation_rate, groups)
-    dx, (dkernel, dbias) = _core.backward(spec, floats(op, "dy", dy), x, parameters, True)
-    return dx, dkernel, dbias
+    dy, x, kernel = wide(dy), wide(x), wide(kernel)
+    rows_dy = dy.reshape(-1, kernel.shape[1])
+    rows_x = x.reshape(-1, kernel.shape[0])
+    return dy @ kernel.T, rows_x.T @ rows_dy, rows_dy.sum(axis=0)
 
 
 def _conv2d(
@@ -111,7 +75,7 @@ def _conv2d(
     padding: str,
     dilation_rate: int | Pair,
     groups: int,
-) -> tuple[Floats, list[Floats], _core.Spec]:
+) -> Call:
     x, kernel = image(op, x), floats(op, "kernel", kernel)
     if kernel.ndim != 4 or 0 in kernel.shape:
         raise ValueError(f"[{op}] expected a kernel of shape (kh, kw, channels, filters), got {kernel.shape}")
@@ -122,64 +86,107 @@ def _conv2d(
     if x.shape[3] != channels * groups:
         expected = f"{channels} x {groups} groups" if groups > 1 else f"{channels}"
         raise ValueError(f"[{op}] expected x with {expected} channels for the kernel, got shape {x.shape}")
-    return (
-        x,
-        [kernel, *_bias(op, bias, filters)],
-        (
-            "conv2d",
-            {
-                "filters": filters,
-                "kernel_size": (kh, kw),
-                "strides": pair(op, "strides", strides),
-                "padding": padding,
-                "dilation_rate": pair(op, "dilation_rate", dilation_rate),
-                "groups": groups,
-                "use_bias": bias is not None,
-                "activation": "linear",
-            },
-        ),
-    )
+    attributes = {
+        "filters": filters,
+        "kernel_size": (kh, kw),
+        "strides": pair(op, "strides", strides),
+        "padding": padding,
+        "dilation_rate": pair(op, "dilation_rate", dilation_rate),
+        "groups": groups,
+        "use_bias": bias is not None,
+        "activation": "linear",
+    }
+    return Call(("conv2d", attributes), x, (kernel, *_bias(op, bias, filters)))
 
 
+@layer(_conv2d)
+def conv2d(
+    x: ArrayLike,
+    kernel: ArrayLike,
+    bias: ArrayLike | None = None,
+    strides: int | Pair = 1,
+    padding: str = "valid",
+    dilation_rate: int | Pair = 1,
+    groups: int = 1,
+) -> Floats:
+    """y[n, p, q, f] = bias[f] + sum over i, j, c of x[n, p*sy + i*ey, q*sx + j*ex, c] * kernel[i, j, c, f].
+
+    x (n, h, w, c), kernel (kh, kw, c / groups, f), bias (f,) or None -> (n, h_out, w_out, f). Strides (sy,
+    sx) and dilation rate (ey, ex) are pairs or one number for both. Padding is "valid" or "same", which
+    surrounds the image with zeros. With groups, channels and filters are cut into that many equal parts, and
+    each part is a convolution of its own.
+
+    A convolution is a dense layer for each tap (i, j) of the kernel, applied to the image shifted by that
+    tap, and summed.
+
+    >>> image = np.arange(9).reshape(1, 3, 3, 1)
+    >>> conv2d(image, np.ones((2, 2, 1, 1)))[0, :, :, 0].tolist()
+    [[8.0, 12.0], [20.0, 24.0]]
+    """
+    x, kernel = wide(x), wide(kernel)
+    windows = Windows(x.shape[1:3], kernel.shape[:2], strides, padding, dilation_rate)
+    y = np.zeros((len(x), windows.h, windows.w, kernel.shape[3]))
+    for of_y, of_x, of_kernel in _parts(groups, y, x, kernel):
+        for i, j, out, inside in windows:
+            of_y[out] += of_x[inside] @ of_kernel[i, j]
+    return y if bias is None else y + wide(bias)
+
+
+@layer(_conv2d)
+def conv2d_backward(
+    dy: ArrayLike,
+    x: ArrayLike,
+    kernel: ArrayLike,
+    strides: int | Pair = 1,
+    padding: str = "valid",
+    dilation_rate: int | Pair = 1,
+    groups: int = 1,
+) -> tuple[Floats, Floats, Floats]:
+    """For each tap (i, j): dx[seen] += dy @ kernel[i, j].T and dkernel[i, j] = x[seen].T @ dy.
+
+    Returns (dx, dkernel, dbias), where dbias is the sum of dy over all positions. `seen` are the pixels that
+    the tap reads. It is `dense_backward` once for each tap: a pixel collects gradient from every window that
+    covers it, and a weight from every position at which it was used. dy (n, h_out, w_out, f).
+
+    >>> image = np.arange(9).reshape(1, 3, 3, 1)
+    >>> dx, dkernel, dbias = conv2d_backward(np.ones((1, 2, 2, 1)), image, np.ones((2, 2, 1, 1)))
+    >>> dx[0, :, :, 0].tolist()              # how many windows cover each pixel
+    [[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]
+    >>> dkernel[:, :, 0, 0].tolist()         # the sum of the pixels that each weight met
+    [[8.0, 12.0], [20.0, 24.0]]
+    >>> dbias.tolist()
+    [4.0]
+    """
+    dy, x, kernel = wide(dy), wide(x), wide(kernel)
+    windows = Windows(x.shape[1:3], kernel.shape[:2], strides, padding, dilation_rate)
+    dx, dkernel = np.zeros_like(x), np.zeros_like(kernel)
+    for to_x, to_kernel, of_y, of_x, of_kernel in _parts(groups, dx, dkernel, dy, x, kernel):
+        for i, j, out, inside in windows:
+            to_x[inside] += of_y[out] @ of_kernel[i, j].T
+            to_kernel[i, j] = np.einsum("nyxc,nyxf->cf", of_x[inside], of_y[out], optimize=True)
+    return dx, dkernel, dy.sum(axis=(0, 1, 2))
+
+
+def _parts(groups: int, *arrays: Floats) -> zip[tuple[Floats, ...]]:
+    """Views of the parts of each array, cut along the channels or filters, its last axis."""
+    return zip(*(np.split(a, groups, axis=3) for a in arrays), strict=True)
+
+
+def _rescaling(op: str, x: ArrayLike, scale: float, offset: float) -> Call:
+    return elementwise(op, x, "rescaling", scale=float(scale), offset=float(offset))
+
+
+@layer(_rescaling)
 def rescale(x: ArrayLike, scale: float, offset: float = 0.0) -> Floats:
     """y = x * scale + offset, for x of any shape.
 
     >>> rescale([0, 1, 2], scale=0.5, offset=1).tolist()
     [1.0, 1.5, 2.0]
     """
-    return elementwise("rescale", _rescaling(scale, offset), x)
+    return wide(x) * scale + offset
 
 
+@layer(_rescaling)
 def rescale_backward(dy: ArrayLike, x: ArrayLike, scale: float, offset: float = 0.0) -> Floats:
-    """dx of `rescale`, for dy of the shape of x."""
-    return elementwise_backward("rescale_backward", _rescaling(scale, offset), dy, x)
-
-
-def _rescaling(scale: float, offset: float) -> _core.Spec:
-    return "rescaling", {"scale": float(scale), "offset": float(offset)}
-
-
-def dropout(x: ArrayLike, rate: float, seed: int) -> Floats:
-    """Zeros with probability `rate`, and the other elements of x times 1 / (1 - rate).
-
-    rate in [0, 1]; with 1, all are zeros, whatever x holds. The choice for an element depends on the seed
-    (0 ... 2^64 - 1) and its position in x, in row-major order, and on nothing else.
-
-    >>> sorted(set(dropout(np.ones(1000), rate=0.5, seed=1).tolist()))
-    [0.0, 2.0]
-    """
-    return elementwise("dropout", _dropout("dropout", rate, seed), x, True, seed)
-
-
-def dropout_backward(dy: ArrayLike, x: ArrayLike, rate: float, seed: int) -> Floats:
-    """dx of `dropout`: dy where x was kept, times 1 / (1 - rate), else 0, for the same seed."""
-    op = "dropout_backward"
-    return elementwise_backward(op, _dropout(op, rate, seed), dy, x, True, seed)
-
-
-def _dropout(op: str, rate: float, seed: int) -> _core.Spec:
-    if not 0.0 <= rate <= 1.0:
-        raise ValueError(f"[{op}] expected rate in [0, 1], got {rate}")
-    if not 0 <= operator.index(seed) < 2**64:
-        raise ValueError(f"[{op}] expected seed in [0, 2^64), got {seed}")
-    return "dropout", {"rate": float(rate)}
+    """dx = dy * scale: neither x nor the offset matters to the slope."""
+    return wide(dy) * scale

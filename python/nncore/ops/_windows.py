@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
-Floats = NDArray[np.float64]
 Pair = tuple[int, int]
-
-
-def floats(x: ArrayLike) -> Floats:
-    return np.asarray(x, dtype=np.float64)
 
 
 def pair(value: int | Pair) -> Pair:

@@ -25,54 +25,21 @@ array([[0.0066],
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .. import activations, metrics  # noqa: F401 (their operations)
-from .._operations import ACTIVATIONS, namespace
-from .._rows import LOSSES, METRICS
-from .._updates import UPDATES
-from ..ops import updates as _updates  # noqa: F401
-from .pooling import (
-    average_pool2d,
-    average_pool2d_backward,
-    global_average_pool2d,
-    global_average_pool2d_backward,
-    global_max_pool2d,
-    global_max_pool2d_backward,
-    max_pool2d,
-    max_pool2d_backward,
-)
-from .products import conv2d, conv2d_backward, dense, dense_backward, rescale, rescale_backward
-from .randomness import dropout, dropout_backward, dropout_mask
+from ._operations import namespace
+from .ops import OPERATIONS
+from .ops.randomness import dropout_mask
 
-__all__ = [
-    "average_pool2d",
-    "average_pool2d_backward",
-    "conv2d",
-    "conv2d_backward",
-    "dense",
-    "dense_backward",
-    "dropout",
-    "dropout_backward",
-    "dropout_mask",
-    "global_average_pool2d",
-    "global_average_pool2d_backward",
-    "global_max_pool2d",
-    "global_max_pool2d_backward",
-    "max_pool2d",
-    "max_pool2d_backward",
-    "rescale",
-    "rescale_backward",
-]
-
-_TABLE = namespace(
-    [*ACTIVATIONS.values(), *LOSSES.values(), *METRICS.values(), *UPDATES.values()],
-    of_references=True,
-)
+_TABLE = {**namespace(OPERATIONS, of_references=True), "dropout_mask": dropout_mask}
 globals().update(_TABLE)
-__all__ += sorted(_TABLE)
+__all__ = sorted(_TABLE)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .ops.pooling import *  # noqa: F403
+    from .ops.products import *  # noqa: F403
+    from .ops.randomness import *  # noqa: F403
 
     def __getattr__(name: str) -> Callable[..., Any]: ...

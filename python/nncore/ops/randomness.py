@@ -3,36 +3,56 @@
 from __future__ import annotations
 
 import math
+import operator
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._windows import Floats, floats
+from .._layer_operations import Call, elementwise, layer
+from .._operations import wide
+
+Floats = NDArray[Any]  # float32, and float64 from the reference
 
 _64_BITS = 2**64 - 1
 _STEP = 0x9E3779B97F4A7C15
 
 
+def _dropout(op: str, x: ArrayLike, rate: float, seed: int) -> Call:
+    if not 0.0 <= rate <= 1.0:
+        raise ValueError(f"[{op}] expected rate in [0, 1], got {rate}")
+    if not 0 <= operator.index(seed) < 2**64:
+        raise ValueError(f"[{op}] expected seed in [0, 2^64), got {seed}")
+    return elementwise(op, x, "dropout", seed, rate=float(rate))
+
+
+@layer(_dropout)
 def dropout(x: ArrayLike, rate: float, seed: int) -> Floats:
     """y = x / (1 - rate) where `dropout_mask` keeps an element, else 0 (Srivastava et al. 2014).
 
-    The division keeps the expected value of each element as it was.
+    The division keeps the expected value of each element as it was. rate in [0, 1]; with 1, all are zeros,
+    whatever x holds. The choice for an element depends on the seed (0 ... 2^64 - 1) and its position in x, in
+    row-major order, and on nothing else.
 
-    >>> dropout(np.ones(8), rate=0.5, seed=1)
-    array([2., 0., 0., 0., 2., 0., 2., 2.])
+    >>> dropout(np.ones(8), rate=0.5, seed=1).tolist()
+    [2.0, 0.0, 0.0, 0.0, 2.0, 0.0, 2.0, 2.0]
     """
-    x = floats(x)
+    return _kept(wide(x), rate, seed)
+
+
+def _kept(x: Floats, rate: float, seed: int) -> Floats:
     mask = dropout_mask(x.shape, rate, seed)
     return np.where(mask, x / (1.0 - rate) if mask.any() else 0.0, 0.0)
 
 
+@layer(_dropout)
 def dropout_backward(dy: ArrayLike, x: ArrayLike, rate: float, seed: int) -> Floats:
-    """dx = dy / (1 - rate) where the element was kept, else 0: the same function of dy, with the same seed.
+    """dx = dy / (1 - rate) where the element was kept, else 0: `dropout` of dy, with the same seed.
 
-    >>> dropout_backward(np.ones(8), np.ones(8), rate=0.5, seed=1)
-    array([2., 0., 0., 0., 2., 0., 2., 2.])
+    >>> dropout_backward(np.ones(8), np.ones(8), rate=0.5, seed=1).tolist()
+    [2.0, 0.0, 0.0, 0.0, 2.0, 0.0, 2.0, 2.0]
     """
-    return dropout(dy, rate, seed)
+    return _kept(wide(dy), rate, seed)
 
 
 def dropout_mask(
