@@ -16,6 +16,7 @@ from reference_model import assert_close
 
 from nncore import ops, reference
 from nncore._operations import ACTIVATIONS
+from nncore._rows import LOSSES
 from nncore._updates import UPDATES
 
 # ---- arguments
@@ -168,6 +169,13 @@ def test_twins_have_the_same_signature(name: str) -> None:
         *inspect.signature(getattr(reference, name)).parameters.values()
     ]
     assert getattr(ops, name).__doc__
+
+
+@pytest.mark.parametrize("name", [*ACTIVATIONS, *LOSSES])
+def test_gradients_have_the_arguments_of_their_function(name: str) -> None:
+    of, backward = (inspect.signature(getattr(ops, n)).parameters for n in (name, f"{name}_backward"))
+    assert [*backward] == ["dy", *of]
+    assert all(backward[argument] == of[argument] for argument in of)
 
 
 def test_every_op_is_in_the_tables() -> None:

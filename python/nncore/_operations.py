@@ -78,9 +78,8 @@ def settings_of(function: Function) -> dict[str, Any]:
     return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
-def settings_reader(function: Function, arrays: int) -> Callable[..., dict[str, Any]]:
-    """What makes a dict of the arguments behind the first `arrays`; TypeError if the function has no such."""
-    signature = inspect.signature(function)
+def settings_reader(signature: inspect.Signature, arrays: int) -> Callable[..., dict[str, Any]]:
+    """What makes a dict of the arguments behind the first `arrays`; TypeError if there are no such."""
     names = list(signature.parameters)[arrays:]
 
     def read(*args: Any, **given: Any) -> dict[str, Any]:
@@ -116,10 +115,18 @@ def require_row(function: Function, settings: list[_core.Setting], besides: tupl
         raise ImportError(f"{function.__name__} has the settings {own}, but in the compiled table {compiled}")
 
 
-def named(function: Function, name: str, text: str | None) -> Function:
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = text
-    return function
+_DY = inspect.Parameter("dy", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation="ArrayLike")
+
+
+def described(
+    name: str, text: str, of: inspect.Signature, public: Function, reference: Function
+) -> tuple[Function, Function]:
+    """Both gradients of a function, with a name, a text, and the arguments of the function behind dy."""
+    signature = of.replace(parameters=[_DY, *of.parameters.values()])
+    for f in (public, reference):
+        f.__name__ = f.__qualname__ = name
+        f.__doc__, f.__signature__ = text, signature  # type: ignore[attr-defined]
+    return public, reference
 
 
 def namespace(operations: Iterable[Operation], of_references: bool) -> dict[str, Function]:
@@ -160,7 +167,8 @@ def activation(
     """
 
     def decorate(f: _F) -> _F:
-        name, signature, read = f.__name__, inspect.signature(f), settings_reader(f, arrays=1)
+        name, signature = f.__name__, inspect.signature(f)
+        read = settings_reader(signature, arrays=1)
         if row is None:
             require_row(f, _ROWS[name][0])
         row_of: Row = row or (lambda x, **settings: (name, settings))
@@ -198,9 +206,8 @@ def activation(
         ACTIVATIONS[name] = Operation(
             public,
             f,
-            named(public_backward, f"{name}_backward", text),
-            named(reference_backward, f"{name}_backward", text),
-            variants,
+            *described(f"{name}_backward", text, signature, public_backward, reference_backward),
+            variants=variants,
             aliases=aliases,
             row=row_of,
             tolerance=tolerance,

@@ -23,9 +23,9 @@ from ._operations import (
     Operation,
     Wide,
     checked,
+    described,
     expect_shape,
     floats,
-    named,
     require_row,
     settings_reader,
     wide,
@@ -61,7 +61,8 @@ def loss(
     """
 
     def decorate(f: _F) -> _F:
-        name, signature, read = f.__name__, inspect.signature(f), settings_reader(f, arrays=2)
+        name, signature = f.__name__, inspect.signature(f)
+        read = settings_reader(signature, arrays=2)
         sparse = _ROWS[name][1]
         for suffix in ("", "_logits") if "from_logits" in signature.parameters else ("",):
             require_row(f, _ROWS[name + suffix][0], besides=("from_logits",))
@@ -96,10 +97,9 @@ def loss(
         LOSSES[name] = Operation(
             public,
             f,
-            named(public_backward, f"{name}_backward", text),
-            named(reference_backward, f"{name}_backward", text),
-            variants,
-            inputs,
+            *described(f"{name}_backward", text, signature, public_backward, reference_backward),
+            variants=variants,
+            inputs=inputs,
         )
         return public  # type: ignore[return-value]
 
@@ -124,7 +124,7 @@ def metric(inputs: str, variants: tuple[dict[str, Any], ...] = ()) -> Callable[[
     """Makes a metric f(y_true, y_pred, settings...) of its reference. Args: as of `loss`."""
 
     def decorate(f: _F) -> _F:
-        name, read = f.__name__, settings_reader(f, arrays=2)
+        name, read = f.__name__, settings_reader(inspect.signature(f), arrays=2)
         settings, sparse, _ = _METRIC_ROWS[name]
         require_row(f, settings)
 
