@@ -251,22 +251,7 @@ class LecunNormal(_Named):
 
 
 CLASSES: dict[str, type[Initializer]] = {
-    c.__name__: c
-    for c in (
-        Zeros,
-        Ones,
-        Constant,
-        RandomUniform,
-        RandomNormal,
-        TruncatedNormal,
-        VarianceScaling,
-        GlorotUniform,
-        GlorotNormal,
-        HeUniform,
-        HeNormal,
-        LecunUniform,
-        LecunNormal,
-    )
+    name: globals()[name] for name in __all__ if name not in ("Initializer", "get")
 }
 _ALIASES = {"zero": "Zeros", "one": "Ones", "uniform": "RandomUniform", "normal": "RandomNormal"}
 

@@ -21,28 +21,6 @@ GlobalAvgPool2D = GlobalAveragePooling2D
 GlobalMaxPool2D = GlobalMaxPooling2D
 MaxPool2D = MaxPooling2D
 
-# All that a model file may name.
-CLASSES: dict[str, type[Layer]] = {
-    c.__name__: c
-    for c in (
-        Activation,
-        AveragePooling2D,
-        Conv2D,
-        Dense,
-        Dropout,
-        ELU,
-        Flatten,
-        GlobalAveragePooling2D,
-        GlobalMaxPooling2D,
-        LeakyReLU,
-        MaxPooling2D,
-        ReLU,
-        Rescaling,
-        Reshape,
-        Softmax,
-    )
-}
-
 __all__ = [
     "ELU",
     "Activation",
@@ -69,3 +47,10 @@ __all__ = [
     "Softmax",
     "Variable",
 ]
+
+# All that a model file may name.
+CLASSES: dict[str, type[Layer]] = {
+    name: globals()[name]
+    for name in __all__
+    if name not in ("Input", "InputLayer", "Layer", "Variable") and globals()[name].__name__ == name
+}
