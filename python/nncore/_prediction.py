@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -97,13 +99,8 @@ class Predictive(Trainable):
         network = self._ready(_inputs(array), compiled=False)
         rows, at = len(array), 0
         out = np.empty((rows, *network.output_shape), np.float32)
-        count = -(-rows // size)
-        called.start({"verbose": look, "epochs": 1, "steps": count})
-        each = called.watches_batches("predict")
-        progress = Progress(look, "Prediction", count) if look else None
-        self.stop_predicting = False
-        called.call("on_predict_begin", {})
-        try:
+        with self._announced(called, look, -(-rows // size)) as progress:
+            each = called.watches_batches("predict")
             while at < rows:
                 start = at
                 if each:
@@ -111,17 +108,21 @@ class Predictive(Trainable):
                 at = network.predict(array, out, at, min(rows, at + size) if each else rows, SLICE)
                 if each:
                     called.call("on_predict_batch_end", start // size, {"outputs": out[start:at]})
-                if progress is not None:
-                    progress.update(-(-at // size) - -(-start // size), {})
+                progress.update(-(-at // size) - -(-start // size), {})
                 if self.stop_predicting:
                     break
-            if progress is not None:
-                progress.finish({})
-        finally:
-            if progress is not None:
-                progress.close()
-        called.call("on_predict_end", {})
         return out[:at]
+
+    @contextlib.contextmanager
+    def _announced(self, called: CallbackList, look: int, steps: int | None) -> Iterator[Progress]:
+        """Around all steps of a prediction: callbacks hear of its begin and, unless it fails, of its end."""
+        called.start({"verbose": look, "epochs": 1, "steps": steps})
+        with Progress(look, "Prediction", steps) as progress:
+            self.stop_predicting = False
+            called.call("on_predict_begin", {})
+            yield progress
+            progress.finish({})
+        called.call("on_predict_end", {})
 
     def _predict_batches(self, x: Any, limit: int | None, called: CallbackList, look: int) -> Floats:
         def adapt(item: object) -> Any:
@@ -137,24 +138,13 @@ class Predictive(Trainable):
             outputs.append(network.forward(data.x, False))
             return stop
 
-        called.start({"verbose": look, "epochs": 1, "steps": feed.steps})
-        progress = Progress(look, "Prediction", feed.steps) if look else None
-        self.stop_predicting = False
-        called.call("on_predict_begin", {})
-        try:
+        with self._announced(called, look, feed.steps) as progress:
             feed.start(0)
             while not feed.done():
                 called.call("on_predict_batch_begin", len(outputs), {})
                 feed.advance(work, True)
                 called.call("on_predict_batch_end", len(outputs) - 1, {"outputs": outputs[-1]})
-                if progress is not None:
-                    progress.update(1, {})
+                progress.update(1, {})
                 if self.stop_predicting:
                     break
-            if progress is not None:
-                progress.finish({})
-        finally:
-            if progress is not None:
-                progress.close()
-        called.call("on_predict_end", {})
         return np.concatenate(outputs)

@@ -70,15 +70,20 @@ def _bar(total: int | None, title: str) -> Any:
 
 
 class Progress:
-    """Of one pass over data, which ends with `close` whatever happens."""
+    """Of one pass over data, which is made inside of its `with`. Without a style nothing is shown."""
 
-    def __init__(self, style: int, title: str, steps: int | None) -> None:
+    def __init__(self, style: int = 0, title: str = "", steps: int | None = None) -> None:
         self._style, self._title, self._steps = style, title, steps
         self._start = time.perf_counter()
         self._done = 0
         self._below = ""  # a line under the bar, for values that do not fit beside it
-        with whole:
-            self._bar = _bar(steps, title) if style == 1 else None
+        self.shown, self._bar = style != 0, None
+        if style == 1:
+            with whole:
+                self._bar = _bar(steps, title)
+
+    def __enter__(self) -> Progress:
+        return self
 
     def update(self, steps: int, logs: Mapping[str, Any]) -> None:
         self._done += steps
@@ -104,9 +109,9 @@ class Progress:
             with whole:
                 print(" - ".join(part for part in parts if part), flush=True)
 
-    def close(self) -> None:
-        with whole:
-            if self._bar is not None:
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            with whole:
                 self._bar.close()
-            if self._below:
-                print(f"  {self._below}", flush=True)
+                if self._below:
+                    print(f"  {self._below}", flush=True)

@@ -175,7 +175,7 @@ class Trainable(Fed):
         sums: _core.Sums,
         mode: str,
         callbacks: CallbackList,
-        progress: Progress | None,
+        progress: Progress,
     ) -> int:
         """All of a feed through the network, in slices: the number of steps made."""
 
@@ -200,12 +200,11 @@ class Trainable(Fed):
                 callbacks.call(f"on_{mode}_batch_begin", made, {})
             steps = feed.advance(work, each)
             made += steps
-            if each or progress is not None:
+            if each or progress.shown:
                 logs = self._logs(network, sums)
                 if each:
                     callbacks.call(f"on_{mode}_batch_end", made - 1, logs)
-                if progress is not None:
-                    progress.update(steps, logs)
+                progress.update(steps, logs)
             if getattr(self, flag):
                 break
         return made
@@ -228,28 +227,21 @@ class Trainable(Fed):
             callbacks.call("on_epoch_begin", epoch, {})
             feed.start(self._epochs)
             self.__dict__["_epochs"] += 1  # past __setattr__, which a short epoch would notice
-            progress = Progress(bar, f"Epoch {epoch + 1}/{epochs.stop}", feed.steps) if bar else None
-            try:
+            with Progress(bar, f"Epoch {epoch + 1}/{epochs.stop}", feed.steps) as progress:
                 if not self._pass(network, feed, sums, "train", callbacks, progress):
                     warn(f"the data ended before epoch {epoch + 1}, and so does the training")
                     break
                 logs = self._logs(network, sums)
                 if validation is not None and due(epoch + 1):
-                    scores = self._test(network, validation, callbacks, None)
+                    scores = self._test(network, validation, callbacks, Progress())
                     logs.update({f"val_{name}": value for name, value in scores.items()})
-                if progress is not None:
-                    progress.finish(logs)
-            finally:
-                if progress is not None:
-                    progress.close()
+                progress.finish(logs)
             callbacks.call("on_epoch_end", epoch, logs)
             if self.stop_training:
                 break
         callbacks.call("on_train_end", logs)
 
-    def _test(
-        self, network: _core.Network, feed: Feed, callbacks: CallbackList, progress: Progress | None
-    ) -> Logs:
+    def _test(self, network: _core.Network, feed: Feed, callbacks: CallbackList, progress: Progress) -> Logs:
         sums, self.stop_evaluating = _core.Sums(), False
         callbacks.call("on_test_begin", {})
         feed.start(0)

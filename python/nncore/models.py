@@ -168,14 +168,9 @@ class Sequential(Predictive):
         feed, data = self._feed(x, y, sample_weight, batch_size, steps)
         network = self._ready(data)
         called.start({"verbose": look, "epochs": 1, "steps": feed.steps})
-        progress = Progress(look, "Evaluation", feed.steps) if look else None
-        try:
+        with Progress(look, "Evaluation", feed.steps) as progress:
             logs = self._test(network, feed, called, progress)
-            if progress is not None:
-                progress.finish(logs)
-        finally:
-            if progress is not None:
-                progress.close()
+            progress.finish(logs)
         return self._returned(logs, as_dict)
 
     # ---- files
