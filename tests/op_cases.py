@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from nncore import _core, reference
+from nncore._layer_operations import LAYERS
 from nncore._operations import ACTIVATIONS
 from nncore._rows import LOSSES, METRICS
 
@@ -59,9 +60,9 @@ def of_conv2d(
 def of_pool(
     op: str, rng: np.random.Generator, image: tuple[int, int, int], samples: int = 2, **arguments: Any
 ) -> Case:
-    # few different values, so that windows have ties
-    x = rng.integers(-3, 4, size=(samples, *image)).astype(np.float32)
-    return Case(op, [x if "max" in op else normal(rng, samples, *image)], arguments, 64)
+    few = rng.integers(-3, 4, size=(samples, *image)).astype(np.float32)
+    x = few if LAYERS[op].inputs == "few" else normal(rng, samples, *image)
+    return Case(op, [x], arguments, 64)
 
 
 def elementwise(op: str, **arguments: Any) -> Callable[[np.random.Generator, int], Case]:
@@ -97,8 +98,7 @@ CASES: dict[str, Build] = {
         rng, (9, 8, n + 31), (3, 3), 32, samples=1, padding="same"
     ),
     "conv2d winograd of n filters": lambda rng, n: of_conv2d(rng, (11, 12, 33), (3, 3), n + 31, samples=3),
-    "rescale": elementwise("rescale", scale=-0.7, offset=0.3),
-    "dropout": elementwise("dropout", rate=0.3, seed=11),
+    **{name: elementwise(name, **LAYERS[name].variants[0]) for name in ("rescale", "dropout")},
 }
 
 

@@ -11,6 +11,7 @@ from op_cases import row_outputs, row_targets
 from optimizer_cases import OPTIMIZERS, moments_of, reference_step
 
 from nncore import reference
+from nncore._layer_operations import LAYERS
 from nncore._operations import ACTIVATIONS
 from nncore._rows import LOSSES
 
@@ -50,8 +51,7 @@ FUNCTIONS: list[tuple[str, list[np.ndarray], dict[str, Any]]] = [
     ("global_average_pool2d", [IMAGE], {"keepdims": True}),
     ("global_max_pool2d", [IMAGE], {}),
     ("global_max_pool2d", [IMAGE], {"keepdims": True}),
-    ("rescale", [ROWS], {"scale": -0.3, "offset": 2.0}),
-    ("dropout", [ROWS], {"rate": 0.4, "seed": 3}),
+    *((name, [ROWS], LAYERS[name].variants[0]) for name in ("rescale", "dropout")),
     *((name, [ROWS], v) for o in ACTIVATIONS.values() for name in o.names for v in ({}, *o.variants)),
     *((name, [normal(2, 3, 4)], {}) for name in ACTIVATIONS),
 ]

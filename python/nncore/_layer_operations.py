@@ -28,12 +28,16 @@ class Call(NamedTuple):
 LAYERS: dict[str, Operation] = {}
 
 
-def layer(prepare: Callable[..., Call]) -> Callable[[_F], _F]:
+def layer(
+    prepare: Callable[..., Call], inputs: str = "numbers", variants: tuple[dict[str, Any], ...] = ()
+) -> Callable[[_F], _F]:
     """Makes an operation f(x, ...), or behind it its gradient f_backward(dy, x, ...), of its reference.
 
     Args:
         prepare: prepare(op, x=..., ...), what the core wants of these arguments, which it checks. A gradient
             with a kernel has no bias, and gives that of one.
+        inputs: what tests give it: "numbers", or "few" different ones, so that there are equal ones.
+        variants: settings with which it is tested besides the defaults.
     """
 
     def decorate(f: _F) -> _F:
@@ -60,7 +64,7 @@ def layer(prepare: Callable[..., Call]) -> Callable[[_F], _F]:
         forward_name = name.removesuffix("_backward")
         public: Function = forward
         if forward_name == name:
-            LAYERS[name] = Operation(public, f)
+            LAYERS[name] = Operation(public, f, variants=variants, inputs=inputs)
         else:
             public, of_both = backward, LAYERS[forward_name]
             LAYERS[forward_name] = dataclasses.replace(of_both, public_backward=public, reference_backward=f)

@@ -1,8 +1,8 @@
 """The written specification: what every kernel computes, in plain float64 NumPy.
 
 Each function has a twin of the same name and signature in `nncore.ops`, which runs the compiled float32
-kernels; the tests hold the two equal. Here nothing is fast on purpose and everything is meant to be read. Each
-is written where its twin is, in `nncore.activations`, `nncore.losses`, `nncore.metrics` or `nncore.ops`:
+kernels; the tests hold the two equal. Here nothing is fast on purpose and everything is meant to be read.
+Each is written where its twin is, in `nncore.activations`, `nncore.losses`, `nncore.metrics` or `nncore.ops`:
 ``inspect.getsource(reference.conv2d)`` shows it.
 
 How to read a backward function. A network ends in one number, the loss L. For an array `a`, the gradient `da`

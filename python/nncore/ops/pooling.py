@@ -28,7 +28,7 @@ def _global_pooling(kind: str, op: str, x: ArrayLike, keepdims: bool) -> Call:
     return Call((kind, {"keepdims": bool(keepdims)}), image(op, x))
 
 
-@layer(partial(_pooling, "max_pooling2d"))
+@layer(partial(_pooling, "max_pooling2d"), inputs="few")
 def max_pool2d(
     x: ArrayLike, pool_size: int | Pair = 2, strides: int | Pair | None = None, padding: str = "valid"
 ) -> Floats:
@@ -148,7 +148,7 @@ def global_average_pool2d_backward(dy: ArrayLike, x: ArrayLike, keepdims: bool =
     return np.broadcast_to(wide(dy).reshape(n, 1, 1, c) / (h * w), (n, h, w, c)).copy()
 
 
-@layer(partial(_global_pooling, "global_max_pooling2d"))
+@layer(partial(_global_pooling, "global_max_pooling2d"), inputs="few")
 def global_max_pool2d(x: ArrayLike, keepdims: bool = False) -> Floats:
     """The largest value of each channel: x (n, h, w, c) -> (n, c), or (n, 1, 1, c) with keepdims.
 

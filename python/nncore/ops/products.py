@@ -176,7 +176,7 @@ def _rescaling(op: str, x: ArrayLike, scale: float, offset: float) -> Call:
     return elementwise(op, x, "rescaling", scale=float(scale), offset=float(offset))
 
 
-@layer(_rescaling)
+@layer(_rescaling, variants=({"scale": -0.7, "offset": 0.3},))
 def rescale(x: ArrayLike, scale: float, offset: float = 0.0) -> Floats:
     """y = x * scale + offset, for x of any shape.
 

@@ -26,7 +26,7 @@ def _dropout(op: str, x: ArrayLike, rate: float, seed: int) -> Call:
     return elementwise(op, x, "dropout", seed, rate=float(rate))
 
 
-@layer(_dropout)
+@layer(_dropout, variants=({"rate": 0.3, "seed": 11},))
 def dropout(x: ArrayLike, rate: float, seed: int) -> Floats:
     """y = x / (1 - rate) where `dropout_mask` keeps an element, else 0 (Srivastava et al. 2014).
 
