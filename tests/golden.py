@@ -3,8 +3,9 @@
     python tests/golden.py FILE
 
 A case is a line "case FAMILY NAME ROWS COLUMNS SETTINGS...", of a row's name and its settings in their order,
-and arrays: "in NAME SIZE" and as many float32 numbers, "out NAME SIZE" and as many float64 numbers, then as
-many that say how far from each that of a kernel may be. ROWS of an optimizer is the number of the step.
+and arrays: "in NAME SIZE" and as many float32 numbers, or "drawn NAME SIZE SEED" for those that both sides
+draw, or "out NAME SIZE" and as many float64 numbers, then as many float32 numbers that say how far from each
+that of a kernel may be. ROWS of an optimizer is the number of the step.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+import golden_arrays
 import numpy as np
+from golden_case import Golden
 from op_cases import SIZES, Array, normal, over_rows, row_outputs, row_targets
 from optimizer_cases import OPTIMIZERS, moments_of, reference_step
 
@@ -23,30 +26,7 @@ from nncore._operations import ACTIVATIONS, Operation
 from nncore._rows import LOSSES, METRICS, loss_spec
 from nncore.optimizers import ROWS
 
-EPSILON = float(np.finfo(np.float32).eps)
 EXTREMES = np.array([[-np.inf, -1000, 0, 1000, np.inf, np.nan]], np.float32)
-
-
-class Golden(NamedTuple):
-    """`outputs` are pairs: values, and how far a kernel's may be from each, in roundings of 1."""
-
-    family: str
-    name: str
-    shape: tuple[int, int]
-    settings: list[float]
-    inputs: dict[str, Array]
-    outputs: dict[str, tuple[Array, Array]]
-
-    def encoded(self) -> bytes:
-        words = ["case", self.family, self.name, *self.shape, *map(float.hex, self.settings)]
-        parts = [" ".join(map(str, words)).encode()]
-        for name, a in self.inputs.items():
-            parts.append(f"\nin {name} {a.size}\n".encode() + np.asarray(a, "<f4").tobytes())
-        for name, (values, roundings) in self.outputs.items():
-            allowed = np.where(np.isfinite(values), EPSILON * roundings, 0.0)
-            both = np.stack([values.ravel(), allowed.ravel()]).astype("<f8")
-            parts.append(f"\nout {name} {values.size}\n".encode() + both.tobytes())
-        return b"".join(parts) + b"\n"
 
 
 def single(value: Any) -> Any:
@@ -162,6 +142,7 @@ def optimizers() -> Iterator[Golden]:
 
 
 FAMILIES: tuple[Callable[[], Iterator[Golden]], ...] = (activations, losses, metrics, counts, optimizers)
+FAMILIES += golden_arrays.FAMILIES
 
 
 def main() -> None:

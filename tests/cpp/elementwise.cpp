@@ -36,10 +36,10 @@ void update(Report& r, const Golden& c, const OptimizerRow& row) {
   for (std::size_t i = 0; i < moments.size(); ++i) places[i] = moments[i].data();
   optimizer.begin(c.rows);
   optimizer.update(r.k, w.data(), places, c.inputs.at("g").data(), c.columns);
-  r.compare(c.name, {c.rows, c.columns}, w, c.outputs.at("w"), 1.0);
+  r.compare(c.name, {c.rows, c.columns}, w, c.outputs.at("w"));
   for (std::size_t i = 0; i < moments.size(); ++i) {
     const std::string& name = optimizer.moments()[i];
-    r.compare(c.name + "_" + name, {c.rows, c.columns}, moments[i], c.outputs.at(name), 1.0);
+    r.compare(c.name + "_" + name, {c.rows, c.columns}, moments[i], c.outputs.at(name));
   }
 }
 

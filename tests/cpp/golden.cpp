@@ -11,7 +11,6 @@ template <class T>
 std::vector<T> numbers(std::istream& file, std::size_t count) {
   std::vector<T> values(count);
   file.read(reinterpret_cast<char*>(values.data()), static_cast<std::streamsize>(count * sizeof(T)));
-  file.get();  // the end of the line
   return values;
 }
 
@@ -29,16 +28,22 @@ std::vector<Golden> read_golden(const char* path) {
       for (std::string number; words >> number;) c.settings.push_back(std::stof(number));
       continue;
     }
-    std::size_t size = 0;
+    std::size_t size = 0, seed = 0;
     if (!(words >> name >> size) || cases.empty()) throw std::runtime_error("a damaged file of golden cases");
+    if (what == "drawn") {
+      words >> seed;
+      cases.back().inputs.try_emplace(name, size, seed, -1.0, 1.0);
+      continue;
+    }
     if (what == "in") {
       Array& a = cases.back().inputs.try_emplace(name, size).first->second;
       std::memcpy(a.data(), numbers<float>(file, size).data(), size * sizeof(float));
     } else {
-      const std::vector<double> both = numbers<double>(file, 2 * size);
-      for (std::size_t i = 0; i < size; ++i)
-        cases.back().outputs[name].push_back({both[i], both[size + i] * 0x1p23});
+      const std::vector<double> values = numbers<double>(file, size);
+      const std::vector<float> allowed = numbers<float>(file, size);
+      for (std::size_t i = 0; i < size; ++i) cases.back().outputs[name].push_back({values[i], allowed[i]});
     }
+    file.get();  // the end of the line
     if (!file) throw std::runtime_error("a file of golden cases that ends too soon");
   }
   if (cases.empty()) throw std::runtime_error("expected a file that tests/golden.py has written");

@@ -10,12 +10,11 @@ int main(int count, char** arguments) {
   int passed = 0, failed = 0;
   for (const nncore::Kernels* table : nncore::available_kernels()) {
     nncore::test::Report report(*table);
-    nncore::test::test_products(report);
+    nncore::test::test_products(report, golden);
     nncore::test::test_activations(report, golden);
     nncore::test::test_elementwise(report, golden);
     nncore::test::test_rows(report, golden);
-    nncore::test::test_images(report);
-    nncore::test::test_winograd(report);
+    nncore::test::test_images(report, golden);
     std::printf("%s: %d passed, %d failed\n", table->isa, report.passed, report.failed);
     for (const auto& [name, hash] : report.digests)
       if (digests)

@@ -10,8 +10,8 @@ void loss(Report& r, const Golden& c, LossKernel kernel) {
   };
   Array value(c.rows), alone(c.rows), dx(x.size()), in_place = x;
   run(value, dx.data(), x.data());
-  r.compare(c.name, {c.rows, c.columns}, value, c.outputs.at("value"), 1.0);
-  r.compare(c.name + "_gradient", {c.rows, c.columns}, dx, c.outputs.at("dx"), 1.0);
+  r.compare(c.name, {c.rows, c.columns}, value, c.outputs.at("value"));
+  r.compare(c.name + "_gradient", {c.rows, c.columns}, dx, c.outputs.at("dx"));
   run(alone, nullptr, x.data());
   run(value, in_place.data(), in_place.data());
   const bool same = std::memcmp(alone.data(), value.data(), c.rows * sizeof(float)) == 0 &&
@@ -23,14 +23,14 @@ void metric(Report& r, const Golden& c, MetricKernel kernel) {
   Array value(c.rows);
   kernel(value.data(), c.inputs.at("target").data(), c.inputs.at("x").data(), c.settings.data(), c.rows,
          c.columns);
-  r.compare(c.name, {c.rows, c.columns}, value, c.outputs.at("value"), 1.0);
+  r.compare(c.name, {c.rows, c.columns}, value, c.outputs.at("value"));
 }
 
 void encode(Report& r, const Golden& c) {
   const Thresholds t{&c.settings[2], c.settings.size() - 2, c.settings[0] != 0.0f, c.settings[1] != 0.0f};
   Array code(c.columns);
   r.k.encode(code.data(), c.inputs.at("target").data(), c.inputs.at("y").data(), t, c.columns);
-  r.compare(c.name, {t.count, c.columns}, code, c.outputs.at("code"), 1.0);
+  r.compare(c.name, {t.count, c.columns}, code, c.outputs.at("code"));
 }
 
 }  // namespace
