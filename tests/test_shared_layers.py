@@ -217,3 +217,29 @@ def test_stores_of_many_models_become_one() -> None:
         for layer in model.layers:
             expected = expected @ layer.get_weights()[0]
         assert np.array_equal(model.predict(ones), expected.astype(np.float32))
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("declared", [True, False])
+def test_threads_that_build_models_of_a_new_layer_at_once_share_it(declared: bool) -> None:
+    for _ in range(20):
+        shared = Dense(30)
+        models_: list[Sequential] = []
+        start = threading.Barrier(3)
+
+        def work(shared: Dense, models_: list[Sequential], start: threading.Barrier) -> None:
+            start.wait()
+            model = Sequential([*([Input((6,))] if declared else []), shared, Dense(1)])
+            if not declared:
+                model.predict(X, verbose=0)
+            models_.append(model)
+
+        threads = [threading.Thread(target=work, args=(shared, models_, start)) for _ in range(3)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        shared.set_weights([np.ones((6, 30)), np.zeros(30)])
+        assert len(models_) == 3
+        for model in models_:
+            assert np.array_equal(model.get_weights()[0], np.ones((6, 30)))

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core, _names, _random
 from ._arguments import boolean, integer, shape
+from ._forks import whole
 from ._messages import visible
 from ._overrides import Compiled
 from .layers import InputLayer, Layer, Variable
@@ -162,7 +163,7 @@ class Stack(Compiled):
             raise ValueError(f"[{self.name}] input_shape must be given: no layer says it")
         if given is not None and known is not None and given != known:
             raise ValueError(f"[{self.name}] is made for samples of shape {known}, not {given}")
-        if self._network is None:
+        while self._network is None:
             self._adopt(*self._candidate(given if known is None else known))
 
     def _known_sample(self) -> Shape | None:
@@ -173,7 +174,8 @@ class Stack(Compiled):
     def _rebuild(self) -> None:
         sample = self._known_sample()
         if sample is not None and self._layers:
-            self._adopt(*self._candidate(sample))
+            while not self._adopt(*self._candidate(sample)):
+                pass
 
     def _candidate(self, sample: Shape | None) -> tuple[_core.Network, list[Built]]:
         """A network of the layers, not yet the model's, and what the layers are in it."""
@@ -185,8 +187,11 @@ class Stack(Compiled):
         seed, at = self._seed, sample
         built: list[Built] = []
         for number, layer in enumerate(self._layers):
-            after, variables = layer._shapes[1] if layer._shapes else (), layer._variables
-            if layer._shapes is None or layer._shapes[0] != at:
+            # Read once, the shapes first: another thread may build the layer, and sets them last.
+            shapes, variables = layer._shapes, layer._variables
+            if shapes is not None and shapes[0] == at:
+                after = shapes[1]
+            else:
                 after, parameters = layer._infer(at)
                 if variables is not None:
                     layer._require_fit(at, parameters)
@@ -200,13 +205,18 @@ class Stack(Compiled):
         network.seed = seed
         return network, built
 
-    def _adopt(self, network: _core.Network, built: list[Built]) -> None:
-        """Makes the network the model's. Cannot fail."""
-        self._sample = built[0].before
-        for layer, b in zip(self._layers, built):
-            layer._become_built(*b)
-            layer._in_model = True
-        self._network, self._built = network, built
+    def _adopt(self, network: _core.Network, built: list[Built]) -> bool:
+        """Makes the network the model's. False, and no change, if a layer has got other variables since the
+        network was made: those of another model, in another thread."""
+        with whole:
+            if any(x._variables not in (None, b.variables) for x, b in zip(self._layers, built)):
+                return False
+            self._sample = built[0].before
+            for layer, b in zip(self._layers, built):
+                layer._become_built(*b)
+                layer._in_model = True
+            self._network, self._built = network, built
+        return True
 
     def _built_network(self) -> _core.Network:
         if self._network is None:

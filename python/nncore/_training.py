@@ -115,16 +115,16 @@ class Trainable(Fed):
 
     def _ready(self, *data: Data, compiled: bool = True) -> _core.Network:
         """The network after all data are checked, built by the first of them and compiled if need be."""
-        network, shapes = self._network, None
+        network, built = self._network, None
         if network is None:
-            network, shapes = self._candidate(self._known_sample() or data[0].x.shape[1:])
+            network, built = self._candidate(self._known_sample() or data[0].x.shape[1:])
         fresh = compiled and self._settings is not None and self._compiled is not network
         if fresh and self._settings is not None:
             self._settings.apply(network, self.name, [layer.name for layer in self._layers])
         for one in data:
             self._checked(network, one)
-        if shapes is not None:
-            self._adopt(network, shapes)
+        if built is not None and not self._adopt(network, built):
+            return self._ready(*data, compiled=compiled)
         if fresh and self._settings is not None:
             self._settings.optimizer._bind(self, network)
             self._compiled = network

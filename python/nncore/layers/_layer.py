@@ -15,6 +15,7 @@ from .. import initializers as _initializers
 from .._arguments import Settings, boolean, integer, neutral, shape
 from .._arguments import training as in_training
 from .._data import ONE_SAMPLE, as_array, plain
+from .._forks import whole
 from .._messages import visible
 
 Floats = NDArray[np.float32]
@@ -249,7 +250,12 @@ class Layer(Settings):
             return
         seed = _random.draw_seed()
         values = self._initial(parameters, lambda i: _random.of_parameter(seed, 0, i))
-        self._become_built(before, after, self._made(before, values))
+        variables = self._made(before, values)
+        with whole:
+            if fastest := self._variables is None:
+                self._become_built(before, after, variables)
+        if not fastest:  # another thread has been
+            self.build(input_shape)
 
     def _made(self, before: Shape, values: list[Floats]) -> _core.Variables:
         variables = _core.Variables(self._spec(), before)
