@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -243,3 +246,74 @@ def test_threads_that_build_models_of_a_new_layer_at_once_share_it(declared: boo
         assert len(models_) == 3
         for model in models_:
             assert np.array_equal(model.get_weights()[0], np.ones((6, 30)))
+
+
+def run(program: str, seconds: float = 60) -> None:
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=seconds)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.once
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs signals")
+def test_a_handler_builds_a_model_while_a_thread_joins_the_one_at_work() -> None:
+    """Neither waits for the other: the thread for the model at work, the handler for the thread."""
+    run(
+        """
+import signal, sys, threading, time
+import numpy as np
+from nncore import Input, Sequential
+from nncore.layers import Dense
+
+model = Sequential([Input((50,)), Dense(512, activation="relu"), Dense(512), Dense(1)])
+model.compile("sgd", "mse")
+other = Dense(50)
+other.build((None, 50))
+handled = []
+
+def handler(*_):
+    Sequential([Input((3,)), Dense(2)])
+    handled.append(other.get_weights())
+
+def join():
+    time.sleep(0.2)
+    Sequential([Input((50,)), other, model.layers[0]])
+
+def poke():
+    while not handled:
+        time.sleep(0.05)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+
+signal.signal(signal.SIGUSR1, handler)
+threads = [threading.Thread(target=f, daemon=True) for f in (join, poke)]
+for t in threads:
+    t.start()
+x = np.ones((20000, 50), np.float32)
+end = time.monotonic() + 20
+while not handled and time.monotonic() < end:
+    model.train_on_batch(x, np.zeros(len(x)))  # one call of the core, longer than 0.3 s
+for t in threads:
+    t.join(20)
+sys.exit(not handled or any(t.is_alive() for t in threads))
+"""
+    )
+
+
+@pytest.mark.full
+@pytest.mark.once
+def test_a_layer_of_very_many_models_costs_no_more_than_one_of_few() -> None:
+    """Each model's new store joins that of the layer; a chain of all would end the small stack here."""
+    run(
+        """
+import threading
+from nncore import Input, Sequential
+from nncore.layers import Dense
+
+held = [Dense(2)]
+for _ in range(8000):
+    Sequential([Input((2,)), Dense(2), held[0]])
+threading.stack_size(128 * 1024)
+thread = threading.Thread(target=held.clear)
+thread.start()
+thread.join()
+"""
+    )

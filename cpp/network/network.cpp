@@ -91,7 +91,7 @@ void Network::adopt(std::unique_ptr<Plan> plan, std::unique_ptr<Objective> objec
   seen_version_ = seen_moves_ = 0;
 }
 
-// Stores count from 1, so that a network that has seen nothing catches up.
+// No store has the number 0, so that a network that has seen nothing catches up.
 void Network::catch_up(const Store& now) {
   for (const auto& [number, t] : tiles_)
     if (memory_[number].packed != variables_[plan_->steps()[number].spec]->version())

@@ -12,19 +12,27 @@ Store& Store::current() {
   return *store;
 }
 
+std::uint64_t Store::new_number() {
+  static std::atomic<std::uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+std::shared_ptr<Store> Store::last_of(std::shared_ptr<Store> store) {
+  while (store->next_.load(std::memory_order_acquire)) store = std::shared_ptr(store->keeps_next_);
+  return store;
+}
+
 void Store::join(const std::vector<std::shared_ptr<Store>>& stores) {
-  static Lock one_at_a_time;  // so that no two wait for each other's stores
-  const Locked joining(one_at_a_time, Use::read);
   for (const std::shared_ptr<Store>& other : stores) {
-    Store &to = stores[0]->current(), &from = other->current();
-    if (&to == &from) continue;
-    const StoreLock first(to, Use::read), second(from, Use::read);
-    to.version = std::max(to.version, from.version) + 1;
-    to.moves = std::max(to.moves, from.moves) + 1;
-    std::shared_ptr<Store> target = stores[0];
-    while (target->keeps_next_) target = target->keeps_next_;
-    from.keeps_next_ = std::move(target);
-    from.next_.store(&to, std::memory_order_release);
+    for (;;) {
+      std::shared_ptr<Store> to = last_of(stores[0]), from = last_of(other);
+      if (to == from) break;
+      if (from->rank_ < to->rank_) to.swap(from);
+      const Locked lock(from->lock_, Use::read);
+      if (from->next_.load(std::memory_order_relaxed)) continue;
+      from->keeps_next_ = to;
+      from->next_.store(to.get(), std::memory_order_release);
+    }
   }
 }
 
@@ -53,7 +61,7 @@ void Variables::set(std::size_t i, const float* values) {
 
 void Variables::changed() {
   ++version_;
-  ++store_->current().version;
+  store_->current().version = Store::new_number();
 }
 
 void Variables::copy_in(float* block, const float* values, std::size_t i) const {
@@ -92,7 +100,7 @@ void Variables::bring_together(const std::vector<std::shared_ptr<Variables>>& al
     all[i]->memory_ = memory;
     all[i]->offset_ = starts[i];
   }
-  ++all[0]->store_->current().moves;
+  all[0]->store_->current().moves = Store::new_number();
 }
 
 }  // namespace nncore

@@ -9,6 +9,7 @@
 #include "../layers/layer.hpp"
 #include "../runtime/lock.hpp"
 #include "../runtime/memory.hpp"
+#include "../runtime/random.hpp"
 
 namespace nncore {
 
@@ -16,20 +17,27 @@ namespace nncore {
 // joined: all but one forward to it from then on.
 class Store {
  public:
-  // Counts changes of values, so that a network knows when packed weights are out of date, and moves of
-  // variables to other memory.
-  std::uint64_t version = 1, moves = 1;
+  // Of the values, so that a network knows when packed weights are out of date, and of the places of
+  // variables in memory. No two stores ever have the same, so that a network sees that its store has been
+  // joined.
+  std::uint64_t version = new_number(), moves = new_number();
 
+  // Never 0, and never the same again.
+  static std::uint64_t new_number();
   // The store that this one has been joined to, or itself.
   Store& current();
-  // Makes one store of all. Waits for calls that are at work; the caller holds no lock.
+  // Makes one store of all. Waits for calls that are at work, but never with a lock in its hands: a signal's
+  // handler may wait for that one with the other in the hands of the call that it has interrupted.
   static void join(const std::vector<std::shared_ptr<Store>>& stores);
 
  private:
   friend class StoreLock;
+  static std::shared_ptr<Store> last_of(std::shared_ptr<Store> store);
+
   Lock lock_;
+  const std::uint64_t rank_ = mix(new_number());  // forwards to lower ones: at random, so that no way is long
   std::atomic<Store*> next_{nullptr};
-  std::shared_ptr<Store> keeps_next_;
+  std::shared_ptr<Store> keeps_next_;  // written before next_
 };
 
 // Holds the lock of a store. Throws as Lock::lock.
