@@ -317,3 +317,31 @@ thread.start()
 thread.join()
 """
     )
+
+
+@pytest.mark.once
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_heads_of_a_large_base_hold_no_copies_of_it() -> None:
+    run(
+        """
+from nncore import Input, Sequential
+from nncore.layers import Dense
+
+def held():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+base = Sequential([Input((500,)), Dense(1000), Dense(500)])
+heads = []
+
+def build(count):
+    for _ in range(count):
+        model = Sequential([Input((500,)), *base.layers, Dense(3)])
+        heads.append(model.layers[-1])
+
+build(10)
+before = held()
+build(100)
+assert held() - before < 25 * 4 * base.count_params(), (before, held())
+"""
+    )

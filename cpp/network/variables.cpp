@@ -1,6 +1,7 @@
 #include "variables.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "parameters.hpp"
 
@@ -81,24 +82,26 @@ void Variables::copy_out(float* values, const float* block, std::size_t i) const
 }
 
 void Variables::bring_together(const std::vector<std::shared_ptr<Variables>>& all) {
+  std::map<const Buffer*, long> here;
+  for (const auto& v : all) ++here[v->memory_.get()];
+  std::vector<Variables*> moving;
   std::vector<std::size_t> starts;
   std::size_t end = 0;
-  const float* first = nullptr;
   bool together = true;
   for (const auto& v : all) {
-    starts.push_back(v->floats_ ? block_start(end, v->floats_) : end);
-    if (v->floats_ == 0) continue;
-    if (!first) first = v->data();
-    together = together && v->data() == first + starts.back();
+    if (v->floats_ == 0 || here[v->memory_.get()] != v->memory_.use_count()) continue;
+    moving.push_back(v.get());
+    starts.push_back(block_start(end, v->floats_));
+    together = together && v->data() == moving[0]->data() + starts.back();
     end = starts.back() + v->floats_;
   }
-  if (together || all.empty()) return;
+  if (together) return;
   const auto memory = std::make_shared<Buffer>(end);
-  for (std::size_t i = 0; i < all.size(); ++i)
-    std::copy_n(all[i]->data(), all[i]->floats_, memory->data() + starts[i]);
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    all[i]->memory_ = memory;
-    all[i]->offset_ = starts[i];
+  for (std::size_t i = 0; i < moving.size(); ++i)
+    std::copy_n(moving[i]->data(), moving[i]->floats_, memory->data() + starts[i]);
+  for (std::size_t i = 0; i < moving.size(); ++i) {
+    moving[i]->memory_ = memory;
+    moving[i]->offset_ = starts[i];
   }
   all[0]->store_->current().moves = Store::new_number();
 }

@@ -79,7 +79,8 @@ class Variables {
   std::uint64_t version() const { return version_; }
   const std::shared_ptr<Store>& store() const { return store_; }
 
-  // Moves all into one block in this order, unless they lie so already. With their common store locked.
+  // Moves all into one block in this order, unless they lie so already. Those whose block holds others as
+  // well stay where they are: what they leave behind would stay in memory. With their common store locked.
   static void bring_together(const std::vector<std::shared_ptr<Variables>>& all);
 
  private:
