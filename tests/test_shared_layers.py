@@ -126,6 +126,16 @@ def test_moments_are_each_models_own_and_of_what_trains(tmp_path: Path) -> None:
     assert base.optimizer.iterations == steps
 
 
+def test_a_summary_counts_the_moments_that_the_optimizer_holds() -> None:
+    """Not those of what a new compile would train, as another model that holds the layers may need it."""
+    model = trained(Dense(4), Dense(1))
+    texts: list[str] = []
+    for flag in (True, False):
+        model.trainable = flag
+        model.summary(print_fn=texts.append)
+    assert all(f"Optimizer params: {2 * model.count_params() + 2}" in text for text in texts)
+
+
 def test_files_with_moments_of_frozen_layers_load(tmp_path: Path) -> None:
     """Older versions wrote zeros for them."""
     from safetensors import safe_open

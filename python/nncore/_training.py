@@ -107,11 +107,11 @@ class Trainable(Fed):
         return self._settings.directions() if self._settings else {}
 
     def _optimizer_params(self) -> int:
-        if self._network is None or self._compiled is not self._network or not self._network.iterations:
+        network, settings = self._network, self._settings
+        if network is None or settings is None or self._compiled is not network or not network.iterations:
             return 0
-        moments = len(self._network.buffers) - 2
-        trained = {place.name for place in self.trainable_weights}
-        return moments * self._count(self.trainable_weights) + 2 if trained else 2
+        trained = [weight for weight in self.weights if weight._layer.name not in settings.frozen]
+        return (len(network.buffers) - 2) * self._count(trained) + 2
 
     def _ready(self, *data: Data, compiled: bool = True) -> _core.Network:
         """The network after all data are checked, built by the first of them and compiled if need be."""
