@@ -176,6 +176,31 @@ def test_a_layer_outlives_its_models_and_joins_others() -> None:
     assert np.array_equal(again.get_weights()[0], np.ones((6, 3)))
 
 
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_a_model_whose_layers_cannot_be_joined_is_as_before(
+    error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a signal's handler while one of them is at work, or where the handler raises."""
+    model = trained(Dense(3), Dense(1))
+    before, expected = model.layers, model.predict(X, verbose=0)
+
+    def refuse(*_: Any) -> Any:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nncore._core.Network", refuse)
+        with pytest.raises(error):
+            model.pop()
+        with pytest.raises(error):
+            model.add(Dense(2, name="more"))
+    assert model.layers == before
+    assert np.array_equal(twin(model).predict(X, verbose=0), expected)
+    last = model.pop()
+    model.add(Dense(2, name="more"))
+    assert last is before[-1]
+    assert model.predict(X, verbose=0).shape == (64, 2)
+
+
 def test_a_layer_cannot_be_twice_in_a_model_or_share_a_name() -> None:
     layer = Dense(3)
     with pytest.raises(ValueError, match="is in the model already"):

@@ -103,26 +103,31 @@ class Stack(Compiled):
         try:
             self._append(layer)
             self._rebuild()
-        except Exception:
+        except BaseException:
             if len(self._layers) > len(before[0]):
                 self._names.discard(self._layers[-1].name)
             self._layers, self._sample = before
             raise
 
     def pop(self) -> Layer:
-        """Takes the last layer off, with its weights, and returns it.
+        """Takes the last layer off, with its weights, and returns it. On an exception the model is as before.
 
         Raises:
             IndexError: there is no layer.
         """
         if not self._layers:
             raise IndexError(f"[{self.name}] there is no layer to pop")
-        layer = self._layers.pop()
+        before = self._layers
+        self._layers, layer = before[:-1], before[-1]
+        try:
+            self._rebuild()
+        except BaseException:
+            self._layers = before
+            raise
         layer._in_model = False
         self._names.discard(layer.name)
         if not self._layers:
             self._network, self._built = None, []
-        self._rebuild()
         return layer
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
