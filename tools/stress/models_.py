@@ -93,7 +93,7 @@ def same_bits(
         net, _ = network(shape, layers, rng, loss, optimizer()._spec(), fuse=fuse)
         net.seed = seed
         x = hold(HELD[way](whole(rng, samples, *shape)))
-        y = make_target(rng, loss[0], (samples, *net.output_shape))
+        y = make_target(rng, loss, (samples, *net.output_shape))
         order = rng.permutation(samples) if shuffled else None
         sums = _core.Sums()
         for _ in range(2):
