@@ -177,7 +177,8 @@ def test_random_models(
         for actual, w, g in zip(layer, model.parameters[number], gradients[number]):
             moments = {name: np.zeros_like(w) for name in moments_of(made)}
             expected_w, _ = reference_step(made, w, g, moments, 1)
-            assert_close(actual, expected_w, factor=40, name=f"layer {number}")
+            size = float(np.abs(w).max(initial=0.0))  # of which a step may leave little
+            assert_close(actual, expected_w, factor=40, scale=size, name=f"layer {number}")
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
