@@ -1,6 +1,7 @@
 // The only include of pybind11: conversions between Python and the core, with the checks that belong to them.
 #pragma once
 
+#include <pybind11/critical_section.h>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>

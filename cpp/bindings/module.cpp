@@ -5,7 +5,8 @@
 #define NNCORE_VERSION "0"
 #endif
 
-// A network holds a lock around every call, and the rest has no state, so the module is safe without the GIL.
+// Networks and variables hold a lock around every call, calls on a counter take turns, and the rest has no
+// state, so the module is safe without the GIL.
 PYBIND11_MODULE(core, m, pybind11::mod_gil_not_used()) {
   m.doc() = "The compiled core of nncore.";
   m.attr("__version__") = NNCORE_VERSION;

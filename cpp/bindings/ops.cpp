@@ -165,11 +165,19 @@ Floats loss_backward(const py::tuple& spec, const Floats& dy, const Floats& targ
   return gradient;
 }
 
+// f(counter), where calls on one counter take turns, also in a Python without the GIL.
+template <class F>
+auto in_turn(const py::object& counter, F f) {
+  const py::scoped_critical_section turn(counter);
+  return f(counter.cast<Counter&>());
+}
+
 // weight: one for each output that counts.
-void count(Counter& counter, const Floats& target, const Floats& output,
+void count(const py::object& self, const Floats& target, const Floats& output,
            const std::optional<Floats>& weight) {
   const Rows rows(target, output, false);
-  counter.fit(rows.columns);
+  in_turn(self, [&](Counter& c) { c.fit(rows.columns); });
+  const Counter& counter = self.cast<const Counter&>();
   const std::size_t codes = counter.codes(rows.columns), size = rows.cut.rows() * codes;
   if (weight && static_cast<std::size_t>(weight->size()) != size)
     throw std::invalid_argument("expected " + std::to_string(size) + " weights, got " +
@@ -178,16 +186,18 @@ void count(Counter& counter, const Floats& target, const Floats& output,
   for_rows(rows, target, output, [&](std::size_t first, std::size_t n, const float* t, const float* x) {
     counter.encode(active_kernels(), code.get() + first * codes, t, x, n, rows.columns);
   });
-  counter.add(code.get(), rows.cut.rows(), codes, weight ? weight->data() : nullptr, codes, 1);
+  in_turn(self, [&](Counter& c) {
+    c.add(code.get(), rows.cut.rows(), codes, weight ? weight->data() : nullptr, codes, 1);
+  });
 }
 
 std::pair<Floats, std::vector<Floats>> update(const py::tuple& spec, std::uint64_t step,
                                               const Floats& parameter, const Floats& gradient,
                                               const std::vector<Floats>& moments) {
   const DefaultFloatMode mode;
-  const auto optimizer = make_optimizer(spec_from(spec));
-  if (moments.size() != optimizer->moments().size())
-    throw std::invalid_argument("expected " + std::to_string(optimizer->moments().size()) + " moments, got " +
+  Optimizer optimizer(spec_from(spec));
+  if (moments.size() != optimizer.moments().size())
+    throw std::invalid_argument("expected " + std::to_string(optimizer.moments().size()) + " moments, got " +
                                 std::to_string(moments.size()));
   if (step < 1) throw std::invalid_argument("step counts from 1");
   const Shape shape = shape_of(parameter);
@@ -210,7 +220,7 @@ std::pair<Floats, std::vector<Floats>> update(const py::tuple& spec, std::uint64
     copied.push_back({new_moments.back().mutable_data(), m.data()});
   }
   run_core([&] {
-    optimizer->begin(step);
+    optimizer.begin(step);
     // Chunks so small that the first-level cache still holds the copies.
     constexpr std::size_t kSmaller = 4;
     const Cut cut(size_of(shape), {1, kSmaller * (2 * copied.size() + 1), copied.size()});
@@ -220,7 +230,7 @@ std::pair<Floats, std::vector<Floats>> update(const py::tuple& spec, std::uint64
         for (const Copied& a : copied) std::copy_n(a.from + first, count, a.to + first);
         float* moment[kMostMoments] = {};
         for (std::size_t i = 0; i < moments.size(); ++i) moment[i] = copied[i + 1].to + first;
-        optimizer->update(active_kernels(), copied[0].to + first, moment, g.row(first), count);
+        optimizer.update(active_kernels(), copied[0].to + first, moment, g.row(first), count);
       });
     });
   });
@@ -240,9 +250,16 @@ void bind_ops(py::module_& m) {
   py::class_<Counter>(m, "Counter")
       .def(py::init([](const py::tuple& spec) { return Counter(spec_from(spec)); }), py::arg("spec"))
       .def("count", &count, py::arg("target"), py::arg("output"), py::arg("weight").none(true))
-      .def("merge", &Counter::merge, py::arg("other"))
-      .def("reset", &Counter::reset)
-      .def("result", &Counter::result)
+      .def(
+          "merge",
+          [](const py::object& self, const Counter& other) {
+            const Counter copy = other;
+            in_turn(self, [&](Counter& c) { c.merge(copy); });
+          },
+          py::arg("other"))
+      .def("reset", [](const py::object& self) { in_turn(self, [](Counter& c) { c.reset(); }); })
+      .def("result",
+           [](const py::object& self) { return in_turn(self, [](Counter& c) { return c.result(); }); })
       .def(py::pickle(
           [](const Counter& c) { return py::make_tuple(c.spec().kind, c.spec().attributes, c.totals()); },
           [](const py::tuple& state) {

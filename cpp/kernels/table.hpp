@@ -21,6 +21,14 @@ constexpr std::size_t kMostSettings = 4;
 using SettingList = std::array<Setting, kMostSettings>;  // those behind the last have no name
 using Settings = std::array<float, kMostSettings>;       // values, in the order of the list
 
+// The number of the row of this name, or that of all rows if there is none.
+template <class Rows>
+constexpr std::size_t row_named(const Rows& rows, std::string_view name) {
+  std::size_t i = 0;
+  while (i < rows.size() && rows[i].name != name) ++i;
+  return i;
+}
+
 constexpr double kAny = std::numeric_limits<double>::infinity();
 
 #define NONE

@@ -17,7 +17,8 @@ inline void update_run(float* w, float* const* moment, const float* g, float dec
                        F formula) {
   float* at[1 + Moments] = {w};
   for (std::size_t k = 0; k < Moments; ++k) at[1 + k] = moment[k];
-  // All threads have read w. Short formulas gain nothing.
+  // The caches of other cores hold w, which they have read in this step, so a store has to wait for its line:
+  // it is asked for ahead. With one moment or none that gains nothing.
   constexpr bool kFetches = Moments > 1;
   constexpr std::size_t kAhead = 128;
   if constexpr (kFetches)

@@ -1,7 +1,5 @@
 #include "activation.hpp"
 
-#include <algorithm>
-
 namespace nncore {
 namespace {
 
@@ -38,9 +36,9 @@ class ActivationLayer final : public Layer {
 
 ActivationFunction activation_of(const Spec& spec) {
   const std::string& name = spec.text("activation");
-  const auto row = std::ranges::find_if(kActivations, [&](const ActivationRow& r) { return name == r.name; });
-  if (row == kActivations.end()) spec.fail("unknown activation '" + name + "'");
-  return {static_cast<Activation>(row - kActivations.begin()), spec.settings(row->settings)};
+  const std::size_t row = row_named(kActivations, name);
+  if (row == kActivations.size()) spec.fail("unknown activation '" + name + "'");
+  return {static_cast<Activation>(row), spec.settings(kActivations[row].settings)};
 }
 
 std::unique_ptr<Layer> make_activation(const Spec& spec, const Shape& input) {

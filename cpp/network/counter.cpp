@@ -55,10 +55,10 @@ Counter::Counter(const Spec& spec)
       multi_label_(spec.flag("multi_label")),
       label_weights_(spec.numbers("label_weights")),
       labels_(multi_label_ ? static_cast<std::size_t>(spec.integer("num_labels")) : 1) {
-  const auto row = std::ranges::find(kMetrics, spec.kind, &MetricRow::name);
-  if (row == kMetrics.end() || !row->counts) spec.fail("is not made of counts");
-  metric_ = static_cast<Metric>(row - kMetrics.begin());
-  settings_ = spec.settings(row->settings);
+  const std::size_t row = row_named(kMetrics, spec.kind);
+  if (row == kMetrics.size() || !kMetrics[row].counts) spec.fail("is not made of counts");
+  metric_ = static_cast<Metric>(row);
+  settings_ = spec.settings(kMetrics[row].settings);
   const std::vector<double> given = spec.numbers("thresholds");
   constexpr std::size_t kMost = 1 << 20;  // codes are whole numbers in float
   if (given.empty() || given.size() > kMost)

@@ -67,7 +67,7 @@ void Network::compile(const std::optional<Spec>& loss, const std::vector<Spec>& 
   all.insert(all.end(), weighted_metrics.begin(), weighted_metrics.end());
   auto objective = std::make_unique<Objective>(loss, all, metrics.size(), output_, last_activation(specs_));
   auto plan = std::make_unique<Plan>(input_, specs_, fuse_, !objective->activation().is_linear());
-  auto new_optimizer = optimizer ? make_optimizer(*optimizer) : nullptr;
+  auto new_optimizer = optimizer ? std::make_unique<Optimizer>(*optimizer) : nullptr;
   TrainedLayout layout = trained_layout(trainable);
   std::vector<Buffer> moments;
   if (new_optimizer)

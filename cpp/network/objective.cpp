@@ -23,21 +23,21 @@ void means(float* mean, const float* value, std::size_t rows, std::size_t count)
 }  // namespace
 
 LossFunction loss_of(const Spec& spec) {
-  const auto row = std::ranges::find(kLosses, spec.kind, &LossRow::name);
-  if (row == kLosses.end()) throw std::invalid_argument("there is no loss '" + spec.kind + "'");
-  return {static_cast<Loss>(row - kLosses.begin()), spec.settings(row->settings)};
+  const std::size_t row = row_named(kLosses, spec.kind);
+  if (row == kLosses.size()) throw std::invalid_argument("there is no loss '" + spec.kind + "'");
+  return {static_cast<Loss>(row), spec.settings(kLosses[row].settings)};
 }
 
 bool is_counted(const Spec& metric) {
-  const auto row = std::ranges::find(kMetrics, metric.kind, &MetricRow::name);
-  return row != kMetrics.end() && row->counts;
+  const std::size_t row = row_named(kMetrics, metric.kind);
+  return row < kMetrics.size() && kMetrics[row].counts;
 }
 
 MetricFunction metric_of(const Spec& spec) {
-  const auto row = std::ranges::find(kMetrics, spec.kind, &MetricRow::name);
-  if (row != kMetrics.end() && !row->counts)
-    return {static_cast<Metric>(row - kMetrics.begin()), spec.settings(row->settings)};
-  if (std::ranges::find(kLosses, spec.kind, &LossRow::name) != kLosses.end()) return {loss_of(spec), {}};
+  const std::size_t row = row_named(kMetrics, spec.kind);
+  if (row < kMetrics.size() && !kMetrics[row].counts)
+    return {static_cast<Metric>(row), spec.settings(kMetrics[row].settings)};
+  if (row_named(kLosses, spec.kind) < kLosses.size()) return {loss_of(spec), {}};
   throw std::invalid_argument("there is no metric '" + spec.kind + "'");
 }
 

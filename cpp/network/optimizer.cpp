@@ -27,7 +27,7 @@ constexpr decltype(&sgd_scalars) kScalars[] = {
 }  // namespace
 
 Optimizer::Optimizer(const Spec& spec) {
-  while (row_ < kOptimizers.size() && spec.kind != kOptimizers[row_].name) ++row_;
+  row_ = row_named(kOptimizers, spec.kind);
   if (row_ == kOptimizers.size()) spec.fail("there is no optimizer of this kind");
   const OptimizerRow& row = kOptimizers[row_];
   moments_.assign(row.moments.begin(), row.moments.begin() + moments_of(row));

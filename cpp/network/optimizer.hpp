@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -58,9 +57,5 @@ class Optimizer {
   float decay_ = 0.0f;
   std::array<float, kMostScalars> scalars_{};
 };
-
-inline std::unique_ptr<Optimizer> make_optimizer(const Spec& spec) {
-  return std::make_unique<Optimizer>(spec);
-}
 
 }  // namespace nncore
