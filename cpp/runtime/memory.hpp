@@ -84,6 +84,8 @@ inline FloatMemory allocate_floats(std::size_t size, std::size_t alignment = kAl
 
 // Zeroed, and grows but never shrinks.
 class Buffer {
+  static constexpr std::size_t kSmall = 64 * 1024;  // floats
+
  public:
   Buffer() = default;
   explicit Buffer(std::size_t size) { grow(size); }
@@ -98,9 +100,13 @@ class Buffer {
     allocate(size);
     std::fill_n(data_.get(), size + kSlack, 0.0f);
   }
-  // At least `size` floats and kSlack more, not initialised: pages that nobody writes take no memory.
+  // At least `size` floats and kSlack more. Large ones are not initialised: pages that nobody writes take no
+  // memory. Small ones are zero: kernels compute with what lies between arrays, and do not use the result, but
+  // what the heap leaves there, such as halves of pointers, is subnormal as a float and slow.
   void reserve(std::size_t size) {
-    if (!data_ || size > size_) allocate(size);
+    if (data_ && size <= size_) return;
+    allocate(size);
+    if (size <= kSmall) std::fill_n(data_.get(), size + kSlack, 0.0f);
   }
   void zero() { std::fill_n(data_.get(), size_, 0.0f); }
 
