@@ -53,7 +53,7 @@ def checked(owner: str, row: list[_core.Setting], given: Mapping[str, Any]) -> d
     return {name: number(owner, name, value, *ranges[name]) for name, value in given.items()}
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Operation:
     """A function that runs a kernel, its reference, and the gradients of both."""
 
@@ -73,9 +73,13 @@ class Operation:
 
 
 def settings_of(function: Function) -> dict[str, Any]:
-    """The arguments of a function that have a default."""
-    parameters = inspect.signature(function).parameters.values()
-    return {p.name: p.default for p in parameters if p.default is not p.empty}
+    """The arguments of a function or class that have a default."""
+    function = inspect.unwrap(function)
+    if isinstance(function, type):
+        parameters = inspect.signature(function).parameters.values()
+        return {p.name: p.default for p in parameters if p.default is not p.empty}
+    code, defaults = function.__code__, function.__defaults__ or ()  # a signature takes ten times as long
+    return dict(zip(code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount], defaults))
 
 
 def settings_reader(signature: inspect.Signature, arrays: int) -> Callable[..., dict[str, Any]]:

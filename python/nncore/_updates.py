@@ -17,7 +17,7 @@ from .optimizers import ROWS, Optimizer
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Update(Operation):
     """A function that makes a step, and the optimizers that it is the step of."""
 

@@ -6,14 +6,21 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import _saving
 from ._arguments import boolean, integer
+from ._forks import whole
 from ._prediction import Predictive
 from ._progress import Progress, style
 from ._training import Callbacks
 from .callbacks import CallbackList, History
 
 __all__ = ["Sequential", "load_model"]
+
+
+def _saving() -> Any:
+    """The module, which is not imported with nncore: that takes longer than what most programs need of it."""
+    with whole:
+        from . import _saving as module
+    return module
 
 
 class Sequential(Predictive):
@@ -192,17 +199,17 @@ class Sequential(Predictive):
             OSError: the file cannot be written there.
             MemoryError: memory does not suffice for a copy of the weights.
         """
-        _saving.check_name("save", filepath)
-        _saving.write(
-            filepath, _saving.to_bytes(self, weights_only=False), boolean("save", "overwrite", overwrite)
+        _saving().check_name("save", filepath)
+        _saving().write(
+            filepath, _saving().to_bytes(self, weights_only=False), boolean("save", "overwrite", overwrite)
         )
 
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Writes the weights into one safetensors file. Arguments as `save`."""
-        _saving.check_name("save_weights", filepath)
+        _saving().check_name("save_weights", filepath)
         self._built_network()
-        data = _saving.to_bytes(self, weights_only=True)
-        _saving.write(filepath, data, boolean("save_weights", "overwrite", overwrite))
+        data = _saving().to_bytes(self, weights_only=True)
+        _saving().write(filepath, data, boolean("save_weights", "overwrite", overwrite))
 
     def load_weights(self, filepath: str | os.PathLike[str]) -> None:
         """Sets the weights from a file of `save_weights` or `save`, in order, whatever the layers are called.
@@ -212,10 +219,10 @@ class Sequential(Predictive):
                 is changed then.
         """
         self._built_network()
-        self.set_weights(_saving.read_weights(self, filepath))
+        self.set_weights(_saving().read_weights(self, filepath))
 
     def __reduce__(self) -> tuple[Callable[..., Sequential], tuple[type[Sequential], bytes]]:
-        return _saving.from_bytes, (type(self), _saving.to_bytes(self, weights_only=False))
+        return _saving().from_bytes, (type(self), _saving().to_bytes(self, weights_only=False))
 
 
 def load_model(
@@ -235,4 +242,5 @@ def load_model(
     """
     if custom_objects is not None:
         raise ValueError("[load_model] custom_objects are not available")
-    return _saving.read(Sequential, filepath, boolean("load_model", "compile", compile))
+    model: Sequential = _saving().read(Sequential, filepath, boolean("load_model", "compile", compile))
+    return model
