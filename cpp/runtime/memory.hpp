@@ -101,8 +101,8 @@ class Buffer {
     std::fill_n(data_.get(), size + kSlack, 0.0f);
   }
   // At least `size` floats and kSlack more. Large ones are not initialised: pages that nobody writes take no
-  // memory. Small ones are zero: kernels compute with what lies between arrays, and do not use the result, but
-  // what the heap leaves there, such as halves of pointers, is subnormal as a float and slow.
+  // memory. Small ones are zero: kernels compute with what lies between arrays, and do not use the result,
+  // but what the heap leaves there, such as halves of pointers, is subnormal as a float and slow.
   void reserve(std::size_t size) {
     if (data_ && size <= size_) return;
     allocate(size);
