@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "../layers/attributes.hpp"
+#include "../network/counter.hpp"
 #include "../network/source.hpp"
 
 namespace nncore {
@@ -41,6 +42,13 @@ inline py::tuple tuple_of(const Shape& shape) {
   py::tuple t(shape.size());
   for (std::size_t i = 0; i < shape.size(); ++i) t[i] = shape[i];
   return t;
+}
+
+// A float, or an array with a value for each threshold.
+inline py::object object_of(const Value& value) {
+  if (const double* one = std::get_if<double>(&value)) return py::float_(*one);
+  const auto& each = std::get<std::vector<double>>(value);
+  return py::array_t<double>(static_cast<py::ssize_t>(each.size()), each.data());
 }
 
 inline Shape shape_from(const py::handle& h) {

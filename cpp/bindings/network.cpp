@@ -285,7 +285,12 @@ void bind_network(py::module_& m) {
           py::arg("x"), py::arg("training"))
       .def(
           "results",
-          [](const Network& n, const Sums& sums) { return looking(n, [&] { return sums.results(); }); },
+          [](const Network& n, const Sums& sums) {
+            py::list results;
+            for (const Value& value : looking(n, [&] { return sums.results(); }))
+              results.append(object_of(value));
+            return results;
+          },
           py::arg("sums"))
       .def(
           "reset", [](const Network& n, Sums& sums) { looking(n, [&] { sums.reset(); }); }, py::arg("sums"))

@@ -259,7 +259,9 @@ void bind_ops(py::module_& m) {
           py::arg("other"))
       .def("reset", [](const py::object& self) { in_turn(self, [](Counter& c) { c.reset(); }); })
       .def("result",
-           [](const py::object& self) { return in_turn(self, [](Counter& c) { return c.result(); }); })
+           [](const py::object& self) {
+             return object_of(in_turn(self, [](const Counter& c) { return c.result(); }));
+           })
       .def(py::pickle(
           [](const Counter& c) { return py::make_tuple(c.spec().kind, c.spec().attributes, c.totals()); },
           [](const py::tuple& state) {

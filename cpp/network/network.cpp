@@ -84,7 +84,6 @@ void Network::compile(const std::optional<Spec>& loss, const std::vector<Spec>& 
 
 void Network::adopt(std::unique_ptr<Plan> plan, std::unique_ptr<Objective> objective) {
   plan_ = std::move(plan);
-  prepared_ = false;
   objective_ = std::move(objective);
   find_boundaries();
   cut_tiles();
@@ -93,12 +92,16 @@ void Network::adopt(std::unique_ptr<Plan> plan, std::unique_ptr<Objective> objec
 
 // No store has the number 0, so that a network that has seen nothing catches up.
 void Network::catch_up(const Store& now) {
+  const auto& steps = plan_->steps();
+  if (seen_version_ == 0)
+    for (const Step& step : steps) step.layer->prepare();
+  if (now.moves != seen_moves_) {
+    for (std::size_t i = 0; i < memory_.size(); ++i) memory_[i].values = variables_[steps[i].spec]->data();
+    find_updates();
+  }
   for (const auto& [number, t] : tiles_)
-    if (memory_[number].packed != variables_[plan_->steps()[number].spec]->version())
-      replicate(number, t.tile);
-  for (std::size_t i = 0; i < memory_.size(); ++i)
-    memory_[i].packed = variables_[plan_->steps()[i].spec]->version();
-  if (now.moves != seen_moves_) find_updates();
+    if (memory_[number].packed != variables_[steps[number].spec]->version()) replicate(number, t.tile);
+  for (std::size_t i = 0; i < memory_.size(); ++i) memory_[i].packed = variables_[steps[i].spec]->version();
   seen_version_ = now.version;
   seen_moves_ = now.moves;
 }
@@ -144,6 +147,7 @@ void Network::find_boundaries() {
     StepMemory& m = memory_[i];
     m.trained = trainable_[steps[i].spec] && !layer.parameters().empty();
     needs_gradient = needs_gradient || m.trained;
+    m.trained_at = trained_.at[steps[i].spec];
     m.kept_size = layer.kept();
     m.replica = replica;
     m.in = boundaries_.size() - 1;
@@ -201,7 +205,7 @@ void Network::cut_tiles() {
 
 void Network::replicate(std::size_t number, const Tile& tile) {
   const StepMemory& m = memory_[number];
-  plan_->steps()[number].layer->replicate(kernels_, replica_.data() + m.replica, values_of(number), tile,
+  plan_->steps()[number].layer->replicate(kernels_, replica_.data() + m.replica, m.values, tile,
                                           {.forward = true, .dx = boundaries_[m.in].needs_gradient});
 }
 

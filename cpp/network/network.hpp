@@ -95,8 +95,10 @@ class Network {
     std::size_t kept = 0, kept_size = 0, replica = 0;
     std::size_t sums = 0, sums_size = 0;  // in the arena and floats of the gradient of each chunk
     std::size_t parameter_floats = 0;
-    bool trained = false;      // has parameters that train
-    std::uint64_t packed = 0;  // Variables::version() that the packed weights were made from
+    float* values = nullptr;     // of the parameters, by refresh()
+    std::size_t trained_at = 0;  // of their gradients and moments in buffers of these
+    bool trained = false;        // has parameters that train
+    std::uint64_t packed = 0;    // Variables::version() that the packed weights were made from
   };
   struct TileTask {
     std::size_t step;
@@ -122,7 +124,6 @@ class Network {
   }
   void catch_up(const Store& now);
   void mark_trained();
-  float* values_of(std::size_t step) const { return variables_[plan_->steps()[step].spec]->data(); }
   void replicate(std::size_t number, const Tile& tile);  // of one step
   void lay_out_arena(std::size_t batch);
   void lay_out_results(std::size_t batch);
@@ -195,7 +196,6 @@ class Network {
   std::size_t arena_batch_ = 0, results_batch_ = 0;
   Buffer arena_, results_, scratch_;
   std::size_t scratch_size_ = 0;  // floats of one worker
-  bool prepared_ = false;         // the layers of the plan are
   std::size_t target_ = 0, weight_ = 0, value_ = 0, scale_ = 0, activation_ = 0, loss_ = 0, mean_ = 0,
               code_ = 0;  // in results_
 };

@@ -58,9 +58,6 @@ void Network::lay_out_arena(std::size_t batch) {
 }
 
 void Network::lay_out_scratch(int workers, std::size_t floats) {
-  if (!prepared_)
-    for (const Step& step : plan_->steps()) step.layer->prepare();
-  prepared_ = true;
   scratch_size_ = aligned(floats) + kSlack;
   scratch_.reserve(checked_floats(static_cast<std::size_t>(workers), scratch_size_));
 }
@@ -89,7 +86,7 @@ Chunk Network::chunk(std::size_t step, std::size_t first, std::size_t count, flo
           .samples = count,
           .first = first,
           .key = random_key(seed, iterations, s.spec),
-          .parameters = values_of(step),
+          .parameters = m.values,
           .replica = replica_.data() + m.replica,
           .scratch = scratch + aligned(kernels_.gemm_scratch),
           .gemm_scratch = scratch,
@@ -113,6 +110,20 @@ void Network::backward_chunk(std::size_t first, std::size_t count, float* scratc
     const Chunk c = chunk(i, first, count, scratch);
     if (c.dy) plan_->steps()[i].layer->backward(c);
   }
+}
+
+Objective::Result Network::result_at(std::size_t first) {
+  float* r = results_.data();
+  const std::size_t rows = objective_->rows();
+  const std::size_t outputs = objective_->activation().is_linear() ? 0 : size_of(output_);
+  return {r + value_ + first * rows,
+          r + scale_ + first * rows,
+          r + activation_ + first * outputs,
+          r + loss_ + first,
+          r + mean_ + first,
+          r + code_,
+          results_batch_,
+          first};
 }
 
 // Pass 1; forward only without a loss.
@@ -191,12 +202,11 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
       float* const gradient = scratch_of(worker);
       for (std::size_t i = runs_[run]; i < runs_[run + 1]; ++i) {
         const auto& [number, t] = tiles_[i];
-        if (!memory_[number].trained) continue;
+        const StepMemory& m = memory_[number];
+        if (!m.trained) continue;
         tile_gradient(tiles_[i], count, gradient, t.tile.columns, gradient);
-        const std::size_t at = trained_.at[plan_->steps()[number].spec];
-        float* const values = values_of(number);
         for_each_run(t, t.tile.columns, [&](std::size_t from, std::size_t to, std::size_t n) {
-          update(values + from, at + from, gradient + to, n);
+          update(m.values + from, m.trained_at + from, gradient + to, n);
         });
         replicate(number, t.tile);
       }
@@ -206,8 +216,8 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
   run_pass(tiles_.size(), count * sample_work_, [&](std::size_t task, int worker) {
     const auto& [number, t] = tiles_[task];
     if (!memory_[number].trained) return;
-    float* gradient = gradients_.data() + trained_.at[plan_->steps()[number].spec] + t.at();
-    tile_gradient(tiles_[task], count, gradient, t.row_length, scratch_of(worker));
+    tile_gradient(tiles_[task], count, gradients_.data() + memory_[number].trained_at + t.at(), t.row_length,
+                  scratch_of(worker));
   });
   if (!with_update) return;
   for (const UpdateRun& run : updates_) update(run.values, run.at, gradients_.data() + run.at, run.floats);
@@ -261,7 +271,7 @@ const float* Network::infer_chunk(const Samples& s, std::size_t position, std::s
                          .samples = count,
                          .first = 0,
                          .key = 0,
-                         .parameters = values_of(i),
+                         .parameters = memory_[i].values,
                          .replica = replica_.data() + memory_[i].replica,
                          .scratch = layer_scratch + aligned(kernels_.gemm_scratch),
                          .gemm_scratch = layer_scratch,

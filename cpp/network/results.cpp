@@ -21,20 +21,6 @@ void Network::lay_out_results(std::size_t batch) {
   results_batch_ = batch;
 }
 
-Objective::Result Network::result_at(std::size_t first) {
-  float* r = results_.data();
-  const std::size_t rows = objective_->rows();
-  const std::size_t outputs = objective_->activation().is_linear() ? 0 : size_of(output_);
-  return {r + value_ + first * rows,
-          r + scale_ + first * rows,
-          r + activation_ + first * outputs,
-          r + loss_ + first,
-          r + mean_ + first,
-          r + code_,
-          results_batch_,
-          first};
-}
-
 // Targets and weights of one batch. A class number that does not exist is found here, before any work.
 void Network::read_targets(const Samples& s, std::size_t start, std::size_t count) {
   lay_out_results(count);

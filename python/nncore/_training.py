@@ -17,7 +17,6 @@ from ._progress import Progress
 from .callbacks import Callback, CallbackList, History, Logs
 from .losses import CategoricalCrossentropy, Loss, SparseCategoricalCrossentropy
 from .metrics import Metric
-from .metrics._base import value_of
 from .optimizers import Optimizer
 
 Callbacks = Callback | Sequence[Callback] | None
@@ -165,8 +164,7 @@ class Trainable(Fed):
     # ---- passes
 
     def _logs(self, network: _core.Network, sums: _core.Sums) -> Logs:
-        results = (value_of(found) for found in network.results(sums))
-        return dict(zip(self._settings.names, results)) if self._settings else {}
+        return dict(zip(self._settings.names, network.results(sums))) if self._settings else {}
 
     def _pass(
         self,
@@ -221,13 +219,15 @@ class Trainable(Fed):
     ) -> None:
         """The epochs of a training whose data are checked."""
         logs: Logs = {}
+        silence = Progress()
         callbacks.call("on_train_begin", {})
         for epoch in epochs:
             sums = self._sums[0] = _core.Sums()
             callbacks.call("on_epoch_begin", epoch, {})
             feed.start(self._epochs)
             self.__dict__["_epochs"] += 1  # past __setattr__, which a short epoch would notice
-            with Progress(bar, f"Epoch {epoch + 1}/{epochs.stop}", feed.steps) as progress:
+            shown = Progress(bar, f"Epoch {epoch + 1}/{epochs.stop}", feed.steps) if bar else silence
+            with shown as progress:
                 if not self._pass(network, feed, sums, "train", callbacks, progress):
                     warn(f"the data ended before epoch {epoch + 1}, and so does the training")
                     break

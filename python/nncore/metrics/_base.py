@@ -17,11 +17,6 @@ from .._rows import metric_spec
 Floats = NDArray[Any]  # float32, and float64 from the reference
 
 
-def value_of(found: float | list[float]) -> Any:
-    """What the core found, in Python: a float, or an array with a value for each threshold."""
-    return found if isinstance(found, float) else np.array(found)
-
-
 CLASSES: dict[str, type[Metric]] = {}
 _BY_NAME: dict[str, type[Metric]] = {}
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from .. import _core, _data, _names
 from .._arguments import boolean, choice, integer, number, several
-from ._base import CLASSES, Floats, Metric, value_of
+from ._base import CLASSES, Floats, Metric
 
 __all__ = ["AUC", "Precision", "Recall"]
 
@@ -77,7 +77,7 @@ class _Counting(Metric):
 
     def result(self) -> Any:
         """The value over all samples so far: a float, or with several thresholds an array."""
-        return value_of(self._counter.result())
+        return self._counter.result()
 
     def _spec(self) -> _core.Spec:
         kind = next(_names.snake_case(c.__name__) for c in type(self).__mro__ if c in CLASSES.values())
