@@ -117,7 +117,7 @@ class Predictive(Trainable):
     def _announced(self, called: CallbackList, look: int, steps: int | None) -> Iterator[Progress]:
         """Around all steps of a prediction: callbacks hear of its begin and, unless it fails, of its end."""
         called.start({"verbose": look, "epochs": 1, "steps": steps})
-        with Progress(look, "Prediction", steps) as progress:
+        with Progress(look).start("Prediction", steps) as progress:
             self.stop_predicting = False
             called.call("on_predict_begin", {})
             yield progress

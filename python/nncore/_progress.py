@@ -70,19 +70,20 @@ def _bar(total: int | None, title: str) -> Any:
 
 
 class Progress:
-    """Of one pass over data, which is made inside of its `with`. Without a style nothing is shown."""
+    """Of passes over data, each from `start` to `finish`, in a `with`. Without a style nothing is shown."""
 
-    def __init__(self, style: int = 0, title: str = "", steps: int | None = None) -> None:
-        self._style, self._title, self._steps = style, title, steps
-        self._start = time.perf_counter()
-        self._done = 0
-        self._below = ""  # a line under the bar, for values that do not fit beside it
-        self.shown, self._bar = style != 0, None
-        if style == 1:
-            with whole:
-                self._bar = _bar(steps, title)
+    def __init__(self, style: int = 0) -> None:
+        self.shown = style != 0
+        self._style, self._bar, self._done = style, None, 0
 
     def __enter__(self) -> Progress:
+        return self
+
+    def start(self, title: str, steps: int | None) -> Progress:
+        self._title, self._steps, self._done, self._began = title, steps, 0, time.perf_counter()
+        if self._style == 1:
+            with whole:
+                self._bar = _bar(steps, title)
         return self
 
     def update(self, steps: int, logs: Mapping[str, Any]) -> None:
@@ -93,25 +94,31 @@ class Progress:
                 self._bar.update(steps)
 
     def finish(self, logs: Mapping[str, Any]) -> None:
-        """The last word: with values of validation too."""
+        """The last word: with values of validation too, on a line of their own if there is no room."""
+        if not self.shown:
+            return
+        text = _text(logs)
         if self._bar is not None:
-            text = _text(logs)
             room = shutil.get_terminal_size().columns - len(self._title) - 2 * len(str(self._steps)) - 30
-            if len(text) > room and not in_notebook():
-                self._below, text = text, ""
+            beside = len(text) <= room or in_notebook()
             with whole:
-                self._bar.set_postfix_str(text, refresh=True)
-        elif self._style == 2:
-            seconds = time.perf_counter() - self._start
+                self._bar.set_postfix_str(text if beside else "", refresh=True)
+                self._close()
+                if not beside:
+                    print(f"  {text}", flush=True)
+        else:
+            seconds = time.perf_counter() - self._began
             step = seconds / max(1, self._done)
             pace = f"{step * 1e3:.0f}ms/step" if step >= 1e-3 else f"{step * 1e6:.0f}us/step"
-            parts = [self._title, f"{self._done} steps", f"{seconds:.1f}s", pace, _text(logs)]
+            parts = [self._title, f"{self._done} steps", f"{seconds:.1f}s", pace, text]
             with whole:
                 print(" - ".join(part for part in parts if part), flush=True)
 
-    def __exit__(self, *_: object) -> None:
+    def _close(self) -> None:
         if self._bar is not None:
-            with whole:
-                self._bar.close()
-                if self._below:
-                    print(f"  {self._below}", flush=True)
+            self._bar.close()
+            self._bar = None
+
+    def __exit__(self, *_: object) -> None:
+        with whole:
+            self._close()

@@ -219,15 +219,16 @@ class Trainable(Fed):
     ) -> None:
         """The epochs of a training whose data are checked."""
         logs: Logs = {}
-        silence = Progress()
         callbacks.call("on_train_begin", {})
-        for epoch in epochs:
-            sums = self._sums[0] = _core.Sums()
-            callbacks.call("on_epoch_begin", epoch, {})
-            feed.start(self._epochs)
-            self.__dict__["_epochs"] += 1  # past __setattr__, which a short epoch would notice
-            shown = Progress(bar, f"Epoch {epoch + 1}/{epochs.stop}", feed.steps) if bar else silence
-            with shown as progress:
+        with Progress(bar) as progress:
+            for epoch in epochs:
+                sums = self._sums[0] = _core.Sums()
+                callbacks.call("on_epoch_begin", epoch, {})
+                feed.start(self._epochs)
+                # past our own __setattr__, which a short epoch would notice
+                object.__setattr__(self, "_epochs", self._epochs + 1)
+                if bar:
+                    progress.start(f"Epoch {epoch + 1}/{epochs.stop}", feed.steps)
                 if not self._pass(network, feed, sums, "train", callbacks, progress):
                     warn(f"the data ended before epoch {epoch + 1}, and so does the training")
                     break
@@ -235,10 +236,11 @@ class Trainable(Fed):
                 if validation is not None and due(epoch + 1):
                     scores = self._test(network, validation, callbacks, Progress())
                     logs.update({f"val_{name}": value for name, value in scores.items()})
-                progress.finish(logs)
-            callbacks.call("on_epoch_end", epoch, logs)
-            if self.stop_training:
-                break
+                if bar:
+                    progress.finish(logs)
+                callbacks.call("on_epoch_end", epoch, logs)
+                if self.stop_training:
+                    break
         callbacks.call("on_train_end", logs)
 
     def _test(self, network: _core.Network, feed: Feed, callbacks: CallbackList, progress: Progress) -> Logs:

@@ -175,7 +175,7 @@ class Sequential(Predictive):
         feed, data = self._feed(x, y, sample_weight, batch_size, steps)
         network = self._ready(data)
         called.start({"verbose": look, "epochs": 1, "steps": feed.steps})
-        with Progress(look, "Evaluation", feed.steps) as progress:
+        with Progress(look).start("Evaluation", feed.steps) as progress:
             logs = self._test(network, feed, called, progress)
             progress.finish(logs)
         return self._returned(logs, as_dict)
