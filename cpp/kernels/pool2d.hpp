@@ -100,8 +100,8 @@ inline void max_pool2d_backward(float* dx, const float* dy, const float* x, cons
 
 // The sum over a window, in order; of large ones the sum of two halves.
 template <class T>
-inline T window_sum(const float* x, const Pool2D& p, const Window& w, std::size_t channel, std::size_t lanes,
-                    std::size_t most) {
+[[gnu::noinline]] T window_sum(const float* x, const Pool2D& p, const Window& w, std::size_t channel,
+                               std::size_t lanes, std::size_t most) {
   const std::size_t rows = w.y1 - w.y0, columns = w.x1 - w.x0;
   if (rows * columns > most) {
     Window first = w, second = w;

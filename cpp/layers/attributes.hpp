@@ -40,7 +40,7 @@ struct Spec {
   std::string kind;
   std::map<std::string, Attribute> attributes;
 
-  [[noreturn]] void fail(const std::string& text) const {
+  [[noreturn, gnu::cold]] void fail(const std::string& text) const {
     throw std::invalid_argument("[" + kind + "] " + text);
   }
 
@@ -52,7 +52,7 @@ struct Spec {
     return get<double>(name, "a number");
   }
   // A setting of the table of operations: its default where the attribute is missing.
-  double setting(const Setting& s) const {
+  [[gnu::cold]] double setting(const Setting& s) const {
     const double value = attributes.count(s.name) ? number(s.name) : s.initial;
     if (!std::isfinite(value) || value < s.least || value > s.most || (s.open && value == s.most)) {
       std::ostringstream text;

@@ -23,7 +23,7 @@ class Counter {
  public:
   // Attributes: thresholds, top_k and class_id (-1: none), multi_label, num_labels (0: not known yet),
   // label_weights, from_logits, and the settings of the row. Throws std::invalid_argument.
-  explicit Counter(const Spec& spec);
+  [[gnu::cold]] explicit Counter(const Spec& spec);
 
   // Throws std::invalid_argument unless rows of so many columns can be counted.
   void fit(std::size_t columns);

@@ -84,7 +84,7 @@ inline FloatMemory allocate_floats(std::size_t size, std::size_t alignment = kAl
 
 // Zeroed, and grows but never shrinks.
 class Buffer {
-  static constexpr std::size_t kSmall = 64 * 1024;  // floats
+  static constexpr std::size_t kSmall = 8 * 1024;  // floats
 
  public:
   Buffer() = default;
