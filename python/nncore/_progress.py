@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import sys
 import time
 import warnings
@@ -47,6 +47,12 @@ def _text(logs: Mapping[str, Any]) -> str:
     return " - ".join(f"{shown(name)}: {_number(value)}" for name, value in logs.items())
 
 
+def _terminal() -> os.terminal_size:
+    import shutil  # brings decompressors along, which take memory
+
+    return shutil.get_terminal_size()  # never 0, unlike tqdm's, with which it shows nothing
+
+
 def _bar(total: int | None, title: str) -> Any:
     with warnings.catch_warnings():  # about notebooks without widgets: a bar of characters does as well
         warnings.simplefilter("ignore")
@@ -55,7 +61,7 @@ def _bar(total: int | None, title: str) -> Any:
         class Bar(tqdm):  # type: ignore[misc]
             monitor_interval = 0  # no thread of its own
 
-        size = shutil.get_terminal_size()  # never 0, unlike tqdm's, with which it shows nothing
+        size = _terminal()
         shape = "{desc} {n_fmt}/{total_fmt} {bar:10} {elapsed}<{remaining}{postfix}"
         return Bar(
             total=total,
@@ -99,7 +105,7 @@ class Progress:
             return
         text = _text(logs)
         if self._bar is not None:
-            room = shutil.get_terminal_size().columns - len(self._title) - 2 * len(str(self._steps)) - 30
+            room = _terminal().columns - len(self._title) - 2 * len(str(self._steps)) - 30
             beside = len(text) <= room or in_notebook()
             with whole:
                 self._bar.set_postfix_str(text if beside else "", refresh=True)
