@@ -193,6 +193,7 @@ class Network {
   std::size_t passing_slot_ = 0;   // floats of each of the two places for these in a worker's scratch
   std::size_t chunk_size_ = 0;     // samples in each chunk of the last pass 1; the last may have less
   std::size_t chunked_batch_ = 0;  // samples in the batch of the last pass 1
+  std::uint64_t step_key_ = 0;     // of random numbers, in the last pass 1
   std::size_t arena_batch_ = 0, results_batch_ = 0;
   Buffer arena_, results_, scratch_;
   std::size_t scratch_size_ = 0;  // floats of one worker

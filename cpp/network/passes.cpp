@@ -85,7 +85,7 @@ Chunk Network::chunk(std::size_t step, std::size_t first, std::size_t count, flo
   return {.kernels = kernels_,
           .samples = count,
           .first = first,
-          .key = random_key(seed, iterations, s.spec),
+          .key = key_of_layer(step_key_, s.spec),
           .parameters = m.values,
           .replica = replica_.data() + m.replica,
           .scratch = scratch + aligned(kernels_.gemm_scratch),
@@ -129,13 +129,15 @@ Objective::Result Network::result_at(std::size_t first) {
 // Pass 1; forward only without a loss.
 void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count, bool with_loss) {
   if (count != chunked_batch_) {
-    chunked_batch_ = count;
+    chunked_batch_ = 0;
     chunk_size_ = training_chunk(count);
+    passing_slot_ = aligned(checked_floats(passing_, chunk_size_));
+    lay_out_arena(count);
+    chunked_batch_ = count;
   }
   const std::size_t work = count * sample_work_ * 2, size = chunk_size_, chunks = (count + size - 1) / size;
+  step_key_ = key_of_step(seed, iterations);
   if (with_loss) read_targets(s, start, count);
-  lay_out_arena(count);
-  passing_slot_ = aligned(checked_floats(passing_, size));
   lay_out_scratch(team_size(), std::max(layer_scratch_ + 2 * passing_slot_,
                                         aligned(tile_floats_) + gradient_scratch(kernels_, tile_floats_)));
   const Boundary &in = boundaries_.front(), &out = boundaries_.back();

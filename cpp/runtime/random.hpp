@@ -13,8 +13,10 @@ constexpr std::uint64_t mix(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
-constexpr std::uint64_t random_key(std::uint64_t seed, std::uint64_t step, std::uint64_t layer) {
-  return mix(mix(mix(seed) ^ step) ^ layer);
+// Of a step, and of a layer in it.
+constexpr std::uint64_t key_of_step(std::uint64_t seed, std::uint64_t step) { return mix(mix(seed) ^ step); }
+constexpr std::uint64_t key_of_layer(std::uint64_t key_of_step, std::uint64_t layer) {
+  return mix(key_of_step ^ layer);
 }
 
 }  // namespace nncore
