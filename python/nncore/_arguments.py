@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import operator
 from collections.abc import Iterable, Mapping
@@ -14,8 +15,6 @@ _MOST = 2**31 - 1
 
 def _hint(word: str, words: Iterable[str]) -> str:
     by_lower = {known.lower(): known for known in words}
-    import difflib  # for errors alone
-
     near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return f" Did you mean {by_lower[near[0]]!r}?" if near else ""
 

@@ -105,9 +105,9 @@ class Progress:
             return
         text = _text(logs)
         if self._bar is not None:
-            room = _terminal().columns - len(self._title) - 2 * len(str(self._steps)) - 30
-            beside = len(text) <= room or in_notebook()
             with whole:
+                room = _terminal().columns - len(self._title) - 2 * len(str(self._steps)) - 30
+                beside = len(text) <= room or in_notebook()
                 self._bar.set_postfix_str(text if beside else "", refresh=True)
                 self._close()
                 if not beside:

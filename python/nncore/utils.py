@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -24,8 +26,6 @@ def set_random_seed(seed: int) -> None:
     >>> set_random_seed(7)
     """
     seed = integer("set_random_seed", "seed", seed, low=0, high=2**32 - 1)
-    import random  # with numpy.random it is there already, but `import nncore` needs neither
-
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002
     _random.start_stream(seed)
