@@ -100,7 +100,7 @@ def _rows(normal: Normal, quick: bool) -> Iterator[Case]:
 
 def _updates(normal: Normal, quick: bool) -> Iterator[Case]:
     from nncore import ops  # noqa: F401 (its operations)
-    from nncore._updates import UPDATES
+    from nncore.ops.updates import UPDATES
     from nncore.optimizers import ROWS
 
     n = 1_000 if quick else 1_000_000

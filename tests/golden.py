@@ -23,7 +23,7 @@ from optimizer_cases import OPTIMIZERS, moments_of, reference_step
 
 from nncore import _core
 from nncore._operations import ACTIVATIONS, Operation
-from nncore._rows import LOSSES, METRICS, loss_spec
+from nncore._rows import LOSSES, METRICS, row_spec
 from nncore.optimizers import ROWS
 
 EXTREMES = np.array([[-np.inf, -1000, 0, 1000, np.inf, np.nan]], np.float32)
@@ -79,7 +79,7 @@ def losses() -> Iterator[Golden]:
             scale = rng.uniform(0.5, 2.0, size=shape[0]).astype(np.float32)
             value = operation.reference(target, x, **variant)
             dx = operation.reference_backward(scale, target, x, **variant)
-            row, settings = loss_spec("golden", operation.public, **variant)
+            row, settings = row_spec("golden", operation.public, **variant)
             numbers = row_settings(_core.losses()[row][0], settings)
             inputs = {"target": target, "x": x, "scale": scale}
             outputs = {"value": (value, 16 * (np.abs(value) + 1.0)), "dx": (dx, 64 * (np.abs(dx) + 0.1))}

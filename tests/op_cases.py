@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from nncore import _core, reference
-from nncore._layer_operations import LAYERS
-from nncore._operations import ACTIVATIONS
+from nncore._operations import ACTIVATIONS, LAYERS
 from nncore._rows import LOSSES, METRICS
 
 SIZES = [1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97]

@@ -11,7 +11,7 @@ import numpy as np
 from nncore import ops as _  # noqa: F401 (its operations)
 from nncore import optimizers
 from nncore._operations import settings_of, wide
-from nncore._updates import UPDATES, Update
+from nncore.ops.updates import UPDATES, Update
 from nncore.optimizers import ROWS, Optimizer
 
 Array = np.ndarray[Any, Any]
@@ -26,7 +26,12 @@ OPTIMIZERS = {key: partial(optimizers.CLASSES[name], **given) for key, (name, gi
 
 
 def update_of(optimizer: Optimizer) -> Update:
-    (found,) = [update for update in UPDATES.values() if update.belongs_to(optimizer)]
+    (found,) = [
+        update
+        for update in UPDATES.values()
+        if isinstance(optimizer, update.optimizer)
+        and all(getattr(optimizer, name) == value for name, value in update.fixed.items())
+    ]
     return found
 
 

@@ -24,7 +24,7 @@ from reference_model import assert_close
 
 from nncore import _core, ops, reference
 from nncore._operations import ACTIVATIONS
-from nncore._rows import metric_spec
+from nncore._rows import row_spec
 
 
 def as_single(value: Any) -> Any:
@@ -84,7 +84,7 @@ def test_updates(isa: str, rng: np.random.Generator, name: str, n: int) -> None:
 @pytest.mark.parametrize("name", OF_LOSSES)
 def test_losses_as_metrics(isa: str, name: str, n: int) -> None:
     case = case_at(name, n)
-    spec = metric_spec(name, getattr(ops, case.op), **case.arguments)
+    spec = row_spec(name, getattr(ops, case.op), **case.arguments)
     target, output = (np.asarray(a, np.float32) for a in case.arrays)
     np.testing.assert_array_equal(_core.metric(spec, target, output), forward(ops, case))
 

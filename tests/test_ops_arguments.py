@@ -17,7 +17,7 @@ from reference_model import assert_close
 from nncore import ops, reference
 from nncore._operations import ACTIVATIONS
 from nncore._rows import LOSSES
-from nncore._updates import UPDATES
+from nncore.ops.updates import UPDATES
 
 # ---- arguments
 

@@ -11,8 +11,7 @@ from op_cases import row_outputs, row_targets
 from optimizer_cases import OPTIMIZERS, moments_of, reference_step
 
 from nncore import reference
-from nncore._layer_operations import LAYERS
-from nncore._operations import ACTIVATIONS
+from nncore._operations import ACTIVATIONS, LAYERS
 from nncore._rows import LOSSES
 
 RNG = np.random.default_rng(7)

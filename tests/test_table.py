@@ -17,7 +17,7 @@ from nncore import _core, _operations, activations, losses, metrics, optimizers
 from nncore._names import snake_case
 from nncore._operations import ACTIVATIONS, Operation, settings_of
 from nncore._rows import LOSSES, METRICS
-from nncore._updates import UPDATES
+from nncore.ops.updates import UPDATES
 
 pytestmark = pytest.mark.once
 
@@ -160,7 +160,7 @@ def test_an_optimizer_stands_in_its_row_its_class_and_its_function_alone() -> No
 
 def test_optimizers_have_the_settings_of_their_rows() -> None:
     for made in optimizers.CLASSES.values():
-        own = settings_of(made)
+        own = settings_of(made.__init__)
         for row in made._rows:
             for name, default, *_ in optimizers.ROWS[row][0]:
                 assert name == "weight_decay" or own[name] == default, f"{made}, {row}: {name}"

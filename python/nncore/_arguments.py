@@ -69,6 +69,21 @@ def number(
     return real
 
 
+def checked(
+    owner: str, row: Iterable[tuple[str, float, float, float, bool]], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Settings as a row of the compiled table wants them: numbers in their ranges, and what it has not True
+    or False.
+    """
+    if not given:
+        return {}
+    ranges = {name: (least, most, below) for name, _, least, most, below in row}
+    return {
+        name: number(owner, name, value, *ranges[name]) if name in ranges else boolean(owner, name, value)
+        for name, value in given.items()
+    }
+
+
 def boolean(owner: str, name: str, value: object) -> bool:
     if not isinstance(value, bool) and not _is_numpy_bool(value):
         raise TypeError(f"[{owner}] {name} must be True or False, got {value!r}")

@@ -1,23 +1,23 @@
 """Functions over arrays that run a kernel, written as their NumPy reference.
 
-A decorator turns the function into one that runs the compiled kernel in float32, and keeps the function
-itself as the reference in float64. The names and defaults of its settings are those of its row in the
-compiled table.
+A decorator puts the compiled kernel in float32 in place of the function's body, and keeps the function itself
+as the reference in float64: `activation` and `layer` here, `loss` and `metric` in `_rows`, `update` in
+`ops.updates`. The names and defaults of its settings are those of its row in the compiled table.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
-from ._arguments import number
+from ._arguments import checked
 from ._data import plain
 
 Floats = NDArray[np.float32]
@@ -45,14 +45,6 @@ def wide(x: ArrayLike) -> Wide:
     return np.asarray(x, dtype=np.float64)
 
 
-def checked(owner: str, row: list[_core.Setting], given: Mapping[str, Any]) -> dict[str, float]:
-    """Settings as the row wants them: names, and numbers in their ranges."""
-    if not given:
-        return {}
-    ranges = {name: (least, most, below) for name, _, least, most, below in row}
-    return {name: number(owner, name, value, *ranges[name]) for name, value in given.items()}
-
-
 @dataclass(eq=False, repr=False)
 class Operation:
     """A function that runs a kernel, its reference, and the gradients of both."""
@@ -73,64 +65,84 @@ class Operation:
 
 
 def settings_of(function: Function) -> dict[str, Any]:
-    """The arguments of a function or class that have a default."""
+    """The arguments that have a default."""
     function = inspect.unwrap(function)
-    if isinstance(function, type):
-        parameters = inspect.signature(function).parameters.values()
-        return {p.name: p.default for p in parameters if p.default is not p.empty}
     code, defaults = function.__code__, function.__defaults__ or ()  # a signature takes ten times as long
     return dict(zip(code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount], defaults))
 
 
-def settings_reader(signature: inspect.Signature, arrays: int) -> Callable[..., dict[str, Any]]:
-    """What makes a dict of the arguments behind the first `arrays`; TypeError if there are no such."""
-    names = list(signature.parameters)[arrays:]
+def require_row(function: Function, settings: list[_core.Setting]) -> None:
+    """ImportError unless the function has the settings of its row in the compiled table.
 
-    def read(*args: Any, **given: Any) -> dict[str, Any]:
-        if not args and not given:
-            return {}
-        if len(args) > len(names) or not given.keys() <= {*names[len(args) :]}:
-            signature.bind(*[None] * arrays, *args, **given)  # raises: it takes long, so only then
-        return {**dict(zip(names, args)), **given}
-
-    return read
-
-
-def arguments_reader(function: Function) -> Callable[..., dict[str, Any]]:
-    """What makes a dict of all arguments of the function, defaults too; TypeError if it takes no such."""
-    names, filled = [*inspect.signature(function).parameters], settings_of(function)
-    known = {*names}
-
-    def read(*args: Any, **given: Any) -> dict[str, Any]:
-        of = {**filled, **dict(zip(names, args)), **given}
-        twice = not given.keys().isdisjoint(names[: len(args)])
-        if of.keys() != known or len(args) > len(names) or twice:
-            function(*args, **given)  # raises
-        return of
-
-    return read
-
-
-def require_row(function: Function, settings: list[_core.Setting], besides: tuple[str, ...] = ()) -> None:
-    """ImportError unless the function has the settings of its row in the compiled table, and `besides`."""
-    own = {name: default for name, default in settings_of(function).items() if name not in besides}
+    from_logits is none of them: it chooses among two rows.
+    """
+    own = {name: default for name, default in settings_of(function).items() if name != "from_logits"}
     compiled = {name: default for name, default, *_ in settings}
     if own != compiled:
         raise ImportError(f"{function.__name__} has the settings {own}, but in the compiled table {compiled}")
 
 
+def compiled(f: _F, run: Function) -> _F:
+    """The function f with run(name of f, arguments that are given) in place of its body."""
+    name, parameters = f.__name__, inspect.signature(f).parameters
+    names = (*parameters,)
+    needed = {n for n, p in parameters.items() if p.default is p.empty}
+
+    @functools.wraps(f)
+    def public(*args: Any, **given: Any) -> Any:
+        if not given and len(args) == len(needed):
+            return run(name, *args)
+        of = {**dict(zip(names, args)), **given}
+        if len(of) < len(args) + len(given) or not needed <= of.keys() <= {*names}:
+            f(*args, **given)  # raises TypeError
+        return run(name, **of)
+
+    return public  # type: ignore[return-value]
+
+
+def forward_of(prepare: Function) -> Function:
+    """What calls a kernel: prepare(op, arguments) checks them, and returns a call with this method."""
+    return lambda *args, **given: prepare(*args, **given).forward()
+
+
+def backward_of(prepare: Function) -> Function:
+    """What calls the gradient of a kernel. `output` of the call is the shape of dy, if it is known."""
+
+    def run(op: str, dy: ArrayLike, *args: Any, **given: Any) -> Any:
+        call = prepare(op, *args, **given)
+        dy = floats(op, "dy", dy)
+        if call.output is not None:
+            expect_shape(op, "dy", dy, call.output)
+        return call.backward(dy)
+
+    return run
+
+
 _DY = inspect.Parameter("dy", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation="ArrayLike")
 
 
-def described(
-    name: str, text: str, of: inspect.Signature, public: Function, reference: Function
-) -> tuple[Function, Function]:
-    """Both gradients of a function, with a name, a text, and the arguments of the function behind dy."""
-    signature = of.replace(parameters=[_DY, *of.parameters.values()])
-    for f in (public, reference):
-        f.__name__ = f.__qualname__ = name
-        f.__doc__, f.__signature__ = text, signature  # type: ignore[attr-defined]
-    return public, reference
+def operation(
+    family: dict[str, Operation], f: _F, prepare: Function, gradient: Function | None = None, **about: Any
+) -> _F:
+    """Adds the operation whose reference is f to a family, and returns its public function.
+
+    prepare is that of `forward_of`, and gradient(dy, arguments of f) the reference of f's gradient, if any.
+    """
+    name, public = f.__name__, compiled(f, forward_of(prepare))
+    family[name] = made = Operation(public, f, **about)
+    if gradient is not None:
+        signature = inspect.signature(f)
+        signature = signature.replace(parameters=[_DY, *signature.parameters.values()])
+
+        def backward(*args: Any, **given: Any) -> Any:
+            bound = signature.bind(*args, **given)
+            bound.apply_defaults()
+            return gradient(*bound.args)
+
+        backward.__name__ = backward.__qualname__ = f"{name}_backward"
+        backward.__doc__, backward.__signature__ = gradient.__doc__, signature  # type: ignore[attr-defined]
+        made.public_backward, made.reference_backward = compiled(backward, backward_of(prepare)), backward
+    return public
 
 
 def namespace(operations: Iterable[Operation], of_references: bool) -> dict[str, Function]:
@@ -145,6 +157,27 @@ def namespace(operations: Iterable[Operation], of_references: bool) -> dict[str,
     return functions
 
 
+class LayerCall(NamedTuple):
+    """A call of a layer's kernel. Only what draws random numbers has a seed."""
+
+    spec: _core.Spec
+    x: Floats
+    parameters: tuple[Floats, ...] = ()
+    axes: int | None = None  # of x that are one sample, by default all but the first
+    output: tuple[int, ...] | None = None  # the shape of the output, where axes are given
+    seed: int | None = None
+
+    def forward(self) -> Floats:
+        on = self.seed is not None
+        return _core.forward(self.spec, self.x, self.parameters, on, self.seed or 0, self.axes)
+
+    def backward(self, dy: Floats) -> Floats | tuple[Floats, ...]:
+        dx, gradients = _core.backward(
+            self.spec, dy, self.x, self.parameters, True, self.seed or 0, self.axes
+        )
+        return (dx, *gradients) if gradients else dx
+
+
 # ---- activations
 
 ACTIVATIONS: dict[str, Operation] = {}
@@ -152,12 +185,7 @@ _ROWS = _core.activations()
 
 
 def activation(
-    slope: Function | None = None,
-    backward: Function | None = None,
-    row: Row | None = None,
-    variants: tuple[dict[str, Any], ...] = (),
-    aliases: tuple[str, ...] = (),
-    tolerance: float = 1e-6,
+    slope: Function | None = None, backward: Function | None = None, row: Row | None = None, **about: Any
 ) -> Callable[[_F], _F]:
     """Makes an activation f(x, settings...) of its reference.
 
@@ -165,57 +193,67 @@ def activation(
         slope: slope(x, settings...), the derivative of an elementwise f.
         backward: backward(dy, x, settings...), the gradient of another f.
         row: row(x, settings...), the name and the settings of the row, where they are not those of f.
-        variants: settings with which it is tested besides the defaults.
-        aliases: other names of f.
-        tolerance: of its values, relative to each.
+        about: variants, aliases and tolerance of the `Operation`.
     """
 
     def decorate(f: _F) -> _F:
-        name, signature = f.__name__, inspect.signature(f)
-        read = settings_reader(signature, arrays=1)
         if row is None:
-            require_row(f, _ROWS[name][0])
-        row_of: Row = row or (lambda x, **settings: (name, settings))
+            require_row(f, _ROWS[f.__name__][0])
+        row_of: Row = row or (lambda x, **settings: (f.__name__, settings))
 
-        def prepared(op: str, x: ArrayLike, *args: Any, **given: Any) -> tuple[_core.Spec, Floats, int]:
-            """What the core wants: the kind, x, and the axes of x that it takes together."""
-            kind, settings = row_of(x, **read(*args, **given))
+        def prepare(op: str, x: ArrayLike, **arguments: Any) -> LayerCall:
+            kind, settings = row_of(x, **arguments)
             ranges, over_rows = _ROWS[kind]
             a = floats(op, "x", x)
             if over_rows and a.ndim < 1:
                 raise ValueError(f"[{op}] expected x of shape (..., classes), got {a.shape}")
-            return ("activation", {"activation": kind, **checked(op, ranges, settings)}), a, int(over_rows)
+            spec = "activation", {"activation": kind, **checked(op, ranges, settings)}
+            return LayerCall(spec, a, (), int(over_rows), a.shape)
 
-        @functools.wraps(f)
-        def public(x: ArrayLike, *args: Any, **settings: Any) -> Floats:
-            spec, a, axes = prepared(name, x, *args, **settings)
-            return _core.forward(spec, a, (), False, 0, axes)
+        def times_slope(dy: ArrayLike, x: ArrayLike, *settings: Any) -> Wide:
+            assert slope is not None
+            return np.asarray(wide(dy) * slope(wide(x), *settings))
 
-        def public_backward(dy: ArrayLike, x: ArrayLike, *args: Any, **settings: Any) -> Floats:
-            op = f"{name}_backward"
-            spec, a, axes = prepared(op, x, *args, **settings)
-            d = floats(op, "dy", dy)
-            expect_shape(op, "dy", d, a.shape)
-            return _core.backward(spec, d, a, (), True, 0, axes)[0]
-
-        def reference_backward(dy: ArrayLike, x: ArrayLike, *args: Any, **settings: Any) -> Wide:
-            bound = signature.bind(wide(x), *args, **settings)
-            bound.apply_defaults()
-            if slope:
-                return np.asarray(wide(dy) * slope(*bound.args))
-            assert backward is not None
-            return np.asarray(backward(wide(dy), *bound.args))
-
-        text = getattr(backward, "__doc__", None) or f"dx = dy * slope, the slope at x being {slope.__doc__}"
-        ACTIVATIONS[name] = Operation(
-            public,
-            f,
-            *described(f"{name}_backward", text, signature, public_backward, reference_backward),
-            variants=variants,
-            aliases=aliases,
-            row=row_of,
-            tolerance=tolerance,
-        )
-        return public  # type: ignore[return-value]
+        if slope:
+            times_slope.__doc__ = f"dx = dy * slope, the slope at x being {slope.__doc__}"
+        return operation(ACTIVATIONS, f, prepare, backward or times_slope, row=row_of, **about)
 
     return decorate
+
+
+# ---- layers
+
+LAYERS: dict[str, Operation] = {}
+
+
+def layer(prepare: Callable[..., LayerCall], **about: Any) -> Callable[[_F], _F]:
+    """Makes an operation f(x, ...), or behind it its gradient f_backward(dy, x, ...), of its reference.
+
+    Args:
+        prepare: prepare(op, x=..., ...), what calls the kernel with these arguments, which it checks.
+        about: variants and inputs of the `Operation`.
+    """
+
+    def decorate(f: _F) -> _F:
+        name = f.__name__.removesuffix("_backward")
+        complete = functools.partial(prepare, **settings_of(f))
+        if name == f.__name__:
+            return operation(LAYERS, f, complete, **about)
+        public = compiled(f, backward_of(complete))
+        LAYERS[name].public_backward, LAYERS[name].reference_backward = public, f
+        return public
+
+    return decorate
+
+
+def elementwise(op: str, x: ArrayLike, kind: str, seed: int | None = None, **settings: float) -> LayerCall:
+    """A layer that works on each element of an array of any shape."""
+    a = floats(op, "x", x)
+    return LayerCall((kind, {**settings}), a, axes=0, output=a.shape, seed=seed)
+
+
+def image(op: str, x: ArrayLike) -> Floats:
+    a = floats(op, "x", x)
+    if a.ndim != 4:
+        raise ValueError(f"[{op}] expected x of shape (samples, height, width, channels), got {a.shape}")
+    return a

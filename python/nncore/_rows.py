@@ -5,16 +5,15 @@ As in `_operations`, a decorator makes them of their NumPy reference.
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
-from ._arguments import boolean
+from ._arguments import boolean, checked
 from ._data import plain
 from ._operations import (
     _F,
@@ -22,34 +21,52 @@ from ._operations import (
     Function,
     Operation,
     Wide,
-    checked,
-    described,
     expect_shape,
     floats,
+    operation,
     require_row,
-    settings_reader,
+    settings_of,
     wide,
 )
 
 LOSSES: dict[str, Operation] = {}
-_ROWS = _core.losses()
+METRICS: dict[str, Operation] = {}
+_ROWS = {**_core.losses(), **_core.metrics()}
 
 
-def loss_setting(owner: str, of: Function, name: str, value: float) -> float:
-    """A setting of a loss, in the range of its row."""
-    return checked(owner, _ROWS[of.__name__][0], {name: value})[name]
+def row_of(function: Function, from_logits: bool = False) -> list[_core.Setting]:
+    """The settings of a loss or a metric in the compiled table."""
+    return _ROWS[function.__name__ + "_logits" * from_logits][0]
 
 
-def loss_spec(owner: str, of: Function, from_logits: bool = False, **settings: float) -> _core.Spec:
-    """What the core wants to know of a loss with its settings."""
+def row_spec(owner: str, of: Function, from_logits: bool = False, **settings: float) -> _core.Spec:
+    """What the core wants to know of a loss or a metric with its settings."""
     kind = of.__name__ + "_logits" * boolean(owner, "from_logits", from_logits)
     return kind, checked(owner, _ROWS[kind][0], settings)
 
 
+class RowsCall(NamedTuple):
+    """A call of the kernel of a loss or a metric."""
+
+    spec: _core.Spec
+    targets: Floats
+    outputs: Floats
+
+    @property
+    def output(self) -> tuple[int, ...]:
+        return self.outputs.shape[:-1]
+
+    def forward(self) -> Floats:
+        return _core.metric(*self)
+
+    def backward(self, dy: Floats) -> Floats:
+        return _core.loss_backward(self.spec, dy, self.targets, self.outputs)
+
+
 def loss(
-    slope: Function, inputs: str = "numbers", variants: tuple[dict[str, Any], ...] = ()
+    slope: Function | None, inputs: str = "numbers", variants: tuple[dict[str, Any], ...] = ()
 ) -> Callable[[_F], _F]:
-    """Makes a loss f(y_true, y_pred, settings...) of its reference.
+    """Makes a loss f(y_true, y_pred, settings...) of its reference, or a metric if it has no slope.
 
     With an argument from_logits, f has a row for probabilities, and another one, named f_logits, for logits.
 
@@ -61,85 +78,29 @@ def loss(
     """
 
     def decorate(f: _F) -> _F:
-        name, signature = f.__name__, inspect.signature(f)
-        read = settings_reader(signature, arrays=2)
-        sparse = _ROWS[name][1]
-        for suffix in ("", "_logits") if "from_logits" in signature.parameters else ("",):
-            require_row(f, _ROWS[name + suffix][0], besides=("from_logits",))
+        name = f.__name__
+        for suffix in ("", "_logits") if "from_logits" in settings_of(f) else ("",):
+            require_row(f, _ROWS[name + suffix][0])
 
-        def prepared(
-            op: str, y_true: ArrayLike, y_pred: ArrayLike, *args: Any, **given: Any
-        ) -> tuple[_core.Spec, Floats, Floats]:
-            spec = loss_spec(op, f, **read(*args, **given))
-            return spec, *targets_and_outputs(op, y_true, y_pred, sparse)
+        def prepare(op: str, y_true: ArrayLike, y_pred: ArrayLike, **settings: Any) -> RowsCall:
+            spec = row_spec(op, f, **settings)
+            return RowsCall(spec, *targets_and_outputs(op, y_true, y_pred, sparse=_ROWS[name][1]))
 
-        @functools.wraps(f)
-        def public(y_true: ArrayLike, y_pred: ArrayLike, *args: Any, **settings: Any) -> Floats:
-            return _core.metric(*prepared(name, y_true, y_pred, *args, **settings))
+        def times_slope(dy: ArrayLike, y_true: ArrayLike, y_pred: ArrayLike, *settings: Any) -> Wide:
+            assert slope is not None
+            return np.asarray(wide(dy)[..., np.newaxis] * slope(wide(y_true), wide(y_pred), *settings))
 
-        def public_backward(
-            dy: ArrayLike, y_true: ArrayLike, y_pred: ArrayLike, *args: Any, **settings: Any
-        ) -> Floats:
-            op = f"{name}_backward"
-            spec, t, o = prepared(op, y_true, y_pred, *args, **settings)
-            d = floats(op, "dy", dy)
-            expect_shape(op, "dy", d, o.shape[:-1])
-            return _core.loss_backward(spec, d, t, o)
-
-        def reference_backward(
-            dy: ArrayLike, y_true: ArrayLike, y_pred: ArrayLike, *args: Any, **settings: Any
-        ) -> Wide:
-            bound = signature.bind(wide(y_true), wide(y_pred), *args, **settings)
-            bound.apply_defaults()
-            return np.asarray(wide(dy)[..., np.newaxis] * slope(*bound.args))
-
-        text = f"dy[..., None] * slope, the slope of a row by its outputs being {slope.__doc__}"
-        LOSSES[name] = Operation(
-            public,
-            f,
-            *described(f"{name}_backward", text, signature, public_backward, reference_backward),
-            variants=variants,
-            inputs=inputs,
+        if slope is None:
+            return operation(METRICS, f, prepare, inputs=inputs, variants=variants)
+        times_slope.__doc__ = (
+            f"dy[..., None] * slope, the slope of a row by its outputs being {slope.__doc__}"
         )
-        return public  # type: ignore[return-value]
+        return operation(LOSSES, f, prepare, times_slope, inputs=inputs, variants=variants)
 
     return decorate
 
 
-# ---- metrics
-
-METRICS: dict[str, Operation] = {}
-_METRIC_ROWS = _core.metrics()
-
-
-def metric_spec(owner: str, of: Function, **settings: Any) -> _core.Spec:
-    """What the core wants to know of a metric with its settings, or of a loss as a metric."""
-    name = of.__name__
-    if name in LOSSES:
-        return loss_spec(owner, of, **settings)
-    return name, checked(owner, _METRIC_ROWS[name][0], settings)
-
-
-def metric(inputs: str, variants: tuple[dict[str, Any], ...] = ()) -> Callable[[_F], _F]:
-    """Makes a metric f(y_true, y_pred, settings...) of its reference. Args: as of `loss`."""
-
-    def decorate(f: _F) -> _F:
-        name, read = f.__name__, settings_reader(inspect.signature(f), arrays=2)
-        settings, sparse, _ = _METRIC_ROWS[name]
-        require_row(f, settings)
-
-        @functools.wraps(f)
-        def public(y_true: ArrayLike, y_pred: ArrayLike, *args: Any, **given: Any) -> Floats:
-            spec = metric_spec(name, f, **read(*args, **given))
-            return _core.metric(spec, *targets_and_outputs(name, y_true, y_pred, sparse))
-
-        METRICS[name] = Operation(public, f, variants=variants, inputs=inputs)
-        return public  # type: ignore[return-value]
-
-    return decorate
-
-
-# ---- both
+metric = partial(loss, None)
 
 
 def targets_and_outputs(op: str, y_true: ArrayLike, y_pred: ArrayLike, sparse: bool) -> tuple[Floats, Floats]:

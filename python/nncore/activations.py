@@ -140,12 +140,12 @@ def _softmax(x: Floats) -> Floats:
     return np.asarray(e / e.sum(axis=-1, keepdims=True))
 
 
-def _softmax_backward(dy: Floats, x: Floats, axis: int) -> Floats:
+def _softmax_backward(dy: ArrayLike, x: ArrayLike, axis: int) -> Floats:
     """dx = y * (dy - sum of dy * y over the last axis).
 
     From dy_i/dx_j = y_i * ([i = j] - y_j): raising one input lowers all other outputs.
     """
-    y = _softmax(x)
+    dy, y = wide(dy), _softmax(wide(x))
     return np.asarray(y * (dy - (dy * y).sum(axis=-1, keepdims=True)))
 
 

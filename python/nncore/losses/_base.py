@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core, _data, _names
-from .._arguments import neutral, only
+from .._arguments import checked, neutral, only
 from .._operations import settings_of
 from .._overrides import Compiled, outside
-from .._rows import loss_setting, loss_spec
+from .._rows import row_of, row_spec
 
 Floats = NDArray[Any]  # float32, and float64 from the reference
 
@@ -71,13 +71,14 @@ class Loss(Compiled):
         return float(np.mean(values)) if values.size else 0.0
 
     def _setting(self, name: str, value: float) -> float:
-        return loss_setting(type(self).__name__, type(self)._function, name, value)
+        found: float = checked(type(self).__name__, row_of(type(self)._function), {name: value})[name]
+        return found
 
     def _arguments(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self._settings}
 
     def _spec(self) -> _core.Spec:
-        return loss_spec(self.name, type(self)._function, **self._arguments())
+        return row_spec(self.name, type(self)._function, **self._arguments())
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal one."""

@@ -12,7 +12,7 @@ from .. import _core, _data, _names
 from .._arguments import neutral
 from .._operations import settings_of
 from .._overrides import Compiled, outside
-from .._rows import metric_spec
+from .._rows import row_spec
 
 Floats = NDArray[Any]  # float32, and float64 from the reference
 
@@ -112,7 +112,7 @@ class Metric(Compiled):
     def _spec(self) -> _core.Spec:
         function = type(self)._function
         assert function is not None
-        return metric_spec(self.name, function, **self._arguments())
+        return row_spec(self.name, function, **self._arguments())
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal one."""

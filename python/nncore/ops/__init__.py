@@ -18,11 +18,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import activations, metrics  # noqa: F401 (their operations)
-from .._layer_operations import LAYERS
-from .._operations import ACTIVATIONS, namespace
+from .._operations import ACTIVATIONS, LAYERS, namespace
 from .._rows import LOSSES, METRICS
-from .._updates import UPDATES
-from . import pooling, products, randomness, updates  # noqa: F401
+from . import pooling, products, randomness  # noqa: F401
+from .updates import UPDATES
 
 OPERATIONS = [o for family in (ACTIVATIONS, LAYERS, LOSSES, METRICS, UPDATES) for o in family.values()]
 _TABLE = namespace(OPERATIONS, of_references=False)

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._arguments import pair
-from .._layer_operations import Call, image, layer
-from .._operations import wide
+from .._operations import LayerCall, image, layer, wide
 from ._windows import Pair, Windows
 
 Floats = NDArray[Any]  # float32, and float64 from the reference
@@ -18,14 +17,14 @@ Floats = NDArray[Any]  # float32, and float64 from the reference
 
 def _pooling(
     kind: str, op: str, x: ArrayLike, pool_size: int | Pair, strides: int | Pair | None, padding: str
-) -> Call:
+) -> LayerCall:
     size = pair(op, "pool_size", pool_size)
     steps = size if strides is None else pair(op, "strides", strides)
-    return Call((kind, {"pool_size": size, "strides": steps, "padding": padding}), image(op, x))
+    return LayerCall((kind, {"pool_size": size, "strides": steps, "padding": padding}), image(op, x))
 
 
-def _global_pooling(kind: str, op: str, x: ArrayLike, keepdims: bool) -> Call:
-    return Call((kind, {"keepdims": bool(keepdims)}), image(op, x))
+def _global_pooling(kind: str, op: str, x: ArrayLike, keepdims: bool) -> LayerCall:
+    return LayerCall((kind, {"keepdims": bool(keepdims)}), image(op, x))
 
 
 @layer(partial(_pooling, "max_pooling2d"), inputs="few")

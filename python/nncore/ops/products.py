@@ -9,14 +9,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._arguments import pair
-from .._layer_operations import Call, elementwise, image, layer
-from .._operations import expect_shape, floats, wide
+from .._operations import LayerCall, elementwise, expect_shape, floats, image, layer, wide
 from ._windows import Pair, Windows
 
 Floats = NDArray[Any]  # float32, and float64 from the reference
 
 
-def _dense(op: str, x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None) -> Call:
+_ANY = np.zeros(())  # the bias of a gradient, which does not depend on it
+
+
+def _dense(op: str, x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = _ANY) -> LayerCall:
     x, kernel = floats(op, "x", x), floats(op, "kernel", kernel)
     if kernel.ndim != 2 or 0 in kernel.shape:
         raise ValueError(f"[{op}] expected a kernel of shape (inputs, units), got {kernel.shape}")
@@ -25,13 +27,13 @@ def _dense(op: str, x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None) -> 
         raise ValueError(f"[{op}] expected x of shape (..., {inputs}), got {x.shape}")
     attributes = {"units": units, "use_bias": bias is not None, "activation": "linear"}
     parameters = (kernel, *_bias(op, bias, units))
-    return Call(("dense", attributes), x, parameters, axes=1, output=(*x.shape[:-1], units))
+    return LayerCall(("dense", attributes), x, parameters, axes=1, output=(*x.shape[:-1], units))
 
 
 def _bias(op: str, bias: ArrayLike | None, size: int) -> list[Floats]:
     if bias is None:
         return []
-    a = floats(op, "bias", bias)
+    a = floats(op, "bias", np.zeros(size) if bias is _ANY else bias)
     expect_shape(op, "bias", a, (size,))
     return [a]
 
@@ -70,12 +72,12 @@ def _conv2d(
     op: str,
     x: ArrayLike,
     kernel: ArrayLike,
-    bias: ArrayLike | None,
     strides: int | Pair,
     padding: str,
     dilation_rate: int | Pair,
     groups: int,
-) -> Call:
+    bias: ArrayLike | None = _ANY,
+) -> LayerCall:
     x, kernel = image(op, x), floats(op, "kernel", kernel)
     if kernel.ndim != 4 or 0 in kernel.shape:
         raise ValueError(f"[{op}] expected a kernel of shape (kh, kw, channels, filters), got {kernel.shape}")
@@ -96,7 +98,7 @@ def _conv2d(
         "use_bias": bias is not None,
         "activation": "linear",
     }
-    return Call(("conv2d", attributes), x, (kernel, *_bias(op, bias, filters)))
+    return LayerCall(("conv2d", attributes), x, (kernel, *_bias(op, bias, filters)))
 
 
 @layer(_conv2d)
@@ -172,7 +174,7 @@ def _parts(groups: int, *arrays: Floats) -> zip[tuple[Floats, ...]]:
     return zip(*(np.split(a, groups, axis=3) for a in arrays), strict=True)
 
 
-def _rescaling(op: str, x: ArrayLike, scale: float, offset: float) -> Call:
+def _rescaling(op: str, x: ArrayLike, scale: float, offset: float) -> LayerCall:
     return elementwise(op, x, "rescaling", scale=float(scale), offset=float(offset))
 
 

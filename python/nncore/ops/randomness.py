@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._layer_operations import Call, elementwise, layer
-from .._operations import wide
+from .._operations import LayerCall, elementwise, layer, wide
 
 Floats = NDArray[Any]  # float32, and float64 from the reference
 
@@ -18,7 +17,7 @@ _64_BITS = 2**64 - 1
 _STEP = 0x9E3779B97F4A7C15
 
 
-def _dropout(op: str, x: ArrayLike, rate: float, seed: int) -> Call:
+def _dropout(op: str, x: ArrayLike, rate: float, seed: int) -> LayerCall:
     if not 0.0 <= rate <= 1.0:
         raise ValueError(f"[{op}] expected rate in [0, 1], got {rate}")
     if not 0 <= operator.index(seed) < 2**64:

@@ -3,16 +3,77 @@
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._operations import wide
-from .._updates import update
-from ..optimizers import SGD, Adam, RMSprop
+from .. import _core
+from .._operations import _F, Operation, compiled, expect_shape, floats, settings_of, wide
+from ..optimizers import ROWS, SGD, Adam, Optimizer, RMSprop
 
 Floats = NDArray[Any]  # float32, and float64 from the reference
+
+
+@dataclass(eq=False, repr=False)
+class Update(Operation):
+    """A function that makes a step, and the optimizers that it is the step of."""
+
+    optimizer: type[Optimizer] = Optimizer
+    fixed: dict[str, Any] = field(default_factory=dict)  # settings of all of these
+    moments: dict[str, str] = field(default_factory=dict)  # what the arguments that are moments are in files
+
+
+UPDATES: dict[str, Update] = {}
+
+
+def update(
+    optimizer: type[Optimizer], *, fixed: dict[str, Any] | None = None, **moments: str
+) -> Callable[[_F], _F]:
+    """Makes a step f(w, g, moments..., step, settings...) of its reference; some have no step.
+
+    Args:
+        optimizer: the class that has these settings.
+        fixed: those that f does not have.
+        moments: what each argument that is a moment is called in files. None stands for zeros, and comes
+            back where the settings have no such moment.
+    """
+
+    def decorate(f: _F) -> _F:
+        names = [*signature(f).parameters]
+        filled = {**settings_of(optimizer.__init__), **(fixed or {}), **dict.fromkeys(moments)}
+        if (own := settings_of(f)).items() - filled.items():
+            raise ImportError(f"{f.__name__} has the settings {own}, but {optimizer.__name__} {filled}")
+
+        def run(op: str, *args: Any, **given: Any) -> tuple[Floats | None, ...]:
+            of = {**filled, **dict(zip(names, args)), **given}
+            spec = optimizer._spec_of(op, of)
+            held = ROWS[spec[0]][1]
+            step = operator.index(of.get("step", 1))
+            if step < 1:
+                raise ValueError(f"[{op}] expected step to count from 1, got {step}")
+            w, g = floats(op, "w", of["w"]), floats(op, "g", of["g"])
+            expect_shape(op, "g", g, w.shape)
+            before = {}
+            for key, moment in moments.items():
+                if moment in held:
+                    before[moment] = np.zeros_like(w) if of[key] is None else floats(op, key, of[key])
+                    expect_shape(op, key, before[moment], w.shape)
+                elif of[key] is not None:
+                    raise ValueError(f"[{op}] expected {key}=None without {moment}, got an array")
+            w, after = _core.update(spec, step, w, g, [before[moment] for moment in held])
+            new = dict(zip(held, after))
+            return (w, *(new.get(moment) for moment in moments.values()))
+
+        public = compiled(f, run)
+        UPDATES[f.__name__] = Update(public, f, optimizer=optimizer, fixed=fixed or {}, moments=moments)
+        return public
+
+    return decorate
 
 
 @update(SGD, velocity="momentum")
