@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _core
-from ._arguments import boolean, checked
+from . import _core, _names
+from ._arguments import boolean, checked, neutral
 from ._data import plain
+from ._described import Described
 from ._operations import (
     _F,
     Floats,
@@ -32,11 +33,6 @@ from ._operations import (
 LOSSES: dict[str, Operation] = {}
 METRICS: dict[str, Operation] = {}
 _ROWS = {**_core.losses(), **_core.metrics()}
-
-
-def row_of(function: Function, from_logits: bool = False) -> list[_core.Setting]:
-    """The settings of a loss or a metric in the compiled table."""
-    return _ROWS[function.__name__ + "_logits" * from_logits][0]
 
 
 def row_spec(owner: str, of: Function, from_logits: bool = False, **settings: float) -> _core.Spec:
@@ -101,6 +97,35 @@ def loss(
 
 
 metric = partial(loss, None)
+
+
+class OfRows(Described):
+    """What losses and metrics share."""
+
+    _abstract = True
+    name: str
+
+    def __init__(self, name: str | None, dtype: Any) -> None:
+        owner = type(self).__name__
+        neutral(owner, {"dtype": dtype}, {"dtype": "float32"})
+        self.name = _names.checked(owner, _names.snake_case(owner) if name is None else name)
+
+    def _set(self, **settings: Any) -> None:
+        """Checks settings of the function, and keeps them."""
+        row = _ROWS[type(self)._function.__name__][0]
+        vars(self).update(checked(type(self).__name__, row, settings))
+
+    def _arguments(self) -> dict[str, Any]:
+        """Of the function."""
+        return {name: value for name, value in self.get_config().items() if name != "name"}
+
+    def _values(self, y: NDArray[Any], p: NDArray[Any]) -> NDArray[np.float64]:
+        """What is averaged, and can be weighted: one value for each row."""
+        values: Floats = type(self)._function(y, p, **self._arguments())
+        return values.astype(np.float64)
+
+    def _spec(self) -> _core.Spec:
+        return row_spec(self.name, type(self)._function, **self._arguments())
 
 
 def targets_and_outputs(op: str, y_true: ArrayLike, y_pred: ArrayLike, sparse: bool) -> tuple[Floats, Floats]:

@@ -14,10 +14,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _random
-from ._arguments import choice, integer, neutral, number, unknown
-from ._names import snake_case
-from ._overrides import Compiled
+from . import _described, _random
+from ._arguments import choice, integer, neutral, number
+from ._described import Described
 
 __all__ = [
     "Constant",
@@ -43,13 +42,12 @@ Floats = NDArray[np.float32]
 _TRUNCATED_STDDEV = 0.87962566103423978
 
 
-class Initializer(Compiled):
+class Initializer(Described):
     """Base class. Deriving from it raises TypeError outside nncore: files know the initializers here."""
 
     _abstract = True
     _uncalled = "__call__"
     _instead = "Use an initializer of nncore.initializers, or set_weights of the layer or model"
-    _settings: ClassVar[tuple[str, ...]] = ()
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Floats:
         """New values of a shape, in float32."""
@@ -60,28 +58,21 @@ class Initializer(Compiled):
         """New values of a shape, drawn from rng if they are random."""
         raise NotImplementedError
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal one."""
-        return {name: getattr(self, name) for name in self._settings}
-
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.get_config() == other.get_config()
 
     def __hash__(self) -> int:
         return hash((type(self), *self.get_config().values()))
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.get_config().items())})"
 
-
-class Zeros(Initializer):
+class Zeros(Initializer, aliases=("zero",)):
     """All 0."""
 
     def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
         return np.zeros(shape, np.float32)
 
 
-class Ones(Initializer):
+class Ones(Initializer, aliases=("one",)):
     """All 1."""
 
     def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
@@ -90,8 +81,6 @@ class Ones(Initializer):
 
 class Constant(Initializer):
     """All `value`, by default 0."""
-
-    _settings = ("value",)
 
     def __init__(self, value: float = 0.0) -> None:
         self.value = number("Constant", "value", value)
@@ -123,10 +112,8 @@ def _truncated(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.f
     return values.reshape(shape)
 
 
-class RandomUniform(_Random):
+class RandomUniform(_Random, aliases=("uniform",)):
     """Evenly from [minval, maxval), by default -0.05 and 0.05."""
-
-    _settings = ("minval", "maxval", "seed")
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
@@ -137,10 +124,8 @@ class RandomUniform(_Random):
         return rng.uniform(self.minval, self.maxval, shape)
 
 
-class RandomNormal(_Random):
+class RandomNormal(_Random, aliases=("normal",)):
     """Normal with `mean` and `stddev`, by default 0 and 0.05."""
-
-    _settings = ("mean", "stddev", "seed")
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
@@ -177,8 +162,6 @@ class VarianceScaling(_Random):
         seed: default None: drawn from the model's seed.
     """
 
-    _settings: ClassVar[tuple[str, ...]] = ("scale", "mode", "distribution", "seed")
-
     def __init__(
         self,
         scale: float = 1.0,
@@ -208,7 +191,6 @@ class VarianceScaling(_Random):
 
 class _Named(VarianceScaling):
     _arguments: ClassVar[tuple[float, str, str]]
-    _settings = ("seed",)
 
     def __init__(self, seed: int | None = None) -> None:
         super().__init__(*self._arguments, seed=seed)
@@ -250,10 +232,7 @@ class LecunNormal(_Named):
     _arguments = (1.0, "fan_in", "truncated_normal")
 
 
-CLASSES: dict[str, type[Initializer]] = {
-    name: globals()[name] for name in __all__ if name not in ("Initializer", "get")
-}
-_ALIASES = {"zero": "Zeros", "one": "Ones", "uniform": "RandomUniform", "normal": "RandomNormal"}
+CLASSES = _described.classes(Initializer)
 
 
 def get(
@@ -264,14 +243,4 @@ def get(
     >>> get("he_normal")
     HeNormal(seed=None)
     """
-    if identifier is None or isinstance(identifier, Initializer):
-        return identifier
-    if isinstance(identifier, type) and issubclass(identifier, Initializer):
-        return identifier()
-    if isinstance(identifier, str):
-        names = {snake_case(name): cls for name, cls in CLASSES.items()}
-        cls = CLASSES.get(_ALIASES.get(identifier, identifier)) or names.get(identifier)
-        if cls is None:
-            raise unknown(owner, "initializer", identifier, [*names, *_ALIASES])
-        return cls()
-    raise TypeError(f"[{owner}] an initializer must be a name or an Initializer, got {identifier!r}")
+    return None if identifier is None else _described.get(owner, Initializer, identifier)

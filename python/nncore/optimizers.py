@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from . import _core, _names
-from ._arguments import Settings, boolean, neutral, number, unknown
+from . import _core, _described, _names
+from ._arguments import Settings, checked, neutral, unknown
+from ._described import Described
 
 if TYPE_CHECKING:
     from ._stack import Stack
@@ -57,7 +59,7 @@ class LearningRate(float):
         return float, (float(self),)
 
 
-class Optimizer(Settings):
+class Optimizer(Settings, Described):
     """Base class. Deriving from it raises TypeError outside nncore: what runs in a network is compiled.
 
     An optimizer works for one model at a time, which keeps its moments; a model compiled anew starts with
@@ -75,12 +77,7 @@ class Optimizer(Settings):
     _variants: ClassVar[
         tuple[dict[str, Any], ...]
     ] = ()  # settings with which it is tested besides the defaults
-    _limits: ClassVar[dict[str, tuple[float, float, bool]]] = {}  # of the settings that are numbers
     weight_decay: float | None
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        cls._limits = {s[0]: s[2:] for row in cls._rows for s in ROWS[row][0]}
 
     def __init__(
         self,
@@ -102,15 +99,9 @@ class Optimizer(Settings):
     @classmethod
     def _checked(cls, owner: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """Settings as numbers in the ranges of the table, or as True or False; weight_decay may be None."""
-        found: dict[str, Any] = {}
-        for name, value in given.items():
-            if name == "weight_decay" and value is None:
-                found[name] = None
-            elif limits := cls._limits.get(name):
-                found[name] = number(owner, name, value, *limits)
-            else:
-                found[name] = boolean(owner, name, value)
-        return found
+        row = [setting for name in cls._rows for setting in ROWS[name][0]]
+        absent = {name: None for name in ("weight_decay",) if given.get(name, 0.0) is None}
+        return absent | checked(owner, row, {n: value for n, value in given.items() if n not in absent})
 
     @classmethod
     def _row(cls, settings: Mapping[str, Any]) -> str:
@@ -173,7 +164,7 @@ class Optimizer(Settings):
         self._owner = self._network = None
 
     def _spec(self) -> tuple[str, dict[str, float]]:
-        return self._spec_of(type(self).__name__, {name: getattr(self, name) for name in self._settings})
+        return self._spec_of(type(self).__name__, self.get_config())
 
     def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
         """Not available yet: raises ValueError."""
@@ -181,11 +172,10 @@ class Optimizer(Settings):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal one."""
-        settings = {name: getattr(self, name) for name in self._settings}
-        return {**settings, "learning_rate": self._learning_rate, "name": self.name}
+        return {**super().get_config(), "learning_rate": self._learning_rate, "name": self.name}
 
-    def __reduce__(self) -> tuple[Callable[..., Optimizer], tuple[type[Optimizer], dict[str, Any]]]:
-        return _remade, (type(self), self.get_config())
+    def __reduce__(self) -> tuple[Callable[..., Optimizer], tuple[()]]:
+        return partial(type(self), **self.get_config()), ()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={getattr(self, k)!r}' for k in self._settings)})"
@@ -207,7 +197,6 @@ class SGD(Optimizer):
     """
 
     _rows = ("sgd", "sgd_momentum", "sgd_nesterov")
-    _settings = ("learning_rate", "momentum", "nesterov", "weight_decay")
     _variants = ({"learning_rate": 0.1, "momentum": 0.9}, {"momentum": 0.9, "nesterov": True})
     momentum: float
     nesterov: bool
@@ -249,7 +238,6 @@ class Adam(Optimizer):
     """
 
     _rows = ("adam", "amsgrad")
-    _settings = ("learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad", "weight_decay")
     _variants = ({"learning_rate": 0.1, "beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-3}, {"amsgrad": True})
     amsgrad: bool
     beta_1: float
@@ -286,8 +274,6 @@ class AdamW(Adam):
     The others are those of `Adam`.
     """
 
-    _settings = ("learning_rate", "weight_decay", "beta_1", "beta_2", "epsilon", "amsgrad")
-
     def __init__(
         self,
         learning_rate: float = 0.001,
@@ -323,7 +309,6 @@ class RMSprop(Optimizer):
     """
 
     _rows = ("rmsprop", "rmsprop_momentum", "rmsprop_centered", "rmsprop_centered_momentum")
-    _settings = ("learning_rate", "rho", "momentum", "epsilon", "centered", "weight_decay")
     _variants = ({"rho": 0.8, "momentum": 0.9}, {"centered": True}, {"momentum": 0.5, "centered": True})
     rho: float
     momentum: float
@@ -350,25 +335,9 @@ class RMSprop(Optimizer):
         return cls._rows[2 * settings["centered"] + (settings["momentum"] > 0)]
 
 
-CLASSES: dict[str, Callable[..., Optimizer]] = {
-    name: globals()[name] for name in __all__ if name not in ("Optimizer", "get")
-}
+CLASSES: dict[str, Callable[..., Optimizer]] = {**_described.classes(Optimizer)}
 # Of Keras, so that the error says more than "unknown".
-_NOT_YET = (
-    "adadelta",
-    "adagrad",
-    "adamax",
-    "adafactor",
-    "nadam",
-    "ftrl",
-    "lion",
-    "lamb",
-    "muon",
-)
-
-
-def _remade(cls: Callable[..., Optimizer], config: dict[str, Any]) -> Optimizer:
-    return cls(**config)
+_NOT_YET = ("adadelta", "adagrad", "adamax", "adafactor", "nadam", "ftrl", "lion", "lamb", "muon")
 
 
 def get(identifier: Any, owner: str = "optimizers.get") -> Optimizer:
@@ -381,8 +350,6 @@ def get(identifier: Any, owner: str = "optimizers.get") -> Optimizer:
     >>> get("sgd")
     SGD(learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=None)
     """
-    if isinstance(identifier, Optimizer):
-        return identifier
     if isinstance(identifier, str):
         names = {name.lower(): cls for name, cls in CLASSES.items()}
         if identifier.lower() in names:
@@ -395,4 +362,4 @@ def get(identifier: Any, owner: str = "optimizers.get") -> Optimizer:
     if identifier in CLASSES.values():
         name = identifier.__name__
         raise TypeError(f"[{owner}] optimizer must be an instance: {name}(), not {name}")
-    raise TypeError(f"[{owner}] optimizer must be a name or an Optimizer, got {identifier!r}")
+    return _described.get(owner, Optimizer, identifier)

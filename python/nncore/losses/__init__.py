@@ -15,16 +15,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .._arguments import unknown
+from .. import _described
 from . import probabilistic, regression
-from ._base import _BY_NAME, Loss
-from ._base import CLASSES as CLASSES
+from ._base import Loss
 from .probabilistic import *  # noqa: F403
 from .regression import *  # noqa: F403
 
 __all__ = ["Loss", "get"]
 __all__ += probabilistic.__all__
 __all__ += regression.__all__
+
+CLASSES, _BY_NAME = _described.classes(Loss), Loss._known
 
 
 def get(
@@ -39,18 +40,4 @@ def get(
     >>> get("mse")
     MeanSquaredError(name='mean_squared_error')
     """
-    if identifier is None or isinstance(identifier, Loss):
-        return identifier
-    if isinstance(identifier, str):
-        if identifier not in _BY_NAME:
-            raise unknown(owner, "loss", identifier, _BY_NAME)
-        return _BY_NAME[identifier]()
-    if isinstance(identifier, type) and issubclass(identifier, Loss):
-        return identifier()
-    for cls in CLASSES.values():
-        if cls._function is identifier:
-            return cls()
-    raise TypeError(
-        f"[{owner}] loss must be a name, a Loss or a function of nncore.losses, got {identifier!r}. "
-        f"There are: {', '.join(sorted(_BY_NAME))}."
-    )
+    return None if identifier is None else _described.get(owner, Loss, identifier)

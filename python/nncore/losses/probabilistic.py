@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import activations as _  # noqa: F401 (their references)
-from .._arguments import boolean, only
+from .._arguments import only
 from .._operations import ACTIVATIONS, wide
 from .._rows import loss
-from ._base import Floats, Loss, mean
+from ._base import Floats, Loss, _Plain, mean
 
 __all__ = [
     "BinaryCrossentropy",
@@ -209,11 +209,9 @@ class _Smoothed(Loss):
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
-        owner = type(self).__name__
         super().__init__(name, reduction, dtype)
-        only(owner, "axis", axis, -1)
-        self.from_logits = boolean(owner, "from_logits", from_logits)
-        self.label_smoothing = self._setting("label_smoothing", label_smoothing)
+        only(type(self).__name__, "axis", axis, -1)
+        self._set(from_logits=from_logits, label_smoothing=label_smoothing)
 
 
 class BinaryCrossentropy(_Smoothed, aliases=("bce", "BCE")):
@@ -264,15 +262,10 @@ class SparseCategoricalCrossentropy(Loss):
         super().__init__(name, reduction, dtype)
         only(owner, "ignore_class", ignore_class, None)
         only(owner, "axis", axis, -1)
-        self.from_logits = boolean(owner, "from_logits", from_logits)
+        self._set(from_logits=from_logits)
 
 
-class KLDivergence(Loss, aliases=("kld", "KLD")):
+class KLDivergence(_Plain, aliases=("kld", "KLD")):
     """As the function `kl_divergence`, averaged over all rows."""
 
     _function = staticmethod(kl_divergence)
-
-    def __init__(
-        self, reduction: str = "sum_over_batch_size", name: str = "kl_divergence", dtype: Any = None
-    ) -> None:
-        super().__init__(name, reduction, dtype)

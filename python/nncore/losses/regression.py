@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from .._operations import wide
 from .._rows import loss
-from ._base import Floats, Loss, mean
+from ._base import Floats, Loss, _Plain, mean
 
 __all__ = [
     "Huber",
@@ -77,26 +77,16 @@ def huber(y_true: ArrayLike, y_pred: ArrayLike, delta: float = 1.0) -> Floats:
 # ---- the classes
 
 
-class MeanSquaredError(Loss, aliases=("mse", "MSE")):
+class MeanSquaredError(_Plain, aliases=("mse", "MSE")):
     """As the function `mean_squared_error`, averaged over all rows."""
 
     _function = staticmethod(mean_squared_error)
 
-    def __init__(
-        self, reduction: str = "sum_over_batch_size", name: str = "mean_squared_error", dtype: Any = None
-    ) -> None:
-        super().__init__(name, reduction, dtype)
 
-
-class MeanAbsoluteError(Loss, aliases=("mae", "MAE")):
+class MeanAbsoluteError(_Plain, aliases=("mae", "MAE")):
     """As the function `mean_absolute_error`, averaged over all rows."""
 
     _function = staticmethod(mean_absolute_error)
-
-    def __init__(
-        self, reduction: str = "sum_over_batch_size", name: str = "mean_absolute_error", dtype: Any = None
-    ) -> None:
-        super().__init__(name, reduction, dtype)
 
 
 class Huber(Loss):
@@ -112,4 +102,4 @@ class Huber(Loss):
         dtype: Any = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
-        self.delta = self._setting("delta", delta)
+        self._set(delta=delta)

@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .._arguments import unknown
+from .. import _described
 from . import counting, means
-from ._base import _BY_NAME as _BY_NAME
-from ._base import CLASSES as CLASSES
 from ._base import Metric
 from .counting import *  # noqa: F403
 from .means import *  # noqa: F403
@@ -21,6 +19,8 @@ from .means import *  # noqa: F403
 __all__ = ["Metric", "get"]
 __all__ += counting.__all__
 __all__ += means.__all__
+
+CLASSES, _BY_NAME = _described.classes(Metric), Metric._known
 
 
 def get(identifier: str | Metric | type[Metric] | Callable[..., Any], owner: str = "metrics.get") -> Metric:
@@ -35,20 +35,7 @@ def get(identifier: str | Metric | type[Metric] | Callable[..., Any], owner: str
     >>> get("mae")
     MeanAbsoluteError(name='mae')
     """
-    if isinstance(identifier, Metric):
-        return identifier
+    found = _described.get(owner, Metric, identifier, "accuracy", "acc")
     if isinstance(identifier, str):
-        if identifier not in _BY_NAME:
-            raise unknown(owner, "metric", identifier, [*_BY_NAME, "accuracy", "acc"])
-        found = _BY_NAME[identifier]()
         found.name = identifier
-        return found
-    if isinstance(identifier, type) and issubclass(identifier, Metric):
-        return identifier()
-    for cls in CLASSES.values():
-        if callable(identifier) and cls._function is identifier:
-            return cls()
-    raise TypeError(
-        f"[{owner}] a metric must be a name, a Metric or a function of nncore.metrics, got {identifier!r}. "
-        f"There are: {', '.join(sorted([*_BY_NAME, 'accuracy', 'acc']))}."
-    )
+    return found

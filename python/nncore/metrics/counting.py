@@ -10,9 +10,12 @@ from numpy.typing import ArrayLike
 
 from .. import _core, _data, _names
 from .._arguments import boolean, choice, integer, number, several
-from ._base import CLASSES, Floats, Metric
+from ._base import Floats, Metric
 
 __all__ = ["AUC", "Precision", "Recall"]
+
+_CURVES = ("roc", "pr", "prgain")
+_METHODS = ("interpolation", "majoring", "minoring")
 
 
 class _Counting(Metric):
@@ -29,9 +32,20 @@ class _Counting(Metric):
     label_weights: list[float] | None = None
     from_logits: bool = False
     thresholds: list[float]
+    _given: list[float] | None  # thresholds, as arguments
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(_names.automatic(type(self).__name__) if name is None else name, dtype)
+
+    def _checked(self, thresholds: float | Sequence[float] | None) -> list[float] | None:
+        if thresholds is None:
+            return None
+        each = several(thresholds) or (thresholds,)
+        return [number(type(self).__name__, "thresholds", t, 0.0, 1.0) for t in each]
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal one."""
+        return {**super().get_config(), "thresholds": self._given}
 
     def reset_state(self) -> None:
         """Forgets all samples."""
@@ -80,7 +94,7 @@ class _Counting(Metric):
         return self._counter.result()
 
     def _spec(self) -> _core.Spec:
-        kind = next(_names.snake_case(c.__name__) for c in type(self).__mro__ if c in CLASSES.values())
+        kind = next(_names.snake_case(c.__name__) for c in type(self).__mro__ if c in self._known.values())
         return kind, {
             "thresholds": tuple(self.thresholds),
             "top_k": -1 if self.top_k is None else self.top_k,
@@ -89,11 +103,11 @@ class _Counting(Metric):
             "num_labels": self.num_labels or 0,
             "label_weights": tuple(self.label_weights or ()),
             "from_logits": self.from_logits,
-            **self._settings(),
+            **self._of_row(),
         }
 
-    def _settings(self) -> dict[str, float]:
-        """Of the row in the compiled table."""
+    def _of_row(self) -> dict[str, float]:
+        """Settings of the row in the compiled table."""
         return {}
 
     @staticmethod
@@ -116,19 +130,11 @@ class _AtThresholds(_Counting):
         dtype: Any = None,
     ) -> None:
         owner = type(self).__name__
-        self._given = thresholds is not None
-        self.thresholds = [0.5 if top_k is None else -1e10]  # below all predictions
-        if self._given:
-            each = several(thresholds) or (thresholds,)
-            self.thresholds = [number(owner, "thresholds", t, 0.0, 1.0) for t in each]
+        self._given = self._checked(thresholds)
+        self.thresholds = self._given or [0.5 if top_k is None else -1e10]  # below all predictions
         self.top_k = None if top_k is None else integer(owner, "top_k", top_k)
         self.class_id = None if class_id is None else integer(owner, "class_id", class_id, low=0)
         super().__init__(name, dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal one."""
-        thresholds = self.thresholds if self._given else None
-        return {"thresholds": thresholds, "top_k": self.top_k, "class_id": self.class_id, "name": self.name}
 
 
 class Precision(_AtThresholds):
@@ -201,18 +207,12 @@ class AUC(_Counting):
         label_weights: Sequence[float] | None = None,
         from_logits: bool = False,
     ) -> None:
-        self._given = thresholds is not None
         last = integer("AUC", "num_thresholds", num_thresholds, low=2) - 1
-        inner = [i / last for i in range(1, last)]
-        if self._given:
-            inner = sorted(
-                number("AUC", "thresholds", t, 0.0, 1.0) for t in several(thresholds) or [thresholds]
-            )
-        self.thresholds = [-1e-7, *inner, 1.0 + 1e-7]
+        self._given = sorted(self._checked(thresholds) or ()) or None
+        self.thresholds = [-1e-7, *(self._given or [i / last for i in range(1, last)]), 1.0 + 1e-7]
         self.num_thresholds = len(self.thresholds)
-        self.curve = choice("AUC", "curve", curve, ("roc", "pr", "prgain")).upper()
-        methods = ("interpolation", "majoring", "minoring")
-        self.summation_method = choice("AUC", "summation_method", summation_method, methods)
+        self.curve = choice("AUC", "curve", curve, _CURVES).upper()
+        self.summation_method = choice("AUC", "summation_method", summation_method, _METHODS)
         self.multi_label = boolean("AUC", "multi_label", multi_label)
         if num_labels is not None and not self.multi_label:
             raise ValueError("[AUC] num_labels is for multi_label=True")
@@ -222,9 +222,9 @@ class AUC(_Counting):
         self.from_logits = boolean("AUC", "from_logits", from_logits)
         super().__init__(name, dtype)
 
-    def _settings(self) -> dict[str, float]:
-        curve, method = ("ROC", "PR", "PRGAIN"), ("interpolation", "majoring", "minoring")
-        return {"curve": curve.index(self.curve), "summation_method": method.index(self.summation_method)}
+    def _of_row(self) -> dict[str, float]:
+        curve, method = _CURVES.index(self.curve.lower()), _METHODS.index(self.summation_method)
+        return {"curve": curve, "summation_method": method}
 
     def _reference(self, tp: Floats, fp: Floats, tn: Floats, fn: Floats) -> Floats:
         ratio, positives, predicted = self._ratio, tp + fn, tp + fp
@@ -245,9 +245,3 @@ class AUC(_Counting):
         ]
         heights = height(y[:-1], y[1:]) / (2.0 if height is np.add else 1.0)
         return np.asarray((-np.diff(x, axis=0) * heights).sum(axis=0))
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal one."""
-        names = ("num_thresholds", "curve", "summation_method", "name", "multi_label", "num_labels")
-        config = {key: getattr(self, key) for key in (*names, "label_weights", "from_logits")}
-        return {**config, "thresholds": self.thresholds[1:-1] if self._given else None}

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments import number
 from .._operations import wide
 from .._rows import metric
 from ..losses import mean_absolute_error, mean_squared_error
@@ -74,8 +73,8 @@ class BinaryAccuracy(Metric):
     _function = staticmethod(binary_accuracy)
 
     def __init__(self, name: str = "binary_accuracy", dtype: Any = None, threshold: float = 0.5) -> None:
-        self.threshold = number("BinaryAccuracy", "threshold", threshold)
         super().__init__(name, dtype)
+        self._set(threshold=threshold)
 
     def _values(self, y: NDArray[Any], p: NDArray[Any]) -> NDArray[np.float64]:
         """One for each output."""
