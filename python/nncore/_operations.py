@@ -56,7 +56,7 @@ class Operation:
     variants: tuple[dict[str, Any], ...] = ()  # settings with which it is tested besides the defaults
     inputs: str = "numbers"  # what its inputs are in tests
     aliases: tuple[str, ...] = ()
-    row: Row | None = None  # of an activation: the row of its arguments
+    row: Any = None  # of an activation, a Row: the row of its arguments
     tolerance: float = 1e-6  # relative to each value, not to the largest of an array
 
     @property

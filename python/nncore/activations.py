@@ -315,8 +315,3 @@ def get(identifier: str | Activation | None, owner: str = "activations.get") -> 
         f"[{owner}] activation must be a name or a function of nncore.activations, got {identifier!r}. "
         f"There are: {', '.join(sorted(_FUNCTIONS))}."
     )
-
-
-def attributes(function: Activation) -> dict[str, str]:
-    """What the compiled core needs to know of a function with its default settings."""
-    return {"activation": function.__name__}

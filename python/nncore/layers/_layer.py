@@ -197,7 +197,8 @@ class Layer(Settings):
 
     def _spec(self) -> tuple[str, dict[str, Any]]:
         """Kind and attributes for the compiled core."""
-        raise NotImplementedError
+        settings = {name: getattr(self, name) for name in self._settings if "initializer" not in name}
+        return self.kind, {name: v.__name__ if callable(v) else v for name, v in settings.items()}
 
     def _initializer(self, parameter: str) -> _initializers.Initializer:
         initializer: _initializers.Initializer = getattr(self, f"{parameter}_initializer")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import activations
 from .._arguments import number, only
+from .._operations import ACTIVATIONS
 from ._layer import Layer
 
 
@@ -24,11 +25,20 @@ class Activation(Layer):
         super().__init__(options)
         self.activation = activations.get(activation, "Activation")
 
+
+class _Function(Layer):
+    """One function, with settings of its own."""
+
+    kind = "activation"
+    _function: ClassVar[str]
+
     def _spec(self) -> tuple[str, dict[str, Any]]:
-        return "activation", {**activations.attributes(self.activation)}
+        settings = {name: getattr(self, name) for name in self._settings}
+        row, numbers = ACTIVATIONS[self._function].row(None, **settings)
+        return self.kind, {"activation": row, **numbers}
 
 
-class ReLU(Layer):
+class ReLU(_Function):
     """x where x > 0, else negative_slope * x.
 
     Args:
@@ -38,7 +48,7 @@ class ReLU(Layer):
         options: name, trainable, input_shape, dtype, see `Layer`.
     """
 
-    kind = "activation"
+    _function = "relu"
     _settings = ("negative_slope",)
 
     def __init__(
@@ -53,13 +63,8 @@ class ReLU(Layer):
         if max_value is not None or number("ReLU", "threshold", threshold) != 0.0:
             raise ValueError(f"[ReLU] max_value={max_value!r}, threshold={threshold!r} are not available yet")
 
-    def _spec(self) -> tuple[str, dict[str, Any]]:
-        if not self.negative_slope:
-            return "activation", {"activation": "relu"}
-        return "activation", {"activation": "leaky_relu", "negative_slope": self.negative_slope}
 
-
-class LeakyReLU(Layer):
+class LeakyReLU(_Function):
     """x where x > 0, else negative_slope * x.
 
     Args:
@@ -67,7 +72,7 @@ class LeakyReLU(Layer):
         options: name, trainable, input_shape, dtype, see `Layer`.
     """
 
-    kind = "activation"
+    _function = "leaky_relu"
     _settings = ("negative_slope",)
 
     def __init__(self, negative_slope: float = 0.3, **options: Any) -> None:
@@ -76,11 +81,8 @@ class LeakyReLU(Layer):
         super().__init__(options)
         self.negative_slope = number("LeakyReLU", "negative_slope", negative_slope, 0.0)
 
-    def _spec(self) -> tuple[str, dict[str, Any]]:
-        return "activation", {"activation": "leaky_relu", "negative_slope": self.negative_slope}
 
-
-class ELU(Layer):
+class ELU(_Function):
     """x where x > 0, else alpha * (exp(x) - 1).
 
     Args:
@@ -88,18 +90,15 @@ class ELU(Layer):
         options: name, trainable, input_shape, dtype, see `Layer`.
     """
 
-    kind = "activation"
+    _function = "elu"
     _settings = ("alpha",)
 
     def __init__(self, alpha: float = 1.0, **options: Any) -> None:
         super().__init__(options)
         self.alpha = number("ELU", "alpha", alpha, 0.0)
 
-    def _spec(self) -> tuple[str, dict[str, Any]]:
-        return "activation", {"activation": "elu", "alpha": self.alpha}
 
-
-class Softmax(Layer):
+class Softmax(_Function):
     """exp(x) over its sum along the last axis.
 
     Args:
@@ -107,11 +106,8 @@ class Softmax(Layer):
         options: name, trainable, input_shape, dtype, see `Layer`.
     """
 
-    kind = "activation"
+    _function = "softmax"
 
     def __init__(self, axis: int = -1, **options: Any) -> None:
         super().__init__(options)
         only("Softmax", "axis", axis, -1)
-
-    def _spec(self) -> tuple[str, dict[str, Any]]:
-        return "activation", {"activation": "softmax"}

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from .. import activations, initializers
-from .._arguments import boolean, integer, neutral, number, several, shape
+from .._arguments import boolean, integer, neutral, number, several
+from .._arguments import shape as sizes
 from ._layer import Layer, Variable
 
 
@@ -20,6 +21,9 @@ class InputLayer(Layer):
         batch_shape: instead of shape, with None as first size.
         name: default "input_layer" with a running number.
         others: sparse, ragged, tensor, optional: not available yet, so None or False.
+
+    >>> Input((28, 28, 1)).shape
+    (28, 28, 1)
     """
 
     kind = "input"
@@ -35,10 +39,17 @@ class InputLayer(Layer):
         **others: Any,
     ) -> None:
         off = {"sparse": False, "ragged": False, "input_tensor": None, "tensor": None, "optional": False}
-        neutral("Input", others, off, ("shape", "batch_shape", "dtype", "name"))
-        neutral("Input", {"batch_size": batch_size}, {"batch_size": None})
+        known = ("shape", "batch_shape", "dtype", "name")
+        neutral("Input", {**others, "batch_size": batch_size}, {**off, "batch_size": None}, known)
         super().__init__({"name": name, "dtype": dtype})
-        self.shape = _sample_shape(shape, batch_shape)
+        if (shape is None) == (batch_shape is None):
+            raise ValueError("[Input] shape must be given, e.g. Input((28, 28, 1))")
+        if batch_shape is None:
+            self.shape = sizes("Input", "shape", shape)
+        elif len(batch_shape) and batch_shape[0] is not None:
+            raise ValueError(f"[Input] batch_shape must begin with None, got {tuple(batch_shape)}")
+        else:
+            self.shape = sizes("Input", "batch_shape", batch_shape, batch_axis=True)
         self._shapes = self.shape, self.shape
 
     def _spec(self) -> tuple[str, dict[str, Any]]:
@@ -49,32 +60,7 @@ class InputLayer(Layer):
         return {"shape": list(self.shape), "name": self.name}
 
 
-def _sample_shape(given: Sequence[int] | None, batch_shape: Sequence[int | None] | None) -> tuple[int, ...]:
-    if (given is None) == (batch_shape is None):
-        raise ValueError("[Input] shape must be given, e.g. Input((28, 28, 1))")
-    if given is not None:
-        return shape("Input", "shape", given)
-    assert batch_shape is not None
-    if len(batch_shape) and batch_shape[0] is not None:
-        raise ValueError(f"[Input] batch_shape must begin with None, got {tuple(batch_shape)}")
-    return shape("Input", "batch_shape", batch_shape, batch_axis=True)
-
-
-def Input(
-    shape: Sequence[int] | None = None,
-    batch_size: int | None = None,
-    dtype: str | None = None,
-    *,
-    batch_shape: Sequence[int | None] | None = None,
-    name: str | None = None,
-    **others: Any,
-) -> InputLayer:
-    """The shape of one sample, as the first item of a model. Arguments as `InputLayer`.
-
-    >>> Input((28, 28, 1)).shape
-    (28, 28, 1)
-    """
-    return InputLayer(shape, batch_size, dtype, batch_shape=batch_shape, name=name, **others)
+Input = InputLayer
 
 
 # What Keras' layers with weights also take, with the values that switch it off.
@@ -166,13 +152,6 @@ class Dense(Weighted):
         self.units = integer("Dense", "units", units, high=2**20)
         self._set_common(activation, use_bias, kernel_initializer, bias_initializer)
 
-    def _spec(self) -> tuple[str, dict[str, Any]]:
-        return "dense", {
-            "units": self.units,
-            "use_bias": self.use_bias,
-            **activations.attributes(self.activation),
-        }
-
 
 class Flatten(Layer):
     """(n, a, b, ...) -> (n, a * b * ...), in the order of memory of a C array.
@@ -187,9 +166,6 @@ class Flatten(Layer):
     def __init__(self, data_format: str | None = None, **options: Any) -> None:
         neutral("Flatten", {"data_format": data_format}, {"data_format": "channels_last"})
         super().__init__(options)
-
-    def _spec(self) -> tuple[str, dict[str, Any]]:
-        return "flatten", {}
 
 
 class Reshape(Layer):
@@ -210,15 +186,12 @@ class Reshape(Layer):
         super().__init__(options)
         if (given := several(target_shape)) is None:
             raise TypeError(f"[Reshape] target_shape must be a tuple of integers, got {target_shape!r}")
-        sizes = tuple(integer("Reshape", "target_shape", size, low=-1) for size in given)
-        if 0 in sizes or sizes.count(-1) > 1:
+        target = tuple(integer("Reshape", "target_shape", size, low=-1) for size in given)
+        if 0 in target or target.count(-1) > 1:
             raise ValueError(
-                f"[Reshape] target_shape must hold positive sizes, and -1 at most once, got {sizes}"
+                f"[Reshape] target_shape must hold positive sizes, and -1 at most once, got {target}"
             )
-        self.target_shape = sizes
-
-    def _spec(self) -> tuple[str, dict[str, Any]]:
-        return "reshape", {"target_shape": self.target_shape}
+        self.target_shape = target
 
 
 class Dropout(Layer):
@@ -241,9 +214,6 @@ class Dropout(Layer):
         self.rate = number("Dropout", "rate", rate, 0.0, 1.0)
         neutral("Dropout", {"noise_shape": noise_shape, "seed": seed}, {"noise_shape": None, "seed": None})
 
-    def _spec(self) -> tuple[str, dict[str, Any]]:
-        return "dropout", {"rate": self.rate}
-
 
 class Rescaling(Layer):
     """x * scale + offset. As a first layer it lets images go in as they are: ``Rescaling(1 / 255)``.
@@ -261,6 +231,3 @@ class Rescaling(Layer):
         super().__init__(options)
         self.scale = number("Rescaling", "scale", scale)
         self.offset = number("Rescaling", "offset", offset)
-
-    def _spec(self) -> tuple[str, dict[str, Any]]:
-        return "rescaling", {"scale": self.scale, "offset": self.offset}

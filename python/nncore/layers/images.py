@@ -85,10 +85,6 @@ class Conv2D(Weighted):
             raise ValueError(f"[Conv2D] groups must divide filters, got {self.groups} and {self.filters}")
         self._set_common(activation, use_bias, kernel_initializer, bias_initializer)
 
-    def _spec(self) -> tuple[str, dict[str, Any]]:
-        names = ("filters", "kernel_size", "strides", "padding", "dilation_rate", "groups", "use_bias")
-        return "conv2d", {**{n: getattr(self, n) for n in names}, **activations.attributes(self.activation)}
-
 
 class _Pooling(Layer):
     _settings = ("pool_size", "strides", "padding")
@@ -108,9 +104,6 @@ class _Pooling(Layer):
         self.pool_size = pair(owner, "pool_size", pool_size, high=_MOST)
         self.strides = self.pool_size if strides is None else pair(owner, "strides", strides, high=_MOST)
         self.padding = choice(owner, "padding", padding, ["valid", "same"])
-
-    def _spec(self) -> tuple[str, dict[str, Any]]:
-        return self.kind, {"pool_size": self.pool_size, "strides": self.strides, "padding": self.padding}
 
 
 class MaxPooling2D(_Pooling):
@@ -150,9 +143,6 @@ class _GlobalPooling(Layer):
         super().__init__(options)
         _channels_last(type(self).__name__, data_format)
         self.keepdims = boolean(type(self).__name__, "keepdims", keepdims)
-
-    def _spec(self) -> tuple[str, dict[str, Any]]:
-        return self.kind, {"keepdims": self.keepdims}
 
 
 class GlobalAveragePooling2D(_GlobalPooling):
