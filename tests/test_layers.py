@@ -121,7 +121,7 @@ def test_backward(isa: str, rng: np.random.Generator, row: Row) -> None:
     """The layer alone: dx and the gradient of each parameter for a given dy."""
     x, dy = normal(rng, BATCH, *row.input), normal(rng, BATCH, *row.output)
     parameters = [normal(rng, *shape) for shape in row.parameters]
-    dx, gradients = _core.backward(row.spec, dy, x, parameters, training=True, seed=4)
+    dx, gradients = _core.backward(row.spec, dy, x, parameters, seed=4)
     model = ReferenceModel([row.spec], [parameters], seed=4)
     mask = model.mask(0, x.shape, step=0)
     expected_dx, expected = layer_backward(row.spec, dy, x.astype(float), parameters, mask)

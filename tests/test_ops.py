@@ -65,7 +65,7 @@ def test_updates(isa: str, rng: np.random.Generator, name: str, n: int) -> None:
     for step in (1, 2, 3, 1000):
         g = normal(rng, n)
         expected, expected_moments = reference_step(optimizer, w, g, moments, step)
-        actual, after = _core.update((kind, numbers), step, w, g, [*moments.values()])
+        actual, *after = _core.update((kind, numbers), step, g, [w, *moments.values()])
         assert_close(actual, expected)
         np.testing.assert_allclose(actual - w, expected - w, rtol=1e-4, atol=1e-6)
         for key, moment in zip(moments, after, strict=True):

@@ -189,7 +189,7 @@ def test_gradients_of_a_layer_alone(
     results = []
     for count in THREADS:
         _core.set_num_threads(count)
-        dx, gradients = _core.backward(spec, dy, x, parameters, True, 5)
+        dx, gradients = _core.backward(spec, dy, x, parameters, 5)
         results.append([a.tobytes() for a in (dx, *gradients)])
     assert all(r == results[0] for r in results)
     assert [a.tobytes() for a in (dy, x, *parameters)] == given
@@ -202,7 +202,7 @@ def test_gradients_of_a_layer_alone(
         assert_close(actual, gradient, length)
     if spec[0] != "dropout":  # whose mask depends on the place in the batch
         for i in (0, samples // 2, samples - 1):
-            one = _core.backward(spec, dy[i : i + 1], x[i : i + 1], parameters, True)[0]
+            one = _core.backward(spec, dy[i : i + 1], x[i : i + 1], parameters)[0]
             assert one.tobytes() == dx[i : i + 1].tobytes()
 
 

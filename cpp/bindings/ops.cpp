@@ -79,11 +79,10 @@ Floats forward(const py::tuple& spec, const Floats& x, const std::vector<Floats>
 }
 
 std::pair<Floats, std::vector<Floats>> backward(const py::tuple& spec, const Floats& dy, const Floats& x,
-                                                const std::vector<Floats>& parameters, bool training,
-                                                std::uint64_t seed, std::optional<py::ssize_t> sample_axes) {
+                                                const std::vector<Floats>& parameters, std::uint64_t seed,
+                                                std::optional<py::ssize_t> sample_axes) {
   const DefaultFloatMode mode;
   const Arguments a(spec, x, parameters, sample_axes);
-  if (!training && a.spec.kind == "dropout") a.spec.fail("has a gradient in training only");
   if (shape_of(dy) != a.output())
     a.spec.fail("expected dy of shape " + to_string(a.output()) + ", got " + to_string(shape_of(dy)));
   Floats dx = make_result(shape_of(x));
@@ -191,33 +190,23 @@ void count(const py::object& self, const Floats& target, const Floats& output,
   });
 }
 
-std::pair<Floats, std::vector<Floats>> update(const py::tuple& spec, std::uint64_t step,
-                                              const Floats& parameter, const Floats& gradient,
-                                              const std::vector<Floats>& moments) {
+// values: the parameter, then its moments.
+std::vector<Floats> update(const py::tuple& spec, std::uint64_t step, const Floats& gradient,
+                           const std::vector<Floats>& values) {
   const DefaultFloatMode mode;
   Optimizer optimizer(spec_from(spec));
-  if (moments.size() != optimizer.moments().size())
-    throw std::invalid_argument("expected " + std::to_string(optimizer.moments().size()) + " moments, got " +
-                                std::to_string(moments.size()));
+  if (values.size() != 1 + optimizer.moments().size())
+    throw std::invalid_argument("expected a parameter and " + std::to_string(optimizer.moments().size()) +
+                                " moments, got " + std::to_string(values.size()) + " arrays");
   if (step < 1) throw std::invalid_argument("step counts from 1");
-  const Shape shape = shape_of(parameter);
-  for (const Floats& a : moments)
-    if (shape_of(a) != shape) throw std::invalid_argument("moments must have the shape of the parameter");
-  if (shape_of(gradient) != shape)
-    throw std::invalid_argument("gradient must have the shape of the parameter");
-
-  const auto new_array = [&] { return make_result(shape); };
-  Floats updated = new_array();
-  std::vector<Floats> new_moments;
-  // What is updated in place, a copy made chunk by chunk: the parameter, then its moments.
-  struct Copied {
-    float* to;
-    const float* from;
-  };
-  std::vector<Copied> copied{{updated.mutable_data(), parameter.data()}};
-  for (const Floats& m : moments) {
-    new_moments.push_back(new_array());
-    copied.push_back({new_moments.back().mutable_data(), m.data()});
+  const Shape shape = shape_of(gradient);
+  std::vector<Floats> updated;
+  std::vector<std::pair<float*, const float*>> copied;  // what is updated in place: copies, chunk by chunk
+  for (const Floats& a : values) {
+    if (shape_of(a) != shape)
+      throw std::invalid_argument("a parameter and its moments must have the shape of the gradient");
+    updated.push_back(make_result(shape));
+    copied.emplace_back(updated.back().mutable_data(), a.data());
   }
   run_core([&] {
     optimizer.begin(step);
@@ -227,14 +216,16 @@ std::pair<Floats, std::vector<Floats>> update(const py::tuple& spec, std::uint64
     const Readable g(gradient.data(), cut, 1);
     with_team(cut.threads(), [&] {
       for_each_chunk(cut, [&](std::size_t first, std::size_t count, int) {
-        for (const Copied& a : copied) std::copy_n(a.from + first, count, a.to + first);
-        float* moment[kMostMoments] = {};
-        for (std::size_t i = 0; i < moments.size(); ++i) moment[i] = copied[i + 1].to + first;
-        optimizer.update(active_kernels(), copied[0].to + first, moment, g.row(first), count);
+        float* at[1 + kMostMoments] = {};
+        for (std::size_t i = 0; i < copied.size(); ++i) {
+          at[i] = copied[i].first + first;
+          std::copy_n(copied[i].second + first, count, at[i]);
+        }
+        optimizer.update(active_kernels(), at[0], at + 1, g.row(first), count);
       });
     });
   });
-  return {std::move(updated), std::move(new_moments)};
+  return updated;
 }
 
 }  // namespace
@@ -243,7 +234,7 @@ void bind_ops(py::module_& m) {
   m.def("forward", &forward, py::arg("spec"), py::arg("x"), py::arg("parameters"),
         py::arg("training") = false, py::arg("seed") = 0, py::arg("sample_axes") = py::none());
   m.def("backward", &backward, py::arg("spec"), py::arg("dy"), py::arg("x"), py::arg("parameters"),
-        py::arg("training") = false, py::arg("seed") = 0, py::arg("sample_axes") = py::none());
+        py::arg("seed") = 0, py::arg("sample_axes") = py::none());
   m.def("loss_backward", &loss_backward, py::arg("spec"), py::arg("dy"), py::arg("target"),
         py::arg("output"));
   m.def("metric", &metric, py::arg("spec"), py::arg("target"), py::arg("output"));
@@ -269,8 +260,7 @@ void bind_ops(py::module_& m) {
             c.set_totals(state[2].cast<std::vector<double>>());
             return c;
           }));
-  m.def("update", &update, py::arg("spec"), py::arg("step"), py::arg("parameter"), py::arg("gradient"),
-        py::arg("moments"));
+  m.def("update", &update, py::arg("spec"), py::arg("step"), py::arg("gradient"), py::arg("values"));
 }
 
 }  // namespace nncore

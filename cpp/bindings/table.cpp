@@ -20,36 +20,32 @@ py::object last_of(const LossRow& row) {
   return py::none();
 }
 
+// A function `name` that returns what describe(row) says of each row, by its name.
+template <class Rows, class Describe>
+void bind_rows(py::module_& m, const char* name, const Rows& rows, Describe describe) {
+  m.def(name, [&rows, describe] {
+    py::dict found;
+    for (const auto& row : rows) found[row.name] = describe(row);
+    return found;
+  });
+}
+
 }  // namespace
 
 void bind_table(py::module_& m) {
-  m.def("activations", [] {
-    py::dict rows;
-    for (const ActivationRow& row : kActivations)
-      rows[row.name] = py::make_tuple(settings_of(row.settings), row.over_rows);
-    return rows;
+  bind_rows(m, "activations", kActivations, [](const ActivationRow& row) {
+    return py::make_tuple(settings_of(row.settings), row.over_rows);
   });
-  m.def("losses", [] {
-    py::dict rows;
-    for (const LossRow& row : kLosses)
-      rows[row.name] = py::make_tuple(settings_of(row.settings), row.sparse, last_of(row));
-    return rows;
+  bind_rows(m, "losses", kLosses, [](const LossRow& row) {
+    return py::make_tuple(settings_of(row.settings), row.sparse, last_of(row));
   });
-  m.def("metrics", [] {
-    py::dict rows;
-    for (const MetricRow& row : kMetrics)
-      rows[row.name] = py::make_tuple(settings_of(row.settings), row.sparse, row.counts);
-    return rows;
+  bind_rows(m, "metrics", kMetrics, [](const MetricRow& row) {
+    return py::make_tuple(settings_of(row.settings), row.sparse, row.counts);
   });
-  m.def("optimizers", [] {
-    py::dict rows;
-    for (const OptimizerRow& row : kOptimizers) {
-      py::list settings = settings_of(row.settings), moments;
-      settings += settings_of({kWeightDecay});
-      for (std::size_t i = 0; i < moments_of(row); ++i) moments.append(row.moments[i]);
-      rows[row.name] = py::make_tuple(settings, moments);
-    }
-    return rows;
+  bind_rows(m, "optimizers", kOptimizers, [](const OptimizerRow& row) {
+    const auto first = row.moments.begin();
+    const std::vector<std::string> moments(first, first + moments_of(row));
+    return py::make_tuple(settings_of(row.settings) + settings_of({kWeightDecay}), moments);
   });
 }
 

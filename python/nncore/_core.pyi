@@ -57,11 +57,10 @@ def backward(
     dy: Floats,
     x: Floats,
     parameters: Sequence[Floats],
-    training: bool = False,
     seed: int = 0,
     sample_axes: int | None = None,
 ) -> tuple[Floats, list[Floats]]:
-    """(dx, gradient of each parameter)"""
+    """(dx, gradient of each parameter), in training"""
 
 # output (..., columns); target of the same shape, or (...) for a sparse loss or metric
 def loss_backward(spec: Spec, dy: Floats, target: Floats, output: Floats) -> Floats:
@@ -81,10 +80,8 @@ class Counter:
     def reset(self) -> None: ...
     def result(self) -> float | NDArray[np.float64]: ...
 
-def update(
-    spec: Spec, step: int, parameter: Floats, gradient: Floats, moments: Sequence[Floats]
-) -> tuple[Floats, list[Floats]]:
-    """One optimizer step, `step` counted from 1: (new parameter, new moments)"""
+def update(spec: Spec, step: int, gradient: Floats, values: Sequence[Floats]) -> list[Floats]:
+    """One optimizer step, `step` counted from 1. values: the parameter, then its moments; returns new ones."""
 
 # ---- the compiled model
 class RefusedArray(ValueError):

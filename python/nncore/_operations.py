@@ -172,9 +172,7 @@ class LayerCall(NamedTuple):
         return _core.forward(self.spec, self.x, self.parameters, on, self.seed or 0, self.axes)
 
     def backward(self, dy: Floats) -> Floats | tuple[Floats, ...]:
-        dx, gradients = _core.backward(
-            self.spec, dy, self.x, self.parameters, True, self.seed or 0, self.axes
-        )
+        dx, gradients = _core.backward(self.spec, dy, self.x, self.parameters, self.seed or 0, self.axes)
         return (dx, *gradients) if gradients else dx
 
 

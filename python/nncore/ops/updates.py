@@ -65,7 +65,7 @@ def update(
                     expect_shape(op, key, before[moment], w.shape)
                 elif of[key] is not None:
                     raise ValueError(f"[{op}] expected {key}=None without {moment}, got an array")
-            w, after = _core.update(spec, step, w, g, [before[moment] for moment in held])
+            w, *after = _core.update(spec, step, g, [w, *(before[moment] for moment in held)])
             new = dict(zip(held, after))
             return (w, *(new.get(moment) for moment in moments.values()))
 
