@@ -54,10 +54,10 @@ def number(
     owner: str, name: str, value: object, low: float = -math.inf, high: float = math.inf, below: bool = False
 ) -> float:
     """A finite real number in [low, high], or [low, high) with `below`."""
-    if isinstance(value, (bool, str, bytes)) or _is_numpy_bool(value) or not hasattr(value, "__float__"):
-        raise TypeError(f"[{owner}] {name} must be a number, got {value!r}")
     try:
-        real = float(value)
+        if isinstance(value, (bool, str, bytes)) or _is_numpy_bool(value):
+            raise TypeError
+        real = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         raise TypeError(f"[{owner}] {name} must be a number, got {value!r}") from None
     if not math.isfinite(real) or not low <= real <= high or (below and real >= high):

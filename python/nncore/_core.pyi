@@ -81,7 +81,7 @@ class Counter:
     def result(self) -> float | NDArray[np.float64]: ...
 
 def update(spec: Spec, step: int, gradient: Floats, values: Sequence[Floats]) -> list[Floats]:
-    """One optimizer step, `step` counted from 1. values: the parameter, then its moments; returns new ones."""
+    """One optimizer step, `step` counted from 1: new values of the parameter and its moments."""
 
 # ---- the compiled model
 class RefusedArray(ValueError):

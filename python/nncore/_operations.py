@@ -100,13 +100,8 @@ def compiled(f: _F, run: Function) -> _F:
     return public  # type: ignore[return-value]
 
 
-def forward_of(prepare: Function) -> Function:
-    """What calls a kernel: prepare(op, arguments) checks them, and returns a call with this method."""
-    return lambda *args, **given: prepare(*args, **given).forward()
-
-
 def backward_of(prepare: Function) -> Function:
-    """What calls the gradient of a kernel. `output` of the call is the shape of dy, if it is known."""
+    """What calls the gradient of the kernel. The shape of dy is the `output` of the call, if it is known."""
 
     def run(op: str, dy: ArrayLike, *args: Any, **given: Any) -> Any:
         call = prepare(op, *args, **given)
@@ -126,9 +121,11 @@ def operation(
 ) -> _F:
     """Adds the operation whose reference is f to a family, and returns its public function.
 
-    prepare is that of `forward_of`, and gradient(dy, arguments of f) the reference of f's gradient, if any.
+    prepare(name of f, arguments of f) checks them, and makes the call of the kernel, see `LayerCall`.
+    gradient(dy, arguments of f) is the reference of the gradient of f, if it has one.
     """
-    name, public = f.__name__, compiled(f, forward_of(prepare))
+    name = f.__name__
+    public = compiled(f, lambda *args, **given: prepare(*args, **given).forward())
     family[name] = made = Operation(public, f, **about)
     if gradient is not None:
         signature = inspect.signature(f)

@@ -151,13 +151,10 @@ def _class_numbers(op: str, y_true: ArrayLike, shape: tuple[int, ...]) -> Floats
         expected = f"{shape[:-1]} or {(*shape[:-1], 1)}"
         hint = f": for one-hot targets use {op.removeprefix('sparse_')}" if labels.shape == shape else ""
         raise ValueError(f"[{op}] expected y_true of shape {expected}, got {labels.shape}{hint}")
-    if labels.size and not (labels.min() >= 0 and labels.max() < shape[-1] and _are_whole(labels)):
+    fractions = labels.dtype.kind == "f" and (labels % 1 != 0).any()
+    if labels.size and (fractions or labels.min() < 0 or labels.max() >= shape[-1]):
         wrong = labels[~((labels >= 0) & (labels < shape[-1]) & (labels % 1 == 0))]
         raise ValueError(
             f"[{op}] expected y_true to hold whole numbers from 0 to {shape[-1] - 1}, got {wrong[0]}"
         )
     return numbers.reshape(shape[:-1])
-
-
-def _are_whole(labels: NDArray[Any]) -> bool:
-    return labels.dtype.kind != "f" or bool((labels % 1 == 0).all())

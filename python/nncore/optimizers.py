@@ -74,9 +74,8 @@ class Optimizer(Settings, Described):
     )
     _instead = "Use one of nncore.optimizers, whose learning_rate a callback can set at any time"
     _rows: ClassVar[tuple[str, ...]] = ()  # of the compiled table
-    _variants: ClassVar[
-        tuple[dict[str, Any], ...]
-    ] = ()  # settings with which it is tested besides the defaults
+    # Settings with which it is tested besides the defaults.
+    _variants: ClassVar[tuple[dict[str, Any], ...]] = ()
     weight_decay: float | None
 
     def __init__(
@@ -92,9 +91,8 @@ class Optimizer(Settings, Described):
         self.name = _names.checked(owner, _names.snake_case(owner) if name is None else name)
         self._owner: weakref.ref[Stack] | None = None
         self._network: weakref.ref[_core.Network] | None = None
-        self._learning_rate = self._checked_rate(learning_rate)
-        for key, value in self._checked(owner, {**settings, "weight_decay": weight_decay}).items():
-            setattr(self, key, value)
+        self.learning_rate = learning_rate
+        vars(self).update(self._checked(owner, {**settings, "weight_decay": weight_decay}))
 
     @classmethod
     def _checked(cls, owner: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,15 +113,6 @@ class Optimizer(Settings, Described):
         row = cls._row(settings)
         return row, {s[0]: settings[s[0]] for s in ROWS[row][0] if settings[s[0]] is not None}
 
-    def _checked_rate(self, value: object) -> float:
-        if callable(value) or isinstance(value, str):
-            raise TypeError(
-                f"[{type(self).__name__}] learning_rate must be a number (schedules are not available yet), "
-                f"got {value!r}"
-            )
-        rate: float = self._checked(type(self).__name__, {"learning_rate": value})["learning_rate"]
-        return rate
-
     @property
     def learning_rate(self) -> LearningRate:
         """Size of the steps. Can be set at any time, also by callbacks during training.
@@ -136,7 +125,12 @@ class Optimizer(Settings, Described):
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        rate = self._checked_rate(value)
+        owner = type(self).__name__
+        if callable(value) or isinstance(value, str):
+            raise TypeError(
+                f"[{owner}] learning_rate must be a number (schedules are not available yet), got {value!r}"
+            )
+        rate = self._checked(owner, {"learning_rate": value})["learning_rate"]
         network = self._network() if self._network else None
         if network is not None:
             network.learning_rate = rate

@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from .._arguments import pair
 
 Pair = tuple[int, int]
-
-
-def pair(value: int | Pair) -> Pair:
-    """(rows, columns) from a pair or from one number for both."""
-    if isinstance(value, tuple | list):
-        return value[0], value[1]
-    return int(value), int(value)
-
-
-class Tap(NamedTuple):
-    """One position (i, j) of the window: output y[:, *out] looks at input x[:, *inside] through it."""
-
-    i: int
-    j: int
-    out: tuple[slice, slice, slice]
-    inside: tuple[slice, slice, slice]
+Part = tuple[slice, slice, slice]  # of the first three axes of images
 
 
 class Windows:
@@ -31,19 +17,21 @@ class Windows:
     extent = (size - 1) * dilation + 1. "same" makes h_out = ceil(h / stride) and lets windows stick out,
     evenly on both sides and by one more at the bottom and right; taps outside the image are skipped.
 
+    Iterating gives (i, j, out, inside) for each tap (i, j), through which output y[out] sees input x[inside].
     Raises ValueError when no window fits.
     """
 
     def __init__(
         self, image: Pair, size: int | Pair, strides: int | Pair, padding: str, dilation: int | Pair = 1
     ) -> None:
-        axes = zip(image, pair(size), pair(strides), pair(dilation), strict=True)
+        size, strides, dilation = (pair("Windows", "each size", v) for v in (size, strides, dilation))
+        axes = zip(image, size, strides, dilation, strict=True)
         (self.h, self._rows), (self.w, self._columns) = (_axis(*axis, padding) for axis in axes)
 
-    def __iter__(self) -> Iterator[Tap]:
+    def __iter__(self) -> Iterator[tuple[int, int, Part, Part]]:
         for i, (out_rows, in_rows) in enumerate(self._rows):
             for j, (out_columns, in_columns) in enumerate(self._columns):
-                yield Tap(i, j, (slice(None), out_rows, out_columns), (slice(None), in_rows, in_columns))
+                yield i, j, (slice(None), out_rows, out_columns), (slice(None), in_rows, in_columns)
 
 
 def _axis(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,19 +14,24 @@ from ._windows import Pair, Windows
 Floats = NDArray[Any]  # float32, and float64 from the reference
 
 
+def _kind(op: str) -> str:
+    """max_pool2d and its gradient -> max_pooling2d."""
+    return op.removesuffix("_backward").replace("pool", "pooling")
+
+
 def _pooling(
-    kind: str, op: str, x: ArrayLike, pool_size: int | Pair, strides: int | Pair | None, padding: str
+    op: str, x: ArrayLike, pool_size: int | Pair, strides: int | Pair | None, padding: str
 ) -> LayerCall:
     size = pair(op, "pool_size", pool_size)
     steps = size if strides is None else pair(op, "strides", strides)
-    return LayerCall((kind, {"pool_size": size, "strides": steps, "padding": padding}), image(op, x))
+    return LayerCall((_kind(op), {"pool_size": size, "strides": steps, "padding": padding}), image(op, x))
 
 
-def _global_pooling(kind: str, op: str, x: ArrayLike, keepdims: bool) -> LayerCall:
-    return LayerCall((kind, {"keepdims": bool(keepdims)}), image(op, x))
+def _global_pooling(op: str, x: ArrayLike, keepdims: bool) -> LayerCall:
+    return LayerCall((_kind(op), {"keepdims": bool(keepdims)}), image(op, x))
 
 
-@layer(partial(_pooling, "max_pooling2d"), inputs="few")
+@layer(_pooling, inputs="few")
 def max_pool2d(
     x: ArrayLike, pool_size: int | Pair = 2, strides: int | Pair | None = None, padding: str = "valid"
 ) -> Floats:
@@ -51,7 +55,7 @@ def _largest(x: Floats, windows: Windows) -> Floats:
     return y
 
 
-@layer(partial(_pooling, "max_pooling2d"))
+@layer(_pooling)
 def max_pool2d_backward(
     dy: ArrayLike,
     x: ArrayLike,
@@ -84,7 +88,7 @@ def _to_the_largest(dy: Floats, x: Floats, windows: Windows) -> Floats:
     return dx
 
 
-@layer(partial(_pooling, "average_pooling2d"))
+@layer(_pooling)
 def average_pool2d(
     x: ArrayLike, pool_size: int | Pair = 2, strides: int | Pair | None = None, padding: str = "valid"
 ) -> Floats:
@@ -101,7 +105,7 @@ def average_pool2d(
     return y / _pixels(windows)
 
 
-@layer(partial(_pooling, "average_pooling2d"))
+@layer(_pooling)
 def average_pool2d_backward(
     dy: ArrayLike,
     x: ArrayLike,
@@ -130,7 +134,7 @@ def _pixels(windows: Windows) -> Floats:
     return count
 
 
-@layer(partial(_global_pooling, "global_average_pooling2d"))
+@layer(_global_pooling)
 def global_average_pool2d(x: ArrayLike, keepdims: bool = False) -> Floats:
     """The mean of each channel over the image: x (n, h, w, c) -> (n, c), or (n, 1, 1, c) with keepdims.
 
@@ -140,14 +144,14 @@ def global_average_pool2d(x: ArrayLike, keepdims: bool = False) -> Floats:
     return np.asarray(wide(x).mean(axis=(1, 2), keepdims=keepdims))
 
 
-@layer(partial(_global_pooling, "global_average_pooling2d"))
+@layer(_global_pooling)
 def global_average_pool2d_backward(dy: ArrayLike, x: ArrayLike, keepdims: bool = False) -> Floats:
     """dx = dy / (h * w) at every pixel. dy has the shape of the output."""
     n, h, w, c = np.shape(x)
     return np.broadcast_to(wide(dy).reshape(n, 1, 1, c) / (h * w), (n, h, w, c)).copy()
 
 
-@layer(partial(_global_pooling, "global_max_pooling2d"), inputs="few")
+@layer(_global_pooling, inputs="few")
 def global_max_pool2d(x: ArrayLike, keepdims: bool = False) -> Floats:
     """The largest value of each channel: x (n, h, w, c) -> (n, c), or (n, 1, 1, c) with keepdims.
 
@@ -157,7 +161,7 @@ def global_max_pool2d(x: ArrayLike, keepdims: bool = False) -> Floats:
     return np.asarray(wide(x).max(axis=(1, 2), keepdims=keepdims))
 
 
-@layer(partial(_global_pooling, "global_max_pooling2d"))
+@layer(_global_pooling)
 def global_max_pool2d_backward(dy: ArrayLike, x: ArrayLike, keepdims: bool = False) -> Floats:
     """dx = dy at the first maximum of each channel, zero elsewhere: `max_pool2d_backward` with one window."""
     x = wide(x)
