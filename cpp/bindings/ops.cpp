@@ -26,11 +26,6 @@ Floats make_result(const Shape& shape) {
   return Floats(sizes, memory.data() + (kLine - past) % kLine, memory);
 }
 
-Shape joined(Shape first, const Shape& last) {
-  first.insert(first.end(), last.begin(), last.end());
-  return first;
-}
-
 // Arguments of forward and backward: the leading axes of x count samples, the last `sample_axes` are one.
 struct Arguments {
   Spec spec;
@@ -63,7 +58,11 @@ struct Arguments {
     }
   }
 
-  Shape output() const { return joined(leading, layer->output()); }
+  Shape output() const {
+    Shape shape = leading;
+    shape.insert(shape.end(), layer->output().begin(), layer->output().end());
+    return shape;
+  }
   LayerCall call(std::uint64_t seed) const { return {*layer, parameters, x.data(), size_of(leading), seed}; }
 };
 
