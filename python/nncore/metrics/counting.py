@@ -103,12 +103,7 @@ class _Counting(Metric):
             "num_labels": self.num_labels or 0,
             "label_weights": tuple(self.label_weights or ()),
             "from_logits": self.from_logits,
-            **self._of_row(),
         }
-
-    def _of_row(self) -> dict[str, float]:
-        """Settings of the row in the compiled table."""
-        return {}
 
     @staticmethod
     def _ratio(part: Floats, whole: Floats) -> Floats:
@@ -222,9 +217,10 @@ class AUC(_Counting):
         self.from_logits = boolean("AUC", "from_logits", from_logits)
         super().__init__(name, dtype)
 
-    def _of_row(self) -> dict[str, float]:
+    def _spec(self) -> _core.Spec:
+        kind, attributes = super()._spec()
         curve, method = _CURVES.index(self.curve.lower()), _METHODS.index(self.summation_method)
-        return {"curve": curve, "summation_method": method}
+        return kind, {**attributes, "curve": curve, "summation_method": method}
 
     def _reference(self, tp: Floats, fp: Floats, tn: Floats, fn: Floats) -> Floats:
         ratio, positives, predicted = self._ratio, tp + fn, tp + fp
