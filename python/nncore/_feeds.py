@@ -1,4 +1,8 @@
-"""The data of a pass, served to the network in slices: from arrays, or from a source of batches."""
+"""The data of a pass, served to the network in slices: from arrays, or from a source of batches.
+
+Of both feeds: call `start` at the begin of a pass, then `advance` until `done`, which is not asked again
+after it has said so. `steps` is their number in a pass, if it is known.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ class Data(NamedTuple):
     """Arrays that a network takes: x (n, ...), y (n, ...) or None, weight (n,) or None."""
 
     x: Array
-    y: Array | None
+    y: Any
     weight: NDArray[np.float32] | None
 
 
@@ -28,25 +32,7 @@ class Data(NamedTuple):
 Work = Callable[[Data, "NDArray[np.int64] | None", int, int, int, float], int]
 
 
-class Feed:
-    """Data in passes: call `start`, then `advance` until `done`."""
-
-    steps: int | None  # of a pass, if known
-
-    def start(self, epoch: int) -> None:
-        """Begins a pass."""
-        raise NotImplementedError
-
-    def done(self) -> bool:
-        """Whether the pass is at its end. Not asked again after it has said so."""
-        raise NotImplementedError
-
-    def advance(self, work: Work, each: bool) -> int:
-        """One slice of work, or one step with `each`: the number of steps made. Not after the end."""
-        raise NotImplementedError
-
-
-class Rows(Feed):
+class Rows:
     """Arrays, cut into batches.
 
     With `limit`, a pass has so many steps; with `resume` the next pass goes on where the last one stopped.
@@ -60,13 +46,8 @@ class Rows(Feed):
         order: Callable[[int], NDArray[np.int64]] | None = None,
         resume: bool = False,
     ) -> None:
-        self._data, self._batch, self._limit, self._make_order, self._resume = (
-            data,
-            batch_size,
-            limit,
-            order,
-            resume,
-        )
+        self._data, self._batch, self._limit = data, batch_size, limit
+        self._make_order, self._resume = order, resume
         self._rows = len(data.x)
         self._at = self._stop = self._rows
         self._order: NDArray[np.int64] | None = None
@@ -87,12 +68,13 @@ class Rows(Feed):
         return self._at >= self._stop
 
     def advance(self, work: Work, each: bool) -> int:
+        """One slice of work, or one step with `each`: the number of steps made."""
         stop = min(self._stop, self._at + self._batch) if each else self._stop
         before, self._at = self._at, work(self._data, self._order, self._at, stop, self._batch, SLICE)
-        return -(-(self._at - before) // self._batch)
+        return -(-self._at // self._batch) - -(-before // self._batch)
 
 
-class Batches(Feed):
+class Batches:
     """What a source of batches yields (see `_data.is_batches`). `adapt` makes it into arrays and checks it.
 
     What can be iterated again starts anew in each pass, or with `resume` when it has ended. An iterator goes
@@ -150,11 +132,15 @@ class Batches(Feed):
         return True
 
     def advance(self, work: Work, each: bool) -> int:
+        """One step."""
         data = self._ahead.pop()
         rows = len(data.x)
         work(data, None, 0, rows, rows, 0.0)
         self._made += 1
         return 1
+
+
+Feed = Rows | Batches
 
 
 def ran_out(made: int, wanted: int) -> None:

@@ -1,19 +1,20 @@
-"""Training, evaluation and prediction of a model."""
+"""What a model is trained for, its data, and the passes of them through its network."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _compile, _core
-from ._arguments import boolean, integer, several
-from ._feeds import SLICE, Data, Feed, Work
-from ._inputs import Fed
+from . import _compile, _core, _data, _random
+from ._arguments import boolean, integer, number, several
+from ._data import Array
+from ._feeds import SLICE, Batches, Data, Feed, Rows, Work
 from ._messages import warn
 from ._progress import Progress
+from ._stack import Stack
 from .callbacks import Callback, CallbackList, History, Logs
 from .losses import CategoricalCrossentropy, Loss, SparseCategoricalCrossentropy
 from .metrics import Metric
@@ -22,8 +23,11 @@ from .optimizers import Optimizer
 Callbacks = Callback | Sequence[Callback] | None
 
 
-class Trainable(Fed):
-    """Layers that can be trained. See `nncore.Sequential`."""
+BATCH = 32  # samples in a step by default
+
+
+class Trainable(Stack):
+    """Layers that take data and can be trained. See `nncore.Sequential`."""
 
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(layers, trainable, name)
@@ -112,6 +116,125 @@ class Trainable(Fed):
         trained = [weight for weight in self.weights if weight._layer.name not in settings.frozen]
         return (len(network.buffers) - 2) * self._count(trained) + 2
 
+    # ---- data
+
+    def _x(self, x: object) -> Array:
+        array = _data.as_array(self.name, "x", x)
+        sample = self._known_sample()
+        if sample is None or array.ndim == len(sample) + 1:
+            return array
+        if isinstance(x, (list, tuple)) and len(x) == 1 and array.ndim == len(sample) + 2:
+            array = array[0]  # [x], as for a model with a list of inputs
+        fitted = _data.fit_rank(array, sample)
+        if fitted is array and (array.shape == sample or (*array.shape, 1) == sample):
+            raise ValueError(
+                f"[{self.name}] expected samples of shape {sample}, got {array.shape[1:]}: x has no axis of "
+                f"samples. {_data.ONE_SAMPLE}"
+            )
+        return fitted
+
+    def _data(self, x: object, y: object, sample_weight: object = None, class_weight: object = None) -> Data:
+        """Arrays for training or evaluation."""
+        array = self._x(x)
+        if y is None:
+            raise ValueError(f"[{self.name}] y must be given")
+        targets = _data.as_array(self.name, "y", y)
+        if len(array) == 0:
+            raise ValueError(f"[{self.name}] x has no samples: its shape is {array.shape}")
+        if len(targets) != len(array):
+            raise ValueError(
+                f"[{self.name}] x and y must have the same number of samples, got {len(array)} and "
+                f"{len(targets)}"
+            )
+        if sample_weight is not None and class_weight is not None:
+            raise ValueError(f"[{self.name}] sample_weight and class_weight must not be given both")
+        weights = None
+        if sample_weight is not None:
+            weights = _data.sample_weights(self.name, sample_weight, len(array))
+        elif class_weight is not None:
+            weights = _data.class_weights(self.name, class_weight, targets)
+        return Data(array, targets, weights)
+
+    def _inputs(self, x: object, *_: object) -> Data:
+        """Arrays for prediction."""
+        return Data(self._x(x), None, None)
+
+    def _feed(
+        self,
+        given: tuple[Any, Any, Any],
+        batch_size: int | None,
+        steps: int | None,
+        arrays: Callable[..., Data],
+        shuffle: bool = False,
+        resume: bool = False,
+    ) -> tuple[Feed, Data]:
+        """What serves the data, and the first of them, by which the network is built and checked.
+
+        Args:
+            given: x, y and sample_weight.
+            arrays: `_data`, or `_inputs`.
+        """
+        owner, x = self.name, given[0]
+        size = None if batch_size is None else integer(owner, "batch_size", batch_size)
+        limit = None if steps is None else integer(owner, "steps", steps)
+        if not _data.is_batches(x):
+            data = arrays(*given)
+            rows = len(data.x)
+            size = size or (-(-rows // limit) if limit else BATCH)
+            order = (lambda epoch: self._order(epoch, rows)) if shuffle else None
+            return Rows(data, size, limit, order, resume), data
+        for name, value in zip(("y", "sample_weight", "batch_size"), (*given[1:], batch_size)):
+            if value is not None:
+                raise ValueError(f"[{owner}] {name} must not be given when x yields batches: they hold it")
+
+        def adapt(item: object) -> Data:
+            data = arrays(*_data.unpacked(owner, item))
+            if self._network is not None:
+                self._checked(self._network, data)
+            return data
+
+        feed = Batches(x, limit, adapt, resume)
+        return feed, feed.first()
+
+    def _validation_feed(self, data: Any, batch_size: int | None, steps: int | None) -> tuple[Feed, Data]:
+        if not _data.is_batches(data):
+            if not isinstance(data, (tuple, list)):
+                raise TypeError(f"[{self.name}] validation_data must be (x, y) or (x, y, sample_weight)")
+            return self._feed(_data.unpacked(self.name, data), batch_size, steps, self._data)
+        if steps is None and hasattr(data, "__next__"):
+            raise ValueError(
+                f"[{self.name}] validation_steps must be given with an iterator as validation_data"
+            )
+        return self._feed((data, None, None), None, steps, self._data)
+
+    def _order(self, epoch: int, rows: int) -> NDArray[np.int64]:
+        assert self._seed is not None
+        # The numbers themselves, and as much room to make them in.
+        if 2 * 8 * rows > _data.memory():
+            raise MemoryError(
+                f"[{self.name}] there is not enough memory for an order of {rows} samples: use "
+                "shuffle=False, or give batches"
+            )
+        return _random.permutation(self._seed, epoch, rows)
+
+    def _split(
+        self, x: Any, y: Any, weight: Any, share: object
+    ) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
+        """All but the last part of the rows, and that part. Views, no copies."""
+        part = number(self.name, "validation_split", share, 0.0, 1.0, below=True)
+        if _data.is_batches(x):
+            raise ValueError(f"[{self.name}] validation_split needs arrays, not an iterator of batches")
+        data = self._data(x, y, weight)
+        rows = len(data.x)
+        at = int(rows * (1.0 - part))
+        if not 0 < at < rows:
+            raise ValueError(f"[{self.name}] validation_split={part:g} of {rows} samples leaves a part empty")
+
+        def cut(rows: slice) -> tuple[Any, Any, Any]:
+            return data.x[rows], data.y[rows], None if data.weight is None else data.weight[rows]
+
+        return cut(slice(at)), cut(slice(at, None))
+
     def _ready(self, *data: Data, compiled: bool = True) -> _core.Network:
         """The network after all data are checked, built by the first of them and compiled if need be."""
         network, built = self._network, None
@@ -131,10 +254,10 @@ class Trainable(Fed):
 
     def _checked(self, network: _core.Network, data: Data) -> None:
         try:
-            super()._checked(network, data)
+            network.check(data.x, data.y)
         except ValueError as error:
             if data.y is None or "targets" not in str(error):
-                raise
+                raise ValueError(f"[{self.name}] {error}") from None
             loss = self._settings.loss if self._settings else None
             output, given = network.output_shape, data.y.shape[1:]
             labels = output[:-1]  # what class numbers have for each sample
@@ -145,7 +268,7 @@ class Trainable(Fed):
                 hint = " (for one-hot targets use categorical_crossentropy)"
             elif len(output) > 1 and given in ((), (1,), output[-1:]):
                 hint = f" (the model has outputs of shape {output}: is a Flatten missing in it?)"
-            raise ValueError(f"{error}{hint}") from None
+            raise ValueError(f"[{self.name}] {error}{hint}") from None
 
     def _validation_due(self, frequency: object) -> Any:
         if (listed := several(frequency)) is not None:
@@ -154,43 +277,33 @@ class Trainable(Fed):
         every = integer(self.name, "validation_freq", frequency)
         return lambda epoch: epoch % every == 0
 
-    def _require_loss(self, method: str) -> _compile.Settings:
+    def _require_loss(self, method: str) -> None:
         if self._settings is None:
             raise ValueError(f"[{self.name}] call compile(optimizer=..., loss=...) before {method}")
         if self._settings.loss is None:
             raise ValueError(f"[{self.name}] there is no loss: give one to compile before {method}")
-        return self._settings
 
     # ---- passes
 
     def _logs(self, network: _core.Network, sums: _core.Sums) -> Logs:
         return dict(zip(self._settings.names, network.results(sums))) if self._settings else {}
 
-    def _pass(
+    def _steps(
         self,
-        network: _core.Network,
-        feed: Feed,
-        sums: _core.Sums,
         mode: str,
+        feed: Feed,
+        work: Work,
+        logs: Callable[[], Logs],
         callbacks: CallbackList,
         progress: Progress,
     ) -> int:
-        """All of a feed through the network, in slices: the number of steps made."""
+        """All of a pass in slices, until a callback stops it: the number of steps made.
 
-        def train(
-            data: Data, order: NDArray[np.int64] | None, start: int, stop: int, size: int, time: float
-        ) -> int:
-            assert data.y is not None
-            return network.train(data.x, data.y, data.weight, order, start, stop, size, time, sums)
-
-        def test(
-            data: Data, order: NDArray[np.int64] | None, start: int, stop: int, size: int, time: float
-        ) -> int:
-            assert data.y is not None
-            return network.test(data.x, data.y, data.weight, start, stop, size, time, sums)
-
-        work: Work = train if mode == "train" else test
-        flag = "stop_training" if mode == "train" else "stop_evaluating"
+        Args:
+            mode: "train", "test" or "predict".
+            logs: of what is done so far.
+        """
+        stop = {"train": "stop_training", "test": "stop_evaluating", "predict": "stop_predicting"}[mode]
         each = callbacks.watches_batches(mode)
         made = 0
         while not feed.done():
@@ -199,60 +312,30 @@ class Trainable(Fed):
             steps = feed.advance(work, each)
             made += steps
             if each or progress.shown:
-                logs = self._logs(network, sums)
+                values = logs()
                 if each:
-                    callbacks.call(f"on_{mode}_batch_end", made - 1, logs)
-                progress.update(steps, logs)
-            if getattr(self, flag):
+                    callbacks.call(f"on_{mode}_batch_end", made - 1, values)
+                progress.update(steps, values if mode != "predict" else {})
+            if getattr(self, stop):
                 break
         return made
 
-    def _fit(
-        self,
-        network: _core.Network,
-        feed: Feed,
-        validation: Feed | None,
-        due: Any,
-        epochs: range,
-        callbacks: CallbackList,
-        bar: int,
-    ) -> None:
-        """The epochs of a training whose data are checked."""
-        logs: Logs = {}
-        callbacks.call("on_train_begin", {})
-        with Progress(bar) as progress:
-            for epoch in epochs:
-                sums = self._sums[0] = _core.Sums()
-                callbacks.call("on_epoch_begin", epoch, {})
-                feed.start(self._epochs)
-                # past our own __setattr__, which a short epoch would notice
-                object.__setattr__(self, "_epochs", self._epochs + 1)
-                if bar:
-                    progress.start(f"Epoch {epoch + 1}/{epochs.stop}", feed.steps)
-                if not self._pass(network, feed, sums, "train", callbacks, progress):
-                    warn(f"the data ended before epoch {epoch + 1}, and so does the training")
-                    break
-                logs = self._logs(network, sums)
-                if validation is not None and due(epoch + 1):
-                    scores = self._test(network, validation, callbacks, Progress())
-                    logs.update({f"val_{name}": value for name, value in scores.items()})
-                if bar:
-                    progress.finish(logs)
-                callbacks.call("on_epoch_end", epoch, logs)
-                if self.stop_training:
-                    break
-        callbacks.call("on_train_end", logs)
-
     def _test(self, network: _core.Network, feed: Feed, callbacks: CallbackList, progress: Progress) -> Logs:
         sums, self.stop_evaluating = _core.Sums(), False
+
+        def work(data: Data, order: Any, start: int, stop: int, size: int, seconds: float) -> int:
+            return network.test(*data, start, stop, size, seconds, sums)
+
+        def logs() -> Logs:
+            return self._logs(network, sums)
+
         callbacks.call("on_test_begin", {})
         feed.start(0)
-        if not self._pass(network, feed, sums, "test", callbacks, progress):
+        if not self._steps("test", feed, work, logs, callbacks, progress):
             warn("the data to evaluate are used up: there is no result")
             return {}
-        logs = self._logs(network, sums)
-        callbacks.call("on_test_end", logs)
-        return logs
+        callbacks.call("on_test_end", found := logs())
+        return found
 
     def _returned(self, logs: Logs, return_dict: bool) -> Any:
         if return_dict:
@@ -292,10 +375,8 @@ class Trainable(Fed):
         """
         self._require_loss("train_on_batch")
         data = self._data(x, y, sample_weight, class_weight)
-        network = self._ready(data)
-        sums, rows = _core.Sums(), len(data.x)
-        assert data.y is not None
-        network.train(data.x, data.y, data.weight, None, 0, rows, rows, SLICE, sums)
+        network, sums, rows = self._ready(data), _core.Sums(), len(data.x)
+        network.train(*data, None, 0, rows, rows, SLICE, sums)
         return self._returned(self._logs(network, sums), boolean(self.name, "return_dict", return_dict))
 
     def test_on_batch(
@@ -304,8 +385,6 @@ class Trainable(Fed):
         """Loss and metrics of one batch. Args, errors and returns as `evaluate`."""
         self._require_loss("test_on_batch")
         data = self._data(x, y, sample_weight)
-        network = self._ready(data)
-        sums, rows = _core.Sums(), len(data.x)
-        assert data.y is not None
-        network.test(data.x, data.y, data.weight, 0, rows, rows, SLICE, sums)
+        network, sums, rows = self._ready(data), _core.Sums(), len(data.x)
+        network.test(*data, 0, rows, rows, SLICE, sums)
         return self._returned(self._logs(network, sums), boolean(self.name, "return_dict", return_dict))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from . import metrics
@@ -261,9 +261,9 @@ class CallbackList:
         self._items.append(history)
         return history
 
-    def start(self, params: Mapping[str, Any]) -> None:
+    def start(self, verbose: int, epochs: int, steps: int | None) -> None:
         for item in self._items:
-            item.set_params(dict(params))
+            item.set_params({"verbose": verbose, "epochs": epochs, "steps": steps})
             item.set_model(self._model)
 
     def watches_batches(self, mode: str) -> bool:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _core, _data
 from ._arguments import boolean, integer
+from ._arguments import training as in_training
+from ._feeds import Data, Rows
 from ._forks import whole
-from ._prediction import Predictive
+from ._messages import warn
 from ._progress import Progress, style
-from ._training import Callbacks
-from .callbacks import CallbackList, History
+from ._stack import Floats
+from ._training import Callbacks, Trainable
+from .callbacks import CallbackList, History, Logs
 
 __all__ = ["Sequential", "load_model"]
 
@@ -23,7 +31,7 @@ def _saving() -> Any:
     return module
 
 
-class Sequential(Predictive):
+class Sequential(Trainable):
     """A network of layers one after another, with Keras' interface.
 
     Args:
@@ -118,31 +126,58 @@ class Sequential(Predictive):
         """
         self._require_loss("fit")
         owner = self.name
-        last, first = (
-            integer(owner, "epochs", epochs, low=0),
-            integer(owner, "initial_epoch", initial_epoch, low=0),
-        )
+        last = integer(owner, "epochs", epochs, low=0)
+        first = integer(owner, "initial_epoch", initial_epoch, low=0)
         look, shuffle = style(owner, verbose), boolean(owner, "shuffle", shuffle)
         due = self._validation_due(validation_freq)
         called = CallbackList(owner, callbacks, self)
+        given = x, y, sample_weight
         if validation_data is None and validation_split:
-            (x, y, sample_weight), validation_data = self._split(x, y, sample_weight, validation_split)
-        feed, data = self._feed(
-            x, y, sample_weight, batch_size, steps_per_epoch, class_weight, shuffle, resume=True
-        )  # fmt: skip
+            given, validation_data = self._split(*given, validation_split)
+        arrays = partial(self._data, class_weight=class_weight)
+        feed, data = self._feed(given, batch_size, steps_per_epoch, arrays, shuffle, resume=True)
         validation, seen = None, [data]
         if validation_data is not None:
-            validation, other = self._validation_feed(
-                validation_data, validation_batch_size or batch_size, validation_steps
-            )  # fmt: skip
+            size = validation_batch_size or batch_size
+            validation, other = self._validation_feed(validation_data, size, validation_steps)
             seen.append(other)
         network = self._ready(*seen)
         self._warn_of_changes()
         self.stop_training = False
         history = called.with_history()
-        called.start({"verbose": look, "epochs": last, "steps": feed.steps})
+        called.start(look, last, feed.steps)
         self.history = history
-        self._fit(network, feed, validation, due, range(first, last), called, look)
+
+        def work(data: Data, order: Any, start: int, stop: int, batch_size: int, seconds: float) -> int:
+            return network.train(*data, order, start, stop, batch_size, seconds, sums)
+
+        def so_far() -> Logs:
+            return self._logs(network, sums)
+
+        logs: Logs = {}
+        called.call("on_train_begin", {})
+        with Progress(look) as progress:
+            for epoch in range(first, last):
+                sums = self._sums[0] = _core.Sums()
+                called.call("on_epoch_begin", epoch, {})
+                feed.start(self._epochs)
+                # past our own __setattr__, which a short epoch would notice
+                object.__setattr__(self, "_epochs", self._epochs + 1)
+                if look:
+                    progress.start(f"Epoch {epoch + 1}/{last}", feed.steps)
+                if not self._steps("train", feed, work, so_far, called, progress):
+                    warn(f"the data ended before epoch {epoch + 1}, and so does the training")
+                    break
+                logs = so_far()
+                if validation is not None and due(epoch + 1):
+                    scores = self._test(network, validation, called, Progress())
+                    logs.update({f"val_{name}": value for name, value in scores.items()})
+                if look:
+                    progress.finish(logs)
+                called.call("on_epoch_end", epoch, logs)
+                if self.stop_training:
+                    break
+        called.call("on_train_end", logs)
         return history
 
     def evaluate(
@@ -172,13 +207,97 @@ class Sequential(Predictive):
         self._require_loss("evaluate")
         look, as_dict = style(self.name, verbose), boolean(self.name, "return_dict", return_dict)
         called = CallbackList(self.name, callbacks, self)
-        feed, data = self._feed(x, y, sample_weight, batch_size, steps)
+        feed, data = self._feed((x, y, sample_weight), batch_size, steps, self._data)
         network = self._ready(data)
-        called.start({"verbose": look, "epochs": 1, "steps": feed.steps})
+        called.start(look, 1, feed.steps)
         with Progress(look).start("Evaluation", feed.steps) as progress:
             logs = self._test(network, feed, called, progress)
             progress.finish(logs)
         return self._returned(logs, as_dict)
+
+    def __call__(self, x: ArrayLike, training: bool | None = False) -> Floats:
+        """Outputs (n, ...) of inputs (n, ...). With `training`, dropout is at work; weights stay."""
+        return self._outputs(x, training is not False and in_training(self.name, training))
+
+    def _outputs(self, x: object, training: bool) -> Floats:
+        if type(x) is np.ndarray and self._network is not None:
+            try:
+                return self._network.forward(x, training)
+            except _core.RefusedArray:
+                pass  # x may become an array that the core takes; if not, the reason is found below
+        data = self._inputs(x)
+        network = self._ready(data, compiled=False)
+        try:
+            return network.forward(data.x, training)
+        except ValueError as error:
+            raise ValueError(f"[{self.name}] {error}") from None
+
+    def predict_on_batch(self, x: Any) -> Floats:
+        """Outputs of one batch, as `predict`."""
+        return self(x)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = 0,
+        steps: int | None = None,
+        callbacks: Callbacks = None,
+    ) -> Floats:
+        """Outputs for inputs.
+
+        Silent by default, unlike Keras, so that a prediction in a loop does not fill the screen.
+
+        Args:
+            x: as `fit`; of an iterator's batches only x is used.
+            batch_size: samples between two calls of callbacks for batches, and in one of `steps`; default
+                32. It has no influence on the result.
+            verbose: default 0; else as `fit`.
+            steps: number of batches, if not all data.
+            callbacks: as `fit`.
+
+        Returns:
+            Array (n, ...) of float32; of no samples for an empty x.
+
+        Raises:
+            ValueError, TypeError: as `fit`, but the model need not be compiled.
+        """
+        plain = batch_size is None and steps is None and callbacks is None
+        if plain and type(x) is np.ndarray and type(verbose) is int and verbose == 0:
+            return self._outputs(x, False)
+        owner, look = self.name, style(self.name, verbose)
+        size = None if batch_size is None else integer(owner, "batch_size", batch_size)
+        limit = None if steps is None else integer(owner, "steps", steps)
+        if not _data.is_batches(x):
+            x = self._x(x)
+            if limit is not None:
+                size = size or max(1, -(-len(x) // limit))
+                x, limit = x[: limit * size], None
+            if callbacks is None and not look:
+                return self._outputs(x, False)
+        called = CallbackList(owner, callbacks, self)
+        feed, first = self._feed((x, None, None), size, limit, self._inputs)
+        network = self._ready(first, compiled=False)
+        out = np.empty((len(first.x), *network.output_shape), np.float32)
+        parts: list[Floats] = []
+
+        def work(data: Data, order: Any, start: int, stop: int, size: int, seconds: float) -> int:
+            if isinstance(feed, Rows):
+                stop = network.predict(data.x, out, start, stop, seconds)
+                parts.append(out[start:stop])
+            else:
+                parts.append(network.forward(data.x, False))
+            return stop
+
+        called.start(look, 1, feed.steps)
+        self.stop_predicting = False
+        with Progress(look).start("Prediction", feed.steps) as progress:
+            called.call("on_predict_begin", {})
+            feed.start(0)
+            self._steps("predict", feed, work, lambda: {"outputs": parts[-1]}, called, progress)
+            progress.finish({})
+        called.call("on_predict_end", {})
+        return out[: sum(map(len, parts))] if isinstance(feed, Rows) else np.concatenate(parts)
 
     # ---- files
 
