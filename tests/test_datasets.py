@@ -100,7 +100,7 @@ def test_bad_images(tmp_path: Path, case: str) -> None:
     content, message = BAD_IMAGES[case]
     (tmp_path / "images").write_bytes(content)
     with pytest.raises(ValueError, match=message) as caught:
-        _idx.read_images(tmp_path / "images", 10)
+        _idx.read(tmp_path / "images", True, 10)
     assert str(tmp_path / "images") in str(caught.value)
 
 
@@ -116,7 +116,7 @@ def test_bad_labels(tmp_path: Path, case: str) -> None:
     content, message = BAD_LABELS[case]
     (tmp_path / "labels").write_bytes(content)
     with pytest.raises(ValueError, match=message):
-        _idx.read_labels(tmp_path / "labels", 10)
+        _idx.read(tmp_path / "labels", False, 10)
 
 
 def test_every_truncation_is_noticed(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_every_truncation_is_noticed(tmp_path: Path) -> None:
     for size in range(len(whole)):
         path.write_bytes(whole[:size])
         with pytest.raises(ValueError, match=r"truncated|corrupt|wrong magic"):
-            _idx.read_labels(path, 10)
+            _idx.read(path, False, 10)
 
 
 def test_images_and_labels_must_match(tmp_path: Path) -> None:

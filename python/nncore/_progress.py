@@ -48,31 +48,22 @@ def _text(logs: Mapping[str, Any]) -> str:
 
 
 def _terminal() -> os.terminal_size:
-    import shutil  # brings decompressors along, which take memory
+    with whole:
+        import shutil  # brings decompressors along, which take memory
 
     return shutil.get_terminal_size()  # never 0, unlike tqdm's, with which it shows nothing
 
 
-def _bar(total: int | None, title: str) -> Any:
-    with warnings.catch_warnings():  # about notebooks without widgets: a bar of characters does as well
+def bar(**settings: Any) -> Any:
+    """A bar of tqdm; one of characters, without a warning, in a notebook that has no widgets."""
+    with whole, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from tqdm.auto import tqdm
 
         class Bar(tqdm):  # type: ignore[misc]
             monitor_interval = 0  # no thread of its own
 
-        size = _terminal()
-        shape = "{desc} {n_fmt}/{total_fmt} {bar:10} {elapsed}<{remaining}{postfix}"
-        return Bar(
-            total=total,
-            desc=title,
-            unit="step",
-            file=sys.stdout,
-            bar_format=shape if total and not in_notebook() else None,
-            mininterval=0.05,
-            ncols=None if in_notebook() else size.columns,
-            nrows=size.lines,
-        )
+        return Bar(**settings)
 
 
 class Progress:
@@ -88,8 +79,18 @@ class Progress:
     def start(self, title: str, steps: int | None) -> Progress:
         self._title, self._steps, self._done, self._began = title, steps, 0, time.perf_counter()
         if self._style == 1:
-            with whole:
-                self._bar = _bar(steps, title)
+            size, notebook = _terminal(), in_notebook()
+            shape = "{desc} {n_fmt}/{total_fmt} {bar:10} {elapsed}<{remaining}{postfix}"
+            self._bar = bar(
+                total=steps,
+                desc=title,
+                unit="step",
+                file=sys.stdout,
+                bar_format=shape if steps and not notebook else None,
+                mininterval=0.05,
+                ncols=None if notebook else size.columns,
+                nrows=size.lines,
+            )
         return self
 
     def update(self, steps: int, logs: Mapping[str, Any]) -> None:

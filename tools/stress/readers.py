@@ -150,7 +150,7 @@ def read_weights(path: Path) -> bool:
 
 def read_images(path: Path) -> bool:
     try:
-        x = _idx.read_images(path, LIMIT)
+        x = _idx.read(path, True, LIMIT)
     except REFUSALS:
         return False
     assert x.dtype == np.uint8
@@ -161,7 +161,7 @@ def read_images(path: Path) -> bool:
 
 def read_labels(path: Path) -> bool:
     try:
-        y = _idx.read_labels(path, LIMIT)
+        y = _idx.read(path, False, LIMIT)
     except REFUSALS:
         return False
     assert y.dtype == np.uint8

@@ -10,6 +10,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from io import BufferedIOBase
 
     from numpy.typing import NDArray
 
@@ -21,7 +22,7 @@ _LARGEST_HEADER = 1 << 16  # of an .npy file, which needs about a hundred bytes
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[BinaryIO]:
+def _open(path: Path) -> Iterator[BufferedIOBase]:
     """The uncompressed content; whether it is gzip is told by its first two bytes, not by its name."""
     import gzip
     import zlib
@@ -34,31 +35,23 @@ def _open(path: Path) -> Iterator[BinaryIO]:
             return
         try:
             with gzip.GzipFile(fileobj=file) as unpacked:
-                yield cast("BinaryIO", unpacked)
+                yield unpacked
         except EOFError:
             raise ValueError(f"{path}: the gzip file is truncated") from None
         except (gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(f"{path}: the gzip file is corrupt ({error})") from None
 
 
-def _fill(file: BinaryIO, size: int) -> tuple[NDArray[np.uint8], int]:
-    """(buffer of `size` bytes, how many of them the file had)."""
-    data = np.empty(size, np.uint8)
-    done = 0
-    while done < size:
-        got = file.read(min(size - done, 1 << 20))
-        if not got:
-            break
-        data[done : done + len(got)] = np.frombuffer(got, np.uint8)
-        done += len(got)
-    return data, done
+def read(path: Path, images: bool, limit: int, sha256: str | None = None) -> NDArray[np.uint8]:
+    """Images (count, 28, 28) or labels (count,) from an IDX file, gzipped or not.
 
-
-def _read(path: Path, magic: int, limit: int, sha256: str | None) -> NDArray[np.uint8]:
-    axes = magic & 0xFF
+    sha256: of the uncompressed content, if it must be that. ValueError for anything else, or if there are
+    more than `limit`.
+    """
+    magic, axes = (IMAGES_MAGIC, 3) if images else (LABELS_MAGIC, 1)
+    header = np.empty(4 + 4 * axes, np.uint8)
     with _open(path) as file:
-        header, got = _fill(file, 4 + 4 * axes)
-        if got < header.size:
+        if (got := file.readinto(header.data)) < header.size:
             raise ValueError(
                 f"{path}: truncated: a header of {header.size} bytes is expected, {got} are there"
             )
@@ -70,8 +63,8 @@ def _read(path: Path, magic: int, limit: int, sha256: str | None) -> NDArray[np.
             raise ValueError(f"{path}: images of {SIDE} x {SIDE} are expected, its header says {size}")
         if not 1 <= shape[0] <= limit:
             raise ValueError(f"{path}: 1 to {limit} items are expected, its header says {shape[0]}")
-        data, got = _fill(file, int(np.prod(shape)))
-        if got < data.size:
+        data = np.empty(shape, np.uint8)
+        if (got := file.readinto(data.data)) < data.size:
             raise ValueError(f"{path}: truncated: {data.size} bytes of data are expected, {got} are there")
         if file.read(1):  # at the end this also makes gzip compare its checksum
             raise ValueError(f"{path}: trailing bytes after the {data.size} that its header announces")
@@ -82,33 +75,20 @@ def _read(path: Path, magic: int, limit: int, sha256: str | None) -> NDArray[np.
         digest.update(data.data)
         if digest.hexdigest() != sha256:
             raise ValueError(f"{path}: the content has the wrong sha256")
-    return data.reshape(shape)
+    if not images:
+        _check_labels(data, str(path))
+    return data
 
 
 class _Refused(ValueError):
     """Names the file and what is wrong with it."""
 
 
-def check_labels(labels: NDArray[np.integer], origin: str) -> None:
+def _check_labels(labels: NDArray[np.integer], origin: str) -> None:
     """ValueError unless every label is a class, 0 to 9."""
     if labels.min() < 0 or labels.max() >= CLASSES:
         wrong = labels[(labels < 0) | (labels >= CLASSES)][0]
         raise _Refused(f"{origin}: labels from 0 to {CLASSES - 1} are expected, {wrong} was found")
-
-
-def read_images(path: Path, limit: int, sha256: str | None = None) -> NDArray[np.uint8]:
-    """uint8 (count, 28, 28) from an IDX file, gzipped or not; ValueError otherwise or if count > limit.
-
-    sha256: of the uncompressed content, if it must be that.
-    """
-    return _read(path, IMAGES_MAGIC, limit, sha256)
-
-
-def read_labels(path: Path, limit: int, sha256: str | None = None) -> NDArray[np.uint8]:
-    """uint8 (count,) of values 0..9 from an IDX file, gzipped or not; ValueError for anything else."""
-    labels = _read(path, LABELS_MAGIC, limit, sha256)
-    check_labels(labels, str(path))
-    return labels
 
 
 def read_npz(path: Path, limits: Mapping[str, int]) -> dict[str, NDArray[np.uint8]]:
@@ -135,7 +115,7 @@ def read_npz(path: Path, limits: Mapping[str, int]) -> dict[str, NDArray[np.uint
                 with archive.open(f"{key}.npy") as file:
                     array = _read_npy(cast("BinaryIO", file), f"{path}: {key}")
                 if key.startswith("y"):
-                    check_labels(array, f"{path}: {key}")
+                    _check_labels(array, f"{path}: {key}")
                 arrays[key] = np.ascontiguousarray(array, np.uint8)
     except (MemoryError, _Refused):
         raise

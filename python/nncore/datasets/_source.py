@@ -6,13 +6,14 @@ import contextlib
 import os
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _idx
+from . import _download, _idx
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,14 +54,13 @@ class Source:
 
     def download(self, cached: Path) -> None:
         """Fetch what the cache folder lacks, smallest file first. ConnectionError when no mirror delivers."""
-        from ._download import fetch
-
         faults: list[str] = []
         try:
             for key in ("y_test", "y_train", "x_test", "x_train"):
                 if not self._is_sound(cached, key, faults):
+                    check = partial(self._read, key=key, original=True)
                     target = cached / f"{FILES[key]}.gz"
-                    fetch(target, self.mirrors, self._size(key), self.sha256[key], timeout=self.timeout)
+                    _download.fetch(target, self.mirrors, check, timeout=self.timeout)
                     faults.clear()
         except ConnectionError as error:
             text = "\n".join([f"{self.name}: {error}", *faults, self._advice(cached)])
@@ -95,8 +95,8 @@ class Source:
         return _pair_up(arrays, folder)
 
     def _read(self, path: Path, key: str, original: bool) -> Bytes:
-        read = _idx.read_images if _is_image(key) else _idx.read_labels
-        return read(path, self.counts[key], self.sha256[key] if original else None)
+        sha256 = self.sha256[key] if original else None
+        return _idx.read(path, key.startswith("x"), self.counts[key], sha256)
 
     def _is_sound(self, folder: Path, key: str, faults: list[str]) -> bool:
         """Whether the folder has the original; what is wrong with another file there goes to faults."""
@@ -109,9 +109,6 @@ class Source:
             faults.append(f"What is in the cache cannot be used: {error}")
             return False
         return True
-
-    def _size(self, key: str) -> int:
-        return 16 + self.counts[key] * _idx.SIDE**2 if _is_image(key) else 8 + self.counts[key]
 
     def _advice(self, cached: Path) -> str:
         sample = " nncore.datasets.mnist.load_sample() needs no download." if self.name == "mnist" else ""
@@ -134,10 +131,6 @@ def cache_folder() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "nncore"
     return Path.home() / ".cache" / "nncore"
-
-
-def _is_image(key: str) -> bool:
-    return key.startswith("x")
 
 
 def _locate(folder: Path, key: str) -> Path | None:

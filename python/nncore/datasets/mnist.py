@@ -74,6 +74,6 @@ def load_sample() -> Split:
     ((4000, 28, 28), (1000, 28, 28), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1])
     """
     folder = Path(__file__).parent / "sample"
-    x = _idx.read_images(folder / "images-idx3-ubyte.gz", 5000)
-    y = _idx.read_labels(folder / "labels-idx1-ubyte.gz", 5000)
+    x = _idx.read(folder / "images-idx3-ubyte.gz", True, 5000)
+    y = _idx.read(folder / "labels-idx1-ubyte.gz", False, 5000)
     return (x[:_SAMPLE_TRAIN], y[:_SAMPLE_TRAIN]), (x[_SAMPLE_TRAIN:], y[_SAMPLE_TRAIN:])
