@@ -9,17 +9,28 @@ figures: ``plt.show()`` shows it, as does the end of a notebook's cell. Elsewher
 
 from __future__ import annotations
 
+import io
 import math
-from collections.abc import Mapping, Sequence
-from types import ModuleType
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._progress import in_notebook
+
+try:
+    from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextPath
+    from matplotlib.ticker import MaxNLocator
+except ImportError:  # the functions raise
+    Figure = object  # type: ignore[assignment, misc]
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 __all__ = ["history", "images"]
 
@@ -68,8 +79,6 @@ def history(history: Any, *, title: str | None = None) -> Figure:
 
 
 def _draw_series(axes: Axes, values: Mapping[str, Sequence[float]], name: str, first: int) -> None:
-    from matplotlib.ticker import MaxNLocator
-
     styles: tuple[tuple[str, str, dict[str, Any]], ...] = (
         (name, "training", {"color": _BLUE, "linestyle": "-", "marker": "o"}),
         (f"val_{name}", "validation", {"color": _VERMILLION, "linestyle": "--", "marker": "s"}),
@@ -127,7 +136,7 @@ def images(
     captions = [_describe(index, truth, said, probability, class_names) for index in range(count)]
     texts = [line for caption in captions for line in caption.split("\n")]
     side = 1.25
-    cell = max(side, _figure().text_width(texts, _CAPTION_SIZE) + 0.12)
+    cell = max(side, _text_width(texts, _CAPTION_SIZE) + 0.12)
     if columns is None:
         columns = _full_rows(count, max(1, int(_WIDEST / cell)))
     if columns < 1:
@@ -235,20 +244,44 @@ def _as_classes(
     return array.argmax(axis=1), array.max(axis=1)
 
 
-def _figure() -> ModuleType:
-    try:
-        from . import _figure
-    except ImportError:
-        raise ImportError("nncore.plot needs matplotlib: pip install matplotlib") from None
-    return _figure
+class _ShownFigure(Figure):
+    """A `Figure` that a notebook shows once, as the value of a cell or by ``plt.show()``."""
+
+    def _repr_png_(self) -> bytes:
+        """For notebooks that pyplot has not told how to show a `Figure`."""
+        file = io.BytesIO()
+        self.savefig(file, format="png")
+        return file.getvalue()
+
+    def _repr_mimebundle_(self, **kinds: Any) -> dict[str, Any]:
+        """Nothing more; but pyplot is to forget what is shown, or the end of the cell would show it again."""
+        pyplot = sys.modules.get("matplotlib.pyplot")
+        if pyplot is not None and in_notebook() and not self.canvas.required_interactive_framework:
+            pyplot.close(self)
+        return {}
+
+
+def _require_matplotlib() -> None:
+    if Figure is object:
+        raise ImportError("nncore.plot needs matplotlib: pip install matplotlib")
+
+
+def _text_width(lines: Iterable[str], size: float) -> float:
+    """Inches of the widest line in bold type."""
+    _require_matplotlib()
+    font = FontProperties(weight="bold", size=size)
+    paths = [TextPath((0, 0), line.replace("$", "S"), prop=font) for line in {*lines} if line.strip()]
+    return max((float(path.get_extents().x1) for path in paths), default=0.0) / 72
 
 
 def _new_figure(width: float, height: float, title: str | None) -> Figure:
-    """Of so many inches, or as wide as its title."""
-    figures = _figure()
+    """Empty, of so many inches or as wide as its title; one of pyplot's if that was imported before."""
+    _require_matplotlib()
     if title:
-        width = max(width, figures.text_width(title.split("\n"), _TITLE_SIZE) + 0.3)
-    figure: Figure = figures.new_figure(width, height)
+        width = max(width, _text_width(title.split("\n"), _TITLE_SIZE) + 0.3)
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    make = _ShownFigure if pyplot is None else partial(pyplot.figure, FigureClass=_ShownFigure)
+    figure: Figure = make(figsize=(width, height), dpi=150, layout="constrained", facecolor="white")
     if title:
         figure.suptitle(title, color=_INK, fontsize=_TITLE_SIZE, fontweight="bold", parse_math=False)
     return figure
