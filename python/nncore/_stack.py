@@ -13,10 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from . import _core, _names, _random
 from ._arguments import boolean, integer, shape
 from ._forks import whole
-from ._messages import visible
 from ._overrides import Compiled
 from .layers import InputLayer, Layer, Variable
-from .layers._layer import Shape, _checked_values
+from .layers._layer import Shape, Weighted
 
 Floats = NDArray[np.float32]
 
@@ -29,7 +28,7 @@ class Built(NamedTuple):
     variables: _core.Variables
 
 
-class Stack(Compiled):
+class Stack(Weighted, Compiled):
     """Layers one after another. Built as soon as the shape of a sample is known."""
 
     def __init__(
@@ -55,10 +54,6 @@ class Stack(Compiled):
             self.trainable = False
 
     # ---- structure
-
-    @property
-    def name(self) -> str:
-        return self._name
 
     @property
     def layers(self) -> list[Layer]:
@@ -279,22 +274,6 @@ class Stack(Compiled):
         """Views of the weights of all layers; none before the model is built."""
         return [weight for layer in self._layers for weight in layer.weights]
 
-    @property
-    def variables(self) -> list[Variable]:
-        return self.weights
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        return [weight for weight in self.weights if weight.trainable]
-
-    @property
-    def trainable_variables(self) -> list[Variable]:
-        return self.trainable_weights
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        return [weight for weight in self.weights if not weight.trainable]
-
     def count_params(self) -> int:
         """Number of values in all weights.
 
@@ -316,12 +295,7 @@ class Stack(Compiled):
         Raises:
             ValueError: the model is not built, or their number or a shape is wrong; nothing is changed then.
         """
-        network, own = self._built_network(), self.weights
-        if len(weights) != len(own):
-            raise ValueError(f"[{self.name}] expected {len(own)} weights, got {len(weights)}")
-        network.write(
-            "parameters", self._joined([_checked_values(v.path, w, v.shape) for w, v in zip(weights, own)])
-        )
+        self._built_network().write("parameters", self._joined(self._values_to_set(weights)))
 
     def _parts(self, flat: Floats) -> list[Floats]:
         """The values of each weight in a flat copy of the network's, in order."""
@@ -334,9 +308,6 @@ class Stack(Compiled):
         for part, value in zip(self._parts(flat), values):
             part[...] = value
         return flat
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} name={visible(self.name)}, built={self.built}>"
 
     # ---- summary
 

@@ -89,7 +89,52 @@ def _checked_values(owner: str, value: ArrayLike, expected: Shape) -> Floats:
     return array.astype(np.float32)
 
 
-class Layer(Settings):
+class Weighted:
+    """What has a name and weights: a layer, or a model of layers."""
+
+    _name: str
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def built(self) -> bool:
+        """Whether the shapes are known and the weights exist."""
+        raise NotImplementedError
+
+    @property
+    def weights(self) -> list[Variable]:
+        raise NotImplementedError
+
+    @property
+    def variables(self) -> list[Variable]:
+        return self.weights
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        return [weight for weight in self.weights if weight.trainable]
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        return self.trainable_weights
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        return [weight for weight in self.weights if not weight.trainable]
+
+    def _values_to_set(self, weights: Sequence[ArrayLike]) -> list[Floats]:
+        """What `set_weights` was given, checked."""
+        own = self.weights
+        if len(weights) != len(own):
+            raise ValueError(f"[{self.name}] expected {len(own)} weights, got {len(weights)}")
+        return [_checked_values(v.path, w, v.shape) for w, v in zip(weights, own)]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={visible(self.name)}, built={self.built}>"
+
+
+class Layer(Weighted, Settings):
     """Base class. Deriving from it raises TypeError outside nncore: what runs in a network is compiled.
 
     Every layer takes these keyword arguments besides its own:
@@ -134,10 +179,6 @@ class Layer(Settings):
         self._in_model = False  # whose shapes they are
 
     # ---- description
-
-    @property
-    def name(self) -> str:
-        return self._name
 
     @property
     def trainable(self) -> bool:
@@ -297,22 +338,6 @@ class Layer(Settings):
         shapes = self._variables.shapes if self._variables else []
         return [Variable(self, i, name, sizes) for i, (name, sizes) in enumerate(shapes)]
 
-    @property
-    def variables(self) -> list[Variable]:
-        return self.weights
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        return self.weights if self.trainable else []
-
-    @property
-    def trainable_variables(self) -> list[Variable]:
-        return self.trainable_weights
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        return [] if self.trainable else self.weights
-
     def _weight(self, name: str) -> Variable:
         if self._shapes is None:
             raise AttributeError(f"[{self.name}] has no {name} yet: it is not built")
@@ -338,10 +363,7 @@ class Layer(Settings):
         Raises:
             ValueError: their number or a shape is wrong; nothing is changed then.
         """
-        own = self.weights
-        if len(weights) != len(own):
-            raise ValueError(f"[{self.name}] expected {len(own)} weights, got {len(weights)}")
-        self._write(0, [_checked_values(self.name, w, v.shape) for w, v in zip(weights, own)])
+        self._write(0, self._values_to_set(weights))
 
     def _read(self, first: int, count: int) -> list[Floats]:
         return self._variables.read(first, count) if self._variables else []
@@ -352,9 +374,6 @@ class Layer(Settings):
 
     def __reduce__(self) -> tuple[Callable[..., Layer], tuple[Any, ...]]:
         return _remade, (type(self), self.get_config(), self._declared, self._shapes, self.get_weights())
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} name={visible(self.name)}, built={self.built}>"
 
 
 def _remade(
