@@ -13,22 +13,21 @@ import os
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+import safetensors.numpy
 from numpy.typing import NDArray
 
 from . import _compile, _files, initializers, losses, metrics, optimizers
 from . import layers as _layers
 from ._arguments import boolean, integer, shape, text
-from ._forks import whole
 from .layers._layer import Layer
-
-if TYPE_CHECKING:
-    from .models import Sequential
+from .models import Sequential
 
 Floats = NDArray[np.float32]
-_S = TypeVar("_S", bound="Sequential")
+_S = TypeVar("_S", bound=Sequential)
+_T = TypeVar("_T", list[Any], dict[str, Any])
 
 _VERSION = 1
 # Of the header, which lists and tables make many times as large in memory: some 4,000 convolutions with
@@ -73,13 +72,6 @@ def _compile_settings(model: Sequential, iterations: int) -> dict[str, Any] | No
     }
 
 
-def _safetensors() -> Any:
-    """The package, which costs too much to be imported with nncore."""
-    with whole:
-        import safetensors.numpy
-    return safetensors
-
-
 def to_bytes(model: Sequential, weights_only: bool) -> bytes:
     """The content of a model file."""
     network = model._network
@@ -112,7 +104,7 @@ def to_bytes(model: Sequential, weights_only: bool) -> bytes:
                 if w._layer.name not in frozen:
                     tensors[f"optimizer/{moment}/{w.path}"] = values
     with _memory(3 * sum(tensor.nbytes for tensor in tensors.values())):
-        data: bytes = _safetensors().numpy.save(tensors, {"nncore": json.dumps(settings, allow_nan=False)})
+        data = safetensors.numpy.save(tensors, {"nncore": json.dumps(settings, allow_nan=False)})
     header = data[8 : 8 + struct.unpack("<Q", data[:8])[0]]
     too_large = len(header) > _MOST_BYTES or header.count(b"[") + header.count(b"{") > _MOST_TABLES
     if too_large or len(model.layers) > _MOST_LAYERS:
@@ -145,38 +137,38 @@ _OTHERS = (
 )  # fmt: skip
 
 
-def check_name(owner: str, filepath: str | os.PathLike[str]) -> None:
-    """ValueError for a name that other programs would take for another format."""
+def write(
+    owner: str, model: Sequential, filepath: str | os.PathLike[str], overwrite: bool, weights_only: bool
+) -> None:
+    """Puts a model file at filepath, as `_files.replace` does."""
     path = Path(_files.path_of(filepath))
     if path.suffix.lower() in _OTHERS:
         raise ValueError(
             f"[{owner}] the format {path.suffix!r} is not available yet: safetensors is written, so the name "
             f"must say so, as {path.with_suffix('.safetensors').name!r}"
         )
-
-
-def write(filepath: str | os.PathLike[str], data: bytes, overwrite: bool) -> None:
-    """Puts data at filepath, as `_files.replace` does."""
-    _files.replace(_files.path_of(filepath), lambda file: file.write(data), overwrite)
+    if weights_only:
+        model._built_network()
+    data = to_bytes(model, weights_only)
+    _files.replace(
+        _files.path_of(filepath), lambda file: file.write(data), boolean(owner, "overwrite", overwrite)
+    )
 
 
 # ---- reading
 
 
+_DAMAGE = (
+    ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError,
+    safetensors.SafetensorError,
+)  # fmt: skip
+
+
 @contextlib.contextmanager
 def _errors_name(where: str) -> Iterator[None]:
-    safetensors_error = _safetensors().SafetensorError
     try:
         yield
-    except (
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        OverflowError,
-        RecursionError,
-        safetensors_error,
-    ) as error:
+    except _DAMAGE as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error) or type(error).__name__
         raise ValueError(f"{where} is not a usable model file of nncore: {what:.500}") from error
 
@@ -216,13 +208,12 @@ def _content(data: bytes) -> Content:
         raise ValueError("it has no settings of nncore")
     settings = _parsed(metadata["nncore"])
     del header, metadata
-    if not isinstance(settings, dict):
-        raise ValueError("its settings are no table")
+    _is(dict, settings, "its settings")
     if type(settings["version"]) is not int or settings["version"] != _VERSION:
         raise ValueError(f"its version is {settings['version']!r}, and this nncore knows {_VERSION}")
     tensors: dict[str, Floats] = {}
     with _memory(len(data)):
-        found = _safetensors().deserialize(data)
+        found = safetensors.deserialize(data)  # type: ignore[no-untyped-call]
     for name, tensor in found:
         if tensor["dtype"] != "F32":
             raise ValueError(f"the tensor {name!r} is of {tensor['dtype']}, not F32")
@@ -232,21 +223,15 @@ def _content(data: bytes) -> Content:
     return Content(settings, tensors)
 
 
-def _table(value: object, what: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"{what} must be a table, got {value!r:.80}")
-    return value
-
-
-def _list(value: object, what: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise ValueError(f"{what} must be a list, got {value!r:.80}")
+def _is(kind: type[_T], value: object, what: str) -> _T:
+    if not isinstance(value, kind):
+        raise ValueError(f"{what} must be a {'table' if kind is dict else 'list'}, got {value!r:.80}")
     return value
 
 
 def _object(value: object, what: str, classes: Mapping[str, Any]) -> Any:
-    entry = _table(value, what)
-    name, config = entry["class_name"], _table(entry["config"], f"config of {what}")
+    entry = _is(dict, value, what)
+    name, config = entry["class_name"], _is(dict, entry["config"], f"config of {what}")
     if not isinstance(name, str) or name not in classes:
         raise ValueError(f"there is no {what} {name!r:.80}")
     cls = classes[name]
@@ -264,12 +249,12 @@ def _take(tensors: dict[str, Floats], name: str, sizes: tuple[int, ...]) -> Floa
 def _restore(cls: type[_S], content: Content, with_compile: bool) -> _S:
     settings, tensors = content.settings, dict(content.tensors)
     model = cls.__new__(cls)
-    _plain_init(model, text("file", "name", settings["name"]))
+    Sequential.__init__(model, name=text("file", "name", settings["name"]))
     given = settings["input_shape"]
-    model._sample = None if given is None else shape("file", "input_shape", _list(given, "input_shape"))
+    model._sample = None if given is None else shape("file", "input_shape", _is(list, given, "input_shape"))
     at = model._sample
     built = boolean("file", "built", settings["built"])
-    if len(entries := _list(settings["layers"], "layers")) > _MOST_LAYERS:
+    if len(entries := _is(list, settings["layers"], "layers")) > _MOST_LAYERS:
         raise ValueError(f"it has {len(entries)} layers, more than {_MOST_LAYERS}")
     for entry in entries:
         layer = _object(entry, "layer", _layers.CLASSES)
@@ -288,7 +273,7 @@ def _restore(cls: type[_S], content: Content, with_compile: bool) -> _S:
         model._adopt(*model._candidate(model._sample))
     compile_settings = settings["compile"]
     if with_compile and compile_settings is not None:
-        _restore_compile(model, _table(compile_settings, "compile"), tensors)
+        _restore_compile(model, _is(dict, compile_settings, "compile"), tensors)
     elif compile_settings is not None:
         tensors = {name: t for name, t in tensors.items() if not name.startswith("optimizer/")}
     if tensors:
@@ -300,15 +285,15 @@ def _restore_compile(model: Sequential, saved: Mapping[str, Any], tensors: dict[
     def metric(entry: object) -> Any:
         return entry if isinstance(entry, str) else _object(entry, "metric", metrics.CLASSES)
 
-    frozen = {text("file", "frozen", name) for name in _list(saved["frozen"], "frozen")}
+    frozen = {text("file", "frozen", name) for name in _is(list, saved["frozen"], "frozen")}
     loss = saved["loss"]
     model._settings = _compile.settings(
         "file",
         _object(saved["optimizer"], "optimizer", optimizers.CLASSES),
         loss if loss is None or isinstance(loss, str) else _object(loss, "loss", losses.CLASSES),
         None,
-        [metric(entry) for entry in _list(saved["metrics"], "metrics")],
-        [metric(entry) for entry in _list(saved["weighted_metrics"], "weighted_metrics")],
+        [metric(entry) for entry in _is(list, saved["metrics"], "metrics")],
+        [metric(entry) for entry in _is(list, saved["weighted_metrics"], "weighted_metrics")],
         False, 1, "auto", True, frozenset(frozen),
     )  # fmt: skip
     iterations = integer("file", "iterations", saved["iterations"], low=0, high=2**62)
@@ -328,12 +313,6 @@ def _restore_compile(model: Sequential, saved: Mapping[str, Any], tensors: dict[
         network.write(moment, model._joined(parts))
     network.iterations = iterations
     model._compiled = network
-
-
-def _plain_init(model: Sequential, name: str) -> None:
-    from .models import Sequential
-
-    Sequential.__init__(model, name=name)
 
 
 def from_bytes(cls: type[_S], data: bytes) -> _S:
@@ -362,9 +341,9 @@ def read_weights(model: Sequential, filepath: str | os.PathLike[str]) -> list[Fl
     with _errors_name(str(path)):
         content = _content(data)
         found: list[tuple[str, Floats]] = []
-        for entry in _list(content.settings["parameters"], "parameters"):
-            name, sizes = _list(entry, "parameters")
-            sizes = tuple(integer("file", "parameters", size) for size in _list(sizes, "parameters"))
+        for entry in _is(list, content.settings["parameters"], "parameters"):
+            name, sizes = _is(list, entry, "parameters")
+            sizes = tuple(integer("file", "parameters", size) for size in _is(list, sizes, "parameters"))
             found.append((text("file", "parameters", name), _take(content.tensors, name, sizes)))
         wanted = model.weights
         if len(found) != len(wanted):

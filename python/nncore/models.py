@@ -318,17 +318,11 @@ class Sequential(Trainable):
             OSError: the file cannot be written there.
             MemoryError: memory does not suffice for a copy of the weights.
         """
-        _saving().check_name("save", filepath)
-        _saving().write(
-            filepath, _saving().to_bytes(self, weights_only=False), boolean("save", "overwrite", overwrite)
-        )
+        _saving().write("save", self, filepath, overwrite, weights_only=False)
 
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Writes the weights into one safetensors file. Arguments as `save`."""
-        _saving().check_name("save_weights", filepath)
-        self._built_network()
-        data = _saving().to_bytes(self, weights_only=True)
-        _saving().write(filepath, data, boolean("save_weights", "overwrite", overwrite))
+        _saving().write("save_weights", self, filepath, overwrite, weights_only=True)
 
     def load_weights(self, filepath: str | os.PathLike[str]) -> None:
         """Sets the weights from a file of `save_weights` or `save`, in order, whatever the layers are called.
