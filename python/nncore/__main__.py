@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from . import _bench, _train, set_num_threads, show_config
 from ._messages import told, visible
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0, or 1 with one line on stderr when the work cannot be done, or 2 for wrong arguments."""
-    options = _parser().parse_args(arguments)
+    options: dict[str, Any] = vars(_parser().parse_args(arguments))
+    run, threads = options.pop("run"), options.pop("threads", None)
     try:
-        return int(options.run(options))
+        if threads is not None:
+            set_num_threads(threads)
+        run(**options)
+        return 0
     except (OSError, ValueError) as error:
-        text = told(error, getattr(options, "verbose", True))
+        text = told(error, options.get("verbose", True))
         print("\n".join(map(visible, f"nncore: {text}".split("\n"))), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -47,13 +52,17 @@ def _parser() -> argparse.ArgumentParser:
         "nncore; the first or else the second (default); or what mnist.load_data takes as its path",
     )
     train.add_argument(
-        "--epochs", type=_positive, help="rounds through the training digits (default: 3, with the sample 12)"
+        "--epochs",
+        type=_integer(1),
+        help="rounds through the training digits (default: 3, with the sample 12)",
     )
     train.add_argument(
-        "--batch-size", type=_positive, default=32, help="digits in a step (default: %(default)s)"
+        "--batch-size", type=_integer(1), default=32, help="digits in a step (default: %(default)s)"
     )
     _add_threads(train)
-    train.add_argument("--seed", type=_seed, default=1, help="of weights and order (default: %(default)s)")
+    train.add_argument(
+        "--seed", type=_integer(0), default=1, help="of weights and order (default: %(default)s)"
+    )
     train.add_argument(
         "--out", type=Path, default=Path("nncore-mnist"), metavar="DIR", help="folder (default: %(default)s)"
     )
@@ -62,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="when MNIST cannot be had, say what each mirror answered and what to do without a network",
     )
-    train.set_defaults(run=_run_train)
+    train.set_defaults(run=_train.run)
 
     bench = commands.add_parser("bench", help="time some operations against NumPy")
     _add_threads(bench)
@@ -72,35 +81,29 @@ def _parser() -> argparse.ArgumentParser:
         default=0.3,
         help="for each of the two on each line (default: %(default)s)",
     )
-    bench.set_defaults(run=_run_bench)
+    bench.set_defaults(run=_bench.run)
 
-    info = commands.add_parser("info", help="say what nncore runs on here")
-    info.set_defaults(run=_run_info)
+    commands.add_parser("info", help="say what nncore runs on here").set_defaults(run=show_config)
     return parser
 
 
 def _add_threads(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--threads", type=_positive, help="default: NNCORE_NUM_THREADS, OMP_NUM_THREADS or all processors"
+        "--threads", type=_integer(1), help="default: NNCORE_NUM_THREADS, OMP_NUM_THREADS or all processors"
     )
 
 
-def _positive(text: str) -> int:
-    return _integer(text, 1)
+def _integer(least: int) -> Callable[[str], int]:
+    def parsed(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"a whole number is expected, got {text!r}") from None
+        if value < least:
+            raise argparse.ArgumentTypeError(f"must be at least {least}, got {value}")
+        return value
 
-
-def _seed(text: str) -> int:
-    return _integer(text, 0)
-
-
-def _integer(text: str, least: int) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"a whole number is expected, got {text!r}") from None
-    if value < least:
-        raise argparse.ArgumentTypeError(f"must be at least {least}, got {value}")
-    return value
+    return parsed
 
 
 def _seconds(text: str) -> float:
@@ -111,36 +114,6 @@ def _seconds(text: str) -> float:
     if not 0 < value < 60:
         raise argparse.ArgumentTypeError(f"must be above 0 and below 60, got {value:g}")
     return value
-
-
-def _use_threads(options: argparse.Namespace) -> None:
-    import nncore
-
-    if options.threads is not None:
-        nncore.set_num_threads(options.threads)
-
-
-def _run_train(options: argparse.Namespace) -> int:
-    from . import _train
-
-    _use_threads(options)
-    _train.run(options.data, options.epochs, options.batch_size, options.seed, options.out, options.verbose)
-    return 0
-
-
-def _run_bench(options: argparse.Namespace) -> int:
-    from . import _bench
-
-    _use_threads(options)
-    _bench.run(options.seconds)
-    return 0
-
-
-def _run_info(options: argparse.Namespace) -> int:
-    import nncore
-
-    nncore.show_config()
-    return 0
 
 
 if __name__ == "__main__":

@@ -5,15 +5,18 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from . import get_num_threads, isa, ops
+
 BLOCKS = 5
 PAUSE = 0.15  # seconds: the threads of OpenBLAS spin for about 0.1 s after their last work
 
-Case = tuple[str, Callable[[], Any], Callable[[], Any]]
+Case = tuple[str, Callable[..., Any], Callable[..., Any], tuple[Any, ...]]
 
 
 def run(seconds: float) -> None:
@@ -21,17 +24,15 @@ def run(seconds: float) -> None:
 
     `seconds`: how long each side of an operation is timed.
     """
-    from . import get_num_threads, isa
-
     print(
         f"nncore on {get_num_threads()} thread(s), {isa()}; NumPy {np.__version__}. "
         f"Milliseconds for a call, the median of {BLOCKS} blocks.\n"
         "Operations of nncore pack or copy their weights at each call.\n"
     )
     print(f"{'operation':<44}{'NumPy':>10}{'nncore':>10}{'ratio':>9}")
-    for name, with_numpy, with_nncore in _cases():
-        expected, found = with_numpy(), with_nncore()
-        if not np.allclose(expected, found, rtol=1e-3, atol=1e-3):
+    for name, of_numpy, of_nncore, arrays in _cases():
+        with_numpy, with_nncore = partial(of_numpy, *arrays), partial(of_nncore, *arrays)
+        if not np.allclose(with_numpy(), with_nncore(), rtol=1e-3, atol=1e-3):
             raise ValueError(f"bench: {name}: nncore and NumPy disagree")
         theirs, ours = _medians(with_numpy, with_nncore, seconds)
         print(f"{name:<44}{1e3 * theirs:>10.3f}{1e3 * ours:>10.3f}{theirs / ours:>8.1f}x", flush=True)
@@ -64,40 +65,28 @@ def _block(function: Callable[[], Any], seconds: float) -> float:
 
 
 def _cases() -> list[Case]:
-    from . import ops
-
     rng = np.random.default_rng(0)
 
     def normal(*shape: int) -> Any:
         return rng.standard_normal(shape, dtype=np.float32)
 
     images, kernel, maps = normal(32, 28, 28, 1), normal(3, 3, 1, 64), normal(32, 26, 26, 64)
-    deep, deep_kernel = normal(32, 14, 14, 32), normal(3, 3, 32, 64)
-    flat, weights, bias = normal(32, 10816), normal(10816, 10), normal(10)
-    square, square_weights, square_bias = normal(256, 512), normal(512, 512), normal(512)
-    logits = normal(1024, 10)
+    deep, deep_kernel, square = normal(32, 14, 14, 32), normal(3, 3, 32, 64), normal(256, 512)
+    wide = normal(32, 10816), normal(10816, 10), normal(10)
     return [
-        (
-            "conv2d  32 x 28 x 28 x 1, 64 of 3 x 3",
-            lambda: _conv2d(images, kernel),
-            lambda: ops.conv2d(images, kernel),
-        ),
-        (
-            "conv2d  32 x 14 x 14 x 32, 64 of 3 x 3",
-            lambda: _conv2d(deep, deep_kernel),
-            lambda: ops.conv2d(deep, deep_kernel),
-        ),
-        ("max_pool2d  32 x 26 x 26 x 64, 2 x 2", lambda: _max_pool2d(maps), lambda: ops.max_pool2d(maps)),
-        ("dense  32 x 10816 to 10", lambda: flat @ weights + bias, lambda: ops.dense(flat, weights, bias)),
-        (
-            "dense  256 x 512 to 512",
-            lambda: square @ square_weights + square_bias,
-            lambda: ops.dense(square, square_weights, square_bias),
-        ),
-        ("relu  32 x 26 x 26 x 64", lambda: np.maximum(maps, 0), lambda: ops.relu(maps)),
-        ("sigmoid  256 x 512", lambda: 1 / (1 + np.exp(-square)), lambda: ops.sigmoid(square)),
-        ("softmax  1024 x 10", lambda: _softmax(logits), lambda: ops.softmax(logits)),
+        ("conv2d  32 x 28 x 28 x 1, 64 of 3 x 3", _conv2d, ops.conv2d, (images, kernel)),
+        ("conv2d  32 x 14 x 14 x 32, 64 of 3 x 3", _conv2d, ops.conv2d, (deep, deep_kernel)),
+        ("max_pool2d  32 x 26 x 26 x 64, 2 x 2", _max_pool2d, ops.max_pool2d, (maps,)),
+        ("dense  32 x 10816 to 10", _dense, ops.dense, wide),
+        ("dense  256 x 512 to 512", _dense, ops.dense, (square, normal(512, 512), normal(512))),
+        ("relu  32 x 26 x 26 x 64", lambda x: np.maximum(x, 0), ops.relu, (maps,)),
+        ("sigmoid  256 x 512", lambda x: 1 / (1 + np.exp(-x)), ops.sigmoid, (square,)),
+        ("softmax  1024 x 10", _softmax, ops.softmax, (normal(1024, 10),)),
     ]
+
+
+def _dense(x: Any, kernel: Any, bias: Any) -> Any:
+    return x @ kernel + bias
 
 
 def _conv2d(x: Any, kernel: Any) -> Any:

@@ -9,18 +9,18 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from . import get_num_threads, isa, layers, utils
 from ._messages import say, told
+from ._stack import Floats
+from .callbacks import History
+from .datasets import mnist
+from .datasets._source import Bytes, Split
+from .models import Sequential
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
-
-    from .callbacks import History
-    from .datasets._source import Bytes, Split
-    from .models import Sequential
-
-    Floats = NDArray[np.float32]
 
 SAMPLE_EPOCHS, FULL_EPOCHS = 12, 3
 GRID = 40
@@ -33,8 +33,6 @@ def run(data: str, epochs: int | None, batch_size: int, seed: int, out: Path, ve
     OSError before the digits are fetched when `out` cannot be written, and ValueError or OSError before the
     training when they cannot be had.
     """
-    from . import get_num_threads, isa, utils
-
     existing = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     with TemporaryFile(dir=existing):  # so that no training is lost for a folder that cannot be written
         pass
@@ -66,17 +64,15 @@ def run(data: str, epochs: int | None, batch_size: int, seed: int, out: Path, ve
 
 def _digits(data: str, verbose: bool) -> tuple[Split, str, bool]:
     """(digits, what they are in words, whether they are few)."""
-    from .datasets import mnist
-
     sample = "the 5,000 real digits that come with nncore"
     if data == "sample":
         return mnist.load_sample(), sample, True
-    if data == "full":
-        return mnist.load_data(), "MNIST", False
-    if data == "auto":
+    if data in ("full", "auto"):
         try:
             return mnist.load_data(), "MNIST", False
         except OSError as error:
+            if data == "full":
+                raise
             say(f"The full MNIST cannot be had here: {told(error, verbose)}.")
             return mnist.load_sample(), f"{sample}, instead of the full MNIST", True
     split = mnist.load_data(data)
@@ -85,9 +81,7 @@ def _digits(data: str, verbose: bool) -> tuple[Split, str, bool]:
 
 def _build() -> Sequential:
     """It takes digits as they are in the files, 0 to 255, so that users of the saved model need not scale."""
-    from . import layers, models
-
-    model = models.Sequential(
+    model = Sequential(
         [
             layers.Input((28, 28, 1)),
             layers.Rescaling(1 / 255),
