@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -308,27 +308,3 @@ class Stack(Weighted, Compiled):
         for part, value in zip(self._parts(flat), values):
             part[...] = value
         return flat
-
-    # ---- summary
-
-    def summary(
-        self, line_length: int | None = None, print_fn: Any = None, show_trainable: bool = False
-    ) -> None:
-        """Prints a table of the layers, the shapes of their outputs and the numbers of their parameters.
-
-        Args:
-            line_length: width of the table; default 88, or less in a narrow terminal.
-            print_fn: called once with the whole text, in characters that standard output has; default print.
-            show_trainable: with a column that tells which layers train; default False.
-        """
-        from ._summary import summary
-
-        width = None if line_length is None else integer("summary", "line_length", line_length, low=24)
-        (print_fn or print)(summary(self, width, boolean("summary", "show_trainable", show_trainable)))
-
-    def _optimizer_params(self) -> int:
-        """Numbers that the optimizer holds, once it has made a step."""
-        return 0
-
-    def _count(self, weights: list[Variable]) -> int:
-        return sum(math.prod(weight.shape) for weight in weights)

@@ -11,8 +11,8 @@ from unicodedata import combining, east_asian_width
 from ._messages import shown
 
 if TYPE_CHECKING:
-    from ._stack import Stack
-    from .layers import Layer
+    from .layers import Layer, Variable
+    from .models import Sequential
 
 _TRAINABLE = 9  # width of the column of that name
 _LINES, _PLAIN = "┏━┳┓┃┡╇┩│├─┼┤└┴┘", "+=++|+++|+-+++++"
@@ -45,52 +45,54 @@ def _fields(layer: Layer, output: tuple[int, ...] | None, show_trainable: bool) 
     return fields
 
 
-def summary(model: Stack, line_length: int | None, show_trainable: bool) -> str:
+def _count(weights: list[Variable]) -> int:
+    return sum(weight.size for weight in weights)
+
+
+def _optimizer_params(model: Sequential) -> int:
+    """Numbers that the optimizer holds, once it has made a step."""
+    network, settings = model._network, model._settings
+    if network is None or settings is None or model._compiled is not network or not network.iterations:
+        return 0
+    trained = [weight for weight in model.weights if weight._layer.name not in settings.frozen]
+    return (len(network.buffers) - 2) * _count(trained) + 2
+
+
+def summary(model: Sequential, line_length: int | None, show_trainable: bool) -> str:
     """The table as one text, with lines of + - | = if standard output has no others."""
     drawn = {} if shown(_LINES) == _LINES else str.maketrans(_LINES, _PLAIN)
     if line_length is None:
         line_length = max(24, min(88 + 12 * show_trainable, shutil.get_terminal_size().columns - 4))
-    ends = [0.45, 0.80, 1.0]
     headers, align = ["Layer (type)", "Output Shape", "Param #"], ["<", "<", ">"]
     room = line_length - 4 - (_TRAINABLE + 3) * show_trainable  # without bars
-    edges = [0, *(int(end * room) for end in ends)]
+    edges = [int(share * room) for share in (0, 0.45, 0.80, 1)]
     widths = [max(4, right - left - 2) for left, right in pairwise(edges)]
     if show_trainable:
         widths, headers, align = [*widths, _TRAINABLE], [*headers, "Trainable"], [*align, "^"]
 
     def line(left: str, fill: str, between: str, right: str) -> str:
-        text = left + between.join(fill * (width + 2) for width in widths) + right
-        return text.translate(drawn)
+        return (left + between.join(fill * (width + 2) for width in widths) + right).translate(drawn)
 
     def row(bar: str, fields: list[str]) -> list[str]:
-        cells = [_wrapped(field, width) for field, width in zip(fields, widths)]
         bar = bar.translate(drawn)
-        return [
-            bar
-            + bar.join(
-                f" {text:{a}{width + len(text) - _columns(text)}} "
-                for text, width, a in zip(texts, widths, align)
-            )
-            + bar
-            for texts in zip_longest(*cells, fillvalue="")
-        ]
+        cells = [_wrapped(field, width) for field, width in zip(fields, widths)]
+        lines = []
+        for texts in zip_longest(*cells, fillvalue=""):
+            padded = (f"{t:{a}{w + len(t) - _columns(t)}}" for t, w, a in zip(texts, widths, align))
+            lines.append(f"{bar} {f' {bar} '.join(padded)} {bar}")
+        return lines
 
-    lines = [
-        shown(f'Model: "{model.name}"'),
-        line("┏", "━", "┳", "┓"),
-        *row("┃", headers),
-        line("┡", "━", "╇", "┩"),
-    ]
+    lines = [shown(f'Model: "{model.name}"'), line(*"┏━┳┓"), *row("┃", headers), line(*"┡━╇┩")]
     outputs: list[Any] = [b.after for b in model._built]
     outputs = outputs or [layer._shapes[1] if layer._shapes else None for layer in model.layers]
-    for number, layer in enumerate(model.layers):
+    for number, (layer, output) in enumerate(zip(model.layers, outputs)):
         if number:
-            lines.append(line("├", "─", "┼", "┤"))
-        lines += row("│", _fields(layer, outputs[number], show_trainable))
-    lines.append(line("└", "─", "┴", "┘"))
+            lines.append(line(*"├─┼┤"))
+        lines += row("│", _fields(layer, output, show_trainable))
+    lines.append(line(*"└─┴┘"))
 
-    trainable, fixed = model._count(model.trainable_weights), model._count(model.non_trainable_weights)
-    optimizer = model._optimizer_params()
+    trainable, fixed = _count(model.trainable_weights), _count(model.non_trainable_weights)
+    optimizer = _optimizer_params(model)
     held = 4 * (optimizer - 2) + _COUNTERS if optimizer else 0
     total = trainable + fixed + optimizer
     lines.append(f" Total params: {total:,} ({_memory(4 * (trainable + fixed) + held)})")

@@ -109,13 +109,6 @@ class Trainable(Stack):
     def _directions(self) -> dict[str, str]:
         return self._settings.directions() if self._settings else {}
 
-    def _optimizer_params(self) -> int:
-        network, settings = self._network, self._settings
-        if network is None or settings is None or self._compiled is not network or not network.iterations:
-            return 0
-        trained = [weight for weight in self.weights if weight._layer.name not in settings.frozen]
-        return (len(network.buffers) - 2) * self._count(trained) + 2
-
     # ---- data
 
     def _x(self, x: object) -> Array:

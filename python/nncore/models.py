@@ -299,6 +299,23 @@ class Sequential(Trainable):
         called.call("on_predict_end", {})
         return out[: sum(map(len, parts))] if isinstance(feed, Rows) else np.concatenate(parts)
 
+    # ---- summary
+
+    def summary(
+        self, line_length: int | None = None, print_fn: Any = None, show_trainable: bool = False
+    ) -> None:
+        """Prints a table of the layers, the shapes of their outputs and the numbers of their parameters.
+
+        Args:
+            line_length: width of the table; default 88, or less in a narrow terminal.
+            print_fn: called once with the whole text, in characters that standard output has; default print.
+            show_trainable: with a column that tells which layers train; default False.
+        """
+        from ._summary import summary
+
+        width = None if line_length is None else integer("summary", "line_length", line_length, low=24)
+        (print_fn or print)(summary(self, width, boolean("summary", "show_trainable", show_trainable)))
+
     # ---- files
 
     def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
