@@ -161,7 +161,7 @@ RAW: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "no metadata": ("no settings of nncore", lambda data: safetensors_of(None)),
     "metadata of others": ("no settings of nncore", lambda data: safetensors_of({"format": "pt"})),
     "settings that are no JSON": ("usable model file", lambda data: safetensors_of({"nncore": "{"})),
-    "settings that are a list": ("no table", lambda data: safetensors_of({"nncore": "[]"})),
+    "settings that are a list": ("settings must be a table", lambda data: safetensors_of({"nncore": "[]"})),
     "settings with NaN": ("NaN is not allowed", lambda data: safetensors_of({"nncore": '{"version": NaN}'})),
     "deep settings": ("usable model file", lambda data: safetensors_of({"nncore": "[" * 10**5})),
     "long number": (

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from . import _core, losses, metrics, optimizers
-from ._arguments import boolean
 from .losses import Loss
 from .metrics import Metric
 from .optimizers import Optimizer
@@ -94,35 +93,14 @@ def metric_list(owner: str, argument: str, given: object) -> tuple[Metric | str,
 
 
 def settings(
-    owner: str,
-    optimizer: Any,
-    loss: Any,
-    loss_weights: Any,
-    given_metrics: Any,
-    weighted_metrics: Any,
-    run_eagerly: Any,
-    steps_per_execution: Any,
-    jit_compile: Any,
-    auto_scale_loss: Any,
-    frozen: frozenset[str],
+    owner: str, optimizer: Any, loss: Any, given_metrics: Any, weighted_metrics: Any, frozen: Iterable[str]
 ) -> Settings:
     """The arguments of `compile`, checked."""
-    if loss_weights is not None:
-        raise ValueError(
-            f"[{owner}] loss_weights={loss_weights!r} is not available yet (did you mean metrics=...?)"
-        )
-    if boolean(owner, "run_eagerly", run_eagerly):
-        raise ValueError(f"[{owner}] run_eagerly=True is not available: networks are always compiled")
-    if steps_per_execution != 1:
-        raise ValueError(f"[{owner}] steps_per_execution={steps_per_execution!r} is not available: 1 only")
-    if jit_compile not in ("auto", None, True, False):
-        raise ValueError(f"[{owner}] jit_compile must be 'auto', True or False, got {jit_compile!r}")
-    boolean(owner, "auto_scale_loss", auto_scale_loss)
     return Settings(
         optimizer=optimizers.get(optimizer, owner),
         loss=losses.get(loss, owner),
         metrics=metric_list(owner, "metrics", given_metrics),
         weighted_metrics=metric_list(owner, "weighted_metrics", weighted_metrics),
-        frozen=frozen,
+        frozen=frozenset(frozen),
         given_loss=loss,
     )

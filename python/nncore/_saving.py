@@ -291,11 +291,10 @@ def _restore_compile(model: Sequential, saved: Mapping[str, Any], tensors: dict[
         "file",
         _object(saved["optimizer"], "optimizer", optimizers.CLASSES),
         loss if loss is None or isinstance(loss, str) else _object(loss, "loss", losses.CLASSES),
-        None,
         [metric(entry) for entry in _is(list, saved["metrics"], "metrics")],
         [metric(entry) for entry in _is(list, saved["weighted_metrics"], "weighted_metrics")],
-        False, 1, "auto", True, frozenset(frozen),
-    )  # fmt: skip
+        frozen,
+    )
     iterations = integer("file", "iterations", saved["iterations"], low=0, high=2**62)
     network = model._network
     model._settings.optimizer._bind(model, network)

@@ -69,11 +69,21 @@ class Trainable(Stack):
                 before then.
             TypeError: something that is neither a name nor an object of nncore.
         """
-        frozen = frozenset(layer.name for layer in self._layers if not layer.trainable)
-        settings = _compile.settings(
-            self.name, optimizer, loss, loss_weights, metrics, weighted_metrics, run_eagerly,
-            steps_per_execution, jit_compile, auto_scale_loss, frozen,
-        )  # fmt: skip
+        owner = self.name
+        if loss_weights is not None:
+            raise ValueError(
+                f"[{owner}] loss_weights={loss_weights!r} is not available yet (did you mean metrics=...?)"
+            )
+        if boolean(owner, "run_eagerly", run_eagerly):
+            raise ValueError(f"[{owner}] run_eagerly=True is not available: networks are always compiled")
+        if steps_per_execution != 1:
+            given = f"steps_per_execution={steps_per_execution!r}"
+            raise ValueError(f"[{owner}] {given} is not available: 1 only")
+        if jit_compile not in ("auto", None, True, False):
+            raise ValueError(f"[{owner}] jit_compile must be 'auto', True or False, got {jit_compile!r}")
+        boolean(owner, "auto_scale_loss", auto_scale_loss)
+        frozen = [layer.name for layer in self._layers if not layer.trainable]
+        settings = _compile.settings(owner, optimizer, loss, metrics, weighted_metrics, frozen)
         settings.optimizer._check_owner(self)
         if self._network is not None:
             settings.apply(self._network, self.name, [layer.name for layer in self._layers])
@@ -339,10 +349,8 @@ class Trainable(Stack):
     def _warn_of_changes(self) -> None:
         if self._settings is None:
             return
-        frozen = {layer.name for layer in self._layers if not layer.trainable}
-        changed = sorted(
-            frozen ^ {layer.name for layer in self._layers if layer.name in self._settings.frozen}
-        )
+        frozen = self._settings.frozen
+        changed = sorted(x.name for x in self._layers if x.trainable == (x.name in frozen))
         if changed:
             warn(
                 f"[{self.name}] `trainable` of {', '.join(changed)} was changed after compile: call compile "

@@ -9,17 +9,8 @@ from ._source import Source, Split
 __all__ = ["CLASS_NAMES", "load_data"]
 
 CLASS_NAMES: tuple[str, ...] = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
 """The name of each label, 0 to 9."""
 
 _SOURCE = Source(

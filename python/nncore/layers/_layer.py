@@ -241,10 +241,6 @@ class Layer(Weighted, Settings):
         settings = {name: getattr(self, name) for name in self._settings if "initializer" not in name}
         return self.kind, {name: v.__name__ if callable(v) else v for name, v in settings.items()}
 
-    def _initializer(self, parameter: str) -> _initializers.Initializer:
-        initializer: _initializers.Initializer = getattr(self, f"{parameter}_initializer")
-        return initializer
-
     def _infer(self, before: Shape) -> tuple[Shape, list[tuple[str, Shape]]]:
         """Shape of one sample after the layer, and the parameters."""
         if self._declared is not None and self._declared != before:
@@ -269,7 +265,10 @@ class Layer(Weighted, Settings):
     def _initial(
         self, parameters: list[tuple[str, Shape]], rng: Callable[[int], np.random.Generator]
     ) -> list[Floats]:
-        return [self._initializer(name).sample(sizes, rng(i)) for i, (name, sizes) in enumerate(parameters)]
+        return [
+            getattr(self, f"{name}_initializer").sample(sizes, rng(i))
+            for i, (name, sizes) in enumerate(parameters)
+        ]
 
     # ---- on its own
 
