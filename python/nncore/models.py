@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from . import _core, _data
 from ._arguments import boolean, integer
 from ._arguments import training as in_training
-from ._feeds import Data, Rows
+from ._feeds import Data, Feed, Rows
 from ._forks import whole
 from ._messages import warn
 from ._progress import Progress, style
@@ -276,7 +276,9 @@ class Sequential(Trainable):
             if callbacks is None and not look:
                 return self._outputs(x, False)
         called = CallbackList(owner, callbacks, self)
-        feed, first = self._feed((x, None, None), size, limit, self._inputs)
+        return self._predicted(*self._feed((x, None, None), size, limit, self._inputs), called, look)
+
+    def _predicted(self, feed: Feed, first: Data, called: CallbackList, look: int) -> Floats:
         network = self._ready(first, compiled=False)
         out = np.empty((len(first.x), *network.output_shape), np.float32)
         parts: list[Floats] = []
