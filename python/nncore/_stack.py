@@ -274,15 +274,6 @@ class Stack(Weighted, Compiled):
         """Views of the weights of all layers; none before the model is built."""
         return [weight for layer in self._layers for weight in layer.weights]
 
-    def count_params(self) -> int:
-        """Number of values in all weights.
-
-        Raises:
-            ValueError: the model is not built.
-        """
-        self._built_network()
-        return sum(layer.count_params() for layer in self._layers)
-
     def get_weights(self) -> list[Floats]:
         """Copies of the weights of all layers, in the order of `weights`; none before the model is built."""
         if self._network is None:

@@ -123,6 +123,18 @@ class Weighted:
     def non_trainable_weights(self) -> list[Variable]:
         return [weight for weight in self.weights if not weight.trainable]
 
+    def count_params(self) -> int:
+        """Number of values in all weights.
+
+        Raises:
+            ValueError: it is not built.
+        """
+        if not self.built:
+            raise ValueError(
+                f"[{self.name}] is not built, so its parameters cannot be counted: call build(input_shape)"
+            )
+        return sum(weight.size for weight in self.weights)
+
     def _values_to_set(self, weights: Sequence[ArrayLike]) -> list[Floats]:
         """What `set_weights` was given, checked."""
         own = self.weights
@@ -341,16 +353,6 @@ class Layer(Weighted, Settings):
         if self._shapes is None:
             raise AttributeError(f"[{self.name}] has no {name} yet: it is not built")
         return next(weight for weight in self.weights if weight.name == name)
-
-    def count_params(self) -> int:
-        """Number of values in all weights.
-
-        Raises:
-            ValueError: the layer is not built.
-        """
-        if self._shapes is None:
-            raise ValueError(f"[{self.name}] is not built, so its parameters cannot be counted")
-        return sum(weight.size for weight in self.weights)
 
     def get_weights(self) -> list[Floats]:
         """Copies of the weights, in the order of `weights`."""
