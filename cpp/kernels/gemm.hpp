@@ -119,8 +119,8 @@ inline void tile(const Gemm& g, const Block& block, const float* b, std::size_t 
   const float* a[Rows];
 #pragma GCC unroll 8
   for (std::size_t i = 0; i < Rows; ++i)
-    a[i] = g.a + (g.row_offsets ? g.row_offsets[row + i] : static_cast<std::ptrdiff_t>(row + i) * g.a_row);
-  float* c = g.c + row * g.ldc + column;
+    a[i] = g.a.data + (g.a.rows ? g.a.rows[row + i] : static_cast<std::ptrdiff_t>(row + i) * g.a.row);
+  float* c = g.c.data + row * g.c.row + column;
   const std::size_t tail = columns - (Vectors - 1) * kLanes;
   // The first tiles fetch a part each of the block of B that follows in the panel.
   constexpr std::size_t kParts = kPanel < kLine ? 1 : kPanel / kLine;
@@ -133,7 +133,7 @@ inline void tile(const Gemm& g, const Block& block, const float* b, std::size_t 
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < Rows; ++i)
 #pragma GCC unroll 4
-      for (std::size_t j = 0; j < Vectors; ++j) acc[i][j] = load(c + i * g.ldc + j * kLanes, lanes(j));
+      for (std::size_t j = 0; j < Vectors; ++j) acc[i][j] = load(c + i * g.c.row + j * kLanes, lanes(j));
   } else {
 #pragma GCC unroll 4
     for (std::size_t j = 0; j < Vectors; ++j) {
@@ -145,7 +145,7 @@ inline void tile(const Gemm& g, const Block& block, const float* b, std::size_t 
   }
 
   for (std::size_t s = block.first; s < block.last; ++s) {
-    const std::ptrdiff_t segment = g.segments ? g.segments[s] : 0;
+    const std::ptrdiff_t segment = g.segments.data ? g.segments.data[s] : 0;
     const float* a_s[Rows];
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < Rows; ++i) a_s[i] = a[i] + segment;
@@ -160,13 +160,13 @@ inline void tile(const Gemm& g, const Block& block, const float* b, std::size_t 
         for (std::size_t j = 0; j < Vectors; ++j) acc[i][j] = fma(a_i, b_j[j], acc[i][j]);
       }
     };
-    std::ptrdiff_t at = static_cast<std::ptrdiff_t>(block.k_first) * g.a_k;
+    std::ptrdiff_t at = static_cast<std::ptrdiff_t>(block.k_first) * g.a.k;
     if constexpr (walk == Walk::listed) {
       for (const List *r = list + 1, *last = r + *list; r != last; ++r)
-        add(at + static_cast<std::ptrdiff_t>(*r) * g.a_k, b + *r * b_k);
+        add(at + static_cast<std::ptrdiff_t>(*r) * g.a.k, b + *r * b_k);
     } else {
       for (const float* const b_last = b + (block.k_last - block.k_first) * b_k; b != b_last;
-           at += g.a_k, b += b_k) {
+           at += g.a.k, b += b_k) {
         if constexpr (walk == Walk::ahead) {
           __builtin_prefetch(next, 0, 2);
           next += kLine;
@@ -179,8 +179,8 @@ inline void tile(const Gemm& g, const Block& block, const float* b, std::size_t 
 #pragma GCC unroll 8
   for (std::size_t i = 0; i < Rows; ++i) {
 #pragma GCC unroll 4
-    for (std::size_t j = 0; j + 1 < Vectors; ++j) store(c + i * g.ldc + j * kLanes, acc[i][j]);
-    store(c + i * g.ldc + (Vectors - 1) * kLanes, acc[i][Vectors - 1], tail);
+    for (std::size_t j = 0; j + 1 < Vectors; ++j) store(c + i * g.c.row + j * kLanes, acc[i][j]);
+    store(c + i * g.c.row + (Vectors - 1) * kLanes, acc[i][Vectors - 1], tail);
   }
 }
 
@@ -222,16 +222,17 @@ inline void multiply_block(const Gemm& g, const Block& block, std::size_t column
   float* const packed = g.scratch;
   Block part = block;
   for (; column < column_last; column += kPanel) {
-    const std::size_t columns = g.n - column < kPanel ? g.n - column : kPanel;
-    const float* b = g.b + column / kPanel * g.b_panel + (block.first * g.k + block.k_first) * g.b_k;
-    std::size_t b_k = g.b_k;
+    const std::size_t columns = g.size.n - column < kPanel ? g.size.n - column : kPanel;
+    const float* b =
+        g.b.data + column / kPanel * g.b.panel + (block.first * g.size.k + block.k_first) * g.b.k;
+    std::size_t b_k = g.b.k;
     bool finite = g.b_is_finite;
-    if (b_k > kPanel && g.m >= kManyRows) {
+    if (b_k > kPanel && g.size.m >= kManyRows) {
       finite = pack(packed, 0, b, block.rows_of_b(), columns, b_k);
       b = packed, b_k = kPanel;
     }
     part.lists = finite ? block.lists : nullptr;
-    if (g.b_k == kPanel && kFetchesAhead)
+    if (g.b.k == kPanel && kFetchesAhead)
       panel<kTileVectors, Walk::ahead>(g, part, b, b_k, column, columns);
     else
       panel<kTileVectors, Walk::plain>(g, part, b, b_k, column, columns);
@@ -243,9 +244,9 @@ struct TileRows {
   const float* a[kTileRows];  // the last one again where there are fewer
   std::ptrdiff_t a_k;
 
-  TileRows(const Gemm& g, std::size_t row, std::size_t rows) : a_k(g.a_k) {
+  TileRows(const Gemm& g, std::size_t row, std::size_t rows) : a_k(g.a.k) {
     for (std::size_t i = 0; i < kTileRows; ++i)
-      a[i] = g.a + static_cast<std::ptrdiff_t>(row + (i < rows ? i : rows - 1)) * g.a_row;
+      a[i] = g.a.data + static_cast<std::ptrdiff_t>(row + (i < rows ? i : rows - 1)) * g.a.row;
   }
   // Element k of one of them at least is not zero.
   bool use(std::size_t k) const {
@@ -260,12 +261,12 @@ struct TileRows {
 // Few elements of rows [row, row_last) can be left out; a sample tells so in little time.
 inline bool is_dense(const Gemm& g, std::size_t row, std::size_t row_last) {
   constexpr std::size_t kSample = 32;
-  const std::size_t step = g.k * (row_last - row) / (kSample * kTileRows) + 1;
+  const std::size_t step = g.size.k * (row_last - row) / (kSample * kTileRows) + 1;
   std::size_t used = 0, seen = 0;
   for (std::size_t first = 0, rows; row < row_last; row += rows, ++first) {
     rows = tile_rows(row_last - row);
     const TileRows tile(g, row, rows);
-    for (std::size_t k = first % step; k < g.k; k += step, ++seen) used += tile.use(k);
+    for (std::size_t k = first % step; k < g.size.k; k += step, ++seen) used += tile.use(k);
   }
   return used * 8 > seen * 7;
 }
@@ -287,8 +288,8 @@ inline bool list_rows(List* list, const Gemm& g, std::size_t row, std::size_t ro
   for (std::size_t rows; row < row_last; row += rows) {
     rows = tile_rows(row_last - row);
     const TileRows tile(g, row, rows);
-    for (std::size_t k = 0; k < g.k; k += length, list += length + 1)
-      list_block(list, tile, k, g.k - k < length ? g.k : k + length);
+    for (std::size_t k = 0; k < g.size.k; k += length, list += length + 1)
+      list_block(list, tile, k, g.size.k - k < length ? g.size.k : k + length);
   }
   return true;
 }
@@ -296,16 +297,17 @@ inline bool list_rows(List* list, const Gemm& g, std::size_t row, std::size_t ro
 [[gnu::noinline]] void gemm_in_blocks(const Gemm& g, std::size_t segments, std::size_t products) {
   // A block takes whole segments, or an even part of one. The last block of rows has from half to one and a
   // half as many as the others.
-  const std::size_t parts = (g.k + kBlock - 1) / kBlock, length = parts > 1 ? (g.k + parts - 1) / parts : g.k,
-                    together = parts > 1 || g.k == 0 ? 1 : kBlock / g.k;
+  const std::size_t parts = (g.size.k + kBlock - 1) / kBlock,
+                    length = parts > 1 ? (g.size.k + parts - 1) / parts : g.size.k,
+                    together = parts > 1 || g.size.k == 0 ? 1 : kBlock / g.size.k;
   const std::size_t some = products < kRowBlock / kManyRows ? kRowBlock / (products + 1) : kManyRows,
                     rows = some / kTileRows * kTileRows;
-  const bool may_list = g.k > 0 && !g.segments && !g.row_offsets && g.n >= kListedColumns &&
-                        (g.b_is_finite || (g.b_k > kPanel && g.m >= kManyRows));
+  const bool may_list = g.size.k > 0 && !g.segments.data && !g.a.rows && g.size.n >= kListedColumns &&
+                        (g.b_is_finite || (g.b.k > kPanel && g.size.m >= kManyRows));
   auto* const lists = reinterpret_cast<List*>(g.scratch + kBlock * kPanel);
   const std::size_t lists_row = parts * (length + 1);
-  for (std::size_t row = 0, row_last = 0; row < g.m; row = row_last) {
-    row_last = g.m - row < rows + rows / 2 ? g.m : row + rows;
+  for (std::size_t row = 0, row_last = 0; row < g.size.m; row = row_last) {
+    row_last = g.size.m - row < rows + rows / 2 ? g.size.m : row + rows;
     const bool listed = may_list && ((row_last - row) / kTileRows + 2) * lists_row <= kListRoom &&
                         list_rows(lists, g, row, row_last, length);
     const auto block = [&](std::size_t s, std::size_t s_last, std::size_t k, std::size_t k_last) {
@@ -320,24 +322,25 @@ inline bool list_rows(List* list, const Gemm& g, std::size_t row, std::size_t ro
                    lists_row};
     };
     if (products <= kBlock) {
-      multiply_block(g, block(0, products ? segments : 0, 0, g.k), 0, g.n);
+      multiply_block(g, block(0, products ? segments : 0, 0, g.size.k), 0, g.size.n);
       continue;
     }
-    for (std::size_t column = 0; column < g.n; column += kPanel)
+    for (std::size_t column = 0; column < g.size.n; column += kPanel)
       for (std::size_t s = 0; s < segments; s += together)
-        for (std::size_t k = 0; k < g.k; k += length)
+        for (std::size_t k = 0; k < g.size.k; k += length)
           multiply_block(g,
                          block(s, segments - s < together ? segments : s + together, k,
-                               g.k - k < length ? g.k : k + length),
+                               g.size.k - k < length ? g.size.k : k + length),
                          column, column + 1);
   }
 }
 
 inline void gemm(const Gemm& g) {
-  const std::size_t segments = g.segments ? g.segment_count : 1, products = segments * g.k;
+  const std::size_t segments = g.segments.data ? g.segments.count : 1, products = segments * g.size.k;
   // Few columns and products are one block.
-  if (g.n <= kLanes && products <= kBlock && g.m < kManyRows)
-    return panel<1, Walk::plain>(g, {0, g.m, 0, segments, 0, g.k, true}, g.b, g.b_k, 0, g.n);
+  if (g.size.n <= kLanes && products <= kBlock && g.size.m < kManyRows)
+    return panel<1, Walk::plain>(g, {0, g.size.m, 0, segments, 0, g.size.k, true}, g.b.data, g.b.k, 0,
+                                 g.size.n);
   gemm_in_blocks(g, segments, products);
 }
 

@@ -21,24 +21,34 @@ constexpr std::size_t kShortSum = 4096, kRunRows = 256;
 constexpr std::size_t kPanels = 64;
 
 // c (m, n) = [c +] sum over segments s and k of A(i, s, k) * B(s * k_count + k, j) [+ bias (n)]
-//   A(i, s, k) = a[rows(i) + segments[s] + k * a_k], with rows(i) = row_offsets ? row_offsets[i] : i * a_row
-//   B(r, j)    = b[(j / panel) * b_panel + r * b_k + j % panel]
-// A dense product has one segment. A convolution names its positions by row offsets and its taps by segments,
-// and its weight gradient swaps the two, so no im2col copy is made. Products are added in order of s, then k.
+//   c(i, j)    = c.data[i * c.row + j]
+//   A(i, s, k) = a.data[rows(i) + segments[s] + k * a.k], with rows(i) = a.rows ? a.rows[i] : i * a.row
+//   B(r, j)    = b.data[(j / panel) * b.panel + r * b.k + j % panel]
+// A dense product has one segment. A convolution names its positions by the offsets of rows and its taps by
+// segments, and its weight gradient swaps the two, so no im2col copy is made. Products are added in order of
+// s, then k.
 struct Gemm {
-  float* c;
-  std::size_t ldc;
-  const float* a;
-  const std::ptrdiff_t* row_offsets = nullptr;  // (m), or null
-  std::ptrdiff_t a_row = 0;
-  std::ptrdiff_t a_k = 1;
-  const std::ptrdiff_t* segments = nullptr;  // (segment_count), or null for a single segment at 0
-  std::size_t segment_count = 1;
-  const float* b;
-  std::size_t b_k;
-  std::size_t b_panel;
+  struct {
+    float* data;
+    std::size_t row;
+  } c;
+  struct {
+    const float* data;
+    std::ptrdiff_t row = 0, k = 1;
+    const std::ptrdiff_t* rows = nullptr;  // (m), or null
+  } a;
+  struct {
+    const std::ptrdiff_t* data = nullptr;  // (count), or null for a single segment at 0
+    std::size_t count = 1;
+  } segments = {};
+  struct {
+    const float* data;
+    std::size_t k, panel;
+  } b;
   const float* bias = nullptr;  // (n), or null
-  std::size_t m, n, k;
+  struct {
+    std::size_t m, n, k;
+  } size;
   bool accumulate = false;   // start from c instead of zero
   bool b_is_finite = false;  // so products with a zero of A add nothing, and may be left out
   float* scratch;            // Kernels::gemm_scratch floats

@@ -27,4 +27,54 @@ struct ActivationFunction {
 // From the attribute `activation`, and one for each of its settings that is not the default.
 ActivationFunction activation_of(const Spec& spec);
 
+// y = f(z), where z is made of x by a kernel and perhaps a bias. Of each sample is kept z, if the gradient of
+// f reads it, then what else the layer wants.
+class ActivatedLayer : public Layer {
+ public:
+  ActivatedLayer(const Shape& input, Shape output, Parameter kernel, bool use_bias,
+                 const ActivationFunction& activation)
+      : Layer(input, std::move(output)),
+        filters_(this->output().back()),
+        parameters_{std::move(kernel)},
+        activation_(activation) {
+    if (use_bias) parameters_.push_back({"bias", {filters_}});
+  }
+
+  std::vector<Parameter> parameters() const final { return parameters_; }
+  std::size_t kept() const override { return kept_z(); }
+  bool writes_dz() const final { return !activation_.is_linear(); }
+  void keep(const Chunk& c) const override {
+    if (!activation_.is_linear()) forward(c);
+  }
+
+ protected:
+  bool use_bias() const { return parameters_.size() > 1; }
+  std::size_t kernel_size() const { return size_of(parameters_[0].shape); }
+  const float* bias(const Chunk& c) const { return use_bias() ? c.parameters + kernel_size() : nullptr; }
+  std::size_t kept_z() const { return activation_.needs_input() ? output_size() : 0; }
+
+  // Where z of a sample of the chunk is to be written: forward ends with activate.
+  float* z_of(const Chunk& c, std::size_t sample) const {
+    return activation_.needs_input() && c.kept ? c.kept + sample * kept() : c.y + sample * output_size();
+  }
+  void activate(const Chunk& c, float* y, const float* z, std::size_t rows) const {
+    if (!activation_.is_linear()) activation_.forward(c.kernels, y, z, rows, filters_);
+  }
+  // Writes dz. Returns it, or dy where that is the same.
+  const float* activation_gradient(const Chunk& c) const {
+    if (activation_.is_linear()) return c.dy;
+    const std::size_t runs = kept_z() < kept() ? c.samples : 1, size = c.samples / runs * output_size();
+    for (std::size_t i = 0; i < runs; ++i)
+      activation_.backward(c.kernels, c.dz + i * size, c.dy + i * size, z_of(c, i), size / filters_,
+                           filters_);
+    return c.dz;
+  }
+
+  std::size_t filters_;  // or units
+
+ private:
+  std::vector<Parameter> parameters_;
+  ActivationFunction activation_;
+};
+
 }  // namespace nncore

@@ -1,11 +1,8 @@
 #include <algorithm>
 #include <initializer_list>
 
-#include "activation.hpp"
 #include "conv2d_winograd.hpp"
-#include "frame.hpp"
 #include "long_sum.hpp"
-#include "window.hpp"
 
 namespace nncore {
 namespace {
@@ -18,19 +15,18 @@ namespace {
 // input gradient multiplies one row of output positions with the transposed kernel (the replica) and adds the
 // result onto the windows. A group for each channel is left to kernels of its own, and most 3 x 3 kernels of
 // many channels to conv2d_winograd.cpp.
-class Conv2D final : public Layer {
+class Conv2D final : public ActivatedLayer {
  public:
-  Conv2D(const Spec& spec, const Shape& input, Shape output, const WindowAxis& h, const WindowAxis& w)
-      : Layer(input, std::move(output)),
+  Conv2D(const Spec& spec, const Shape& input, Shape output, const WindowAxis& h, const WindowAxis& w,
+         Shape kernel, const ActivationFunction& activation)
+      : ActivatedLayer(input, std::move(output), {"kernel", kernel}, spec.flag("use_bias"), activation),
         h_(h),
         w_(w),
+        kernel_h_(kernel[0]),
+        kernel_w_(kernel[1]),
         channels_(input[2]),
-        filters_(this->output()[2]),
-        groups_(spec.positive("groups")),
-        frame_{h.in, w.in, channels_, h.before, w.before, h.padded(), w.padded()},
-        use_bias_(spec.flag("use_bias")),
-        activation_(activation_of(spec)) {
-    std::tie(kernel_h_, kernel_w_) = spec.positive_pair("kernel_size");
+        groups_(channels_ / kernel[2]),
+        frame_{h.in, w.in, channels_, h.before, w.before, h.padded(), w.padded()} {
     std::tie(dilation_h_, dilation_w_) = spec.positive_pair("dilation_rate");
     // Taps that lie side by side in memory make one longer segment.
     whole_rows_ = groups_ == 1 && dilation_w_ == 1;
@@ -56,15 +52,7 @@ class Conv2D final : public Layer {
     segments_.swap(segments), taps_.swap(taps), rows_.swap(rows), positions_.swap(positions);
   }
 
-  std::vector<Parameter> parameters() const override {
-    std::vector<Parameter> p{{"kernel", {kernel_h_, kernel_w_, channels_ / groups_, filters_}}};
-    if (use_bias_) p.push_back({"bias", {filters_}});
-    return p;
-  }
-  // The padded image, then what the activation's derivative needs.
-  std::size_t kept() const override {
-    return padded_size() + (activation_.needs_input() ? output_size() : 0);
-  }
+  std::size_t kept() const override { return kept_z() + padded_size(); }
   // The padded image, or its gradient and one row of products.
   std::size_t scratch() const override { return padded_size() + w_.out * taps_count(); }
   std::size_t work() const override { return positions_count() * taps_count() * filters_; }
@@ -79,57 +67,38 @@ class Conv2D final : public Layer {
     const std::size_t first = positions_count() * c.part / c.parts,
                       rows = positions_count() * (c.part + 1) / c.parts - first;
     for (std::size_t s = 0; s < c.samples; ++s) {
-      float* y = c.y + s * output_size() + first * filters_;
-      float* kept = c.kept ? c.kept + s * kept_size() : c.scratch;
-      float* z = activation_.needs_input() && c.kept ? kept + padded_size() + first * filters_ : y;
+      float *y = c.y + s * output_size() + first * filters_, *z = z_of(c, s) + first * filters_;
       const float* x = c.x + s * input_size();
-      if (is_padded()) frame_.pad(kept, x), x = kept;
+      if (is_padded()) x = pad(c, s, c.kept ? padded(c.kept, s) : c.scratch);
       if (is_depthwise())
-        c.kernels.depthwise(z, x, c.parameters, bias(c.parameters), depthwise(0, segments_.size(), filters_));
+        c.kernels.depthwise(z, x, c.parameters, bias(c), depthwise(0, segments_.size(), filters_));
       else
         for (std::size_t g = 0; g < groups_; ++g)
-          c.kernels.gemm({.c = z + g * group_filters(),
-                          .ldc = filters_,
-                          .a = x + g * group_channels(),
-                          .row_offsets = positions_.data() + first,
-                          .segments = segments_.data(),
-                          .segment_count = segments_.size(),
-                          .b = c.parameters + g * group_filters(),
-                          .b_k = filters_,
-                          .b_panel = c.kernels.panel,
-                          .bias = use_bias_ ? bias(c.parameters) + g * group_filters() : nullptr,
-                          .m = rows,
-                          .n = group_filters(),
-                          .k = segment_,
+          c.kernels.gemm({.c = {z + g * group_filters(), filters_},
+                          .a = {x + g * group_channels(), 0, 1, positions_.data() + first},
+                          .segments = {segments_.data(), segments_.size()},
+                          .b = {c.parameters + g * group_filters(), filters_, c.kernels.panel},
+                          .bias = use_bias() ? bias(c) + g * group_filters() : nullptr,
+                          .size = {rows, group_filters(), segment_},
                           .scratch = c.gemm_scratch});
-      if (!activation_.is_linear()) activation_.forward(c.kernels, y, z, rows, filters_);
+      activate(c, y, z, rows);
     }
   }
 
   void keep(const Chunk& c) const override {
-    if (!activation_.is_linear()) return forward(c);
-    for (std::size_t s = 0; s < c.samples && is_padded(); ++s)
-      frame_.pad(c.kept + s * kept_size(), c.x + s * input_size());
+    if (writes_dz()) return forward(c);
+    for (std::size_t s = 0; s < c.samples && is_padded(); ++s) pad(c, s, padded(c.kept, s));
   }
 
   void backward(const Chunk& c) const override {
-    if (!activation_.is_linear()) {
-      for (std::size_t s = 0; s < c.samples; ++s) {
-        const std::size_t at = s * output_size();
-        const float* xy = activation_.needs_input() ? c.kept + s * kept_size() + padded_size() : c.y + at;
-        activation_.backward(c.kernels, c.dz + at, c.dy + at, xy, positions_count(), filters_);
-      }
-    }
-    if (!c.dx) return;
-    const float* dz = writes_dz() ? c.dz : c.dy;
-    for (std::size_t s = 0; s < c.samples; ++s) {
+    const float* const dz = activation_gradient(c);
+    for (std::size_t s = 0; s < c.samples && c.dx; ++s) {
       float* dx = c.dx + s * input_size();
-      float* padded = is_padded() ? c.scratch : dx;
-      input_gradient(c, padded, dz + s * output_size(), c.scratch + padded_size());
-      if (is_padded()) frame_.crop(dx, padded);
+      float* frame = is_padded() ? c.scratch : dx;
+      input_gradient(c, frame, dz + s * output_size(), c.scratch + padded_size());
+      if (is_padded()) frame_.crop(dx, frame);
     }
   }
-  bool writes_dz() const override { return !activation_.is_linear(); }
 
   Shape tile_shape(std::size_t parameter) const override {
     constexpr std::size_t kRows = 2 * kPanels, kColumns = 64;
@@ -151,7 +120,7 @@ class Conv2D final : public Layer {
 
   // For each group, the transposed kernel (filters, taps) in panels of taps.
   std::size_t replica(const Kernels& k, bool for_dx) const override {
-    return is_depthwise() || !for_dx ? 0 : filters_ * replica_columns(k);
+    return is_depthwise() || !for_dx ? 0 : in_panels(k, filters_, taps_count());
   }
   void replicate(const Kernels& k, float* replica, const float* parameters, const Tile& t,
                  Readers readers) const override {
@@ -159,7 +128,7 @@ class Conv2D final : public Layer {
     for (std::size_t first = t.column; first < t.column + t.columns;) {
       const std::size_t group = first / group_filters();
       const std::size_t last = std::min(t.column + t.columns, (group + 1) * group_filters());
-      float* dst = replica + group * group_filters() * replica_columns(k) + t.row * group_filters() +
+      float* dst = replica + group * in_panels(k, group_filters(), taps_count()) + t.row * group_filters() +
                    (first - group * group_filters()) * k.panel;
       k.pack_transposed(dst, group_filters() * k.panel, parameters + t.row * filters_ + first, last - first,
                         t.rows, filters_);
@@ -172,24 +141,24 @@ class Conv2D final : public Layer {
   std::size_t group_filters() const { return filters_ / groups_; }
   std::size_t taps_count() const { return kernel_h_ * kernel_w_ * (channels_ / groups_); }
   std::size_t positions_count() const { return h_.out * w_.out; }
-  std::size_t kernel_size() const { return taps_count() * filters_; }
-  std::size_t replica_columns(const Kernels& k) const {
-    return (taps_count() + k.panel - 1) / k.panel * k.panel;
-  }
-  std::size_t kept_size() const { return kept(); }
 
   bool is_depthwise() const { return groups_ > 1 && groups_ == channels_ && groups_ == filters_; }
   Depthwise depthwise(std::size_t first_tap, std::size_t taps, std::size_t channels) const {
     return {positions_.data(), positions_count(), segments_.data() + first_tap, taps, filters_, channels};
   }
-  const float* bias(const float* parameters) const {
-    return use_bias_ ? parameters + kernel_size() : nullptr;
-  }
 
   bool is_padded() const { return !frame_.is_image(); }
   std::size_t padded_size() const { return is_padded() ? frame_.size() : 0; }
+  template <class Float>
+  Float* padded(Float* kept_memory, std::size_t s) const {
+    return kept_memory + s * kept() + kept_z();
+  }
+  const float* pad(const Chunk& c, std::size_t s, float* to) const {
+    frame_.pad(to, c.x + s * input_size());
+    return to;
+  }
   const float* image(const Batch& b, std::size_t s) const {
-    return is_padded() ? b.kept + s * kept_size() : b.x + s * input_size();
+    return is_padded() ? padded(b.kept, s) : b.x + s * input_size();
   }
 
   // A tile of the kernel's gradient over outputs [first, first + count) of the batch.
@@ -216,19 +185,12 @@ class Conv2D final : public Layer {
         const std::size_t at = p % positions, left = std::min(last - p, positions - at), ox = at % w_.out,
                           rows = ox == 0 ? left / w_.out : 0;
         n = rows > 0 ? rows * w_.out : std::min(left, w_.out - ox);
-        b.kernels.gemm({.c = to + f - t.column,
-                        .ldc = to_row,
-                        .a = image(b, p / positions) + group * group_channels() + ox * w_.stride * channels_,
-                        .row_offsets = taps_.data() + t.row,
-                        .a_k = offset(w_.stride * channels_),
-                        .segments = rows_.data() + at / w_.out,
-                        .segment_count = std::max<std::size_t>(1, rows),
-                        .b = b.dy + p * filters_ + f,
-                        .b_k = filters_,
-                        .b_panel = b.kernels.panel,
-                        .m = t.rows,
-                        .n = n_f,
-                        .k = rows > 0 ? w_.out : n,
+        b.kernels.gemm({.c = {to + f - t.column, to_row},
+                        .a = {image(b, p / positions) + group * group_channels() + ox * w_.stride * channels_,
+                              0, offset(w_.stride * channels_), taps_.data() + t.row},
+                        .segments = {rows_.data() + at / w_.out, std::max<std::size_t>(1, rows)},
+                        .b = {b.dy + p * filters_ + f, filters_, b.kernels.panel},
+                        .size = {t.rows, n_f, rows > 0 ? w_.out : n},
                         .accumulate = p > first,
                         .scratch = b.scratch});
       }
@@ -243,16 +205,11 @@ class Conv2D final : public Layer {
                                                 depthwise(0, segments_.size(), filters_));
     for (std::size_t oy = 0; oy < h_.out; ++oy) {
       for (std::size_t g = 0; g < groups_; ++g) {
-        c.kernels.gemm({.c = products,
-                        .ldc = taps_count(),
-                        .a = dy + oy * w_.out * filters_ + g * group_filters(),
-                        .a_row = offset(filters_),
-                        .b = c.replica + g * group_filters() * replica_columns(c.kernels),
-                        .b_k = c.kernels.panel,
-                        .b_panel = group_filters() * c.kernels.panel,
-                        .m = w_.out,
-                        .n = taps_count(),
-                        .k = group_filters(),
+        c.kernels.gemm({.c = {products, taps_count()},
+                        .a = {dy + oy * w_.out * filters_ + g * group_filters(), offset(filters_)},
+                        .b = {c.replica + g * in_panels(c.kernels, group_filters(), taps_count()),
+                              c.kernels.panel, group_filters() * c.kernels.panel},
+                        .size = {w_.out, taps_count(), group_filters()},
                         .scratch = c.gemm_scratch});
         for (std::size_t ox = 0; ox < w_.out; ++ox) {
           float* window = dx + positions_[oy * w_.out + ox] + offset(g * group_channels());
@@ -267,10 +224,8 @@ class Conv2D final : public Layer {
   }
 
   WindowAxis h_, w_;
-  std::size_t kernel_h_ = 0, kernel_w_ = 0, dilation_h_ = 0, dilation_w_ = 0, channels_, filters_, groups_;
+  std::size_t kernel_h_, kernel_w_, channels_, groups_, dilation_h_ = 0, dilation_w_ = 0;
   Frame frame_;
-  bool use_bias_;
-  ActivationFunction activation_;
   bool whole_rows_;      // of the kernel are segments
   std::size_t segment_;  // elements of a segment
   // Made by prepare:
@@ -304,11 +259,13 @@ std::unique_ptr<Layer> make_conv2d(const Spec& spec, const Shape& input) {
   limit("a filter", {kernel_h, kernel_w, input[2] / groups});
   limit("one channel of the output", {h.out, w.out});
   limit("the padded image", {h.padded(), w.padded(), input[2]});
-  const Shape output{h.out, w.out, filters};
-  if (!fits_winograd(spec, input, output)) return std::make_unique<Conv2D>(spec, input, output, h, w);
-  Spec linear = spec;
-  linear.attributes["activation"] = std::string(row_of(Activation::linear).name);
-  return make_conv2d_winograd(spec, h, w, std::make_unique<Conv2D>(linear, input, output, h, w));
+  const Shape output{h.out, w.out, filters}, kernel{kernel_h, kernel_w, input[2] / groups, filters};
+  const auto plain = [&](const ActivationFunction& activation) {
+    return std::make_unique<Conv2D>(spec, input, output, h, w, kernel, activation);
+  };
+  const ActivationFunction activation = activation_of(spec);
+  if (!fits_winograd(spec, input, output)) return plain(activation);
+  return make_conv2d_winograd(activation, h, w, plain(ActivationFunction{}));
 }
 
 }  // namespace nncore

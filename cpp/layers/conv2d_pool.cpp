@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "activation.hpp"
 #include "conv2d_winograd.hpp"
 #include "long_sum.hpp"
 
@@ -42,8 +41,8 @@ class Conv2DPool final : public Layer {
       const float* x = c.x + s * input_size();
       // Winograd's forms make NaN of infinities.
       if (block_ == 0 || !by_winograd(c, y, a, x, bias))
-        c.kernels.conv_pool(y, a, windows(c.kept ? c.kept + s * kept() : c.scratch), x, c.parameters, bias,
-                            c_);
+        c.kernels.conv_pool(y, a, reinterpret_cast<PoolWindow*>(c.kept ? c.kept + s * kept() : c.scratch), x,
+                            c.parameters, bias, c_);
     }
   }
 
@@ -51,7 +50,7 @@ class Conv2DPool final : public Layer {
     if (c.gradient) {
       c.kernels.conv_pool_gradient(
           c.scratch, use_bias() ? c.gradient + kernel_size() : nullptr, c.dy, argmax(c.kept, 0),
-          windows(c.kept), c.x, c.scratch + aligned(kernel_size()),
+          reinterpret_cast<const PoolWindow*>(c.kept), c.x, c.scratch + aligned(kernel_size()),
           {.samples = c.samples, .kept_stride = kept() * sizeof(float), .filters = c_.filters}, c_);
       turn(c.gradient, c_.filters, c.scratch, c_.filters);
     } else if (writes_dz())
@@ -138,13 +137,9 @@ class Conv2DPool final : public Layer {
 
   static constexpr std::size_t kWindowFloats = sizeof(PoolWindow) / sizeof(float);
   std::size_t window_floats() const { return listed_windows(c_) * kWindowFloats; }
-  static PoolWindow* windows(float* kept) { return reinterpret_cast<PoolWindow*>(kept); }
-  static const PoolWindow* windows(const float* kept) { return reinterpret_cast<const PoolWindow*>(kept); }
-  std::uint8_t* argmax(float* kept, std::size_t sample) const {
-    return reinterpret_cast<std::uint8_t*>(kept + sample * this->kept() + window_floats());
-  }
-  const std::uint8_t* argmax(const float* kept, std::size_t sample) const {
-    return reinterpret_cast<const std::uint8_t*>(kept + sample * this->kept() + window_floats());
+  std::uint8_t* argmax(const float* kept, std::size_t sample) const {
+    return reinterpret_cast<std::uint8_t*>(const_cast<float*>(kept) + sample * this->kept() +
+                                           window_floats());
   }
 
   ConvPool c_;
@@ -166,9 +161,7 @@ std::unique_ptr<Layer> fuse_conv2d_pool(const Spec& conv, const Spec& pool, cons
       pool_h * pool_w > kMostPoolPositions)
     return nullptr;
 
-  Spec linear = conv;
-  linear.attributes["activation"] = std::string(row_of(Activation::linear).name);
-  const auto layer = make_layer(linear, input);
+  const auto layer = make_layer(conv, input);
   const Shape output = make_layer(pool, layer->output())->output();
   const auto [kernel_h, kernel_w] = conv.positive_pair("kernel_size");
   const ConvPool c{.in_h = input[0],

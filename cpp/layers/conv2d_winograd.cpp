@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include "activation.hpp"
-#include "frame.hpp"
+#include "../runtime/memory.hpp"
 
 namespace nncore {
 namespace {
@@ -14,45 +13,35 @@ namespace {
 //
 // An infinity meets its opposite in the forms and becomes NaN. A sample with outputs that are not finite is
 // computed again by plain sums; gradients are left so.
-class Conv2DWinograd final : public Layer {
+class Conv2DWinograd final : public ActivatedLayer {
  public:
-  Conv2DWinograd(const Spec& spec, const WindowAxis& h, const WindowAxis& w, std::unique_ptr<Layer> plain)
-      : Layer(plain->input(), plain->output()),
+  Conv2DWinograd(const ActivationFunction& activation, const WindowAxis& h, const WindowAxis& w,
+                 std::unique_ptr<Layer> plain)
+      : ActivatedLayer(plain->input(), plain->output(), plain->parameters()[0],
+                       plain->parameters().size() > 1, activation),
         plain_(std::move(plain)),
-        activation_(activation_of(spec)),
         channels_(input()[2]),
-        filters_(output()[2]),
         down_((h.out + 1) / 2),
         across_((w.out + 1) / 2),
         block_(winograd_block(down_, across_)),
-        frame_{h.in, w.in, channels_, h.before, w.before, 2 * down_ + 2, 2 * across_ + 2},
-        use_bias_(plain_->parameters().size() > 1) {
-    const auto place = [&](std::size_t floats) {
-      constexpr std::size_t kLine = 16;
-      const std::size_t at = scratch_;
-      scratch_ += (floats + kLine - 1) / kLine * kLine;
-      return at;
-    };
-    image_ = place(frame_.is_image() ? 0 : frame_.size());
-    v_ = place(kWinogradElements * v_element());
-    m_ = place(kWinogradElements * m_element());
-    du_ = place(form_size());
-    total_ = place(is_long() ? 2 * form_size() : 0);
-    dx_ = place(frame_.is_image() ? 0 : frame_.size());
-    plain_scratch_ = place(plain_->scratch());
+        frame_{h.in, w.in, channels_, h.before, w.before, 2 * down_ + 2, 2 * across_ + 2} {
+    image_ = scratch_.place(frame_.is_image() ? 0 : frame_.size(), 1);
+    v_ = scratch_.place(kWinogradElements, v_element());
+    m_ = scratch_.place(kWinogradElements, m_element());
+    du_ = scratch_.place(form_size(), 1);
+    total_ = scratch_.place(is_long() ? 2 * form_size() : 0, 1);
+    dx_ = scratch_.place(frame_.is_image() ? 0 : frame_.size(), 1);
+    plain_scratch_ = scratch_.place(plain_->scratch(), 1);
   }
 
-  std::vector<Parameter> parameters() const override { return plain_->parameters(); }
-  std::size_t kept() const override { return activation_.needs_input() ? output_size() : 0; }
-  std::size_t scratch() const override { return scratch_; }
+  std::size_t scratch() const override { return scratch_.size(); }
   std::size_t work() const override { return down_ * across_ * kWinogradElements * channels_ * filters_; }
 
   void prepare() override { plain_->prepare(); }
 
   void forward(const Chunk& c) const override {
     for (std::size_t s = 0; s < c.samples; ++s) {
-      float* y = c.y + s * output_size();
-      float* z = activation_.needs_input() && c.kept ? c.kept + s * output_size() : y;
+      float *y = c.y + s * output_size(), *z = z_of(c, s);
       const float* image = framed(c, s);
       bool finite = true;
       for (std::size_t row = 0; row < down_; row += block_) {
@@ -62,8 +51,7 @@ class Conv2DWinograd final : public Layer {
                  {m, m_element(), filters_, v, v_element(), channels_, c.replica, tiles, c.gemm_scratch});
         for (std::size_t r = row; r < last(row); ++r)
           finite &= c.kernels.winograd_output(z + 2 * r * output_row(), m + (r - row) * across_ * filters_,
-                                              m_element(), use_bias_ ? c.parameters + kernel_size() : nullptr,
-                                              tile_row(r));
+                                              m_element(), bias(c), tile_row(r));
       }
       if (!finite) {
         Chunk again = c;
@@ -71,20 +59,13 @@ class Conv2DWinograd final : public Layer {
         again.scratch = c.scratch + plain_scratch_, again.kept = nullptr;
         plain_->forward(again);
       }
-      if (!activation_.is_linear()) activation_.forward(c.kernels, y, z, positions(), filters_);
+      activate(c, y, z, positions());
     }
   }
 
-  void keep(const Chunk& c) const override {
-    if (!activation_.is_linear()) forward(c);
-  }
-
   void backward(const Chunk& c) const override {
-    if (!activation_.is_linear())
-      activation_.backward(c.kernels, c.dz, c.dy, activation_.needs_input() ? c.kept : c.y,
-                           c.samples * positions(), filters_);
+    const float* const dz = activation_gradient(c);
     if (!c.gradient && !c.dx) return;
-    const float* dz = writes_dz() ? c.dz : c.dy;
     float* const du = c.scratch + du_;
     auto* const total = reinterpret_cast<double*>(c.scratch + total_);
     if (is_long() && c.gradient) std::fill_n(total, form_size(), 0.0);
@@ -121,11 +102,9 @@ class Conv2DWinograd final : public Layer {
     if (!c.gradient) return;
     for (std::size_t i = 0; is_long() && i < form_size(); ++i) du[i] = static_cast<float>(total[i]);
     c.kernels.winograd_kernel_gradient(c.gradient, du, channels_, filters_);
-    if (use_bias_)
+    if (use_bias())
       c.kernels.column_sums(c.gradient + kernel_size(), dz, c.samples * positions(), filters_, filters_);
   }
-
-  bool writes_dz() const override { return !activation_.is_linear(); }
 
   bool sums_by_chunk() const override { return true; }
   // All taps of some filters, which the form of a kernel is made of.
@@ -155,7 +134,6 @@ class Conv2DWinograd final : public Layer {
  private:
   std::size_t positions() const { return output()[0] * output()[1]; }
   std::size_t output_row() const { return output()[1] * filters_; }
-  std::size_t kernel_size() const { return 9 * channels_ * filters_; }
   std::size_t form_size() const { return kWinogradElements * channels_ * filters_; }
   // The tiles of a sample alone are a long sum; several samples in a chunk are not, as it fits a cache.
   bool is_long() const { return down_ * across_ > kShortSum; }
@@ -184,28 +162,19 @@ class Conv2DWinograd final : public Layer {
   // du [+]= v^T m
   void kernel_gradient(const Chunk& c, std::size_t tiles, bool accumulate) const {
     for (std::size_t e = 0; e < kWinogradElements; ++e)
-      c.kernels.gemm({.c = c.scratch + du_ + e * channels_ * filters_,
-                      .ldc = filters_,
-                      .a = c.scratch + v_ + e * v_element(),
-                      .a_row = 1,
-                      .a_k = offset(channels_),
-                      .b = c.scratch + m_ + e * m_element(),
-                      .b_k = filters_,
-                      .b_panel = c.kernels.panel,
-                      .m = channels_,
-                      .n = filters_,
-                      .k = tiles,
+      c.kernels.gemm({.c = {c.scratch + du_ + e * channels_ * filters_, filters_},
+                      .a = {c.scratch + v_ + e * v_element(), 1, offset(channels_)},
+                      .b = {c.scratch + m_ + e * m_element(), filters_, c.kernels.panel},
+                      .size = {channels_, filters_, tiles},
                       .accumulate = accumulate,
                       .scratch = c.gemm_scratch});
   }
 
   std::unique_ptr<Layer> plain_;
-  ActivationFunction activation_;
-  std::size_t channels_, filters_;
+  std::size_t channels_;
   std::size_t down_, across_, block_;  // tiles of a column and a row, rows of tiles in a block
   Frame frame_;
-  bool use_bias_;
-  std::size_t scratch_ = 0;  // floats; and what lies where in it:
+  Layout scratch_;  // and what lies where in it:
   std::size_t image_, v_, m_, du_, total_, dx_, plain_scratch_;
 };
 
@@ -223,9 +192,9 @@ bool fits_winograd(const Spec& conv, const Shape& input, const Shape& output) {
          output[0] * output[1] >= kFewestOutputs && output[1] <= kMostColumns;
 }
 
-std::unique_ptr<Layer> make_conv2d_winograd(const Spec& conv, const WindowAxis& h, const WindowAxis& w,
-                                            std::unique_ptr<Layer> plain) {
-  return std::make_unique<Conv2DWinograd>(conv, h, w, std::move(plain));
+std::unique_ptr<Layer> make_conv2d_winograd(const ActivationFunction& activation, const WindowAxis& h,
+                                            const WindowAxis& w, std::unique_ptr<Layer> plain) {
+  return std::make_unique<Conv2DWinograd>(activation, h, w, std::move(plain));
 }
 
 }  // namespace nncore

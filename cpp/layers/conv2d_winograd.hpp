@@ -1,6 +1,7 @@
 // Conv2D with a 3 x 3 kernel by Winograd's minimal filtering, where that is faster than the plain sums.
 #pragma once
 
+#include "activation.hpp"
 #include "window.hpp"
 
 namespace nncore {
@@ -11,11 +12,6 @@ bool fits_winograd(const Spec& conv, const Shape& input, const Shape& output);
 inline std::size_t winograd_block(std::size_t down, std::size_t across) {
   constexpr std::size_t kTiles = 48;
   return std::clamp<std::size_t>(kTiles / across, 1, down);
-}
-
-// Floats of one element of a form of matrices (rows, columns) in panels.
-inline std::size_t in_panels(const Kernels& k, std::size_t rows, std::size_t columns) {
-  return (columns + k.panel - 1) / k.panel * k.panel * rows;
 }
 
 // The product in a form's elements: to (tiles, to_n) = from (tiles, from_n) @ u (from_n, to_n), u in panels.
@@ -30,21 +26,15 @@ struct WinogradProduct {
 };
 inline void multiply(const Kernels& k, const WinogradProduct& p) {
   for (std::size_t e = 0; e < kWinogradElements; ++e)
-    k.gemm({.c = p.to + e * p.to_element,
-            .ldc = p.to_n,
-            .a = p.from + e * p.from_element,
-            .a_row = offset(p.from_n),
-            .b = p.u + e * in_panels(k, p.from_n, p.to_n),
-            .b_k = k.panel,
-            .b_panel = p.from_n * k.panel,
-            .m = p.tiles,
-            .n = p.to_n,
-            .k = p.from_n,
+    k.gemm({.c = {p.to + e * p.to_element, p.to_n},
+            .a = {p.from + e * p.from_element, offset(p.from_n)},
+            .b = {p.u + e * in_panels(k, p.from_n, p.to_n), k.panel, p.from_n * k.panel},
+            .size = {p.tiles, p.to_n, p.from_n},
             .scratch = p.scratch});
 }
 
 // plain: the same convolution without activation, for samples whose outputs are not all finite.
-std::unique_ptr<Layer> make_conv2d_winograd(const Spec& conv, const WindowAxis& h, const WindowAxis& w,
-                                            std::unique_ptr<Layer> plain);
+std::unique_ptr<Layer> make_conv2d_winograd(const ActivationFunction& activation, const WindowAxis& h,
+                                            const WindowAxis& w, std::unique_ptr<Layer> plain);
 
 }  // namespace nncore

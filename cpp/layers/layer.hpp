@@ -14,6 +14,11 @@ namespace nncore {
 // A size as a distance between elements.
 constexpr std::ptrdiff_t offset(std::size_t n) { return static_cast<std::ptrdiff_t>(n); }
 
+// Floats of a matrix (rows, columns) in panels, as Kernels::pack writes them.
+inline std::size_t in_panels(const Kernels& k, std::size_t rows, std::size_t columns) {
+  return (columns + k.panel - 1) / k.panel * k.panel * rows;
+}
+
 // Seen as a matrix (all leading axes, last axis); the flat buffers hold its transpose if that is what the
 // kernels read.
 struct Parameter {

@@ -36,13 +36,11 @@ Panels pack(Report& r, const Array& b, std::size_t k, std::size_t n) {
 Gemm product(Report& r, Array& c, const Array& a, bool a_transposed, const Array& b, bool packed,
              std::size_t m, std::size_t n, std::size_t k) {
   const std::size_t panel = r.k.panel;
-  Gemm g{};
-  g.c = c.data(), g.ldc = n;
-  g.a = a.data(), g.a_row = signed_size(a_transposed ? 1 : k), g.a_k = signed_size(a_transposed ? m : 1);
-  g.segment_count = 1;
-  g.b = b.data(), g.b_k = packed ? panel : n, g.b_panel = packed ? k * panel : panel;
-  g.m = m, g.n = n, g.k = k;
-  return g;
+  return {.c = {c.data(), n},
+          .a = {a.data(), signed_size(a_transposed ? 1 : k), signed_size(a_transposed ? m : 1)},
+          .b = {b.data(), packed ? panel : n, packed ? k * panel : panel},
+          .size = {m, n, k},
+          .scratch = nullptr};
 }
 
 // The first rows and columns of a product, in all forms: the bias is added, or c starts from it.
@@ -89,7 +87,7 @@ void convolution(Report& r, const Golden& c) {
     const Array w = cut(c.inputs.at("kernel"), c.columns, n);
     Array y(rows.size() * n);
     Gemm g = product(r, y, c.inputs.at("x"), false, w, false, rows.size(), n, kernel * channels);
-    g.row_offsets = rows.data(), g.segments = segments.data(), g.segment_count = segments.size();
+    g.a.rows = rows.data(), g.segments = {segments.data(), segments.size()};
     multiply(r.k, g);
     r.compare("gemm_segments", {size, kernel, channels, n}, y, cut(c.outputs.at("y"), c.columns, n));
   }

@@ -26,11 +26,11 @@ void convolution(Report& r, const Golden& c, std::size_t channels, std::size_t f
     r.k.winograd_kernel(u.data(), of_u, w.data(), channels, filters, first, std::min(filters, first + 16));
   r.k.winograd_input(v.data(), of_v, x.data(), row, channels, tiles);
   for (std::size_t e = 0; e < kWinogradElements; ++e) {
-    Gemm g{};
-    g.c = m.data() + e * of_m, g.ldc = filters, g.a = v.data() + e * of_v, g.a_row = signed_size(channels);
-    g.b = u.data() + e * of_u, g.b_k = panel, g.b_panel = channels * panel;
-    g.m = tiles, g.n = filters, g.k = channels;
-    multiply(r.k, g);
+    multiply(r.k, {.c = {m.data() + e * of_m, filters},
+                   .a = {v.data() + e * of_v, signed_size(channels)},
+                   .b = {u.data() + e * of_u, panel, channels * panel},
+                   .size = {tiles, filters, channels},
+                   .scratch = nullptr});
   }
   const bool finite = r.k.winograd_output(y.data(), m.data(), of_m, bias.data(), of);
   r.check(finite && u.intact() && v.intact(), "winograd_output: finite", sizes);
@@ -42,15 +42,16 @@ void convolution(Report& r, const Golden& c, std::size_t channels, std::size_t f
     for (std::size_t i = 0; i < of_du; ++i)
       transposed[e * of_du + i % filters * channels + i / filters] =
           u[e * of_u + i % filters / panel * channels * panel + i / filters * panel + i % filters % panel];
-    Gemm g{};
-    g.c = dv.data() + e * of_v, g.ldc = channels, g.a = dm.data() + e * of_m, g.a_row = signed_size(filters);
-    g.b = transposed.data() + e * of_du, g.b_k = channels, g.b_panel = panel;
-    g.m = tiles, g.n = channels, g.k = filters;
-    multiply(r.k, g);
-    g.c = du.data() + e * of_du, g.ldc = filters, g.a = v.data() + e * of_v, g.a_row = 1;
-    g.a_k = signed_size(channels), g.b = dm.data() + e * of_m, g.b_k = filters;
-    g.m = channels, g.n = filters, g.k = tiles;
-    multiply(r.k, g);
+    multiply(r.k, {.c = {dv.data() + e * of_v, channels},
+                   .a = {dm.data() + e * of_m, signed_size(filters)},
+                   .b = {transposed.data() + e * of_du, channels, panel},
+                   .size = {tiles, channels, filters},
+                   .scratch = nullptr});
+    multiply(r.k, {.c = {du.data() + e * of_du, filters},
+                   .a = {v.data() + e * of_v, 1, signed_size(channels)},
+                   .b = {dm.data() + e * of_m, filters, panel},
+                   .size = {channels, filters, tiles},
+                   .scratch = nullptr});
   }
   r.k.winograd_kernel_gradient(dw.data(), du.data(), channels, filters);
   r.compare("winograd_kernel_gradient", sizes, dw, of_both(c.outputs.at("dkernel")));
