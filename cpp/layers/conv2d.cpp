@@ -17,29 +17,24 @@ namespace {
 // many channels to conv2d_winograd.cpp.
 class Conv2D final : public ActivatedLayer {
  public:
-  Conv2D(const Spec& spec, const Shape& input, Shape output, const WindowAxis& h, const WindowAxis& w,
-         Shape kernel, const ActivationFunction& activation)
-      : ActivatedLayer(input, std::move(output), {"kernel", kernel}, spec.flag("use_bias"), activation),
+  Conv2D(const Shape& input, const WindowAxis& h, const WindowAxis& w, const Shape& kernel, bool use_bias,
+         const ActivationFunction& activation)
+      : ActivatedLayer(input, {h.out, w.out, kernel[3]}, {"kernel", kernel}, use_bias, activation),
         h_(h),
         w_(w),
-        kernel_h_(kernel[0]),
-        kernel_w_(kernel[1]),
         channels_(input[2]),
         groups_(channels_ / kernel[2]),
-        frame_{h.in, w.in, channels_, h.before, w.before, h.padded(), w.padded()} {
-    std::tie(dilation_h_, dilation_w_) = spec.positive_pair("dilation_rate");
-    // Taps that lie side by side in memory make one longer segment.
-    whole_rows_ = groups_ == 1 && dilation_w_ == 1;
-    segment_ = whole_rows_ ? kernel_w_ * channels_ : channels_ / groups_;
-  }
+        frame_{h.in, w.in, channels_, h.before, w.before, h.padded(), w.padded()},
+        whole_rows_(groups_ == 1 && w.dilation == 1),
+        segment_((whole_rows_ ? w.size : 1) * kernel[2]) {}
 
   void prepare() override {
     if (!positions_.empty()) return;
     const std::size_t row = frame_.row();
     std::vector<std::ptrdiff_t> segments, taps, rows, positions;
-    for (std::size_t kh = 0; kh < kernel_h_; ++kh)
-      for (std::size_t kw = 0; kw < kernel_w_; kw += whole_rows_ ? kernel_w_ : 1)
-        segments.push_back(offset(kh * dilation_h_ * row + kw * dilation_w_ * channels_));
+    for (std::size_t kh = 0; kh < h_.size; ++kh)
+      for (std::size_t kw = 0; kw < w_.size; kw += whole_rows_ ? w_.size : 1)
+        segments.push_back(offset(kh * h_.dilation * row + kw * w_.dilation * channels_));
     taps.reserve(taps_count());
     for (std::ptrdiff_t segment : segments)
       for (std::size_t k = 0; k < segment_; ++k) taps.push_back(segment + offset(k));
@@ -139,7 +134,7 @@ class Conv2D final : public ActivatedLayer {
  private:
   std::size_t group_channels() const { return channels_ / groups_; }
   std::size_t group_filters() const { return filters_ / groups_; }
-  std::size_t taps_count() const { return kernel_h_ * kernel_w_ * (channels_ / groups_); }
+  std::size_t taps_count() const { return h_.size * w_.size * group_channels(); }
   std::size_t positions_count() const { return h_.out * w_.out; }
 
   bool is_depthwise() const { return groups_ > 1 && groups_ == channels_ && groups_ == filters_; }
@@ -224,9 +219,9 @@ class Conv2D final : public ActivatedLayer {
   }
 
   WindowAxis h_, w_;
-  std::size_t kernel_h_, kernel_w_, channels_, groups_, dilation_h_ = 0, dilation_w_ = 0;
+  std::size_t channels_, groups_;
   Frame frame_;
-  bool whole_rows_;      // of the kernel are segments
+  bool whole_rows_;      // of the kernel are segments: taps that lie side by side in memory
   std::size_t segment_;  // elements of a segment
   // Made by prepare:
   std::vector<std::ptrdiff_t> segments_;   // runs of taps that are contiguous in the image
@@ -243,11 +238,7 @@ std::unique_ptr<Layer> make_conv2d(const Spec& spec, const Shape& input) {
   if (input[2] % groups || filters % groups)
     spec.fail("groups=" + std::to_string(groups) + " must divide the " + std::to_string(input[2]) +
               " input channels and the " + std::to_string(filters) + " filters");
-  const auto [kernel_h, kernel_w] = spec.positive_pair("kernel_size");
-  const auto [stride_h, stride_w] = spec.positive_pair("strides");
-  const auto [dilation_h, dilation_w] = spec.positive_pair("dilation_rate");
-  const WindowAxis h = window_axis(spec, "height", input[0], (kernel_h - 1) * dilation_h + 1, stride_h);
-  const WindowAxis w = window_axis(spec, "width", input[1], (kernel_w - 1) * dilation_w + 1, stride_w);
+  const auto [h, w] = windows(spec, input, "kernel_size");
   // Of the tables of offsets, and of what they point into.
   constexpr std::size_t kMost = std::size_t{1} << 27;
   const auto limit = [&](const char* what, std::initializer_list<std::size_t> factors) {
@@ -256,15 +247,15 @@ std::unique_ptr<Layer> make_conv2d(const Spec& spec, const Shape& input) {
       if (__builtin_mul_overflow(n, f, &n) || n > kMost)
         spec.fail(std::string(what) + " has more than " + std::to_string(kMost) + " elements");
   };
-  limit("a filter", {kernel_h, kernel_w, input[2] / groups});
+  limit("a filter", {h.size, w.size, input[2] / groups});
   limit("one channel of the output", {h.out, w.out});
   limit("the padded image", {h.padded(), w.padded(), input[2]});
-  const Shape output{h.out, w.out, filters}, kernel{kernel_h, kernel_w, input[2] / groups, filters};
-  const auto plain = [&](const ActivationFunction& activation) {
-    return std::make_unique<Conv2D>(spec, input, output, h, w, kernel, activation);
+  const auto plain = [&, h = h, w = w](const ActivationFunction& activation) {
+    return std::make_unique<Conv2D>(input, h, w, Shape{h.size, w.size, input[2] / groups, filters},
+                                    spec.flag("use_bias"), activation);
   };
   const ActivationFunction activation = activation_of(spec);
-  if (!fits_winograd(spec, input, output)) return plain(activation);
+  if (!fits_winograd(spec, input, {h.out, w.out, filters})) return plain(activation);
   return make_conv2d_winograd(activation, h, w, plain(ActivationFunction{}));
 }
 

@@ -140,6 +140,6 @@ class Layer {
 // A layer of registered kind for inputs of a given shape. Throws std::invalid_argument that starts with
 // "[kind]".
 std::unique_ptr<Layer> make_layer(const Spec& spec, const Shape& input);
-const std::vector<std::string>& layer_kinds();
+std::vector<std::string> layer_kinds();
 
 }  // namespace nncore

@@ -46,12 +46,9 @@ std::unique_ptr<Layer> make_layer(const Spec& spec, const Shape& input) {
   return entry->make(spec, input);
 }
 
-const std::vector<std::string>& layer_kinds() {
-  static const std::vector<std::string> kinds = [] {
-    std::vector<std::string> names;
-    for (const Entry& e : kLayers) names.emplace_back(e.kind);
-    return names;
-  }();
+std::vector<std::string> layer_kinds() {
+  std::vector<std::string> kinds;
+  for (const Entry& e : kLayers) kinds.emplace_back(e.kind);
   return kinds;
 }
 

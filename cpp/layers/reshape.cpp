@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 
 #include "layer.hpp"
 
@@ -25,18 +26,17 @@ std::unique_ptr<Layer> make_flatten(const Spec&, const Shape& input) {
 
 std::unique_ptr<Layer> make_reshape(const Spec& spec, const Shape& input) {
   Shape output;
-  std::size_t known = 1, unknown = 0;
+  std::size_t known = 1;
+  std::optional<std::size_t> unknown;  // the axis of size -1
   for (std::int64_t d : spec.integers("target_shape")) {
-    if (d < -1 || d == 0) spec.fail("target_shape must hold positive sizes, and -1 at most once");
-    unknown += d == -1;
+    if (d < -1 || d == 0 || (d == -1 && unknown))
+      spec.fail("target_shape must hold positive sizes, and -1 at most once");
+    if (d == -1) unknown = output.size();
     output.push_back(d == -1 ? 1 : static_cast<std::size_t>(d));
     if (__builtin_mul_overflow(known, output.back(), &known)) spec.fail("target_shape has too many elements");
   }
-  if (unknown > 1) spec.fail("target_shape must hold positive sizes, and -1 at most once");
   const std::size_t size = size_of(input);
-  if (unknown && size % known == 0)
-    output[static_cast<std::size_t>(std::ranges::find(spec.integers("target_shape"), -1) -
-                                    spec.integers("target_shape").begin())] = size / known;
+  if (unknown && size % known == 0) output[*unknown] = size / known;
   if (size_of(output) != size)
     spec.fail("cannot reshape samples of shape " + to_string(input) + " to target_shape " +
               to_string(output));

@@ -7,28 +7,39 @@
 
 namespace nncore {
 
-// One axis. `extent` is what the window spans, dilation included.
 struct WindowAxis {
-  std::size_t in, out, extent, stride, before, after;  // before, after: padding
+  std::size_t in, out, size, dilation, stride, before, after;  // before, after: padding
 
   std::size_t padded() const { return before + in + after; }
 };
 
 // "valid": no padding. "same": out = ceil(in / stride), with the odd element of padding at the end, as in
 // TensorFlow.
-inline WindowAxis window_axis(const Spec& spec, const char* axis, std::size_t in, std::size_t extent,
-                              std::size_t stride) {
+inline WindowAxis window_axis(const Spec& spec, const char* axis, std::size_t in, std::size_t size,
+                              std::size_t dilation, std::size_t stride) {
   const std::string& padding = spec.text("padding");
+  const std::size_t extent = (size - 1) * dilation + 1;
   if (padding == "same") {
     const std::size_t out = (in + stride - 1) / stride, span = (out - 1) * stride + extent;
     const std::size_t total = span > in ? span - in : 0;
-    return {in, out, extent, stride, total / 2, total - total / 2};
+    return {in, out, size, dilation, stride, total / 2, total - total / 2};
   }
   if (padding != "valid") spec.fail("padding must be 'valid' or 'same', got '" + padding + "'");
   if (extent > in)
     spec.fail("the window of " + std::to_string(extent) + " does not fit into the " + axis + " of " +
               std::to_string(in) + "; use padding='same' or a smaller window");
-  return {in, (in - extent) / stride + 1, extent, stride, 0, 0};
+  return {in, (in - extent) / stride + 1, size, dilation, stride, 0, 0};
+}
+
+// Those of a layer on images, of the size that this attribute names: of the height and of the width.
+inline std::pair<WindowAxis, WindowAxis> windows(const Spec& spec, const Shape& input, const char* size) {
+  const auto [h, w] = spec.positive_pair(size);
+  const auto [stride_h, stride_w] = spec.positive_pair("strides");
+  const auto [dilation_h, dilation_w] = spec.attributes.count("dilation_rate")
+                                            ? spec.positive_pair("dilation_rate")
+                                            : std::pair<std::size_t, std::size_t>{1, 1};
+  return {window_axis(spec, "height", input[0], h, dilation_h, stride_h),
+          window_axis(spec, "width", input[1], w, dilation_w, stride_w)};
 }
 
 // An image with zeros around it, as a convolution reads it.
