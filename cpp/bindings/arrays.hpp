@@ -6,6 +6,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,18 +32,12 @@ inline Floats make_floats(const Shape& shape) {
 }
 
 inline Shape with_rows(std::size_t rows, const Shape& row) {
-  Shape shape;
-  shape.reserve(1 + row.size());
-  shape.push_back(rows);
-  shape.insert(shape.end(), row.begin(), row.end());
+  Shape shape(1 + row.size(), rows);
+  std::copy(row.begin(), row.end(), shape.begin() + 1);
   return shape;
 }
 
-inline py::tuple tuple_of(const Shape& shape) {
-  py::tuple t(shape.size());
-  for (std::size_t i = 0; i < shape.size(); ++i) t[i] = shape[i];
-  return t;
-}
+inline py::tuple tuple_of(const Shape& shape) { return py::tuple(py::cast(shape)); }
 
 // A float, or an array with a value for each threshold.
 inline py::object object_of(const Value& value) {

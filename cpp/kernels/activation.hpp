@@ -45,8 +45,6 @@ inline void map(float* y, const float* a, const float* b, std::size_t n, F f) {
   }
 #define ROW_ACTIVATION(...)
 #include "activations.def"
-#undef ACTIVATION
-#undef ROW_ACTIVATION
 #undef NONE
 #undef SETTING
 
@@ -54,8 +52,6 @@ constexpr ActivationKernels kActivationKernels[] = {
 #define ACTIVATION(name, ...) {name##_forward, name##_backward},
 #define ROW_ACTIVATION(name, ...) {name##_forward, name##_backward},
 #include "activations.def"
-#undef ACTIVATION
-#undef ROW_ACTIVATION
 };
 
 }  // namespace

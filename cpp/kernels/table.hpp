@@ -40,8 +40,6 @@ enum class Activation : std::int32_t {
 #define ACTIVATION(name, ...) name,
 #define ROW_ACTIVATION(name, ...) name,
 #include "activations.def"
-#undef ACTIVATION
-#undef ROW_ACTIVATION
 };
 
 enum class Reads { input, output, either };
@@ -57,8 +55,6 @@ constexpr std::array kActivations = {
 #define ACTIVATION(name, settings, reads, ...) ActivationRow{#name, {{settings}}, Reads::reads, false},
 #define ROW_ACTIVATION(name, settings, reads) ActivationRow{#name, {{settings}}, Reads::reads, true},
 #include "activations.def"
-#undef ACTIVATION
-#undef ROW_ACTIVATION
 };
 
 constexpr const ActivationRow& row_of(Activation kind) {

@@ -25,12 +25,9 @@ inline std::size_t size_of(const Shape& shape) {
 }
 
 inline std::string to_string(const Shape& shape) {
-  std::string text = "(";
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    if (i) text += ", ";
-    text += std::to_string(shape[i]);
-  }
-  return text + (shape.size() == 1 ? ",)" : ")");
+  std::string text;
+  for (std::size_t d : shape) text += (text.empty() ? "" : ", ") + std::to_string(d);
+  return "(" + text + (shape.size() == 1 ? ",)" : ")");
 }
 
 using Attribute =

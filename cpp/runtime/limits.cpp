@@ -6,7 +6,6 @@
 #include <cstring>
 #include <fstream>
 #include <limits>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -14,56 +13,22 @@
 #include <pthread.h>
 #endif
 
-#if defined(__linux__)
-#include <sched.h>
-#endif
-
 namespace nncore {
 namespace {
 
 constexpr int kNoLimit = std::numeric_limits<int>::max();
 
-int affinity_limit() {
-#if defined(__linux__)
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof(set), &set) == 0) return std::max(1, CPU_COUNT(&set));
-#endif
-  return kNoLimit;
-}
-
 // quota / period rounded up; no limit when the group has none ("max" or -1) or does not exist.
-int limit_of(std::istream&& quota_file, std::istream&& period_file) {
-  long long quota = 0, period = 0;
-  if (!(quota_file >> quota) || !(period_file >> period) || quota <= 0 || period <= 0) return kNoLimit;
-  return static_cast<int>(std::min<long long>((quota + period - 1) / period, kNoLimit));
-}
-
 int group_limit(const std::string& folder, bool version_2) {
-  if (!version_2)
-    return limit_of(std::ifstream(folder + "/cpu.cfs_quota_us"),
-                    std::ifstream(folder + "/cpu.cfs_period_us"));
-  std::string quota, period;
-  std::ifstream(folder + "/cpu.max") >> quota >> period;
-  return limit_of(std::istringstream(quota), std::istringstream(period));
-}
-
-// The smallest quota of this process' control groups and all their parents. Inside a container the path of
-// the group may not exist; then the root of the mount is the container's own group.
-int cgroup_limit() {
-  int limit = kNoLimit;
-  std::ifstream groups("/proc/self/cgroup");
-  for (std::string line; std::getline(groups, line);) {  // number:controllers:path
-    const std::size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
-    const bool version_2 = controllers == ",,";
-    if (!version_2 && controllers.find(",cpu,") == std::string::npos) continue;
-    const std::string mount = version_2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/cpu";
-    for (std::string path = line.substr(second + 1); !path.empty(); path.resize(path.rfind('/')))
-      limit = std::min(limit, group_limit(mount + path, version_2));
-    limit = std::min(limit, group_limit(mount, version_2));
+  long long quota = 0, period = 0;
+  if (version_2) {
+    std::ifstream(folder + "/cpu.max") >> quota >> period;
+  } else {
+    std::ifstream(folder + "/cpu.cfs_quota_us") >> quota;
+    std::ifstream(folder + "/cpu.cfs_period_us") >> period;
   }
-  return limit;
+  if (quota <= 0 || period <= 0) return kNoLimit;
+  return static_cast<int>(std::min<long long>((quota + period - 1) / period, kNoLimit));
 }
 
 #if defined(_OPENMP)
@@ -83,8 +48,24 @@ std::size_t runtime_stack_size() {
 
 }  // namespace
 
-int quota_limit() { return cgroup_limit(); }
-int processor_limit() { return std::min(affinity_limit(), quota_limit()); }
+// The smallest quota of this process' control groups and all their parents. Inside a container the path of
+// the group may not exist; then the root of the mount is the container's own group.
+int quota_limit() {
+  int limit = kNoLimit;
+  std::ifstream groups("/proc/self/cgroup");
+  for (std::string line; std::getline(groups, line);) {  // number:controllers:path
+    const std::size_t first = line.find(':'), second = line.find(':', first + 1);
+    if (first == std::string::npos || second == std::string::npos) continue;
+    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    const bool version_2 = controllers == ",,";
+    if (!version_2 && controllers.find(",cpu,") == std::string::npos) continue;
+    const std::string mount = version_2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/cpu";
+    for (std::string path = line.substr(second + 1); !path.empty(); path.resize(path.rfind('/')))
+      limit = std::min(limit, group_limit(mount + path, version_2));
+    limit = std::min(limit, group_limit(mount, version_2));
+  }
+  return limit;
+}
 
 #if defined(_OPENMP)
 int available_threads(int wanted) {

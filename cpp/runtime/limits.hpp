@@ -3,10 +3,8 @@
 
 namespace nncore {
 
-// Processors that affinity and the quotas of control groups, rounded up, leave to this process; INT_MAX where
-// there is no limit.
-int processor_limit();
-// The quotas alone.
+// Processors that the quotas of control groups, rounded up, leave to this process; INT_MAX where there is no
+// limit.
 int quota_limit();
 // How many more threads the system gives at this time, of `wanted`: the runtime ends the process where one
 // that it asks for is not to be had. Its own first thread is one more.

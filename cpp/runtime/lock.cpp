@@ -10,20 +10,20 @@
 namespace nncore {
 namespace {
 
-// Forks between the first process with this library and this one, plus 1.
-std::atomic<std::uint32_t> process_number{1};
+std::atomic<std::uint32_t> process_number_{1};
 
 #if defined(NNCORE_FORKS)
 const int registered =
-    pthread_atfork(nullptr, nullptr, [] { process_number.fetch_add(1, std::memory_order_relaxed); });
+    pthread_atfork(nullptr, nullptr, [] { process_number_.fetch_add(1, std::memory_order_relaxed); });
 #endif
 
 }  // namespace
 
+std::uint32_t process_number() { return process_number_.load(std::memory_order_relaxed); }
+
 bool Lock::lock(Use use) {
   const std::thread::id thread = std::this_thread::get_id();
-  const std::uint32_t process = process_number.load(std::memory_order_relaxed),
-                      mine = process << 1 | (use == Use::write ? 1 : 0);
+  const std::uint32_t process = process_number(), mine = process << 1 | (use == Use::write ? 1 : 0);
   if (thread_.load(std::memory_order_relaxed) == thread &&
       holder_.load(std::memory_order_relaxed) >> 1 == process) {
     if (use == Use::look) return false;

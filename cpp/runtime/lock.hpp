@@ -7,6 +7,9 @@
 
 namespace nncore {
 
+// Forks between the first process with this library and this one, plus 1.
+std::uint32_t process_number();
+
 // What the holder does with what the lock guards: reads or writes it, or looks at what no call that is at
 // work changes before its end.
 enum class Use : std::uint32_t { read, write, look };

@@ -13,14 +13,14 @@
 #include <thread>
 
 #include "limits.hpp"
+#include "lock.hpp"
 
 #if defined(_OPENMP)
 #include <omp.h>
-#include <pthread.h>
 #endif
 #if defined(__linux__)
+#include <pthread.h>
 #include <sched.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 #endif
 #if defined(__SANITIZE_THREAD__)
@@ -33,8 +33,10 @@ namespace {
 // The runtime ends the process when it cannot start a thread, so absurd numbers are refused before.
 constexpr int kMaxThreads = 1024;
 
+// The process that has started the team; 0: none has.
+std::atomic<std::uint32_t> team_process{0};
 // The threads of the team are not in this process: it was forked.
-std::atomic<bool> team_lost{false};
+bool team_lost() { return team_process != 0 && team_process != process_number(); }
 
 #if defined(_OPENMP)
 
@@ -50,14 +52,8 @@ void use_affinity_of_process() {
 const int initial_omp_threads = omp_get_max_threads();
 const int processors = omp_get_num_procs();
 
-std::atomic<bool> team_started{false};
-
-void after_fork_in_child() {
-  if (team_started) team_lost = true;
-}
-
 int allowed_threads(int threads) {
-  if (omp_in_parallel() || team_lost) return 1;
+  if (omp_in_parallel() || team_lost()) return 1;
   // A limit set from outside for this thread (threadpoolctl) holds; more threads than processors are allowed.
   const int limit = omp_get_max_threads();
   return limit < initial_omp_threads ? std::min(threads, limit) : threads;
@@ -68,14 +64,6 @@ int allowed_threads(int threads) {
 constexpr int processors = 1;
 
 #endif
-
-inline int thread_id() {
-#if defined(__linux__)
-  return static_cast<int>(syscall(SYS_gettid));
-#else
-  return 0;
-#endif
-}
 
 inline void pause() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -128,20 +116,24 @@ class Team {
     job_.store(job, std::memory_order_seq_cst);
     job_.notify_all();
     work(job, 0);
-    for (int spins = 0; done_.load(std::memory_order_acquire) != tasks;) {
+    for (int spins = 0;;) {
+      const std::uint32_t done = done_.load(std::memory_order_acquire);
+      if (done == tasks) break;
       // A signal's handler has forked, and the threads that would finish their tasks are not in this process.
-      if (team_lost) return stop_call();
+      if (team_lost()) return stop_call();
       if (spins++ < spin_limit())
         pause();
       else
-        wait_for_done(static_cast<std::uint32_t>(tasks));
+        done_.wait(done, std::memory_order_acquire);
     }
     if (arrived_.load(std::memory_order_relaxed) == 0) move_followers();
   }
 
   [[noreturn]] void follow(int worker) {
     follow_stop(&stopped_);
-    ids_[worker].store(thread_id(), std::memory_order_relaxed);
+#if defined(__linux__)
+    threads_[worker].store(pthread_self(), std::memory_order_relaxed);
+#endif
     for (std::uint32_t seen = 0;;) {
       for (int all = size(); worker >= all; all = size()) size_.wait(all, std::memory_order_relaxed);
       for (int spins = 0; job_.load(std::memory_order_acquire) == seen;) {
@@ -210,21 +202,16 @@ class Team {
     moved_ = now;
     const int here = sched_getcpu();
     for (int worker = 1; worker < size(); ++worker) {
-      const int id = ids_[worker].load(std::memory_order_relaxed);
+      const pthread_t thread = threads_[worker].load(std::memory_order_relaxed);
       cpu_set_t all;
-      if (here < 0 || id == 0 || sched_getaffinity(id, sizeof(all), &all) != 0) continue;
+      if (here < 0 || thread == 0 || pthread_getaffinity_np(thread, sizeof(all), &all) != 0) continue;
       cpu_set_t others = all;
       CPU_CLR(static_cast<unsigned>(here), &others);
       if (CPU_COUNT(&others) == 0) continue;
-      sched_setaffinity(id, sizeof(others), &others);
-      sched_setaffinity(id, sizeof(all), &all);
+      pthread_setaffinity_np(thread, sizeof(others), &others);
+      pthread_setaffinity_np(thread, sizeof(all), &all);
     }
 #endif
-  }
-
-  void wait_for_done(std::uint32_t tasks) {
-    const std::uint32_t done = done_.load(std::memory_order_acquire);
-    if (done != tasks) done_.wait(done, std::memory_order_acquire);
   }
 
   // Each owner has a run of tasks: a worker each, or several if there are more.
@@ -245,8 +232,10 @@ class Team {
   std::atomic<bool> stopped_{false};  // what is left of the job is skipped
   alignas(64) std::atomic<std::uint32_t> done_{0};
   std::atomic<int> arrived_{0};  // followers that have seen the job
-  std::atomic<int> ids_[kMaxThreads]{};
+#if defined(__linux__)
+  std::atomic<pthread_t> threads_[kMaxThreads]{};
   std::chrono::steady_clock::time_point moved_{};
+#endif
 };
 
 thread_local Team* current_team = nullptr;
@@ -341,11 +330,7 @@ int max_threads() {
   }
 #if defined(_OPENMP)
   const char* text = std::getenv("OMP_NUM_THREADS");
-  // Where the runtime binds threads to places, this one may be bound already, and the places tell what there
-  // was before.
-  const int allowed = text && *text              ? kMaxThreads
-                      : omp_get_num_places() > 0 ? std::min(processors, quota_limit())
-                                                 : processor_limit();
+  const int allowed = text && *text ? kMaxThreads : std::min(processors, quota_limit());
   return std::clamp(std::min(initial_omp_threads, allowed), 1, kMaxThreads);
 #else
   return 1;
@@ -370,9 +355,7 @@ void run_with_team(int threads, BodyFunction call, void* context) {
 #if defined(_OPENMP)
   if (threads > 1) threads = allowed_threads(threads);
   if (threads > 1) {
-    static const int registered = pthread_atfork(nullptr, nullptr, after_fork_in_child);
-    static_cast<void>(registered);
-    team_started = true;
+    team_process = process_number();
     if (Team* const team = shared_team().borrow(threads)) {
       const struct Loan {
         explicit Loan(Team* t) { current_team = t; }

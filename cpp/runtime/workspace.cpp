@@ -1,7 +1,7 @@
 #include "workspace.hpp"
 
 #include <algorithm>
-#include <atomic>
+#include <mutex>
 #include <vector>
 
 namespace nncore {
@@ -26,7 +26,7 @@ class Idle {
 
   // A block of `size` to 2 * size floats, if there is one: the smallest, and of equals the last.
   Block take(std::size_t size) {
-    const Hold hold(*this);
+    const std::unique_lock hold(busy_, std::try_to_lock);
     if (!hold) return {};
     std::size_t best = blocks_.size();
     for (std::size_t i = 0; i < blocks_.size(); ++i)
@@ -37,7 +37,7 @@ class Idle {
   }
 
   void put(Block block) {
-    const Hold hold(*this);
+    const std::unique_lock hold(busy_, std::try_to_lock);
     if (!hold || block.size > kMostIdle) return;
     while (floats_ + block.size > kMostIdle || blocks_.size() == kMostBlocks) remove(0);
     floats_ += block.size;
@@ -45,19 +45,6 @@ class Idle {
   }
 
  private:
-  class Hold {
-   public:
-    explicit Hold(Idle& idle) : idle_(idle), held_(!idle.busy_.exchange(true, std::memory_order_acquire)) {}
-    ~Hold() {
-      if (held_) idle_.busy_.store(false, std::memory_order_release);
-    }
-    explicit operator bool() const { return held_; }
-
-   private:
-    Idle& idle_;
-    bool held_;
-  };
-
   Block remove(std::size_t i) {
     Block block = std::move(blocks_[i]);
     blocks_.erase(blocks_.begin() + static_cast<std::ptrdiff_t>(i));
@@ -65,7 +52,7 @@ class Idle {
     return block;
   }
 
-  std::atomic<bool> busy_{false};
+  std::mutex busy_;
   std::vector<Block> blocks_;
   std::size_t floats_ = 0;
 };
