@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -248,6 +249,22 @@ class ReferenceModel:
 # ---- the compiled twin
 
 
+def chain(input_shape: tuple[int, ...], layers: list[Spec], fuse: bool = True) -> _core.Network:
+    """Layers one after another, not compiled."""
+    calls = [(i, [i]) for i in range(len(layers))]
+    return _core.Network([input_shape], layers, calls, [len(layers)], fuse)
+
+
+def compile_chain(
+    net: _core.Network,
+    loss: Spec | None,
+    metrics: Sequence[Spec] = (),
+    optimizer: Spec | None = None,
+    trainable: Sequence[bool] = (True,),
+) -> None:
+    net.compile([loss], [1.0], [metrics], [()], optimizer, trainable)
+
+
 def network(
     input_shape: tuple[int, ...],
     layers: list[Spec],
@@ -262,7 +279,7 @@ def network(
 
     Weights are normal with deviation scale / sqrt(number of inputs).
     """
-    net = _core.Network(input_shape, layers, fuse=fuse)
+    net = chain(input_shape, layers, fuse)
     flat = np.zeros_like(net.read("parameters"))
     for _, _, offset, shape in net.layout:
         size = int(np.prod(shape))
@@ -270,7 +287,7 @@ def network(
         flat[offset : offset + size] = rng.normal(scale=deviation, size=size)
     net.write("parameters", flat)
     if loss is not None:
-        net.compile(loss, [(name, {}) for name in metrics], (), optimizer, [True] * len(layers))
+        compile_chain(net, loss, [(name, {}) for name in metrics], optimizer, [True] * len(layers))
     model = ReferenceModel(list(layers), of_layers(net, len(layers), "parameters"), loss, net.seed)
     return net, model
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from reference_model import chain, compile_chain
 
 from nncore import _core
 
@@ -20,8 +21,8 @@ def dense(units: int) -> tuple[str, dict[str, Any]]:
 
 def test_sizes_that_overflow_are_memory_errors() -> None:
     with pytest.raises(MemoryError, match="not enough memory"):
-        _core.Network((2**62,), [dense(1)])
-    network = _core.Network((2**31, 2**31, 1), [("global_average_pooling2d", {"keepdims": False})])
+        chain((2**62,), [dense(1)])
+    network = chain((2**31, 2**31, 1), [("global_average_pooling2d", {"keepdims": False})])
     endless = np.broadcast_to(np.uint8(1), (1, 2**31, 2**31, 1))  # one byte, seen many times
     with pytest.raises(MemoryError, match="not enough memory"):
         network.forward(endless, False)
@@ -30,8 +31,8 @@ def test_sizes_that_overflow_are_memory_errors() -> None:
 
 
 def test_a_batch_beyond_memory_leaves_the_network_usable() -> None:
-    network = _core.Network((1,), [dense(1)])
-    network.compile(("mean_squared_error", {}), [], [], None, [True])
+    network = chain((1,), [dense(1)])
+    compile_chain(network, ("mean_squared_error", {}))
     rows = np.broadcast_to(np.uint8(1), (2**61, 1))
     with pytest.raises(MemoryError, match="not enough memory"):
         network.test(rows, rows, None, 0, 2**61, 2**61, 1.0, _core.Sums())
@@ -52,7 +53,7 @@ def test_a_batch_beyond_memory_leaves_the_network_usable() -> None:
 def test_convolutions_beyond_reason_are_refused(kernel: Any, padding: str, shape: Any) -> None:
     spec = ("conv2d", {"filters": 1, "kernel_size": kernel, "padding": padding, **CONV})
     with pytest.raises(ValueError, match=r"\[conv2d\] .* has more than \d+ elements"):
-        _core.infer(spec, shape)
+        _core.infer(spec, [shape])
 
 
 @pytest.mark.parametrize(
@@ -63,8 +64,8 @@ def test_settings_outside_their_range_are_refused(name: str, setting: _core.Sett
     message = rf"{key} must be in \[{least:g}, {most:g}{re.escape(')' if below else ']')}, got"
     for value in (least - 0.5, most if below else most + 0.5, float("nan"), float("inf")):
         with pytest.raises(ValueError, match=message):
-            _core.infer(("activation", {"activation": name, key: value}), (3,))
-    _core.infer(("activation", {"activation": name, key: default}), (3,))
+            _core.infer(("activation", {"activation": name, key: value}), [(3,)])
+    _core.infer(("activation", {"activation": name, key: default}), [(3,)])
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_empty_and_scalar_samples() -> None:
     with pytest.raises(ValueError, match="an axis of the input is empty"):
         _core.forward(dense(2), empty, [np.zeros((0, 2), np.float32), np.zeros(2, np.float32)])
     with pytest.raises(ValueError, match="an axis of classes"):
-        _core.Network((), []).compile(None, [("sparse_categorical_accuracy", {})], [], None, [])
+        compile_chain(chain((), []), None, [("sparse_categorical_accuracy", {})], None, [])
     none = np.zeros((0, 2), np.float32)
     assert _core.backward(relu, none, none, [])[0].shape == (0, 2)
     with pytest.raises(
@@ -98,28 +99,22 @@ def test_empty_and_scalar_samples() -> None:
 
 
 def test_gradients_of_frozen_layers_are_zero() -> None:
-    network = _core.Network((2,), [dense(2), dense(1)])
+    network = chain((2,), [dense(2), dense(1)])
     network.write("parameters", np.ones_like(network.read("parameters")))
     loss = ("mean_squared_error", {})
     x, y = np.ones((4, 2), np.float32), np.zeros(4, np.float32)
-    network.compile(loss, [], [], None, [True, True])
+    compile_chain(network, loss, trainable=[True, True])
     network.gradients(x, y, None)
     (_, _, first, _), *_ = network.layout
     assert network.read("gradients")[first] != 0
-    network.compile(loss, [], [], None, [False, True])
+    compile_chain(network, loss, trainable=[False, True])
     network.gradients(x, y, None)
     assert network.read("gradients")[first] == 0
 
 
 def test_unaligned_arrays_are_read_right() -> None:
-    network = _core.Network((1,), [dense(1)])
-    network.compile(
-        ("mean_squared_error", {}),
-        [],
-        [],
-        ("sgd", {"learning_rate": 0.0}),
-        [True],
-    )
+    network = chain((1,), [dense(1)])
+    compile_chain(network, ("mean_squared_error", {}), optimizer=("sgd", {"learning_rate": 0.0}))
     order = np.frombuffer(b"x" + np.array([2, 0, 1]).tobytes(), np.int64, offset=1)
     assert not order.flags.aligned
     x = np.array([[1.0], [2.0], [3.0]], np.float32)

@@ -14,6 +14,8 @@ from reference_model import (
     Spec,
     activation,
     assert_close,
+    chain,
+    compile_chain,
     conv2d,
     dense,
     layer_backward,
@@ -91,12 +93,13 @@ def surrounded(row: Row) -> list[Spec]:
 
 
 def test_every_kind_has_a_row() -> None:
-    assert {row.spec[0] for row in LAYERS.values()} == set(_core.layer_kinds())
+    of_several_inputs = {"add", "concatenate"}  # see test_graphs.py
+    assert {row.spec[0] for row in LAYERS.values()} | of_several_inputs == set(_core.layer_kinds())
 
 
 @rows
 def test_shapes(row: Row) -> None:
-    output, parameters = _core.infer(row.spec, row.input)
+    output, parameters = _core.infer(row.spec, [row.input])
     assert output == row.output
     assert [shape for _, shape in parameters] == row.parameters
     assert [name for name, _ in parameters] == ["kernel", "bias"][: len(parameters)]
@@ -336,8 +339,8 @@ def test_fused_steps_equal_separate_ones(isa: str, name: str) -> None:
 @pytest.mark.parametrize("fuse", [True, False])
 def test_crossentropy_after_its_activation_is_exact_far_away(fuse: bool, last: str, loss: str) -> None:
     """Computed from logits: where a probability is 0 in float32, loss and gradient are not clipped."""
-    net = _core.Network((2,), [dense(2, last, use_bias=False)], fuse=fuse)
-    net.compile(loss_spec(loss), (), (), SGD, [True])
+    net = chain((2,), [dense(2, last, use_bias=False)], fuse)
+    compile_chain(net, loss_spec(loss), (), SGD)
     flat = net.read("parameters")
     flat[:4] = [1, 0, 0, 1]
     net.write("parameters", flat)
@@ -352,8 +355,8 @@ def test_crossentropy_after_its_activation_is_exact_far_away(fuse: bool, last: s
 @pytest.mark.parametrize("fuse", [True, False])
 def test_blank_images_hide_no_nan(fuse: bool) -> None:
     layers: list[Spec] = [conv2d(3, 3, use_bias=False), pooling("max_pooling2d"), FLATTEN, dense(2)]
-    net = _core.Network((6, 6, 1), layers, fuse=fuse)
-    net.compile(loss_spec("mean_squared_error"), (), (), SGD, [True] * 4)
+    net = chain((6, 6, 1), layers, fuse)
+    compile_chain(net, loss_spec("mean_squared_error"), (), SGD, [True] * 4)
     net.gradients(np.zeros((1, 6, 6, 1)), np.full((1, 2), np.nan), None)
     assert np.isnan(net.read("gradients")[:27]).all()
 
@@ -373,7 +376,7 @@ def test_dropout_moves_on_with_the_steps(rng: np.random.Generator) -> None:
 def test_frozen_layers_stay(rng: np.random.Generator) -> None:
     layers = [dense(4, "tanh"), dense(4, "tanh"), dense(2)]
     net, _ = network((3,), layers, rng, loss_spec("mean_squared_error"), ADAM)
-    net.compile(loss_spec("mean_squared_error"), (), (), ADAM, [True, False, True])
+    compile_chain(net, loss_spec("mean_squared_error"), (), ADAM, [True, False, True])
     before = of_layers(net, 3, "parameters")
     net.train(normal(rng, 8, 3), normal(rng, 8, 2), None, None, 0, 8, 4, 60.0, _core.Sums())
     after = of_layers(net, 3, "parameters")

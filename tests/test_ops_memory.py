@@ -19,6 +19,7 @@ from reference_model import (
     Spec,
     activation,
     assert_close,
+    chain,
     conv2d,
     dense,
     layer_backward,
@@ -153,7 +154,7 @@ layers = pytest.mark.parametrize(("spec", "samples", "shape"), LAYERS.values(), 
 
 
 def parameters_of(rng: np.random.Generator, spec: Spec, shape: tuple[int, ...]) -> list[Array]:
-    return [normal(rng, *sizes) for _, sizes in _core.infer(spec, shape)[1]]
+    return [normal(rng, *sizes) for _, sizes in _core.infer(spec, [shape])[1]]
 
 
 @pytest.mark.full
@@ -164,7 +165,7 @@ def test_a_layer_alone_computes_the_bits_of_a_model(
     isa: str, rng: np.random.Generator, spec: Spec, samples: int, shape: tuple[int, ...], training: bool
 ) -> None:
     x, parameters = normal(rng, samples, *shape), parameters_of(rng, spec, shape)
-    network = _core.Network(shape, [spec])
+    network = chain(shape, [spec])
     network.seed = 5
     flat = network.read("parameters")
     for (_, _, offset, _), values in zip(network.layout, parameters):
@@ -184,7 +185,7 @@ def test_gradients_of_a_layer_alone(
 ) -> None:
     """Close to the reference, independent of threads, and those of inputs are made sample by sample."""
     x, parameters = normal(rng, samples, *shape), parameters_of(rng, spec, shape)
-    dy = normal(rng, samples, *_core.infer(spec, shape)[0])
+    dy = normal(rng, samples, *_core.infer(spec, [shape])[0])
     given = [a.tobytes() for a in (dy, x, *parameters)]
     results = []
     for count in THREADS:

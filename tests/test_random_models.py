@@ -83,7 +83,7 @@ def stacks(draw: st.DrawFn) -> tuple[tuple[int, ...], list[Spec], Spec]:
     for _ in range(draw(st.integers(0, 6))):
         spec = draw(layers_for(shape))
         try:
-            shape = _core.infer(spec, shape)[0]
+            shape = _core.infer(spec, [shape])[0]
         except ValueError:  # a window that does not fit
             continue
         layers.append(spec)

@@ -13,6 +13,7 @@ from reference_model import (
     Spec,
     activation,
     assert_close,
+    compile_chain,
     conv2d,
     dense,
     loss_spec,
@@ -84,7 +85,7 @@ def test_gradients_go_through_a_frozen_layer(rng: np.random.Generator, channels:
     net.gradients(x, y, None)
     expected = of_layers(net, len(layers), "gradients")
     trained = [number != 1 for number in range(len(layers))]
-    net.compile(loss_spec("mean_squared_error"), (), (), SGD, trained)
+    compile_chain(net, loss_spec("mean_squared_error"), (), SGD, trained)
     net.gradients(x, y, None)
     for number in (0, len(layers) - 1):
         for actual, gradient in zip(of_layers(net, len(layers), "gradients")[number], expected[number]):

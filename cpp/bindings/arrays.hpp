@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "../layers/attributes.hpp"
+#include "../graph/graph.hpp"
 #include "../network/counter.hpp"
 #include "../network/source.hpp"
 
@@ -46,9 +46,14 @@ inline py::object object_of(const Value& value) {
   return py::array_t<double>(static_cast<py::ssize_t>(each.size()), each.data());
 }
 
-inline Shape shape_from(const py::handle& h) {
+// Sizes may be None, which is kOpen, if `may_be_open`.
+inline Shape shape_from(const py::handle& h, bool may_be_open = false) {
   Shape shape;
   for (const py::handle item : py::reinterpret_borrow<py::sequence>(h)) {
+    if (may_be_open && item.is_none()) {
+      shape.push_back(kOpen);
+      continue;
+    }
     const auto d = item.cast<std::int64_t>();
     if (d < 1)
       throw std::invalid_argument("the sizes of a shape must be at least 1, got " + std::to_string(d));
@@ -56,6 +61,12 @@ inline Shape shape_from(const py::handle& h) {
   }
   size_of(shape);
   return shape;
+}
+
+inline std::vector<Shape> shapes_from(const py::sequence& items, bool may_be_open = false) {
+  std::vector<Shape> shapes;
+  for (const py::handle item : items) shapes.push_back(shape_from(item, may_be_open));
+  return shapes;
 }
 
 // The array must outlive the result.

@@ -44,39 +44,125 @@ struct RefusedArray : std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
 
+// One array, or a tuple of one for each input or output.
+std::vector<py::array> arrays_from(const py::object& given) {
+  if (!PyTuple_Check(given.ptr())) return {given.cast<py::array>()};
+  std::vector<py::array> arrays;
+  for (const py::handle item : given) arrays.push_back(item.cast<py::array>());
+  return arrays;
+}
+
 // What a call works on. Holds the arrays for as long as their memory is read.
 struct Arrays {
-  py::array x_array;
-  std::optional<py::array> y_array;
-  std::optional<Weights> weights;
+  std::vector<py::array> x_arrays, y_arrays;
+  std::vector<Weights> weight_arrays;
   std::optional<Order> order;
-  Source x;
-  std::optional<Source> y;
+  std::vector<Source> x, y;
+  std::vector<const float*> weights;  // of each output, or none
 
-  Arrays(const Network& network, const py::array& x_in, const std::optional<py::array>& y_in,
-         const std::optional<Weights>& w, const std::optional<Order>& o)
-      : x_array(x_in), y_array(y_in), weights(w), order(o), x(source_of(x_array)) {
-    if (x.row_shape() != network.input())
-      throw std::invalid_argument("expected samples of shape " + to_string(network.input()) + ", got " +
-                                  to_string(x.row_shape()));
-    if (y_array) y = source_of(*y_array);
-    if (weights && shape_of(*weights) != Shape{x.rows()})
-      throw std::invalid_argument("expected one sample weight for each of the " + std::to_string(x.rows()) +
-                                  " samples, got an array of shape " + to_string(shape_of(*weights)));
+  Arrays(const Network& network, const py::object& x_in, const py::object& y_in = py::none(),
+         const py::object& weights_in = py::none(), const std::optional<Order>& o = std::nullopt)
+      : x_arrays(arrays_from(x_in)), order(o) {
+    const Graph& graph = network.graph();
+    expect(x_arrays.size(), graph.inputs.size(), "inputs");
+    for (std::size_t i = 0; i < x_arrays.size(); ++i) {
+      x.push_back(source_of(x_arrays[i]));
+      graph.check_input(i, x[i].row_shape());
+      if (x[i].rows() != x[0].rows())
+        throw std::invalid_argument("all inputs must have the same number of samples, got " +
+                                    std::to_string(x[0].rows()) + " and " + std::to_string(x[i].rows()));
+    }
+    if (!y_in.is_none()) {
+      y_arrays = arrays_from(y_in);
+      expect(y_arrays.size(), graph.outputs.size(), "targets");
+      for (const py::array& array : y_arrays) y.push_back(source_of(array));
+    }
+    if (!weights_in.is_none()) {
+      const py::tuple each =
+          PyTuple_Check(weights_in.ptr()) ? py::tuple(weights_in) : py::make_tuple(weights_in);
+      expect(each.size(), graph.outputs.size(), "weights");
+      for (const py::handle item : each) {
+        if (item.is_none()) {
+          weights.push_back(nullptr);
+          continue;
+        }
+        weight_arrays.push_back(item.cast<Weights>());
+        if (shape_of(weight_arrays.back()) != Shape{x[0].rows()})
+          throw std::invalid_argument("expected one sample weight for each of the " +
+                                      std::to_string(x[0].rows()) + " samples, got an array of shape " +
+                                      to_string(shape_of(weight_arrays.back())));
+        weights.push_back(weight_arrays.back().data());
+      }
+    }
     if (order && order->ndim() != 1) throw std::invalid_argument("order must have one axis");
   }
 
+  std::size_t rows() const { return x[0].rows(); }
   Samples samples(std::size_t start, std::size_t stop, std::size_t batch_size) const {
-    const std::size_t positions = order ? static_cast<std::size_t>(order->size()) : x.rows();
+    const std::size_t positions = order ? static_cast<std::size_t>(order->size()) : rows();
     if (start > stop || stop > positions)
       throw std::invalid_argument("start and stop must lie in 0 to " + std::to_string(positions) +
                                   ", in order");
     if (batch_size < 1) throw std::invalid_argument("batch_size must be at least 1");
-    return {
-        &x,   y ? &*y : nullptr, weights ? weights->data() : nullptr, order ? order->data() : nullptr, start,
-        stop, batch_size};
+    return {.x = x.data(),
+            .y = y.empty() ? nullptr : y.data(),
+            .weight = weights.empty() ? nullptr : weights.data(),
+            .order = order ? order->data() : nullptr,
+            .start = start,
+            .stop = stop,
+            .batch_size = batch_size};
+  }
+
+ private:
+  static void expect(std::size_t given, std::size_t expected, const char* what) {
+    if (given != expected)
+      throw std::invalid_argument("expected " + std::to_string(expected) + " " + what + ", got " +
+                                  std::to_string(given));
   }
 };
+
+// Arrays for the outputs of so many samples.
+struct Outputs {
+  std::vector<Floats> arrays;
+  std::vector<float*> to;
+
+  // given: the arrays, or None for new ones.
+  Outputs(Network& n, const Arrays& a, const py::object& given) {
+    std::vector<Shape> shapes = n.output_shapes();
+    if (shapes.empty()) {
+      std::vector<Shape> inputs;
+      for (const Source& x : a.x) inputs.push_back(x.row_shape());
+      shapes = reading(n, [&] { return n.output_shapes(inputs); });
+    }
+    if (given.is_none())
+      for (const Shape& shape : shapes) arrays.push_back(make_floats(with_rows(a.rows(), shape)));
+    else
+      for (const py::array& array : arrays_from(given)) {
+        if (!Floats::check_(array) || arrays.size() == shapes.size() ||
+            shape_of(array) != with_rows(a.rows(), shapes[arrays.size()]))
+          throw std::invalid_argument("expected float32 arrays for " + std::to_string(a.rows()) +
+                                      " outputs, got one of shape " + to_string(shape_of(array)));
+        arrays.push_back(py::reinterpret_borrow<Floats>(array));
+      }
+    for (Floats& array : arrays) to.push_back(array.mutable_data());
+  }
+  py::object result() const {
+    if (arrays.size() == 1) return arrays[0];
+    py::tuple all(arrays.size());
+    for (std::size_t i = 0; i < arrays.size(); ++i) all[i] = arrays[i];
+    return all;
+  }
+};
+
+// One of Python's lists for each output.
+std::vector<Judged> judged_from(const py::sequence& losses, const py::sequence& weights,
+                                const py::sequence& metrics, const py::sequence& weighted_metrics) {
+  std::vector<Judged> judged;
+  for (std::size_t i = 0; i < losses.size(); ++i)
+    judged.push_back({optional_spec_from(losses[i]), weights[i].cast<double>(), specs_from(metrics[i]),
+                      specs_from(weighted_metrics[i])});
+  return judged;
+}
 
 void bind_variables(py::module_& m) {
   const auto check = [](const Variables& v, std::size_t first, std::size_t count) {
@@ -84,11 +170,11 @@ void bind_variables(py::module_& m) {
       throw std::invalid_argument("there are " + std::to_string(v.list().size()) + " variables");
   };
   py::class_<Variables, std::shared_ptr<Variables>>(m, "Variables")
-      .def(py::init([](const py::tuple& spec, const py::tuple& input_shape) {
+      .def(py::init([](const py::tuple& spec, const py::sequence& input_shapes) {
              return std::make_shared<Variables>(
-                 make_layer(spec_from(spec), shape_from(input_shape))->parameters());
+                 make_layer(spec_from(spec), shapes_from(input_shapes))->parameters());
            }),
-           py::arg("spec"), py::arg("input_shape"))
+           py::arg("spec"), py::arg("input_shapes"))
       .def_property_readonly("shapes",
                              [](const Variables& v) {
                                std::vector<std::pair<std::string, py::tuple>> shapes;
@@ -138,22 +224,34 @@ void bind_network(py::module_& m) {
   py::class_<Sums>(m, "Sums").def(py::init<>());
   py::register_exception<RefusedArray>(m, "RefusedArray", PyExc_ValueError);
   py::class_<Network>(m, "Network")
-      .def(py::init([](const py::tuple& input_shape, const py::sequence& layers, bool fuse,
+      .def(py::init([](const py::sequence& input_shapes, const py::sequence& layers,
+                       const std::vector<std::pair<std::size_t, std::vector<std::size_t>>>& calls,
+                       const std::vector<std::size_t>& outputs, bool fuse,
                        const std::vector<std::shared_ptr<Variables>>& variables) {
-             const Shape input = shape_from(input_shape);
-             const std::vector<Spec> specs = specs_from(layers);
-             return run_core([&] { return std::make_unique<Network>(input, specs, fuse, variables); });
+             Graph graph{shapes_from(input_shapes, true), specs_from(layers), {}, outputs};
+             for (const auto& [layer, inputs] : calls) graph.calls.push_back({layer, inputs});
+             return run_core([&] { return std::make_unique<Network>(graph, fuse, variables); });
            }),
-           py::arg("input_shape"), py::arg("layers"), py::arg("fuse") = true,
+           py::arg("input_shapes"), py::arg("layers"), py::arg("calls"), py::arg("outputs"), py::arg("fuse") = true,
            py::arg("variables") = std::vector<std::shared_ptr<Variables>>())
-      .def_property_readonly("output_shape", [](const Network& n) { return tuple_of(n.output()); })
+      .def_property_readonly("output_shape",
+                             [](const Network& n) { return tuple_of(n.output_shapes().at(0)); })
+      .def(
+          "output_shapes",
+          [](Network& n, const py::sequence& input_shapes) {
+            const std::vector<Shape> inputs = shapes_from(input_shapes);
+            std::vector<py::tuple> shapes;
+            for (const Shape& shape : reading(n, [&] { return n.output_shapes(inputs); }))
+              shapes.push_back(tuple_of(shape));
+            return shapes;
+          },
+          py::arg("input_shapes"))
       .def_property_readonly(
           "layout",
           [](const Network& n) {
-            const std::vector<Place> places = looking(n, [&] { return n.places(); });
             std::vector<std::tuple<std::size_t, std::string, std::size_t, py::tuple>> layout;
-            for (const Place& p : places)
-              layout.emplace_back(p.layer, p.parameter.name, p.offset, tuple_of(p.parameter.shape));
+            for (const Place& p : n.places())
+              layout.emplace_back(p.layer, n.parameter(p).name, p.offset, tuple_of(n.parameter(p).shape));
             return layout;
           })
       .def_property_readonly("steps",
@@ -181,15 +279,15 @@ void bind_network(py::module_& m) {
           py::arg("buffer"), py::arg("values"))
       .def(
           "compile",
-          [](Network& n, const py::object& loss, const py::iterable& metrics,
-             const py::iterable& weighted_metrics, const py::object& optimizer,
+          [](Network& n, const py::sequence& losses, const py::sequence& loss_weights,
+             const py::sequence& metrics, const py::sequence& weighted_metrics, const py::object& optimizer,
              const std::vector<bool>& trainable) {
-            const auto l = optional_spec_from(loss), o = optional_spec_from(optimizer);
-            const auto plain = specs_from(metrics), weighted = specs_from(weighted_metrics);
-            writing(n, [&] { n.compile(l, plain, weighted, o, trainable); });
+            const auto o = optional_spec_from(optimizer);
+            const std::vector<Judged> judged = judged_from(losses, loss_weights, metrics, weighted_metrics);
+            writing(n, [&] { n.compile(judged, o, trainable); });
           },
-          py::arg("loss"), py::arg("metrics"), py::arg("weighted_metrics"), py::arg("optimizer"),
-          py::arg("trainable"))
+          py::arg("losses"), py::arg("loss_weights"), py::arg("metrics"), py::arg("weighted_metrics"),
+          py::arg("optimizer"), py::arg("trainable"))
       .def_property(
           "seed", [](const Network& n) { return looking(n, [&] { return n.seed; }); },
           [](Network& n, std::uint64_t v) { writing(n, [&] { n.seed = v; }); })
@@ -201,86 +299,73 @@ void bind_network(py::module_& m) {
           [](Network& n, float v) { looking(n, [&] { n.set_learning_rate(v); }); })
       .def(
           "check",
-          [](const Network& n, const py::array& x, const std::optional<py::array>& y) {
-            const Arrays a(n, x, y, std::nullopt, std::nullopt);
-            reading(n, [&] { n.check(a.x, a.y ? &*a.y : nullptr); });
+          [](Network& n, const py::object& x, const py::object& y) {
+            const Arrays a(n, x, y);
+            reading(n, [&] { n.check(a.x.data(), a.y.empty() ? nullptr : a.y.data()); });
           },
           py::arg("x"), py::arg("y").none(true))
       .def(
           "train",
-          [](Network& n, const py::array& x, const py::array& y, const std::optional<Weights>& sample_weight,
+          [](Network& n, const py::object& x, const py::object& y, const py::object& sample_weight,
              const std::optional<Order>& order, std::size_t start, std::size_t stop, std::size_t batch_size,
              double seconds, Sums& sums) {
             const Arrays a(n, x, y, sample_weight, order);
             const Samples samples = a.samples(start, stop, batch_size);
-            return writing(n, [&] {
-              n.check_targets(*a.y, a.x.rows());
-              return n.train(samples, seconds, sums);
-            });
+            return writing(n, [&] { return n.train(samples, seconds, sums); });
           },
           py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true), py::arg("order").none(true),
           py::arg("start"), py::arg("stop"), py::arg("batch_size"), py::arg("seconds"), py::arg("sums"))
       .def(
           "test",
-          [](Network& n, const py::array& x, const py::array& y, const std::optional<Weights>& sample_weight,
+          [](Network& n, const py::object& x, const py::object& y, const py::object& sample_weight,
              std::size_t start, std::size_t stop, std::size_t batch_size, double seconds, Sums& sums) {
-            const Arrays a(n, x, y, sample_weight, std::nullopt);
+            const Arrays a(n, x, y, sample_weight);
             const Samples samples = a.samples(start, stop, batch_size);
-            return reading(n, [&] {
-              n.check_targets(*a.y, a.x.rows());
-              return n.test(samples, seconds, sums);
-            });
+            return reading(n, [&] { return n.test(samples, seconds, sums); });
           },
           py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true), py::arg("start"), py::arg("stop"),
           py::arg("batch_size"), py::arg("seconds"), py::arg("sums"))
       .def(
           "predict",
-          [](Network& n, const py::array& x, Floats& out, std::size_t start, std::size_t stop,
+          [](Network& n, const py::object& x, const py::object& out, std::size_t start, std::size_t stop,
              double seconds) {
-            const Arrays a(n, x, std::nullopt, std::nullopt, std::nullopt);
+            const Arrays a(n, x);
             const Samples samples = a.samples(start, stop, kInferenceBatch);
-            if (shape_of(out) != with_rows(a.x.rows(), n.output()))
-              throw std::invalid_argument("expected an out of shape " +
-                                          to_string(with_rows(a.x.rows(), n.output())) + ", got " +
-                                          to_string(shape_of(out)));
-            float* to = out.mutable_data();
-            return reading(n, [&] { return n.predict(to, samples, seconds); });
+            const Outputs outputs(n, a, out);
+            return reading(n, [&] { return n.predict(outputs.to.data(), samples, seconds); });
           },
-          py::arg("x"), py::arg("out").noconvert(), py::arg("start"), py::arg("stop"), py::arg("seconds"))
+          py::arg("x"), py::arg("out"), py::arg("start"), py::arg("stop"), py::arg("seconds"))
       .def(
           "gradients",
-          [](Network& n, const py::array& x, const py::array& y,
-             const std::optional<Weights>& sample_weight) {
-            const Arrays a(n, x, y, sample_weight, std::nullopt);
-            if (a.x.rows() == 0) throw std::invalid_argument("expected at least one sample");
-            const Samples samples = a.samples(0, a.x.rows(), a.x.rows());
-            return reading(n, [&] {
-              n.check_targets(*a.y, a.x.rows());
-              return n.gradients(samples);
-            });
+          [](Network& n, const py::object& x, const py::object& y, const py::object& sample_weight) {
+            const Arrays a(n, x, y, sample_weight);
+            if (a.rows() == 0) throw std::invalid_argument("expected at least one sample");
+            const Samples samples = a.samples(0, a.rows(), a.rows());
+            return reading(n, [&] { return n.gradients(samples); });
           },
           py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true))
       .def(
           "forward",
-          [](Network& n, const py::array& x, bool training) {
+          [](Network& n, const py::object& x, bool training) {
             const Arrays a = [&] {
               try {
-                return Arrays(n, x, std::nullopt, std::nullopt, std::nullopt);
+                return Arrays(n, x);
               } catch (const std::invalid_argument& error) {
                 throw RefusedArray(error.what());
               }
             }();
-            const std::size_t rows = a.x.rows();
-            Floats out = make_floats(with_rows(rows, n.output()));
-            float* to = out.mutable_data();
+            const std::size_t rows = a.rows();
+            const Outputs out(n, a, py::none());
             if (training && rows > 0)
-              reading(n, [&] { n.forward(to, a.samples(0, rows, rows)); });
+              reading(n, [&] { n.forward(out.to.data(), a.samples(0, rows, rows)); });
             else
               for (std::size_t at = 0; at < rows;) {
-                at = reading(n, [&] { return n.predict(to, a.samples(at, rows, kInferenceBatch), kSlice); });
+                at = reading(n, [&] {
+                  return n.predict(out.to.data(), a.samples(at, rows, kInferenceBatch), kSlice);
+                });
                 if (PyErr_CheckSignals() != 0) throw py::error_already_set();
               }
-            return out;
+            return out.result();
           },
           py::arg("x"), py::arg("training"))
       .def(

@@ -45,7 +45,7 @@ struct Arguments {
     leading = shape_of(x);
     const Shape sample(leading.end() - axes, leading.end());
     leading.resize(leading.size() - sample.size());
-    layer = make_layer(spec, sample);
+    layer = make_layer(spec, {sample});
     const auto expected = layer->parameters();
     if (parameters_in.size() != expected.size())
       spec.fail("expected " + std::to_string(expected.size()) + " parameters, got " +

@@ -25,13 +25,13 @@ void bind_runtime(py::module_& m) {
   m.def("layer_kinds", &layer_kinds);
   m.def(
       "infer",
-      [](const py::tuple& spec, const py::tuple& input_shape) {
-        const auto layer = make_layer(spec_from(spec), shape_from(input_shape));
+      [](const py::tuple& spec, const py::sequence& input_shapes) {
+        const auto layer = make_layer(spec_from(spec), shapes_from(input_shapes));
         std::vector<std::pair<std::string, py::tuple>> parameters;
         for (const Parameter& p : layer->parameters()) parameters.emplace_back(p.name, tuple_of(p.shape));
         return std::pair(tuple_of(layer->output()), parameters);
       },
-      py::arg("spec"), py::arg("input_shape"));
+      py::arg("spec"), py::arg("input_shapes"));
 }
 
 }  // namespace nncore

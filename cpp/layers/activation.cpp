@@ -41,6 +41,25 @@ ActivationFunction activation_of(const Spec& spec) {
   return {static_cast<Activation>(row), spec.settings(kActivations[row].settings)};
 }
 
+Spec with_activation(Spec spec, const Spec& from) {
+  spec.attributes[kActivation] = from.attributes.at(kActivation);
+  for (const Setting& s : row_of(activation_of(from).kind).settings)
+    if (s.name && from.attributes.count(s.name)) spec.attributes[s.name] = from.attributes.at(s.name);
+  return spec;
+}
+
+Spec without_activation(Spec spec) {
+  spec.attributes[kActivation] = std::string(row_of(Activation::linear).name);
+  return spec;
+}
+
+std::string label_of(const Spec& spec) {
+  if (!has_activation(spec)) return spec.kind;
+  const ActivationFunction function = activation_of(spec);
+  if (spec.kind == kActivation) return function.row().name;
+  return function.is_linear() ? spec.kind : spec.kind + "+" + function.row().name;
+}
+
 std::unique_ptr<Layer> make_activation(const Spec& spec, const Shape& input) {
   return std::make_unique<ActivationLayer>(spec, input);
 }

@@ -77,4 +77,12 @@ class ActivatedLayer : public Layer {
   ActivationFunction activation_;
 };
 
+constexpr const char* kActivation = "activation";
+inline bool has_activation(const Spec& spec) { return spec.attributes.count(kActivation) > 0; }
+// The layer with the activation of another, and with a linear one.
+Spec with_activation(Spec spec, const Spec& from);
+Spec without_activation(Spec spec);
+// "dense+relu", or of an activation its name.
+std::string label_of(const Spec& spec);
+
 }  // namespace nncore

@@ -161,8 +161,8 @@ std::unique_ptr<Layer> fuse_conv2d_pool(const Spec& conv, const Spec& pool, cons
       pool_h * pool_w > kMostPoolPositions)
     return nullptr;
 
-  const auto layer = make_layer(conv, input);
-  const Shape output = make_layer(pool, layer->output())->output();
+  const auto layer = make_layer(conv, {input});
+  const Shape output = make_layer(pool, {layer->output()})->output();
   const auto [kernel_h, kernel_w] = conv.positive_pair("kernel_size");
   const ConvPool c{.in_h = input[0],
                    .in_w = input[1],

@@ -52,6 +52,9 @@ struct Chunk {
   const float* dy = nullptr;
   float* dz = nullptr;  // room for what Layer::writes_dz tells of; may be dy
   float* dx = nullptr;  // null when nobody needs it
+  // Of layers with several inputs: x and dx of each. The first are x and dx.
+  const float* const* xs = nullptr;
+  float* const* dxs = nullptr;
   // Of the layer's parameters, laid out like them, over this chunk alone. Null when nobody needs it, and for
   // layers that do not sum by chunk.
   float* gradient = nullptr;
@@ -137,9 +140,9 @@ class Layer {
   Shape input_, output_;
 };
 
-// A layer of registered kind for inputs of a given shape. Throws std::invalid_argument that starts with
+// A layer of registered kind for inputs of given shapes. Throws std::invalid_argument that starts with
 // "[kind]".
-std::unique_ptr<Layer> make_layer(const Spec& spec, const Shape& input);
+std::unique_ptr<Layer> make_layer(const Spec& spec, const std::vector<Shape>& inputs);
 std::vector<std::string> layer_kinds();
 
 }  // namespace nncore

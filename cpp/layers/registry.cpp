@@ -18,9 +18,17 @@ namespace nncore {
   LAYER(max_pooling2d)            \
   LAYER(rescaling)                \
   LAYER(reshape)
+// Those of several inputs.
+#define NNCORE_MERGES(LAYER) \
+  LAYER(add)                 \
+  LAYER(concatenate)
 
 #define NNCORE_DECLARE(kind) std::unique_ptr<Layer> make_##kind(const Spec& spec, const Shape& input);
 NNCORE_LAYERS(NNCORE_DECLARE)
+#undef NNCORE_DECLARE
+#define NNCORE_DECLARE(kind) \
+  std::unique_ptr<Layer> make_##kind(const Spec& spec, const std::vector<Shape>& inputs);
+NNCORE_MERGES(NNCORE_DECLARE)
 #undef NNCORE_DECLARE
 
 namespace {
@@ -28,22 +36,28 @@ namespace {
 struct Entry {
   const char* kind;
   std::unique_ptr<Layer> (*make)(const Spec& spec, const Shape& input);
+  std::unique_ptr<Layer> (*merge)(const Spec& spec, const std::vector<Shape>& inputs);
 };
 
-#define NNCORE_ENTRY(kind) Entry{#kind, make_##kind},
-constexpr std::array kLayers = {NNCORE_LAYERS(NNCORE_ENTRY)};
+#define NNCORE_ENTRY(kind) Entry{#kind, make_##kind, nullptr},
+#define NNCORE_MERGE(kind) Entry{#kind, nullptr, make_##kind},
+constexpr std::array kLayers = {NNCORE_LAYERS(NNCORE_ENTRY) NNCORE_MERGES(NNCORE_MERGE)};
 #undef NNCORE_ENTRY
+#undef NNCORE_MERGE
 
 }  // namespace
 
-std::unique_ptr<Layer> make_layer(const Spec& spec, const Shape& input) {
+std::unique_ptr<Layer> make_layer(const Spec& spec, const std::vector<Shape>& inputs) {
   const auto entry = std::ranges::find_if(kLayers, [&](const Entry& e) { return spec.kind == e.kind; });
   if (entry == kLayers.end()) spec.fail("there is no layer of this kind");
   constexpr std::size_t kMostAxes = 63;  // NumPy's arrays have one more, for the batch
-  if (input.size() > kMostAxes)
-    spec.fail("expected samples of at most " + std::to_string(kMostAxes) + " axes, got " +
-              std::to_string(input.size()));
-  return entry->make(spec, input);
+  for (const Shape& input : inputs)
+    if (input.size() > kMostAxes)
+      spec.fail("expected samples of at most " + std::to_string(kMostAxes) + " axes, got " +
+                std::to_string(input.size()));
+  if (entry->merge) return entry->merge(spec, inputs);
+  if (inputs.size() != 1) spec.fail("takes one input, got " + std::to_string(inputs.size()));
+  return entry->make(spec, inputs[0]);
 }
 
 std::vector<std::string> layer_kinds() {

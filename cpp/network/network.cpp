@@ -1,43 +1,56 @@
 #include "network.hpp"
 
 #include <algorithm>
-#include <numeric>
 
 #include "../kernels/dispatch.hpp"
 #include "../runtime/parallel.hpp"
 
 namespace nncore {
+namespace {
 
-Network::Network(Shape input, std::vector<Spec> specs, bool fuse,
-                 std::vector<std::shared_ptr<Variables>> variables)
-    : kernels_(active_kernels()),
-      input_(std::move(input)),
-      specs_(std::move(specs)),
-      fuse_(fuse),
-      variables_(std::move(variables)) {
-  trainable_.assign(specs_.size(), true);
-  auto plan = std::make_unique<Plan>(input_, specs_, fuse_, false);
-  output_ = plan->output();
-  flat_size_ = plan->parameter_floats();
-  own_variables(*plan);
-  trained_ = trained_layout(trainable_);
-  adopt(std::move(plan),
-        std::make_unique<Objective>(std::nullopt, std::vector<Spec>{}, 0, output_, last_activation(specs_)));
+bool is_open(const Graph& graph) {
+  return std::ranges::any_of(graph.inputs, [](const Shape& s) { return std::ranges::count(s, kOpen) > 0; });
 }
 
-void Network::own_variables(const Plan& plan) {
-  std::vector<std::vector<Parameter>> lists(specs_.size());
-  for (const Place& p : plan.places()) lists[p.layer].push_back(p.parameter);
+// Of each layer, as its first call has them.
+std::vector<std::vector<Parameter>> parameters_of(const Graph& graph) {
+  std::vector<std::vector<Parameter>> lists(graph.layers.size());
+  for (const Node& node : nodes_of(graph, graph.inputs, std::vector<bool>(graph.values())))
+    lists[node.layer] = node.made->parameters();
+  return lists;
+}
+
+}  // namespace
+
+Network::Network(Graph graph, bool is_fused, std::vector<std::shared_ptr<Variables>> variables)
+    : kernels_(active_kernels()),
+      graph_(std::move(graph)),
+      fuse_(is_fused),
+      variables_(std::move(variables)) {
+  graph_.check();
   if (variables_.empty())
-    for (const auto& list : lists) variables_.push_back(std::make_shared<Variables>(list));
-  if (variables_.size() != specs_.size())
-    throw std::invalid_argument("expected the variables of " + std::to_string(specs_.size()) +
+    for (const auto& list : parameters_of(graph_)) variables_.push_back(std::make_shared<Variables>(list));
+  own_variables();
+  judged_.resize(graph_.outputs.size());
+  trained_ = trained_layout(std::vector<bool>(graph_.layers.size(), true));
+  if (!is_open(graph_)) output_shapes_ = output_shapes(graph_.inputs);
+}
+
+void Network::own_variables() {
+  if (variables_.size() != graph_.layers.size())
+    throw std::invalid_argument("expected the variables of " + std::to_string(graph_.layers.size()) +
                                 " layers, got those of " + std::to_string(variables_.size()));
   std::vector<std::shared_ptr<Variables>> held;  // of layers that have any
   std::vector<std::shared_ptr<Store>> stores;
-  for (std::size_t i = 0; i < specs_.size(); ++i) {
-    if (variables_[i]->list() != lists[i]) specs_[i].fail("has variables that do not fit its shape");
-    if (lists[i].empty()) continue;
+  for (std::size_t i = 0; i < variables_.size(); ++i) {
+    const std::vector<Parameter>& list = variables_[i]->list();
+    std::size_t at = flat_size_;
+    for (std::size_t p = 0; p < list.size(); ++p) {
+      places_.push_back({i, p, at});
+      at = checked_floats(1, at + checked_floats(1, size_of(list[p].shape)));
+    }
+    flat_size_ = aligned(at);
+    if (list.empty()) continue;
     held.push_back(variables_[i]);
     stores.push_back(variables_[i]->store());
   }
@@ -48,8 +61,8 @@ void Network::own_variables(const Plan& plan) {
 }
 
 // Blocks follow each other as in Variables::bring_together, so that runs of both coincide.
-Network::TrainedLayout Network::trained_layout(const std::vector<bool>& trainable) const {
-  TrainedLayout layout{std::vector<std::size_t>(variables_.size()), 0};
+TrainedLayout Network::trained_layout(const std::vector<bool>& trainable) const {
+  TrainedLayout layout{trainable, std::vector<std::size_t>(variables_.size()), 0};
   for (std::size_t i = 0; i < variables_.size(); ++i) {
     if (!trainable[i] || variables_[i]->floats() == 0) continue;
     layout.at[i] = block_start(layout.size, variables_[i]->floats());
@@ -58,17 +71,62 @@ Network::TrainedLayout Network::trained_layout(const std::vector<bool>& trainabl
   return layout;
 }
 
-void Network::compile(const std::optional<Spec>& loss, const std::vector<Spec>& metrics,
-                      const std::vector<Spec>& weighted_metrics, const std::optional<Spec>& optimizer,
+std::unique_ptr<Program> Network::program_for(std::vector<Shape> inputs, const std::vector<Judged>& judged,
+                                              const TrainedLayout& trained) const {
+  std::vector<bool> detached(graph_.values());
+  for (std::size_t i = 0; i < judged.size(); ++i)
+    if (Objective::takes_over(judged[i].loss, graph_.last_activation(i))) detached[graph_.outputs[i]] = true;
+  auto program = std::make_unique<Program>(Program{
+      Plan(graph_, std::move(inputs), detached, fuse_, variables_, trained, kernels_), {}, {}, 0, 0, {}});
+  for (std::size_t i = 0; i < judged.size(); ++i) {
+    std::vector<Spec> metrics = judged[i].metrics;
+    metrics.insert(metrics.end(), judged[i].weighted_metrics.begin(), judged[i].weighted_metrics.end());
+    program->objectives.emplace_back(judged[i].loss, metrics, judged[i].metrics.size(),
+                                     program->plan.outputs[i].shape, graph_.last_activation(i));
+  }
+  program->empty = empty_sums(program->objectives);
+  return program;
+}
+
+std::vector<Shape> Network::shapes_of(const Source* x) const {
+  std::vector<Shape> shapes;
+  for (std::size_t i = 0; i < graph_.inputs.size(); ++i) shapes.push_back(x[i].row_shape());
+  return shapes;
+}
+
+void Network::use(std::vector<Shape> inputs) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) graph_.check_input(i, inputs[i]);
+  constexpr std::size_t kMostPrograms = 8;
+  const auto known = std::ranges::find_if(programs_, [&](const auto& p) { return p->plan.inputs == inputs; });
+  if (known == programs_.end()) {
+    auto program = program_for(std::move(inputs), judged_, trained_);
+    if (programs_.size() == kMostPrograms) programs_.pop_back();
+    programs_.insert(programs_.begin(), std::move(program));
+  } else {
+    std::rotate(programs_.begin(), known, known + 1);
+  }
+  program_ = programs_[0].get();
+  plan_ = &program_->plan;
+}
+
+std::vector<Shape> Network::output_shapes(const std::vector<Shape>& inputs) {
+  use(inputs);
+  std::vector<Shape> shapes;
+  for (const Output& output : plan_->outputs) shapes.push_back(output.shape);
+  return shapes;
+}
+
+void Network::compile(const std::vector<Judged>& outputs, const std::optional<Spec>& optimizer,
                       const std::vector<bool>& trainable) {
-  if (trainable.size() != specs_.size())
+  if (trainable.size() != graph_.layers.size())
     throw std::invalid_argument("trainable must hold one flag for each layer");
-  std::vector<Spec> all = metrics;
-  all.insert(all.end(), weighted_metrics.begin(), weighted_metrics.end());
-  auto objective = std::make_unique<Objective>(loss, all, metrics.size(), output_, last_activation(specs_));
-  auto plan = std::make_unique<Plan>(input_, specs_, fuse_, !objective->activation().is_linear());
+  if (outputs.size() != graph_.outputs.size())
+    throw std::invalid_argument("expected losses of " + std::to_string(graph_.outputs.size()) +
+                                " outputs, got " + std::to_string(outputs.size()));
   auto new_optimizer = optimizer ? std::make_unique<Optimizer>(*optimizer) : nullptr;
   TrainedLayout layout = trained_layout(trainable);
+  std::vector<std::unique_ptr<Program>> programs;
+  if (plan_) programs.push_back(program_for(plan_->inputs, outputs, layout));
   std::vector<Buffer> moments;
   if (new_optimizer)
     for (std::size_t i = 0; i < new_optimizer->moments().size(); ++i) moments.emplace_back(layout.size);
@@ -77,51 +135,45 @@ void Network::compile(const std::optional<Spec>& loss, const std::vector<Spec>& 
   moments_ = std::move(moments);
   trained_ = std::move(layout);
   gradients_ = {};
-  trainable_ = trainable;
+  judged_ = outputs;
   iterations = 0;
-  adopt(std::move(plan), std::move(objective));
+  programs_ = std::move(programs);
+  program_ = programs_.empty() ? nullptr : programs_[0].get();
+  plan_ = program_ ? &program_->plan : nullptr;
 }
 
-void Network::adopt(std::unique_ptr<Plan> plan, std::unique_ptr<Objective> objective) {
-  plan_ = std::move(plan);
-  objective_ = std::move(objective);
-  find_boundaries();
-  cut_tiles();
-  seen_version_ = seen_moves_ = 0;
-}
-
-// No store has the number 0, so that a network that has seen nothing catches up.
+// No store has the number 0, so that a plan that has seen nothing catches up.
 void Network::catch_up(const Store& now) {
-  const auto& steps = plan_->steps();
-  if (seen_version_ == 0)
-    for (const Step& step : steps) step.layer->prepare();
-  if (now.moves != seen_moves_) {
-    for (std::size_t i = 0; i < memory_.size(); ++i) memory_[i].values = variables_[steps[i].spec]->data();
+  if (plan_->seen_version == 0)
+    for (const Step& step : plan_->steps) step.layer->prepare();
+  if (now.moves != plan_->seen_moves) {
+    for (Step& step : plan_->steps) step.values = variables_[step.number]->data();
     find_updates();
   }
-  for (const auto& [number, t] : tiles_)
-    if (memory_[number].packed != variables_[steps[number].spec]->version()) replicate(number, t.tile);
-  for (std::size_t i = 0; i < memory_.size(); ++i) memory_[i].packed = variables_[steps[i].spec]->version();
-  seen_version_ = now.version;
-  seen_moves_ = now.moves;
+  for (const TileTask& task : plan_->tiles)
+    if (const Step& step = plan_->steps[task.step]; step.packed != variables_[step.number]->version())
+      replicate_all(task);
+  for (Step& step : plan_->steps) step.packed = variables_[step.number]->version();
+  plan_->seen_version = now.version;
+  plan_->seen_moves = now.moves;
 }
 
-// Training has kept this network's packed weights up to date, and no other's.
+// Training has kept the packed weights of this plan up to date, and no others.
 void Network::mark_trained() {
-  for (std::size_t i = 0; i < memory_.size(); ++i) {
-    if (!memory_[i].trained) continue;
-    Variables& v = *variables_[plan_->steps()[i].spec];
-    v.changed();
-    memory_[i].packed = v.version();
+  for (Step& step : plan_->steps) {
+    if (!step.is_trained) continue;
+    Variables& v = *variables_[step.number];
+    if (step.is_first) v.changed();
+    step.packed = v.version();
   }
-  seen_version_ = store_->current().version;
+  plan_->seen_version = store_->current().version;
 }
 
 void Network::find_updates() {
   updates_.clear();
   for (std::size_t i = 0; i < variables_.size(); ++i) {
     const std::size_t floats = variables_[i]->floats();
-    if (!trainable_[i] || floats == 0) continue;
+    if (!trained_.trains[i] || floats == 0) continue;
     float* const values = variables_[i]->data();
     if (!updates_.empty()) {
       UpdateRun& last = updates_.back();
@@ -134,87 +186,25 @@ void Network::find_updates() {
   }
 }
 
-void Network::find_boundaries() {
-  const auto& steps = plan_->steps();
-  memory_.assign(steps.size(), {});
-  boundaries_.assign(1, {.size = size_of(input_)});
-  arena_batch_ = results_batch_ = chunked_batch_ = 0;
-  sample_work_ = layer_scratch_ = widest_ = 0;
-  std::size_t replica = 0;
-  bool needs_gradient = false;
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    const Layer& layer = *steps[i].layer;
-    StepMemory& m = memory_[i];
-    m.trained = trainable_[steps[i].spec] && !layer.parameters().empty();
-    needs_gradient = needs_gradient || m.trained;
-    m.trained_at = trained_.at[steps[i].spec];
-    m.kept_size = layer.kept();
-    m.replica = replica;
-    m.in = boundaries_.size() - 1;
-    replica += aligned(layer.replica(kernels_, boundaries_[m.in].needs_gradient));
-    if (!layer.is_view())
-      boundaries_.push_back({.size = size_of(layer.output()), .needs_gradient = needs_gradient});
-    m.out = boundaries_.size() - 1;
-    for (const Parameter& p : layer.parameters()) m.parameter_floats += size_of(p.shape);
-    if (m.trained && layer.sums_by_chunk()) m.sums_size = m.parameter_floats;
-    boundaries_[m.out].lasting = boundaries_[m.out].lasting || (m.trained && m.sums_size == 0);
-    sample_work_ += layer.work();
-    layer_scratch_ = std::max(layer_scratch_, layer.scratch());
+// One tile of the packed weights of all steps of a layer.
+void Network::replicate_all(const TileTask& task) {
+  const Layer* packed = nullptr;
+  for (const Step* s = &plan_->steps[task.step]; s; s = s->next ? &plan_->steps[s->next] : nullptr) {
+    if (s->layer.get() == packed) continue;
+    packed = s->layer.get();
+    packed->replicate(kernels_, plan_->replica.data() + s->replica, s->values, task.tile.tile,
+                      {.forward = true, .dx = s->packs_for_dx});
   }
-  sample_floats_ = passing_ = 0;
-  for (const Boundary& b : boundaries_) {
-    if (b.needs_gradient && !b.lasting) passing_ = std::max(passing_, b.size);
-    sample_floats_ += b.size * (b.needs_gradient ? 2 : 1);
-    widest_ = std::max(widest_, b.size);
-  }
-  for (const StepMemory& m : memory_) sample_floats_ += m.kept_size;
-  layer_scratch_ = aligned(kernels_.gemm_scratch) + aligned(layer_scratch_);
-  replica_.grow(replica);
-}
-
-void Network::cut_tiles() {
-  tiles_.clear();
-  tile_floats_ = 0;
-  std::vector<double> cost;  // of each tile in pass 2, about: multiply-adds
-  for (std::size_t i = 0; i < plan_->steps().size(); ++i) {
-    for (const ParameterTile& t : tiles_of(*plan_->steps()[i].layer)) {
-      tiles_.push_back({i, t});
-      tile_floats_ = std::max(tile_floats_, t.floats());
-      constexpr double kBatch = 32, kUpdate = 24;  // of a parameter
-      const StepMemory& m = memory_[i];
-      const double gradient = m.sums_size ? 0.0
-                                          : kBatch * static_cast<double>(plan_->steps()[i].layer->work()) /
-                                                static_cast<double>(m.parameter_floats);
-      cost.push_back(m.trained ? static_cast<double>(t.floats()) * (gradient + kUpdate) : 0.0);
-    }
-  }
-
-  constexpr double kMostRuns = 64;
-  const double least = std::accumulate(cost.begin(), cost.end(), 0.0) / kMostRuns;
-  runs_.assign(1, 0);
-  double run = 0.0;
-  for (std::size_t i = 0; i < tiles_.size(); ++i) {
-    run += cost[i];
-    if (run < least || run == 0.0) continue;
-    runs_.push_back(i + 1);
-    run = 0.0;
-  }
-  if (runs_.size() == 1) runs_.push_back(0);
-  runs_.back() = tiles_.size();
-}
-
-void Network::replicate(std::size_t number, const Tile& tile) {
-  const StepMemory& m = memory_[number];
-  plan_->steps()[number].layer->replicate(kernels_, replica_.data() + m.replica, m.values, tile,
-                                          {.forward = true, .dx = boundaries_[m.in].needs_gradient});
 }
 
 std::vector<std::string> Network::step_labels() const {
   std::vector<std::string> labels;
-  for (const Step& step : plan_->steps())
-    if (!step.layer->is_view()) labels.push_back(step.label);
-  if (!objective_->activation().is_linear())
-    labels.push_back(std::string(objective_->activation().row().name) + "+loss");
+  if (!plan_) return labels;
+  for (const Step& step : plan_->steps)
+    if (step.runs()) labels.push_back(step.label);
+  for (const Objective& objective : program_->objectives)
+    if (!objective.activation().is_linear())
+      labels.push_back(std::string(objective.activation().row().name) + "+loss");
   return labels;
 }
 
@@ -237,11 +227,11 @@ void Network::read(const std::string& name, float* values) const {
   const Buffer* from = trained_buffer(name);
   if (from && !from->data()) throw std::runtime_error("no " + name + " have been computed yet");
   std::fill_n(values, flat_size_, 0.0f);
-  for (const Place& p : places()) {
+  for (const Place& p : places_) {
     const Variables& v = *variables_[p.layer];
     if (!from)
       v.get(p.index, values + p.offset);
-    else if (trainable_[p.layer])
+    else if (trained_.trains[p.layer])
       v.copy_out(values + p.offset, from->data() + trained_.at[p.layer], p.index);
   }
 }
@@ -249,28 +239,34 @@ void Network::read(const std::string& name, float* values) const {
 void Network::write(const std::string& name, const float* values) {
   const Buffer* const to = trained_buffer(name);
   if (to == &gradients_) throw std::invalid_argument("gradients cannot be written");
-  for (const Place& p : places()) {
+  for (const Place& p : places_) {
     Variables& v = *variables_[p.layer];
     if (!to)
       v.set(p.index, values + p.offset);
-    else if (trainable_[p.layer])
+    else if (trained_.trains[p.layer])
       v.copy_in(const_cast<Buffer*>(to)->data() + trained_.at[p.layer], values + p.offset, p.index);
   }
 }
 
-void Network::check(const Source& x, const Source* y) const {
-  if (x.row_shape() != input_)
-    throw std::invalid_argument("expected samples of shape " + to_string(input_) + ", got " +
-                                to_string(x.row_shape()));
+void Network::check_targets(const Samples& samples) const {
+  for (std::size_t i = 0; i < program_->objectives.size(); ++i)
+    program_->objectives[i].check_shape(samples.y[i], samples.x->rows());
+}
+
+void Network::check(const Source* x, const Source* y) {
+  use(shapes_of(x));
   if (!y) return;
-  objective_->check_shape(*y, x.rows());
-  if (!objective_->has_labels()) return;
-  std::vector<float> labels(y->row_size());
-  constexpr std::size_t kLook = 4096;  // rows between two looks at the clock
-  for (std::size_t row = 0; row < y->rows(); ++row) {
-    if (row % kLook == 0 && ask_for_stop()) throw Stopped();
-    y->read(labels.data(), nullptr, row, 1);
-    objective_->check_labels(labels.data(), row);
+  check_targets({.x = x, .y = y});
+  for (std::size_t i = 0; i < program_->objectives.size(); ++i) {
+    const Objective& objective = program_->objectives[i];
+    if (!objective.has_labels()) continue;
+    std::vector<float> labels(y[i].row_size());
+    constexpr std::size_t kLook = 4096;  // rows between two looks at the clock
+    for (std::size_t row = 0; row < y[i].rows(); ++row) {
+      if (row % kLook == 0 && ask_for_stop()) throw Stopped();
+      y[i].read(labels.data(), nullptr, row, 1);
+      objective.check_labels(labels.data(), row);
+    }
   }
 }
 

@@ -62,7 +62,7 @@ std::vector<Value> Sums::results() const {
     for (; place < stop; ++place, ++next)
       results[place] = weights[next] != 0.0 ? values[next] / weights[next] : 0.0;
   };
-  for (const Counted& c : counted) {
+  for (const Count& c : counted) {
     put_means(c.place);
     results[place++] = c.counter.result();
   }
@@ -73,7 +73,13 @@ std::vector<Value> Sums::results() const {
 void Sums::reset() {
   std::ranges::fill(values, 0.0);
   std::ranges::fill(weights, 0.0);
-  for (Counted& c : counted) c.counter.reset();
+  for (Count& c : counted) c.counter.reset();
+}
+
+bool Objective::takes_over(const std::optional<Spec>& loss, const ActivationFunction& last) {
+  return loss && std::ranges::any_of(kFromLogits, [&](const FromLogits& fused) {
+           return loss->kind == row_of(fused.loss).name && last.kind == fused.last;
+         });
 }
 
 Objective::Objective(const std::optional<Spec>& loss, const std::vector<Spec>& metrics,
@@ -100,7 +106,7 @@ Objective::Objective(const std::optional<Spec>& loss, const std::vector<Spec>& m
                                   "' do not take the same kind of targets: class numbers for one, one value "
                                   "for each output for the other");
     if (counts) {
-      counted_.push_back({Counter(metric), 1 + place, place >= weighted_from, codes()});
+      counted_.push_back({Counter(metric), place, place >= weighted_from, codes()});
       counted_.back().counter.fit(columns_);
     } else {
       means_.push_back(metric_of(metric));
@@ -139,31 +145,49 @@ void Objective::check_labels(const float* target, std::size_t row) const {
                                   " for sample " + std::to_string(row));
 }
 
-void Objective::evaluate(const Kernels& k, const Result& r, float* gradient, const float* output,
-                         const float* target, const float* weight, float scale, std::size_t samples) const {
+Objective::Places Objective::lay_out(Layout& layout, std::size_t batch) const {
+  return {.batch = batch,
+          .target = layout.place(batch, target_size()),
+          .weight = layout.place(batch, 1),
+          .value = layout.place(batch, rows_),
+          .scale = layout.place(batch, rows_),
+          .activation = layout.place(batch, activation_.is_linear() ? 0 : size_of(output_)),
+          .loss = layout.place(batch, 1),
+          .mean = layout.place(batch, mean_count()),
+          .code = layout.place(batch, codes())};
+}
+
+void Objective::evaluate(const Kernels& k, float* buffer, const Places& p, bool weighted, std::size_t first,
+                         std::size_t samples, const float* output, float* gradient, float scale) const {
   const std::size_t rows = samples * rows_;
+  const float *target = buffer + p.target + first * target_size(),
+              *weight = weighted ? buffer + p.weight + first : nullptr;
+  float *value = buffer + p.value + first * rows_, *scales = buffer + p.scale + first * rows_,
+        *loss = buffer + p.loss + first;
   if (loss_) {
     for (std::size_t s = 0; s < samples; ++s)
-      std::fill_n(r.scale + s * rows_, rows_,
-                  (weight ? weight[s] : 1.0f) * scale / static_cast<float>(rows_));
-    (*loss_)(k, r.value, gradient, target, output, r.scale, rows, columns_);
-    means(r.loss, r.value, rows_, samples);
+      std::fill_n(scales + s * rows_, rows_, (weight ? weight[s] : 1.0f) * scale / static_cast<float>(rows_));
+    (*loss_)(k, value, gradient, target, output, scales, rows, columns_);
+    means(loss, value, rows_, samples);
     if (weight)
-      for (std::size_t s = 0; s < samples; ++s) r.loss[s] *= weight[s];
+      for (std::size_t s = 0; s < samples; ++s) loss[s] *= weight[s];
   } else {
-    std::fill_n(r.loss, samples, 0.0f);
+    std::fill_n(loss, samples, 0.0f);
+    if (gradient) std::fill_n(gradient, rows * columns_, 0.0f);
   }
   if (!has_metrics()) return;
   if (!activation_.is_linear()) {
-    activation_.forward(k, r.activation, output, rows, columns_);
-    output = r.activation;
+    float* const after = buffer + p.activation + first * rows_ * columns_;
+    activation_.forward(k, after, output, rows, columns_);
+    output = after;
   }
   for (std::size_t m = 0; m < means_.size(); ++m) {
-    means_[m](k, r.value, target, output, rows, columns_);
-    means(r.mean + m * r.stride, r.value, rows_, samples);
+    means_[m](k, value, target, output, rows, columns_);
+    means(buffer + p.mean + m * p.batch + first, value, rows_, samples);
   }
   for (const Counted& c : counted_)
-    c.counter.encode(k, r.code + c.offset * r.stride + r.first * codes(c), target, output, rows, columns_);
+    c.counter.encode(k, buffer + p.code + c.offset * p.batch + first * codes(c), target, output, rows,
+                     columns_);
 }
 
 }  // namespace nncore

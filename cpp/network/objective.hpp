@@ -8,6 +8,7 @@
 
 #include "../kernels/kernels.hpp"
 #include "../layers/activation.hpp"
+#include "../runtime/memory.hpp"
 #include "counter.hpp"
 #include "source.hpp"
 
@@ -43,18 +44,23 @@ struct MetricFunction {
 MetricFunction metric_of(const Spec& spec);
 bool is_counted(const Spec& metric);
 
-// A metric of a network that is made of counts.
+// A metric of an output that is made of counts.
 struct Counted {
   Counter counter;
-  std::size_t place;  // among all results
+  std::size_t place;  // among all results of the output
   bool weighted;
   std::size_t offset;  // codes of a sample before its own
 };
 
-// Loss and metrics over what a call has gone through: the loss first.
+// Loss and metrics over what a call has gone through. First the loss; then of each output its own loss, if
+// there are several, and its metrics.
 struct Sums {
-  std::vector<double> values, weights;  // of the loss and the metrics that are means
-  std::vector<Counted> counted;
+  std::vector<double> values, weights;  // of losses and the metrics that are means
+  struct Count {
+    Counter counter;
+    std::size_t place;  // among all results
+  };
+  std::vector<Count> counted;
 
   std::vector<Value> results() const;
   void reset();
@@ -67,6 +73,8 @@ class Objective {
   Objective(const std::optional<Spec>& loss, const std::vector<Spec>& metrics, std::size_t weighted_from,
             const Shape& output, const ActivationFunction& last);
 
+  // Whether a loss takes over this activation, the last one.
+  static bool takes_over(const std::optional<Spec>& loss, const ActivationFunction& last);
   // The last activation, if it is left to this class and the network ends in logits.
   const ActivationFunction& activation() const { return activation_; }
 
@@ -86,19 +94,21 @@ class Objective {
   void check_labels(const float* target, std::size_t row) const;
   bool has_labels() const { return sparse_; }
 
-  struct Result {
-    float* value;       // scratch: rows() floats a sample
-    float* scale;       // scratch: rows() floats a sample
-    float* activation;  // scratch: the outputs, where the network ends in logits
-    float* loss;        // (samples): mean over a sample's rows, times its weight
-    float* mean;        // (mean_count, stride): of each metric, over a sample's rows
-    float* code;        // for each counted metric (stride, codes of a sample): from sample `first` on
-    std::size_t stride, first;
+  // Where arrays of a batch of up to `batch` samples lie in one buffer.
+  struct Places {
+    std::size_t batch;
+    std::size_t target, weight;  // (batch, target_size()), (batch)
+    std::size_t value, scale;    // scratch: rows() floats a sample
+    std::size_t activation;      // scratch: the outputs, where the network ends in logits
+    std::size_t loss;            // (batch): mean over a sample's rows, times its weight
+    std::size_t mean;            // (mean_count(), batch): of each metric, over a sample's rows
+    std::size_t code;            // for each counted metric (batch, codes of a sample)
   };
-  // output: the network's last values. gradient: of sum over samples of weight * loss * scale by them, or
-  // null. weight: (samples), or null.
-  void evaluate(const Kernels& k, const Result& r, float* gradient, const float* output, const float* target,
-                const float* weight, float scale, std::size_t samples) const;
+  Places lay_out(Layout& layout, std::size_t batch) const;
+  // output: the network's last values, of `samples` samples from `first` of the batch on. gradient: of sum
+  // over samples of weight * loss * scale by them, or null.
+  void evaluate(const Kernels& k, float* buffer, const Places& p, bool weighted, std::size_t first,
+                std::size_t samples, const float* output, float* gradient, float scale) const;
 
  private:
   Shape output_;

@@ -21,13 +21,13 @@ std::vector<std::size_t> cut(std::size_t n, std::size_t most) {
 
 }  // namespace
 
-std::vector<ParameterTile> tiles_of(const Layer& layer) {
+std::vector<ParameterTile> tiles_of(const Layer& layer, bool whole) {
   std::vector<ParameterTile> tiles;
   const auto parameters = layer.parameters();
   std::size_t start = 0;
   for (std::size_t p = 0; p < parameters.size(); ++p) {
     const std::size_t rows = parameters[p].rows(), columns = parameters[p].columns();
-    const Shape tile = layer.tile_shape(p);
+    const Shape tile = whole ? Shape{rows, columns} : layer.tile_shape(p);
     const std::vector<std::size_t> down = cut(rows, tile[0]), across = cut(columns, tile[1]);
     for (std::size_t r = 0; r + 1 < down.size(); ++r)
       for (std::size_t c = 0; c + 1 < across.size(); ++c)

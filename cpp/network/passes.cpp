@@ -5,6 +5,7 @@
 // updates it. How both are cut depends on shapes alone, and what chunks have summed is added in their order,
 // so results do not depend on the number of threads.
 #include <algorithm>
+#include <array>
 
 #include "../layers/long_sum.hpp"
 #include "../runtime/parallel.hpp"
@@ -16,45 +17,36 @@ namespace nncore {
 
 int Network::threads_for_training(const Samples& s) const {
   const std::size_t batch = std::min(s.batch_size, s.stop - s.start);
-  return batch * sample_work_ * 2 < kTeamWork ? 1 : get_num_threads();
+  return batch * plan_->sample_work * 2 < kTeamWork ? 1 : get_num_threads();
 }
 
 // There is nothing to share when a batch is one chunk.
 int Network::threads_for_inference(const Samples& s) const {
   const std::size_t batch = std::min(s.batch_size, s.stop - s.start);
-  return batch * sample_work_ < kTeamWork || inference_chunk(batch) == batch ? 1 : get_num_threads();
+  return batch * plan_->sample_work < kTeamWork || inference_chunk(batch) == batch ? 1 : get_num_threads();
 }
 
 std::size_t Network::inference_chunk(std::size_t batch) const {
-  return chunk_size(2 * widest_, flat_size_, batch, batch * sample_work_);
+  return chunk_size(plan_->infer_floats, flat_size_, batch, batch * plan_->sample_work);
 }
 
 std::size_t Network::training_chunk(std::size_t batch) const {
-  return chunk_size(sample_floats_, 2 * flat_size_, batch, batch * sample_work_ * 2);
+  return chunk_size(plan_->sample_floats, 2 * flat_size_, batch, batch * plan_->sample_work * 2);
 }
 
 // The places change before the memory is there, so the old capacity is given up first.
 void Network::lay_out_arena(std::size_t batch) {
-  if (batch <= arena_batch_) return;
-  arena_batch_ = 0;
-  const bool sums =
-      std::any_of(memory_.begin(), memory_.end(), [](const StepMemory& m) { return m.sums_size > 0; });
-  std::size_t chunks = 0;  // the most of any batch up to this one
-  for (std::size_t count = 1; sums && count <= batch; ++count) {
-    const std::size_t size = training_chunk(count);
-    chunks = std::max(chunks, (count + size - 1) / size);
+  if (batch > plan_->arena_batch) {
+    plan_->arena_batch = 0;
+    std::size_t chunks = 0;  // the most of any batch up to this one
+    for (std::size_t count = 1; plan_->sums_chunks() && count <= batch; ++count) {
+      const std::size_t size = training_chunk(count);
+      chunks = std::max(chunks, (count + size - 1) / size);
+    }
+    plan_->arena_floats = plan_->lay_out_training(batch, chunks);
   }
-  Layout layout;
-  for (Boundary& b : boundaries_) {
-    b.value = layout.place(batch, b.size);
-    if (b.lasting) b.gradient = layout.place(batch, b.size);
-  }
-  for (StepMemory& m : memory_) {
-    m.kept = layout.place(batch, m.kept_size);
-    m.sums = layout.place(chunks, m.sums_size);
-  }
-  arena_.reserve(layout.size());
-  arena_batch_ = batch;
+  arena_.reserve(plan_->arena_floats);
+  plan_->arena_batch = std::max(batch, plan_->arena_batch);
 }
 
 void Network::lay_out_scratch(int workers, std::size_t floats) {
@@ -69,113 +61,152 @@ void Network::check_order(const Samples& s, std::size_t start, std::size_t stop)
                                   std::to_string(s.x->rows()) + " samples");
 }
 
-// Those that do not last take turns in two places.
-float* Network::gradient_at(std::size_t boundary, std::size_t first, float* scratch) {
-  const Boundary& b = boundaries_[boundary];
-  if (!b.needs_gradient) return nullptr;
-  if (b.lasting) return arena_.data() + b.gradient + first * b.size;
-  return scratch + layer_scratch_ + boundary % 2 * passing_slot_;
+float* Network::gradient_at(std::size_t storage, std::size_t first, float* scratch) {
+  const Storage& s = plan_->storages[storage];
+  if (!s.needs_gradient) return nullptr;
+  if (s.lasting) return arena_.data() + s.gradient + first * s.size;
+  return scratch + plan_->layer_scratch + plan_->gradients.at(storage);
 }
 
-Chunk Network::chunk(std::size_t step, std::size_t first, std::size_t count, float* scratch) {
-  const StepMemory& m = memory_[step];
-  const Boundary &in = boundaries_[m.in], &out = boundaries_[m.out];
-  const Step& s = plan_->steps()[step];
+Chunk Network::chunk(const Step& s, std::size_t first, std::size_t count, float* scratch) {
+  const Storage &in = plan_->storages[s.in[0]], &out = plan_->storages[s.out];
   float* a = arena_.data();
+  float* const dz = gradient_at(s.out, first, scratch);
   return {.kernels = kernels_,
           .samples = count,
           .first = first,
-          .key = key_of_layer(step_key_, s.spec),
-          .parameters = m.values,
-          .replica = replica_.data() + m.replica,
+          .key = key_of_layer(step_key_, s.call),
+          .parameters = s.values,
+          .replica = plan_->replica.data() + s.replica,
           .scratch = scratch + aligned(kernels_.gemm_scratch),
           .gemm_scratch = scratch,
-          .kept = a + m.kept + first * m.kept_size,
+          .kept = a + s.kept + first * s.kept_size,
           .x = a + in.value + first * in.size,
           .y = a + out.value + first * out.size,
-          .dy = gradient_at(m.out, first, scratch),
-          .dz = gradient_at(m.out, first, scratch),
-          .dx = gradient_at(m.in, first, scratch),
-          .gradient = m.sums_size ? a + m.sums + first / chunk_size_ * m.sums_size : nullptr};
+          .dy = dz,
+          .dz = dz,
+          .dx = gradient_at(s.in[0], first, scratch),
+          .gradient = s.sums_size ? a + s.sums + first / plan_->chunk_size * s.sums_size : nullptr};
 }
 
 void Network::forward_chunk(std::size_t first, std::size_t count, float* scratch) {
-  for (std::size_t i = 0; i < memory_.size(); ++i)
-    if (memory_[i].in != memory_[i].out) plan_->steps()[i].layer->forward(chunk(i, first, count, scratch));
-}
-
-void Network::backward_chunk(std::size_t first, std::size_t count, float* scratch) {
-  for (std::size_t i = memory_.size(); i-- > 0;) {
-    if (memory_[i].in == memory_[i].out) continue;
-    const Chunk c = chunk(i, first, count, scratch);
-    if (c.dy) plan_->steps()[i].layer->backward(c);
+  for (const Step& s : plan_->steps) {
+    if (!s.runs()) continue;
+    Chunk c = chunk(s, first, count, scratch);
+    std::array<const float*, kMostInputs> xs;
+    c.xs = &c.x;
+    if (s.in.size() > 1) {
+      for (std::size_t i = 0; i < s.in.size(); ++i) xs[i] = value_at(s.in[i], first);
+      c.xs = xs.data();
+    }
+    s.layer->forward(c);
   }
 }
 
-Objective::Result Network::result_at(std::size_t first) {
-  float* r = results_.data();
-  const std::size_t rows = objective_->rows();
-  const std::size_t outputs = objective_->activation().is_linear() ? 0 : size_of(output_);
-  return {r + value_ + first * rows,
-          r + scale_ + first * rows,
-          r + activation_ + first * outputs,
-          r + loss_ + first,
-          r + mean_ + first,
-          r + code_,
-          results_batch_,
-          first};
+// A gradient that others have written to comes from the layer in scratch, and is added.
+void Network::backward_chunk(std::size_t first, std::size_t count, float* scratch) {
+  for (std::size_t number = plan_->steps.size(); number-- > 0;) {
+    const Step& s = plan_->steps[number];
+    if (!s.runs()) continue;
+    Chunk c = chunk(s, first, count, scratch);
+    if (!c.dy) continue;
+    if (s.in.size() == 1 && !s.adds[0]) {
+      c.xs = &c.x;
+      c.dxs = &c.dx;
+      s.layer->backward(c);
+      continue;
+    }
+    std::array<const float*, kMostInputs> xs;
+    std::array<float*, kMostInputs> dxs;
+    float* added = scratch + plan_->layer_scratch + plan_->gradients.size();
+    for (std::size_t i = 0; i < s.in.size(); ++i) {
+      xs[i] = value_at(s.in[i], first);
+      dxs[i] = gradient_at(s.in[i], first, scratch);
+      if (!s.adds[i]) continue;
+      dxs[i] = added;
+      added += aligned(count * plan_->storages[s.in[i]].size);
+    }
+    c.xs = xs.data();
+    c.dxs = dxs.data();
+    c.dx = dxs[0];
+    s.layer->backward(c);
+    for (std::size_t i = 0; i < s.in.size(); ++i)
+      if (s.adds[i])
+        kernels_.add(gradient_at(s.in[i], first, scratch), dxs[i], count * plan_->storages[s.in[i]].size);
+  }
 }
 
 // Pass 1; forward only without a loss.
 void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count, bool with_loss) {
-  if (count != chunked_batch_) {
-    chunked_batch_ = 0;
-    chunk_size_ = training_chunk(count);
-    passing_slot_ = aligned(checked_floats(passing_, chunk_size_));
+  Plan& p = *plan_;
+  if (count != p.chunked_batch) {
+    p.chunked_batch = 0;
+    p.chunk_size = training_chunk(count);
+    p.gradients.fit(p.chunk_size);
     lay_out_arena(count);
-    chunked_batch_ = count;
+    p.chunked_batch = count;
   }
-  const std::size_t work = count * sample_work_ * 2, size = chunk_size_, chunks = (count + size - 1) / size;
+  arena_.reserve(p.arena_floats);
+  const std::size_t work = count * p.sample_work * 2, size = p.chunk_size, chunks = (count + size - 1) / size;
   step_key_ = key_of_step(seed, iterations);
   if (with_loss) read_targets(s, start, count);
-  lay_out_scratch(team_size(), std::max(layer_scratch_ + 2 * passing_slot_,
-                                        aligned(tile_floats_) + gradient_scratch(kernels_, tile_floats_)));
-  const Boundary &in = boundaries_.front(), &out = boundaries_.back();
-  float* a = arena_.data();
+  lay_out_scratch(
+      team_size(),
+      std::max(p.layer_scratch + p.gradients.size() + checked_floats(size, p.most_added), p.tile_scratch));
   run_pass(chunks, work, [&](std::size_t task, int worker) {
     const std::size_t first = task * size, n = std::min(size, count - first);
     float* scratch = scratch_of(worker);
-    s.x->read(a + in.value + first * in.size, s.order, start + first, n);
+    for (std::size_t i = 0; i < p.inputs.size(); ++i)
+      s.x[i].read(arena_.data() + p.storages[i].value + first * p.storages[i].size, s.order, start + first,
+                  n);
     forward_chunk(first, n, scratch);
     if (!with_loss) return;
-    float* gradient = gradient_at(boundaries_.size() - 1, first, scratch);
-    objective_->evaluate(kernels_, result_at(first), gradient, a + out.value + first * out.size,
-                         results_.data() + target_ + first * objective_->target_size(),
-                         s.weight ? results_.data() + weight_ + first : nullptr,
-                         1.0f / static_cast<float>(count), n);
-    if (gradient) backward_chunk(first, n, scratch);
+    bool any = false;
+    for (std::size_t o = 0; o < p.outputs.size(); ++o) {
+      const Output& output = p.outputs[o];
+      float* const gradient = gradient_at(output.storage, first, scratch);
+      any = any || gradient;
+      float* const own = output.adds ? scratch + p.layer_scratch + p.gradients.size() : gradient;
+      evaluate_chunk(s, o, value_at(output.storage, first), own, first, n,
+                     static_cast<float>(judged_[o].weight) / static_cast<float>(count));
+      if (output.adds && gradient) kernels_.add(gradient, own, n * p.storages[output.storage].size);
+    }
+    if (any) backward_chunk(first, n, scratch);
   });
 }
 
-// The gradient of a tile, whose rows are then `row` floats apart.
+// The gradient of a tile, whose rows are then `row` floats apart: of the first call of a layer, then added
+// those of the others, in order.
 void Network::tile_gradient(const TileTask& task, std::size_t count, float* gradient, std::size_t row,
                             float* scratch) {
-  const auto& [number, t] = task;
-  const StepMemory& m = memory_[number];
+  const Step* s = &plan_->steps[task.step];
+  const ParameterTile& t = task.tile;
+  step_gradient(*s, t, count, gradient, row, scratch + aligned(plan_->tile_floats));
+  while (s->next) {
+    s = &plan_->steps[s->next];
+    float* const other = scratch + aligned(plan_->tile_floats);
+    step_gradient(*s, t, count, other, t.tile.columns, other + aligned(plan_->tile_floats));
+    for (std::size_t r = 0; r < t.tile.rows; ++r)
+      kernels_.add(gradient + r * row, other + r * t.tile.columns, t.tile.columns);
+  }
+}
+
+void Network::step_gradient(const Step& s, const ParameterTile& t, std::size_t count, float* gradient,
+                            std::size_t row, float* scratch) {
   const float* a = arena_.data();
-  if (m.sums_size == 0)
-    return plan_->steps()[number].layer->gradient({.kernels = kernels_,
-                                                   .samples = count,
-                                                   .kept = a + m.kept,
-                                                   .x = a + boundaries_[m.in].value,
-                                                   .dy = a + boundaries_[m.out].gradient,
-                                                   .gradient = gradient,
-                                                   .gradient_row = row,
-                                                   .scratch = scratch + aligned(tile_floats_)},
-                                                  t.tile);
-  const std::size_t chunks = (count + chunk_size_ - 1) / chunk_size_;
+  if (s.sums_size == 0)
+    return s.layer->gradient({.kernels = kernels_,
+                              .samples = count,
+                              .kept = a + s.kept,
+                              .x = a + plan_->storages[s.in[0]].value,
+                              .dy = a + plan_->storages[s.out].gradient,
+                              .gradient = gradient,
+                              .gradient_row = row,
+                              .scratch = scratch},
+                             t.tile);
+  const std::size_t chunks = (count + plan_->chunk_size - 1) / plan_->chunk_size;
   for_each_run(t, row, [&](std::size_t from, std::size_t to, std::size_t n) {
-    add_chunks(kernels_, gradient + to, a + m.sums + from, m.sums_size, chunks, n);
+    add_chunks(kernels_, gradient + to, a + s.sums + from, s.sums_size, chunks, n);
   });
 }
 
@@ -189,7 +220,7 @@ void Network::update(float* values, std::size_t at, const float* gradient, std::
 // With less work there is too little to share, and with more a stop would have to wait too long for the end.
 bool Network::is_fused(std::size_t count) const {
   constexpr std::size_t kLong = std::size_t{1} << 32;
-  const std::size_t work = count * sample_work_;
+  const std::size_t work = count * plan_->sample_work;
   return work >= kTeamWork && work < kLong;
 }
 
@@ -200,37 +231,39 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
   if (with_update) optimizer_->begin(iterations + 1);
   if (with_update && is_fused(count)) {
     const Unstoppable whole;
-    return parallel_for(runs_.size() - 1, [&](std::size_t run, int worker) {
+    return parallel_for(plan_->runs.size() - 1, [&](std::size_t run, int worker) {
       float* const gradient = scratch_of(worker);
-      for (std::size_t i = runs_[run]; i < runs_[run + 1]; ++i) {
-        const auto& [number, t] = tiles_[i];
-        const StepMemory& m = memory_[number];
-        if (!m.trained) continue;
-        tile_gradient(tiles_[i], count, gradient, t.tile.columns, gradient);
-        for_each_run(t, t.tile.columns, [&](std::size_t from, std::size_t to, std::size_t n) {
-          update(m.values + from, m.trained_at + from, gradient + to, n);
+      for (std::size_t i = plan_->runs[run]; i < plan_->runs[run + 1]; ++i) {
+        const TileTask& task = plan_->tiles[i];
+        const Step& s = plan_->steps[task.step];
+        if (!s.is_trained) continue;
+        tile_gradient(task, count, gradient, task.tile.tile.columns, gradient);
+        for_each_run(task.tile, task.tile.tile.columns, [&](std::size_t from, std::size_t to, std::size_t n) {
+          update(s.values + from, s.trained_at + from, gradient + to, n);
         });
-        replicate(number, t.tile);
+        replicate_all(task);
       }
     });
   }
 
-  run_pass(tiles_.size(), count * sample_work_, [&](std::size_t task, int worker) {
-    const auto& [number, t] = tiles_[task];
-    if (!memory_[number].trained) return;
-    tile_gradient(tiles_[task], count, gradients_.data() + memory_[number].trained_at + t.at(), t.row_length,
+  run_pass(plan_->tiles.size(), count * plan_->sample_work, [&](std::size_t number, int worker) {
+    const TileTask& task = plan_->tiles[number];
+    const Step& s = plan_->steps[task.step];
+    if (!s.is_trained) return;
+    tile_gradient(task, count, gradients_.data() + s.trained_at + task.tile.at(), task.tile.row_length,
                   scratch_of(worker));
   });
   if (!with_update) return;
   for (const UpdateRun& run : updates_) update(run.values, run.at, gradients_.data() + run.at, run.floats);
-  for (const auto& [number, t] : tiles_)
-    if (memory_[number].trained) replicate(number, t.tile);
+  for (const TileTask& task : plan_->tiles)
+    if (plan_->steps[task.step].is_trained) replicate_all(task);
 }
 
 std::size_t Network::train(const Samples& samples, double seconds, Sums& sums) {
-  refresh();
+  refresh(samples.x);
+  check_targets(samples);
   require(optimizer_ != nullptr, "an optimizer");
-  require(objective_->has_loss(), "a loss");
+  require(has_loss(), "a loss");
   check_sums(sums);
   const std::size_t most = std::min(samples.batch_size, samples.stop - samples.start),
                     rest = (samples.stop - samples.start) % samples.batch_size;
@@ -250,8 +283,9 @@ std::size_t Network::train(const Samples& samples, double seconds, Sums& sums) {
 }
 
 double Network::gradients(const Samples& samples) {
-  refresh();
-  require(objective_->has_loss(), "a loss");
+  refresh(samples.x);
+  check_targets(samples);
+  require(has_loss(), "a loss");
   const std::size_t count = samples.stop - samples.start;
   gradients_.grow(trained_.size);
   with_team(threads_for_training(samples), [&] {
@@ -261,84 +295,95 @@ double Network::gradients(const Samples& samples) {
   return batch_loss(count);
 }
 
-// Forward through two buffers in turn; the last activation included. The result stays in scratch.
-const float* Network::infer_chunk(const Samples& s, std::size_t position, std::size_t count, float* scratch) {
-  const std::size_t size = aligned(widest_ * count);
-  float *x = scratch, *y = scratch + size, *layer_scratch = scratch + 2 * size;
-  s.x->read(x, s.order, position, count);
-  for (std::size_t i = 0; i < memory_.size(); ++i) {
-    const Step& step = plan_->steps()[i];
-    if (step.layer->is_view_at_inference()) continue;
+// Forward, the activations that objectives have taken over left out. Values stay in scratch.
+void Network::infer_chunk(const Samples& s, std::size_t position, std::size_t count, float* scratch) {
+  const Plan& p = *plan_;
+  float *values = scratch + p.layer_scratch, *layer_scratch = scratch + aligned(kernels_.gemm_scratch);
+  for (std::size_t i = 0; i < p.inputs.size(); ++i)
+    s.x[i].read(values + p.infer_values.at(i), s.order, position, count);
+  for (const Step& step : p.steps) {
+    if (!step.infers()) continue;
+    std::array<const float*, kMostInputs> xs;
+    const std::size_t inputs = step.infer_in.size();
+    for (std::size_t i = 0; i < inputs; ++i) xs[i] = values + p.infer_values.at(step.infer_in[i]);
     step.layer->forward({.kernels = kernels_,
                          .samples = count,
                          .first = 0,
                          .key = 0,
-                         .parameters = memory_[i].values,
-                         .replica = replica_.data() + memory_[i].replica,
-                         .scratch = layer_scratch + aligned(kernels_.gemm_scratch),
-                         .gemm_scratch = layer_scratch,
+                         .parameters = step.values,
+                         .replica = p.replica.data() + step.replica,
+                         .scratch = layer_scratch,
+                         .gemm_scratch = scratch,
                          .kept = nullptr,
-                         .x = x,
-                         .y = y});
-    std::swap(x, y);
+                         .x = xs[0],
+                         .y = values + p.infer_values.at(step.infer_out),
+                         .xs = xs.data()});
   }
-  return x;
 }
 
-void Network::test_pass(const Samples& s, std::size_t start, std::size_t count) {
+// Calls body(first, count, values) for each chunk of a batch after its inference.
+template <class Body>
+void Network::infer_batch(const Samples& s, std::size_t start, std::size_t count, Body body) {
   const std::size_t size = inference_chunk(count), chunks = (count + size - 1) / size;
-  read_targets(s, start, count);
-  lay_out_scratch(team_size(), 2 * aligned(checked_floats(widest_, size)) + layer_scratch_);
-  run_pass(chunks, count * sample_work_, [&](std::size_t task, int worker) {
+  plan_->infer_values.fit(size);
+  lay_out_scratch(team_size(), plan_->layer_scratch + plan_->infer_values.size());
+  run_pass(chunks, count * plan_->sample_work, [&](std::size_t task, int worker) {
     const std::size_t first = task * size, n = std::min(size, count - first);
-    const float* y = infer_chunk(s, start + first, n, scratch_of(worker));
-    objective_->evaluate(kernels_, result_at(first), nullptr, y,
-                         results_.data() + target_ + first * objective_->target_size(),
-                         s.weight ? results_.data() + weight_ + first : nullptr, 1.0f, n);
+    infer_chunk(s, start + first, n, scratch_of(worker));
+    body(first, n, scratch_of(worker) + plan_->layer_scratch);
   });
 }
 
 std::size_t Network::test(const Samples& samples, double seconds, Sums& sums) {
-  refresh();
-  require(objective_->has_loss() || objective_->has_metrics(), "a loss");
+  refresh(samples.x);
+  check_targets(samples);
+  require(has_loss() || std::ranges::any_of(program_->objectives, &Objective::has_metrics), "a loss");
   check_sums(sums);
-  return for_batches(samples, seconds, threads_for_inference(samples), sample_cost(),
-                     [&](std::size_t position, std::size_t count) {
-                       test_pass(samples, position, count);
-                       add_metrics(samples, count, sums);
-                     });
-}
-
-std::size_t Network::predict(float* out, const Samples& samples, double seconds) {
-  refresh();
-  const std::size_t outputs = size_of(output_);
   return for_batches(
       samples, seconds, threads_for_inference(samples), sample_cost(),
       [&](std::size_t position, std::size_t count) {
-        const std::size_t size = inference_chunk(count), chunks = (count + size - 1) / size;
-        lay_out_scratch(team_size(), 2 * aligned(checked_floats(widest_, size)) + layer_scratch_);
-        run_pass(chunks, count * sample_work_, [&](std::size_t task, int worker) {
-          const std::size_t first = task * size, n = std::min(size, count - first);
-          const float* y = infer_chunk(samples, position + first, n, scratch_of(worker));
-          float* to = out + (position + first) * outputs;
-          const ActivationFunction& last = objective_->activation();
-          if (last.is_linear())
-            std::copy_n(y, n * outputs, to);
-          else
-            last.forward(kernels_, to, y, n * objective_->rows(), outputs / objective_->rows());
+        read_targets(samples, position, count);
+        infer_batch(samples, position, count, [&](std::size_t first, std::size_t n, const float* values) {
+          for (std::size_t o = 0; o < plan_->outputs.size(); ++o) {
+            const std::size_t at = plan_->infer_values.at(plan_->outputs[o].infer_storage);
+            evaluate_chunk(samples, o, values + at, nullptr, first, n, 1.0f);
+          }
+        });
+        add_metrics(samples, count, sums);
+      });
+}
+
+std::size_t Network::predict(float* const* out, const Samples& samples, double seconds) {
+  refresh(samples.x);
+  return for_batches(
+      samples, seconds, threads_for_inference(samples), sample_cost(),
+      [&](std::size_t position, std::size_t count) {
+        infer_batch(samples, position, count, [&](std::size_t first, std::size_t n, const float* values) {
+          for (std::size_t o = 0; o < plan_->outputs.size(); ++o) {
+            const std::size_t storage = plan_->outputs[o].infer_storage;
+            write_output(o, out[o] + (position + first) * plan_->infer_storages[storage].size,
+                         values + plan_->infer_values.at(storage), n);
+          }
         });
       });
 }
 
-void Network::forward(float* out, const Samples& samples) {
-  refresh();
-  const std::size_t count = samples.stop - samples.start, outputs = size_of(output_);
+void Network::forward(float* const* out, const Samples& samples) {
+  refresh(samples.x);
+  const std::size_t count = samples.stop - samples.start;
   with_team(threads_for_training(samples), [&] { sample_pass(samples, samples.start, count, false); });
-  const float* y = arena_.data() + boundaries_.back().value;
-  if (const ActivationFunction& last = objective_->activation(); last.is_linear())
-    std::copy_n(y, count * outputs, out);
+  for (std::size_t o = 0; o < plan_->outputs.size(); ++o)
+    write_output(o, out[o], value_at(plan_->outputs[o].storage, 0), count);
+}
+
+// Through the last activation, where the objective has it.
+void Network::write_output(std::size_t output, float* to, const float* y, std::size_t count) const {
+  const Objective& objective = program_->objectives[output];
+  const std::size_t size = plan_->storages[plan_->outputs[output].storage].size;
+  if (const ActivationFunction& last = objective.activation(); last.is_linear())
+    std::copy_n(y, count * size, to);
   else
-    last.forward(kernels_, out, y, count * objective_->rows(), outputs / objective_->rows());
+    last.forward(kernels_, to, y, count * objective.rows(), size / objective.rows());
 }
 
 }  // namespace nncore

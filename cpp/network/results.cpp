@@ -1,4 +1,4 @@
-// What the objective reads and writes of a batch, and how it is added up over batches.
+// What the objectives read and write of a batch, and how it is added up over batches.
 #include <algorithm>
 
 #include "network.hpp"
@@ -6,68 +6,98 @@
 namespace nncore {
 
 void Network::lay_out_results(std::size_t batch) {
-  if (batch <= results_batch_) return;
-  results_batch_ = 0;
-  Layout layout;
-  target_ = layout.place(batch, objective_->target_size());
-  weight_ = layout.place(batch, 1);
-  value_ = layout.place(batch, objective_->rows());
-  scale_ = layout.place(batch, objective_->rows());
-  activation_ = layout.place(batch, objective_->activation().is_linear() ? 0 : size_of(output_));
-  loss_ = layout.place(batch, 1);
-  mean_ = layout.place(batch, objective_->mean_count());
-  code_ = layout.place(batch, objective_->codes());
-  results_.grow(layout.size());
-  results_batch_ = batch;
+  Program& p = *program_;
+  if (batch > p.results_batch) {
+    p.results_batch = 0;
+    p.results.clear();
+    Layout layout;
+    for (const Objective& objective : p.objectives) p.results.push_back(objective.lay_out(layout, batch));
+    p.results_floats = layout.size();
+    p.results_batch = batch;
+  }
+  results_.grow(p.results_floats);
 }
 
 // Targets and weights of one batch. A class number that does not exist is found here, before any work.
 void Network::read_targets(const Samples& s, std::size_t start, std::size_t count) {
   lay_out_results(count);
-  const std::size_t size = objective_->target_size();
-  float* r = results_.data();
-  s.y->read(r + target_, s.order, start, count);
-  for (std::size_t i = 0; i < count; ++i) {
-    if (objective_->has_labels()) objective_->check_labels(r + target_ + i * size, s.row(start + i));
-    if (s.weight) r[weight_ + i] = s.weight[s.row(start + i)];
+  for (std::size_t o = 0; o < program_->objectives.size(); ++o) {
+    const Objective& objective = program_->objectives[o];
+    const Objective::Places& p = program_->results[o];
+    const float* const from = s.weight ? s.weight[o] : nullptr;
+    float *target = results_.data() + p.target, *weight = results_.data() + p.weight;
+    s.y[o].read(target, s.order, start, count);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (objective.has_labels())
+        objective.check_labels(target + i * objective.target_size(), s.row(start + i));
+      if (from) weight[i] = from[s.row(start + i)];
+    }
   }
+}
+
+double Network::output_loss(std::size_t output, std::size_t count) const {
+  const float* loss = results_.data() + program_->results[output].loss;
+  double sum = 0.0;
+  for (std::size_t i = 0; i < count; ++i) sum += loss[i];
+  return sum / static_cast<double>(count);
 }
 
 double Network::batch_loss(std::size_t count) const {
   double sum = 0.0;
-  for (std::size_t i = 0; i < count; ++i) sum += results_.data()[loss_ + i];
-  return sum / static_cast<double>(count);
+  for (std::size_t o = 0; o < judged_.size(); ++o) sum += judged_[o].weight * output_loss(o, count);
+  return sum;
+}
+
+Sums Network::empty_sums(const std::vector<Objective>& objectives) {
+  Sums sums{{0.0}, {}, {}};
+  for (const Objective& objective : objectives) {
+    if (objectives.size() > 1 && objective.has_loss()) sums.values.push_back(0.0);
+    const std::size_t first = sums.values.size() + sums.counted.size();
+    sums.values.resize(sums.values.size() + objective.mean_count());
+    for (const Counted& c : objective.counted()) sums.counted.push_back({c.counter, first + c.place});
+  }
+  sums.weights.resize(sums.values.size());
+  return sums;
 }
 
 void Network::check_sums(Sums& sums) const {
-  const std::size_t size = 1 + objective_->mean_count();
-  const std::vector<Counted>& counted = objective_->counted();
-  if (sums.values.empty()) sums = {std::vector<double>(size, 0.0), std::vector<double>(size, 0.0), counted};
-  if (sums.values.size() != size ||
-      !std::ranges::equal(sums.counted, counted, [](const Counted& a, const Counted& b) {
-        return a.counter.totals().size() == b.counter.totals().size() && a.offset == b.offset;
+  const Sums& empty = program_->empty;
+  if (sums.values.empty()) sums = empty;
+  if (sums.values.size() != empty.values.size() ||
+      !std::ranges::equal(sums.counted, empty.counted, [](const Sums::Count& a, const Sums::Count& b) {
+        return a.counter.totals().size() == b.counter.totals().size();
       }))
     throw std::runtime_error("the model was compiled with other metrics while a call was at work");
 }
 
 void Network::add_metrics(const Samples& s, std::size_t count, Sums& sums) const {
   const float* r = results_.data();
-  sums.values[0] += batch_loss(count) * static_cast<double>(count);
-  sums.weights[0] += static_cast<double>(count);
-  for (std::size_t m = 0; m + 1 < sums.values.size(); ++m) {
-    const bool weighted = m >= objective_->weighted_means_from() && s.weight;
-    for (std::size_t i = 0; i < count; ++i) {
-      const double weight = weighted ? r[weight_ + i] : 1.0;
-      sums.values[m + 1] += weight * r[mean_ + m * results_batch_ + i];
-      sums.weights[m + 1] += weight;
+  std::size_t next = 0, next_counted = 0;
+  const auto add_loss = [&](double loss) {
+    sums.values[next] += loss * static_cast<double>(count);
+    sums.weights[next++] += static_cast<double>(count);
+  };
+  add_loss(batch_loss(count));
+  for (std::size_t o = 0; o < judged_.size(); ++o) {
+    const Objective& objective = program_->objectives[o];
+    const Objective::Places& p = program_->results[o];
+    const float* const weight = s.weight && s.weight[o] ? r + p.weight : nullptr;
+    if (judged_.size() > 1 && objective.has_loss()) add_loss(output_loss(o, count));
+    for (std::size_t m = 0; m < objective.mean_count(); ++m, ++next) {
+      const bool weighted = m >= objective.weighted_means_from() && weight;
+      for (std::size_t i = 0; i < count; ++i) {
+        const double w = weighted ? weight[i] : 1.0;
+        sums.values[next] += w * r[p.mean + m * p.batch + i];
+        sums.weights[next] += w;
+      }
     }
-  }
-  for (Counted& c : sums.counted) {
-    const std::size_t rows = objective_->rows(), codes = objective_->codes(c);
-    const float *code = r + code_ + c.offset * results_batch_,
-                *weight = c.weighted && s.weight ? r + weight_ : nullptr;
-    for (std::size_t i = 0; i < count; ++i, code += codes)
-      c.counter.add(code, rows, codes / rows, weight ? weight + i : nullptr, 0, 0);
+    for (const Counted& c : objective.counted()) {
+      const std::size_t rows = objective.rows(), codes = objective.codes(c);
+      const float* code = r + p.code + c.offset * p.batch;
+      Counter& counter = sums.counted[next_counted++].counter;
+      for (std::size_t i = 0; i < count; ++i, code += codes)
+        counter.add(code, rows, codes / rows, c.weighted && weight ? weight + i : nullptr, 0, 0);
+    }
   }
 }
 

@@ -57,7 +57,7 @@ class Settings:
         )
         trainable = [name not in self.frozen for name in layers]
         try:
-            network.compile(spec, plain, weighted, self.optimizer._spec(), trainable)
+            network.compile([spec], [1.0], [plain], [weighted], self.optimizer._spec(), trainable)
         except ValueError as error:
             raise ValueError(f"[{owner}] {error}") from None
 

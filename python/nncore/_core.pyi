@@ -13,6 +13,8 @@ Attributes = Mapping[str, Attribute]
 Spec = tuple[str, Attributes]  # (kind, attributes), e.g. ("dense", {"units": 10, "use_bias": True})
 Shape = tuple[int, ...]  # of one sample, without the batch axis
 Floats = NDArray[np.float32]
+Arrays = NDArray[Any] | tuple[NDArray[Any], ...]
+Weights = Floats | tuple[Floats | None, ...] | None
 
 # ---- runtime
 def isa() -> str: ...
@@ -39,8 +41,8 @@ def optimizers() -> dict[str, tuple[list[Setting], list[str]]]:
 
 # ---- shapes
 def layer_kinds() -> list[str]: ...
-def infer(spec: Spec, input_shape: Shape) -> tuple[Shape, list[tuple[str, Shape]]]:
-    """Output shape and (name, shape) of each parameter. ValueError if the layer does not accept the shape."""
+def infer(spec: Spec, input_shapes: Sequence[Shape]) -> tuple[Shape, list[tuple[str, Shape]]]:
+    """Output shape and (name, shape) of each parameter. ValueError if the layer does not take the shapes."""
 
 # ---- single layers and functions over arrays, the engine of nncore.ops. Arguments stay as they are.
 # The last `sample_axes` axes of x are one sample, by default all but the first.
@@ -93,8 +95,8 @@ class Sums:
 class Variables:
     """The weights of one layer, which networks may share. Thread-safe, as the networks that hold them."""
 
-    def __init__(self, spec: Spec, input_shape: Shape) -> None:
-        """All zero. ValueError if the layer does not accept the shape."""
+    def __init__(self, spec: Spec, input_shapes: Sequence[Shape]) -> None:
+        """All zero. ValueError if the layer does not accept the shapes."""
 
     @property
     def shapes(self) -> list[tuple[str, Shape]]: ...
@@ -104,28 +106,42 @@ class Variables:
     def write(self, first: int, values: Sequence[Floats]) -> None: ...
 
 class Network:
-    """Plan and arena of a stack of layers, over variables that other networks may hold as well.
+    """A graph of calls of layers, over variables that other networks may hold as well.
+
+    Values are numbered: the inputs, then what each call makes. Where the graph has one input, x is an array,
+    else a tuple of arrays; y, sample_weight, out and results alike for its outputs.
 
     Thread-safe: calls on networks that share a variable take turns.
     """
 
     def __init__(
         self,
-        input_shape: Shape,
+        input_shapes: Sequence[tuple[int | None, ...]],
         layers: Sequence[Spec],
+        calls: Sequence[tuple[int, Sequence[int]]],
+        outputs: Sequence[int],
         fuse: bool = True,
         variables: Sequence[Variables] = (),
     ) -> None:
-        """variables: of each layer; none for new ones."""
+        """A graph for samples of these shapes, in which None may be any size.
+
+        Args:
+            calls: the number of a layer and of the values that it reads, which are made before.
+            variables: of each layer; none for new ones, which needs all sizes.
+        """
+
     @property
-    def output_shape(self) -> Shape: ...
+    def output_shape(self) -> Shape:
+        """Of the first output. IndexError if a size of an input is open."""
+
+    def output_shapes(self, input_shapes: Sequence[Shape]) -> list[Shape]: ...
     @property
     def layout(self) -> list[tuple[int, str, int, Shape]]:
         """(layer index, name, offset, shape) of each parameter in flat copies, which have gaps."""
 
     @property
     def steps(self) -> list[str]:
-        """What the plan runs, one line a step, e.g. 'conv2d+relu+max_pooling2d'."""
+        """What the last plan runs, one line a step, e.g. 'conv2d+relu+max_pooling2d'."""
 
     @property
     def buffers(self) -> list[str]:
@@ -140,13 +156,15 @@ class Network:
     def write(self, buffer: str, values: Floats) -> None: ...
     def compile(
         self,
-        loss: Spec | None,
-        metrics: Sequence[Spec],
-        weighted_metrics: Sequence[Spec],
+        losses: Sequence[Spec | None],
+        loss_weights: Sequence[float],
+        metrics: Sequence[Sequence[Spec]],
+        weighted_metrics: Sequence[Sequence[Spec]],
         optimizer: Spec | None,
         trainable: Sequence[bool],
     ) -> None:
-        """trainable: one flag a layer. Clears the moments and `iterations`, leaves the parameters."""
+        """One item for each output; trainable: one flag a layer. Clears the moments and `iterations`, leaves
+        the parameters."""
 
     seed: int  # of dropout masks, together with `iterations`
     iterations: int  # optimizer steps so far
@@ -156,14 +174,14 @@ class Network:
     # copied whole. sample_weight: (samples,) float32, or None. order: int64 rows, or None for 0, 1, ...
     # A call works through order[start:stop] in batches until `seconds` have passed, one batch at least, and
     # returns the position it reached: call again from there.
-    def check(self, x: NDArray[Any], y: NDArray[Any] | None) -> None:
+    def check(self, x: Arrays, y: Arrays | None) -> None:
         """ValueError unless x and y have the rows, shapes and (for a sparse loss) labels it needs."""
 
     def train(
         self,
-        x: NDArray[Any],
-        y: NDArray[Any],
-        sample_weight: Floats | None,
+        x: Arrays,
+        y: Arrays,
+        sample_weight: Weights,
         order: NDArray[np.int64] | None,
         start: int,
         stop: int,
@@ -173,22 +191,24 @@ class Network:
     ) -> int: ...
     def test(
         self,
-        x: NDArray[Any],
-        y: NDArray[Any],
-        sample_weight: Floats | None,
+        x: Arrays,
+        y: Arrays,
+        sample_weight: Weights,
         start: int,
         stop: int,
         batch_size: int,
         seconds: float,
         sums: Sums,
     ) -> int: ...
-    def predict(self, x: NDArray[Any], out: Floats, start: int, stop: int, seconds: float) -> int: ...
-    def gradients(self, x: NDArray[Any], y: NDArray[Any], sample_weight: Floats | None) -> float:
+    def predict(self, x: Arrays, out: Arrays, start: int, stop: int, seconds: float) -> int: ...
+    def gradients(self, x: Arrays, y: Arrays, sample_weight: Weights) -> float:
         """Forward and backward of one batch without an update: the loss. Then read('gradients')."""
 
-    def forward(self, x: NDArray[Any], training: bool) -> Floats: ...
+    def forward(self, x: Arrays, training: bool) -> Any:
+        """A float32 array, or a tuple of one for each output."""
     def results(self, sums: Sums) -> list[float | NDArray[np.float64]]:
-        """The loss, then metrics, then weighted metrics; none of an empty Sums."""
+        """The loss; of each output, its own loss if there are several, then metrics and weighted metrics.
+        None of an empty Sums."""
 
     def reset(self, sums: Sums) -> None: ...
     def state(self) -> tuple[list[tuple[str, Floats]], int]:

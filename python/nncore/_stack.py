@@ -201,7 +201,8 @@ class Stack(Weighted, Compiled):
             built.append(Built(at, after, variables))
             at = after
         specs = [layer._spec() for layer in self._layers]
-        network = _core.Network(sample, specs, True, [b.variables for b in built])
+        calls = [(i, [i]) for i in range(len(specs))]
+        network = _core.Network([sample], specs, calls, [len(specs)], True, [b.variables for b in built])
         network.seed = seed
         return network, built
 

@@ -222,15 +222,17 @@ class Sequential(Trainable):
     def _outputs(self, x: object, training: bool) -> Floats:
         if type(x) is np.ndarray and self._network is not None:
             try:
-                return self._network.forward(x, training)
+                out: Floats = self._network.forward(x, training)
+                return out
             except _core.RefusedArray:
                 pass  # x may become an array that the core takes; if not, the reason is found below
         data = self._inputs(x)
         network = self._ready(data, compiled=False)
         try:
-            return network.forward(data.x, training)
+            out = network.forward(data.x, training)
         except ValueError as error:
             raise ValueError(f"[{self.name}] {error}") from None
+        return out
 
     def predict_on_batch(self, x: Any) -> Floats:
         """Outputs of one batch, as `predict`."""

@@ -142,6 +142,7 @@ struct Data {
   std::vector<std::uint8_t> images;
   std::vector<std::int64_t> labels, order;
   std::vector<float> weights;
+  const float* weight = nullptr;
   Source x, y;
 
   Data()
@@ -155,6 +156,7 @@ struct Data {
     std::uint64_t random = 1;
     for (auto& byte : images)
       byte = static_cast<std::uint8_t>((random = random * 6364136223846793005u + 1442695040888963407u) >> 40);
+    weight = weights.data();
     for (std::size_t i = 0; i < kSamples; ++i) {
       labels[i] = static_cast<std::int64_t>(i % kClasses);
       order[i] = static_cast<std::int64_t>((i * 7) % kSamples);
@@ -162,7 +164,7 @@ struct Data {
   }
   // From `start` on; batches of kBatch.
   Samples samples(std::size_t start, bool weighted) const {
-    return {&x, &y, weighted ? weights.data() : nullptr, order.data(), start, kSamples, kBatch};
+    return {&x, &y, weighted ? &weight : nullptr, order.data(), start, kSamples, kBatch};
   }
 };
 
@@ -185,28 +187,28 @@ class Tests {
   }
 
   // The parameters after some batches.
-  std::vector<float> run(const Stack& stack, const Spec& optimizer, bool fuse, int threads) {
-    const std::string name = std::string(stack.name) + (fuse ? "" : " not fused") + ", " + optimizer.kind +
-                             ", " + std::to_string(threads) + " threads: ";
+  std::vector<float> run(const std::string& graph_name, const Graph& graph, const Spec& optimizer, bool fuse,
+                         int threads) {
+    const std::string name = graph_name + (fuse ? "" : " not fused") + ", " + optimizer.kind + ", " +
+                             std::to_string(threads) + " threads: ";
     set_num_threads(threads);
-    Specs specs = stack.specs;
-    specs.push_back(kFlatten);
-    specs.push_back(dense(kClasses, "softmax"));
-    Network network(kImage, specs, fuse);
+    Network network(graph, fuse);
     network.seed = 3;
     std::vector<float> parameters(network.flat_size());
     for (std::size_t i = 0; i < parameters.size(); ++i)
       parameters[i] = static_cast<float>((i * 37) % 101) / 1010.0f - 0.05f;
     network.write("parameters", parameters.data());
-    network.compile(Spec{"sparse_categorical_crossentropy", {}}, {{"sparse_categorical_accuracy", {}}},
-                    {{"sparse_categorical_accuracy", {}}}, optimizer, std::vector<bool>(specs.size(), true));
+    const Spec accuracy{"sparse_categorical_accuracy", {}};
+    network.compile({{Spec{"sparse_categorical_crossentropy", {}}, 1.0, {accuracy}, {accuracy}}}, optimizer,
+                    std::vector<bool>(graph.layers.size(), true));
     std::vector<float> out(kSamples * kClasses);
+    float* const to = out.data();
     Sums sums{std::vector<double>(3), std::vector<double>(3), {}};
     constexpr double kAllBatches = 1e9;
     expect_no_allocation(name + "train", [&] { network.train(data_.samples(0, true), kAllBatches, sums); });
     expect_no_allocation(name + "test", [&] { network.test(data_.samples(0, false), kAllBatches, sums); });
     expect_no_allocation(name + "predict",
-                         [&] { network.predict(out.data(), data_.samples(0, false), kAllBatches); });
+                         [&] { network.predict(&to, data_.samples(0, false), kAllBatches); });
     // After a larger batch than before, and between passes of another kind.
     expect_no_allocation(name + "train again",
                          [&] { network.train(data_.samples(10, false), kAllBatches, sums); });
@@ -214,24 +216,48 @@ class Tests {
     return parameters;
   }
 
+  // Every stack, and a graph whose values have several readers and whose layers have several calls.
+  static std::vector<std::pair<std::string, Graph>> graphs() {
+    std::vector<std::pair<std::string, Graph>> all;
+    for (const Stack& stack : stacks()) {
+      Specs specs = stack.specs;
+      specs.push_back(kFlatten);
+      specs.push_back(dense(kClasses, "softmax"));
+      all.emplace_back(stack.name, Graph::chain(kImage, specs));
+    }
+    const Specs specs{conv2d(6, "relu", {.padding = "same"}),
+                      conv2d(6, "silu", {.padding = "same"}),
+                      {"add", {}},
+                      {"concatenate", {{"axis", std::int64_t{2}}}},
+                      pooling("max_pooling2d", kPairs),
+                      kFlatten,
+                      dense(kClasses, "softmax")};
+    // Values 1 to 8: two convolutions, the second twice, their sum, its like with the first, ..., classes.
+    const std::vector<Call> calls{{0, {0}},    {1, {1}}, {1, {2}}, {2, {1, 2, 3}},
+                                  {3, {4, 1}}, {4, {5}}, {5, {6}}, {6, {7}}};
+    all.emplace_back("graph", Graph{{kImage}, specs, calls, {8}});
+    return all;
+  }
+
   void all() {
     std::set<std::string> kinds;
-    for (std::size_t i = 0; i < stacks().size(); ++i) {
-      const Stack& stack = stacks()[i];
-      for (const Spec& spec : stack.specs) kinds.insert(spec.kind);
+    const auto every = graphs();
+    for (std::size_t i = 0; i < every.size(); ++i) {
+      const auto& [name, graph] = every[i];
+      for (const Spec& spec : graph.layers) kinds.insert(spec.kind);
       const Spec optimizer{kOptimizers[i % kOptimizers.size()].name,
                            {{"momentum", 0.9}, {"weight_decay", 0.1}}};
       for (const bool fuse : {true, false}) {
-        const auto one = run(stack, optimizer, fuse, 1);
+        const auto one = run(name, graph, optimizer, fuse, 1);
         check(std::all_of(one.begin(), one.end(), [](float v) { return v - v == 0.0f; }),
-              std::string(stack.name) + ": finite parameters");
+              name + ": finite parameters");
         for (const int threads : {2, 3})
-          check(run(stack, optimizer, fuse, threads) == one,
-                std::string(stack.name) + ": the bits of one thread with " + std::to_string(threads));
+          check(run(name, graph, optimizer, fuse, threads) == one,
+                name + ": the bits of one thread with " + std::to_string(threads));
       }
     }
-    check(std::vector<std::string>(kinds.begin(), kinds.end()) == layer_kinds(),
-          "every kind of layer is used");
+    const std::vector<std::string> known = layer_kinds();
+    check(kinds == std::set(known.begin(), known.end()), "every kind of layer is used");
   }
 
   // y, dx and the gradients of a layer without a network.
@@ -265,7 +291,7 @@ class Tests {
   void layers_alone() {
     for (const Stack& stack : stacks())
       for (const Spec& spec : stack.specs) {
-        const auto layer = make_layer(spec, kImage);
+        const auto layer = make_layer(spec, {kImage});
         const auto one = run_alone(*layer, 1);
         for (const int threads : {2, 3})
           check(run_alone(*layer, threads) == one, std::string(stack.name) + ", " + spec.kind +

@@ -261,7 +261,7 @@ class Layer(Weighted, Settings):
             )
         kind, attributes = self._spec()
         try:
-            after, parameters = _core.infer((kind, attributes), before)
+            after, parameters = _core.infer((kind, attributes), [before])
         except ValueError as error:
             hint = "" if before else f" (x has one axis only, of samples or of features). {ONE_SAMPLE}"
             raise ValueError(f"[{self.name}] {str(error).removeprefix(f'[{kind}] ')}{hint}") from None
@@ -311,7 +311,7 @@ class Layer(Weighted, Settings):
             self.build(input_shape)
 
     def _made(self, before: Shape, values: list[Floats]) -> _core.Variables:
-        variables = _core.Variables(self._spec(), before)
+        variables = _core.Variables(self._spec(), [before])
         variables.write(0, values)
         return variables
 

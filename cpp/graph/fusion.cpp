@@ -1,0 +1,85 @@
+// Rules by which one node takes the place of two.
+#include <algorithm>
+#include <array>
+
+#include "../layers/conv2d_pool.hpp"
+#include "graph.hpp"
+
+namespace nncore {
+namespace {
+
+// A layer without an activation, and an activation that follows it.
+bool with_its_activation(Node& node, const Node& next) {
+  if (next.spec.kind != kActivation || node.spec.kind == kActivation || !has_activation(node.spec) ||
+      !activation_of(node.spec).is_linear())
+    return false;
+  node.spec = with_activation(node.spec, next.spec);
+  node.label = label_of(node.spec);
+  node.made = make_layer(node.spec, {node.made->input()});
+  return true;
+}
+
+bool conv2d_with_pooling(Node& node, const Node& next) {
+  if (node.spec.kind != "conv2d" || next.spec.kind != "max_pooling2d") return false;
+  std::shared_ptr<Layer> both = fuse_conv2d_pool(node.spec, next.spec, node.made->input());
+  if (!both) return false;
+  node.label += "+" + next.spec.kind;
+  node.spec = {node.label, {}};
+  node.made = std::move(both);
+  return true;
+}
+
+// Makes `node` do what both do, if it can. Nobody but `next` reads what `node` makes.
+using Rule = bool (*)(Node& node, const Node& next);
+constexpr std::array<Rule, 2> kRules = {with_its_activation, conv2d_with_pooling};
+
+}  // namespace
+
+// Layers that are called more than once stay as they are: their tiles are those of all calls.
+void fuse(const Graph& graph, std::vector<Node>& nodes) {
+  std::vector<std::size_t> readers(graph.values()), reader(graph.values()), calls(graph.layers.size());
+  for (const std::size_t value : graph.outputs) ++readers[value];
+  for (const Node& node : nodes) {
+    ++calls[node.layer];
+    for (const std::size_t value : node.inputs) ++readers[value], reader[value] = node.call;
+  }
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    Node& node = nodes[i];
+    for (bool changed = true; changed;) {
+      changed = false;
+      if (calls[node.layer] > 1 || readers[node.output] != 1) break;
+      const auto next = std::ranges::find_if(nodes.begin() + offset(i) + 1, nodes.end(), [&](const Node& n) {
+        return n.call == reader[node.output] && n.inputs[0] == node.output;
+      });
+      if (next == nodes.end() || calls[next->layer] > 1) break;
+      for (const Rule rule : kRules) {
+        if (!rule(node, *next)) continue;
+        node.output = next->output;
+        nodes.erase(next);
+        changed = true;
+        break;
+      }
+    }
+  }
+}
+
+void split(std::vector<Node>& nodes, std::size_t& values) {
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    Node& node = nodes[i];
+    if (node.spec.kind == kActivation || !has_activation(node.spec) || activation_of(node.spec).is_linear())
+      continue;
+    Node after = node;
+    after.spec = with_activation({kActivation, {}}, node.spec);
+    after.label = label_of(after.spec);
+    after.made = make_layer(after.spec, {node.made->output()});
+    node.spec = without_activation(node.spec);
+    node.label = label_of(node.spec);
+    node.made = make_layer(node.spec, {node.made->input()});
+    node.output = values++;
+    after.inputs = {node.output};
+    nodes.insert(nodes.begin() + offset(i) + 1, std::move(after));
+    ++i;
+  }
+}
+
+}  // namespace nncore

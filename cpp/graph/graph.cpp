@@ -1,0 +1,97 @@
+#include "graph.hpp"
+
+#include <algorithm>
+
+namespace nncore {
+
+Graph Graph::chain(Shape input, std::vector<Spec> layers) {
+  Graph graph{{std::move(input)}, std::move(layers), {}, {}};
+  for (std::size_t i = 0; i < graph.layers.size(); ++i) graph.calls.push_back({i, {i}});
+  graph.outputs = {graph.calls.size()};
+  return graph;
+}
+
+void Graph::check() const {
+  const auto require = [](bool good, const char* what) {
+    if (!good) throw std::invalid_argument(std::string("a graph needs ") + what);
+  };
+  require(!inputs.empty() && !outputs.empty(), "inputs and outputs");
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    require(calls[i].layer < layers.size(), "layers that its calls name");
+    require(!calls[i].inputs.empty() && calls[i].inputs.size() <= kMostInputs, "calls of 1 to 64 inputs");
+    for (const std::size_t value : calls[i].inputs)
+      require(value < value_of(i), "calls that read values made before them");
+  }
+  for (const std::size_t value : outputs) require(value < values(), "outputs that are values");
+}
+
+void Graph::check_input(std::size_t input, const Shape& sample) const {
+  const Shape& expected = inputs[input];
+  if (std::ranges::equal(expected, sample, [](std::size_t want, std::size_t got) {
+        return want == kOpen ? got > 0 : want == got;
+      }))
+    return;
+  std::string text;
+  for (const std::size_t d : expected)
+    text += (text.empty() ? "" : ", ") + (d == kOpen ? "None" : std::to_string(d));
+  throw std::invalid_argument(
+      "expected samples of shape (" + text + (expected.size() == 1 ? ",)" : ")") + ", got " +
+      to_string(sample) + (inputs.size() > 1 ? " for input number " + std::to_string(input) : std::string()));
+}
+
+namespace {
+
+// How often a value is read, by calls or as an output.
+std::size_t readers_of(const Graph& graph, std::size_t value) {
+  std::size_t count = static_cast<std::size_t>(std::ranges::count(graph.outputs, value));
+  for (const Call& call : graph.calls)
+    count += static_cast<std::size_t>(std::ranges::count(call.inputs, value));
+  return count;
+}
+
+}  // namespace
+
+ActivationFunction Graph::last_activation(std::size_t output) const {
+  const std::size_t value = outputs[output];
+  if (value < inputs.size() || readers_of(*this, value) > 1) return {};
+  const Call& call = calls[value - inputs.size()];
+  const Spec& spec = layers[call.layer];
+  if (!spec.attributes.count("activation")) return {};
+  // The activation as a layer becomes a view, so that the value before it is the one that is changed.
+  if (spec.kind == "activation" && readers_of(*this, call.inputs[0]) > 1) return {};
+  return activation_of(spec);
+}
+
+std::vector<Node> nodes_of(const Graph& graph, const std::vector<Shape>& inputs,
+                           const std::vector<bool>& detached) {
+  std::vector<Node> nodes;
+  std::vector<Shape> shapes = inputs;
+  for (std::size_t i = 0; i < graph.calls.size(); ++i) {
+    const Call& call = graph.calls[i];
+    Node node{graph.layers[call.layer], call.layer, i, call.inputs, graph.value_of(i), {}, nullptr};
+    if (detached[node.output]) node.spec = without_activation(node.spec);
+    node.label = label_of(node.spec);
+    std::vector<Shape> from;
+    for (const std::size_t value : call.inputs) from.push_back(shapes[value]);
+    for (const Node& other : nodes)
+      if (other.layer == node.layer && detached[other.output] == detached[node.output] &&
+          std::ranges::equal(other.inputs, node.inputs,
+                             [&](std::size_t a, std::size_t b) { return shapes[a] == shapes[b]; }))
+        node.made = other.made;
+    if (!node.made) node.made = make_layer(node.spec, from);
+    shapes.push_back(node.made->output());
+    nodes.push_back(std::move(node));
+  }
+  return nodes;
+}
+
+void drop_unused(const Graph& graph, std::vector<Node>& nodes) {
+  std::vector<bool> needed(graph.values());
+  for (const std::size_t value : graph.outputs) needed[value] = true;
+  for (std::size_t i = nodes.size(); i-- > 0;)
+    if (needed[nodes[i].output])
+      for (const std::size_t value : nodes[i].inputs) needed[value] = true;
+  std::erase_if(nodes, [&](const Node& node) { return !needed[node.output]; });
+}
+
+}  // namespace nncore

@@ -1,0 +1,206 @@
+#include "plan.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "../layers/long_sum.hpp"
+
+namespace nncore {
+
+Plan::Plan(const Graph& graph, std::vector<Shape> input_shapes, const std::vector<bool>& detached,
+           bool is_fused, const std::vector<std::shared_ptr<Variables>>& variables,
+           const TrainedLayout& trained, const Kernels& kernels)
+    : inputs(std::move(input_shapes)) {
+  std::vector<Node> nodes = nodes_of(graph, inputs, detached);
+  for (const Node& node : nodes)
+    if (node.made->parameters() != variables[node.layer]->list())
+      node.spec.fail("has variables that do not fit its shape");
+  for (const std::size_t value : graph.outputs)
+    outputs.push_back(
+        {value < inputs.size() ? inputs[value] : nodes[value - inputs.size()].made->output(), 0, 0, false});
+  drop_unused(graph, nodes);
+  std::size_t values = graph.values();
+  if (is_fused)
+    fuse(graph, nodes);
+  else
+    split(nodes, values);
+  for (const Node& node : nodes) {
+    Step& step = steps.emplace_back();
+    step.layer = node.made;
+    step.number = node.layer;
+    step.call = node.call;
+    step.label = node.label;
+  }
+  wire(graph, nodes, values, true);
+  wire(graph, nodes, values, false);
+  find_memory(trained, kernels);
+  cut_tiles();
+  const bool repeats = std::ranges::any_of(steps, [](const Step& s) { return s.next > 0; });
+  tile_scratch = aligned(tile_floats) * (repeats ? 2 : 1) + gradient_scratch(kernels, tile_floats);
+}
+
+// Gives each value a storage. A view shares that of its input.
+void Plan::wire(const Graph& graph, const std::vector<Node>& nodes, std::size_t values, bool training) {
+  std::vector<Storage>& all = training ? storages : infer_storages;
+  std::vector<std::size_t> of(values);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    of[i] = i;
+    all.push_back({.size = size_of(inputs[i]), .first = 0, .last = 0});
+  }
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    Step& step = steps[i];
+    const Layer& layer = *step.layer;
+    std::vector<std::size_t>& in = training ? step.in : step.infer_in;
+    for (const std::size_t value : nodes[i].inputs) {
+      in.push_back(of[value]);
+      all[of[value]].last = i + 1;
+    }
+    std::size_t& out = of[nodes[i].output];
+    if (training ? layer.is_view() : layer.is_view_at_inference()) {
+      out = in[0];
+    } else {
+      out = all.size();
+      all.push_back({.size = size_of(layer.output()), .first = i + 1, .last = i + 1});
+    }
+    (training ? step.out : step.infer_out) = out;
+  }
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const std::size_t storage = of[graph.outputs[i]];
+    (training ? outputs[i].storage : outputs[i].infer_storage) = storage;
+    all[storage].last = nodes.size() + 1;
+  }
+}
+
+void Plan::find_memory(const TrainedLayout& trained, const Kernels& kernels) {
+  std::size_t replicas = 0;
+  std::vector<std::size_t> last(trained.trains.size());  // step of each layer, from 1
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    Step& s = steps[i];
+    const Layer& layer = *s.layer;
+    for (const Parameter& p : layer.parameters()) s.parameter_floats += size_of(p.shape);
+    s.is_trained = trained.trains[s.number] && s.parameter_floats > 0;
+    s.trained_at = trained.at[s.number];
+    s.kept_size = layer.kept();
+    if (s.is_trained && layer.sums_by_chunk()) s.sums_size = s.parameter_floats;
+    const bool for_dx =
+        std::ranges::any_of(s.in, [&](std::size_t in) { return storages[in].needs_gradient; });
+    if (s.is_trained || for_dx) storages[s.out].needs_gradient = true;
+    if (s.is_trained && s.sums_size == 0) storages[s.out].lasting = true;
+    if (s.parameter_floats > 0) {
+      s.is_first = last[s.number] == 0;
+      if (!s.is_first) steps[last[s.number] - 1].next = i;
+      last[s.number] = i + 1;
+    }
+    sample_work += layer.work();
+    sample_floats += s.kept_size;
+    layer_scratch = std::max(layer_scratch, layer.scratch());
+  }
+  layer_scratch = aligned(kernels.gemm_scratch) + aligned(layer_scratch);
+
+  // Packed weights serve all steps of one Layer object, with room for what any of them needs.
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    Step& s = steps[i];
+    std::size_t first = i;
+    for (std::size_t other = 0; other < steps.size(); ++other) {
+      if (steps[other].layer != s.layer) continue;
+      first = std::min(first, other);
+      for (const std::size_t in : steps[other].in)
+        s.packs_for_dx = s.packs_for_dx || storages[in].needs_gradient;
+    }
+    s.replica = first < i ? steps[first].replica : replicas;
+    if (first == i) replicas += aligned(s.layer->replica(kernels, s.packs_for_dx));
+  }
+  replica.grow(replicas);
+
+  std::vector<bool> written(storages.size());
+  for (Output& output : outputs) {
+    output.adds = written[output.storage];
+    if (output.adds) most_added = std::max(most_added, aligned(storages[output.storage].size));
+    written[output.storage] = true;
+  }
+  for (std::size_t i = steps.size(); i-- > 0;) {
+    Step& s = steps[i];
+    std::size_t added = 0;
+    for (const std::size_t in : s.in) {
+      const bool adds = s.runs() && storages[in].needs_gradient && written[in];
+      s.adds.push_back(adds);
+      if (adds) added += aligned(storages[in].size);
+      if (s.runs()) written[in] = true;
+    }
+    most_added = std::max(most_added, added);
+  }
+
+  std::size_t widest = 0;
+  for (const Storage& b : storages) {
+    sample_floats += b.size * (b.needs_gradient ? 2 : 1);
+    widest = std::max(widest, b.size);
+  }
+  std::vector<Lifetime> passing, values;
+  for (const Storage& s : storages)
+    passing.push_back({s.needs_gradient && !s.lasting ? s.size : 0, s.first, s.last});
+  for (const Storage& s : infer_storages) values.push_back({s.size, s.first, s.last});
+  gradients = SharedMemory(std::move(passing));
+  infer_values = SharedMemory(std::move(values));
+  infer_floats = std::max(2 * widest, infer_values.peak());
+}
+
+// The tiles of a layer suit all its steps: whole parameters where these are cut differently.
+std::vector<ParameterTile> Plan::tiles_of_all(std::size_t first) const {
+  std::vector<ParameterTile> all = tiles_of(*steps[first].layer);
+  const std::size_t parameters = steps[first].layer->parameters().size();
+  for (std::size_t i = steps[first].next; i; i = steps[i].next)
+    for (std::size_t p = 0; p < parameters; ++p)
+      if (steps[i].layer->tile_shape(p) != steps[first].layer->tile_shape(p))
+        return tiles_of(*steps[first].layer, true);
+  return all;
+}
+
+void Plan::cut_tiles() {
+  std::vector<double> cost;  // of each tile in the parameter pass, about: multiply-adds
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const Step& s = steps[i];
+    if (!s.is_first) continue;
+    double work = 0.0;
+    for (const Step* use = &s; use; use = use->next ? &steps[use->next] : nullptr)
+      if (use->sums_size == 0) work += static_cast<double>(use->layer->work());
+    for (const ParameterTile& t : tiles_of_all(i)) {
+      tiles.push_back({i, t});
+      tile_floats = std::max(tile_floats, t.floats());
+      constexpr double kBatch = 32, kUpdate = 24;  // of a parameter
+      const double gradient = kBatch * work / static_cast<double>(s.parameter_floats);
+      cost.push_back(s.is_trained ? static_cast<double>(t.floats()) * (gradient + kUpdate) : 0.0);
+    }
+  }
+
+  constexpr double kMostRuns = 64;
+  const double least = std::accumulate(cost.begin(), cost.end(), 0.0) / kMostRuns;
+  runs.assign(1, 0);
+  double run = 0.0;
+  for (std::size_t i = 0; i < tiles.size(); ++i) {
+    run += cost[i];
+    if (run < least || run == 0.0) continue;
+    runs.push_back(i + 1);
+    run = 0.0;
+  }
+  if (runs.size() == 1) runs.push_back(0);
+  runs.back() = tiles.size();
+}
+
+bool Plan::sums_chunks() const {
+  return std::ranges::any_of(steps, [](const Step& s) { return s.sums_size > 0; });
+}
+
+std::size_t Plan::lay_out_training(std::size_t batch, std::size_t chunks) {
+  Layout layout;
+  for (Storage& s : storages) {
+    s.value = layout.place(batch, s.size);
+    if (s.lasting) s.gradient = layout.place(batch, s.size);
+  }
+  for (Step& s : steps) {
+    s.kept = layout.place(batch, s.kept_size);
+    s.sums = layout.place(chunks, s.sums_size);
+  }
+  return layout.size();
+}
+
+}  // namespace nncore

@@ -1,0 +1,113 @@
+// A graph for inputs of one shape: the steps that run, and where their values lie.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../network/parameters.hpp"
+#include "../network/variables.hpp"
+#include "graph.hpp"
+#include "memory.hpp"
+
+namespace nncore {
+
+// Where the gradients and moments of trained layers lie in buffers of their own.
+struct TrainedLayout {
+  std::vector<bool> trains;     // of each layer
+  std::vector<std::size_t> at;  // of each layer
+  std::size_t size = 0;
+};
+
+// The memory of a value and of its views.
+struct Storage {
+  std::size_t size = 0;  // floats a sample
+  std::size_t first = 0,
+              last = 0;         // moments of its use: 0 before all steps, step i at i + 1, then the outputs
+  std::size_t value = 0;        // where those of a batch lie in the arena, in training
+  std::size_t gradient = 0;     // the same, if `lasting`
+  bool needs_gradient = false;  // of the loss by the value
+  bool lasting = false;         // the parameter pass reads the gradient again
+};
+
+struct Step {
+  std::shared_ptr<Layer> layer;
+  std::size_t number = 0,
+              call = 0;  // of the layer whose variables, and of the call whose random numbers it uses
+  std::string label;
+  // Numbers of storages. `adds`: the gradient of an input is added to what other readers have written.
+  std::vector<std::size_t> in;
+  std::vector<bool> adds;
+  std::size_t out = 0;
+  std::vector<std::size_t> infer_in;
+  std::size_t infer_out = 0;
+  std::size_t next = 0;       // the next step of this layer, or 0
+  bool is_first = true;       // step of its layer
+  bool is_trained = false;    // has parameters that train
+  bool packs_for_dx = false;  // packed weights serve the gradient of the input too
+  std::size_t kept = 0, kept_size = 0;
+  std::size_t replica = 0;              // steps that share a `layer` share it
+  std::size_t sums = 0, sums_size = 0;  // in the arena, and floats of the gradient of each chunk
+  std::size_t parameter_floats = 0;
+  float* values = nullptr;     // of the parameters
+  std::size_t trained_at = 0;  // of their gradients and moments
+  std::uint64_t packed = 0;    // Variables::version() that the packed weights were made from
+
+  bool runs() const { return in[0] != out; }
+  bool infers() const { return infer_in[0] != infer_out; }
+};
+
+struct TileTask {
+  std::size_t step;  // the first of its layer
+  ParameterTile tile;
+};
+
+// An output of the graph.
+struct Output {
+  Shape shape;
+  std::size_t storage, infer_storage;
+  bool adds;  // another output is the same value
+};
+
+struct Plan {
+  // Throws std::invalid_argument naming the layer that does not accept its input or has other variables.
+  Plan(const Graph& graph, std::vector<Shape> inputs, const std::vector<bool>& detached, bool is_fused,
+       const std::vector<std::shared_ptr<Variables>>& variables, const TrainedLayout& trained,
+       const Kernels& kernels);
+
+  // Places values, lasting gradients and sums of a batch in the arena, and returns their floats.
+  std::size_t lay_out_training(std::size_t batch, std::size_t chunks);
+  bool sums_chunks() const;
+
+  std::vector<Shape> inputs;
+  std::vector<Output> outputs;
+  std::vector<Step> steps;
+  std::vector<Storage> storages, infer_storages;
+  std::vector<TileTask> tiles;
+  std::vector<std::size_t> runs;  // of tiles that are enough work to share, about equal: starts, and the end
+  Buffer replica;
+  std::uint64_t seen_version = 0, seen_moves = 0;  // of the store
+
+  std::size_t sample_floats = 0;  // of values and gradients in the arena, for one sample
+  std::size_t sample_work = 0;    // multiply-adds forward, for one sample
+  std::size_t infer_floats = 0;   // of values at inference, for one sample
+  std::size_t layer_scratch = 0;  // floats that products and the neediest layer want
+  std::size_t tile_floats = 0;    // of the largest tile
+  std::size_t most_added = 0;     // floats a sample of gradients that one step adds
+  std::size_t tile_scratch = 0;   // floats of a worker of the parameter pass
+
+  SharedMemory gradients;     // of storages where they do not last, in a worker's scratch
+  SharedMemory infer_values;  // of storages at inference, in a worker's scratch
+
+  // For the last batch of training.
+  std::size_t chunk_size = 0, chunked_batch = 0;  // samples
+  std::size_t arena_batch = 0, arena_floats = 0;
+
+ private:
+  void wire(const Graph& graph, const std::vector<Node>& nodes, std::size_t values, bool training);
+  void find_memory(const TrainedLayout& trained, const Kernels& kernels);
+  std::vector<ParameterTile> tiles_of_all(std::size_t first) const;
+  void cut_tiles();
+};
+
+}  // namespace nncore
