@@ -128,12 +128,7 @@ struct Outputs {
 
   // given: the arrays, or None for new ones.
   Outputs(Network& n, const Arrays& a, const py::object& given) {
-    std::vector<Shape> shapes = n.output_shapes();
-    if (shapes.empty()) {
-      std::vector<Shape> inputs;
-      for (const Source& x : a.x) inputs.push_back(x.row_shape());
-      shapes = reading(n, [&] { return n.output_shapes(inputs); });
-    }
+    const std::vector<Shape>& shapes = n.output_shapes().empty() ? shapes_for(n, a) : n.output_shapes();
     if (given.is_none())
       for (const Shape& shape : shapes) arrays.push_back(make_floats(with_rows(a.rows(), shape)));
     else
@@ -152,6 +147,16 @@ struct Outputs {
     for (std::size_t i = 0; i < arrays.size(); ++i) all[i] = arrays[i];
     return all;
   }
+
+ private:
+  const std::vector<Shape>& shapes_for(Network& n, const Arrays& a) {
+    std::vector<Shape> inputs;
+    for (const Source& x : a.x) inputs.push_back(x.row_shape());
+    found_ = reading(n, [&] { return n.output_shapes(inputs); });
+    return found_;
+  }
+
+  std::vector<Shape> found_;  // where sizes are open
 };
 
 // One of Python's lists for each output.
