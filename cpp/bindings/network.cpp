@@ -1,38 +1,11 @@
-#include "../network/network.hpp"
-
 #include "arrays.hpp"
-#include "calls.hpp"
+#include "locked.hpp"
 
 namespace nncore {
 namespace {
 
 using Order = py::array_t<std::int64_t, kPlain>;
 using Weights = py::array_t<float, kPlain>;
-
-Store& store_of(const Network& network) { return network.store(); }
-Store& store_of(const Variables& variables) { return *variables.store(); }
-
-// f() in the core, with what `held` holds locked. The GIL is released before the lock is taken, so that no
-// thread waits for the lock with the GIL in its hands.
-template <class Holder, class F>
-auto locked(const Holder& held, Use use, F f) {
-  return run_core([&] {
-    const StoreLock lock(store_of(held), use);
-    return f();
-  });
-}
-template <class Holder, class F>
-auto reading(const Holder& held, F f) {
-  return locked(held, Use::read, f);
-}
-template <class Holder, class F>
-auto writing(const Holder& held, F f) {
-  return locked(held, Use::write, f);
-}
-template <class Holder, class F>
-auto looking(const Holder& held, F f) {
-  return locked(held, Use::look, f);
-}
 
 // Samples that are read at a time where the user's batches do not matter.
 constexpr std::size_t kInferenceBatch = 1024;

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "../network/parameters.hpp"
-#include "../network/variables.hpp"
 #include "graph.hpp"
 #include "memory.hpp"
+#include "parameters.hpp"
+#include "variables.hpp"
 
 namespace nncore {
 

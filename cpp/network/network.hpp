@@ -13,7 +13,6 @@
 #include "objective.hpp"
 #include "optimizer.hpp"
 #include "source.hpp"
-#include "variables.hpp"
 
 namespace nncore {
 

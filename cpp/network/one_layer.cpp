@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
+#include "../graph/parameters.hpp"
 #include "../kernels/dispatch.hpp"
 #include "../layers/long_sum.hpp"
 #include "../runtime/random.hpp"
 #include "../runtime/workspace.hpp"
 #include "chunks.hpp"
-#include "parameters.hpp"
 
 namespace nncore {
 namespace {

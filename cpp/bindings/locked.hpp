@@ -1,0 +1,34 @@
+// Calls of the core with the lock of a network, or of the variables of a layer.
+#pragma once
+
+#include "../network/network.hpp"
+#include "calls.hpp"
+
+namespace nncore {
+
+inline Store& store_of(const Network& network) { return network.store(); }
+inline Store& store_of(const Variables& variables) { return *variables.store(); }
+
+// f() in the core, with what `held` holds locked. The GIL is released before the lock is taken, so that no
+// thread waits for the lock with the GIL in its hands.
+template <class Holder, class F>
+auto locked(const Holder& held, Use use, F f) {
+  return run_core([&] {
+    const StoreLock lock(store_of(held), use);
+    return f();
+  });
+}
+template <class Holder, class F>
+auto reading(const Holder& held, F f) {
+  return locked(held, Use::read, f);
+}
+template <class Holder, class F>
+auto writing(const Holder& held, F f) {
+  return locked(held, Use::write, f);
+}
+template <class Holder, class F>
+auto looking(const Holder& held, F f) {
+  return locked(held, Use::look, f);
+}
+
+}  // namespace nncore
