@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <span>
 
 namespace nncore {
 namespace {
@@ -125,14 +126,15 @@ void Objective::check_shape(const Source& y, std::size_t samples) const {
     throw std::invalid_argument("x and y must have the same number of samples, got " +
                                 std::to_string(samples) + " and " + std::to_string(y.rows()));
   // One target for each output; an axis of length 1 at the end may be left out or added.
-  Shape expected = output_;
-  if (sparse_) expected.pop_back();
-  Shape given = y.row_shape();
-  if (given.size() > expected.size() && given.back() == 1) given.pop_back();
-  if (given.size() + 1 == expected.size() && expected.back() == 1) given.push_back(1);
-  if (given != expected)
-    throw std::invalid_argument("expected targets of shape " + to_string(expected) + " for each sample" +
-                                (sparse_ ? " (class numbers)" : "") + ", got " + to_string(y.row_shape()));
+  const auto without_ones = [](std::span<const std::size_t> shape, std::size_t length) {
+    return shape.size() > length && shape.back() == 1 ? shape.first(shape.size() - 1) : shape;
+  };
+  const auto expected = std::span(output_).first(output_.size() - sparse_);
+  const Shape& given = y.row_shape();
+  if (!std::ranges::equal(without_ones(given, expected.size()), without_ones(expected, given.size())))
+    throw std::invalid_argument("expected targets of shape " + to_string({expected.begin(), expected.end()}) +
+                                " for each sample" + (sparse_ ? " (class numbers)" : "") + ", got " +
+                                to_string(given));
 }
 
 void Objective::check_labels(const float* target, std::size_t row) const {

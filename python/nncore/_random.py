@@ -38,15 +38,15 @@ def draw_seed() -> int:
 
 
 def of_parameter(seed: int, layer: int, parameter: int) -> np.random.Generator:
-    """For the initial values of one parameter."""
-    return np.random.Generator(np.random.Philox(key=[seed, 2**63 + layer * 2**8 + parameter]))
+    """For the initial values of one parameter, until this thread asks for other numbers."""
+    return _of_this_thread(seed, 2**63 + layer * 2**8 + parameter)
 
 
 def _of_this_thread(*key: int) -> np.random.Generator:
     """As a new Generator(Philox(key=key)), which takes longer to make than a short order."""
     generator: np.random.Generator | None = getattr(_own, "generator", None)
     if generator is None:
-        generator = _own.generator = np.random.Generator(np.random.Philox(0))
+        generator = _own.generator = np.random.Generator(np.random.Philox(key=key))
     generator.bit_generator.state = {
         "bit_generator": "Philox",
         "state": {"counter": _ZEROS, "key": np.array(key, np.uint64)},
