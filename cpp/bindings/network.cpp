@@ -356,7 +356,7 @@ void bind_network(py::module_& m) {
           },
           py::arg("sums"))
       .def(
-          "reset", [](const Network& n, Sums& sums) { looking(n, [&] { sums.reset(); }); }, py::arg("sums"))
+          "reset", [](const Network& n, Sums& sums) { looking(n, [&] { n.reset(sums); }); }, py::arg("sums"))
       .def("state", [](const Network& n) {
         // Arrays need the GIL, so they are made before the network is locked for all of them at once.
         std::vector<std::pair<std::string, Floats>> buffers;

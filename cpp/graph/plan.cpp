@@ -108,9 +108,13 @@ void Plan::find_memory(const TrainedLayout& trained, const Kernels& kernels) {
         s.packs_for_dx = s.packs_for_dx || storages[in].needs_gradient;
     }
     s.replica = first < i ? steps[first].replica : replicas;
-    if (first == i) replicas += aligned(s.layer->replica(kernels, s.packs_for_dx));
+    const std::size_t packed = s.layer->replica(kernels, s.packs_for_dx);
+    s.packs = packed > 0;
+    if (first == i) replicas += aligned(packed);
   }
   replica.grow(replicas);
+  for (std::size_t i = steps.size(); i-- > 0;)
+    if (const std::size_t next = steps[i].next) steps[i].packs = steps[i].packs || steps[next].packs;
 
   std::vector<bool> written(storages.size());
   for (Output& output : outputs) {
@@ -127,6 +131,7 @@ void Plan::find_memory(const TrainedLayout& trained, const Kernels& kernels) {
       if (adds) added += aligned(storages[in].size);
       if (s.runs()) written[in] = true;
     }
+    s.is_chained = s.in.size() == 1 && !s.adds[0];
     most_added = std::max(most_added, added);
   }
 

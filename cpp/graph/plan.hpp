@@ -45,6 +45,8 @@ struct Step {
   bool is_first = true;       // step of its layer
   bool is_trained = false;    // has parameters that train
   bool packs_for_dx = false;  // packed weights serve the gradient of the input too
+  bool packs = false;         // this or a later step of the layer has packed weights
+  bool is_chained = true;     // has one input, and adds no gradient
   std::size_t kept = 0, kept_size = 0;
   std::size_t replica = 0;              // steps that share a `layer` share it
   std::size_t sums = 0, sums_size = 0;  // in the arena, and floats of the gradient of each chunk

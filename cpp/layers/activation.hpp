@@ -35,6 +35,7 @@ class ActivatedLayer : public Layer {
                  const ActivationFunction& activation)
       : Layer(input, std::move(output)),
         filters_(this->output().back()),
+        rows_(output_size() / filters_),
         parameters_{std::move(kernel)},
         activation_(activation) {
     if (use_bias) parameters_.push_back({"bias", {filters_}});
@@ -63,14 +64,16 @@ class ActivatedLayer : public Layer {
   // Writes dz. Returns it, or dy where that is the same.
   const float* activation_gradient(const Chunk& c) const {
     if (activation_.is_linear()) return c.dy;
-    const std::size_t runs = kept_z() < kept() ? c.samples : 1, size = c.samples / runs * output_size();
+    // One by one where more is kept of a sample than z.
+    const std::size_t runs = kept_z() < kept() ? c.samples : 1, rows = runs > 1 ? rows_ : c.samples * rows_;
     for (std::size_t i = 0; i < runs; ++i)
-      activation_.backward(c.kernels, c.dz + i * size, c.dy + i * size, z_of(c, i), size / filters_,
-                           filters_);
+      activation_.backward(c.kernels, c.dz + i * rows * filters_, c.dy + i * rows * filters_, z_of(c, i),
+                           rows, filters_);
     return c.dz;
   }
 
-  std::size_t filters_;  // or units
+  std::size_t filters_,  // or units
+      rows_;             // of a sample
 
  private:
   std::vector<Parameter> parameters_;

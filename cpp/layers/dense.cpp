@@ -20,7 +20,6 @@ class Dense final : public ActivatedLayer {
                        spec.flag("use_bias"), activation_of(spec)),
         in_(input.back()),
         out_(filters_),
-        rows_(input_size() / in_),
         narrow_(narrow) {}
 
   std::size_t work() const override { return rows_ * in_ * out_; }
@@ -102,17 +101,20 @@ class Dense final : public ActivatedLayer {
     const std::size_t m = c.samples * rows_, panel = c.kernels.panel,
                       b_panel = (c.unpacked ? 1 : in_) * panel;
     if (narrow_) return c.kernels.narrow_product(z, c.x, c.parameters, bias(c), m, out_, in_);
-    const std::size_t first = blocks(out_) * c.part / c.parts * kPanels,
-                      last = std::min(out_, blocks(out_) * (c.part + 1) / c.parts * kPanels);
     const float* b = is_packed(c.kernels) ? c.replica : c.parameters;
-    c.kernels.gemm(
-        {.c = {z + first, out_},
-         .a = {c.x, offset(in_)},
-         .b = {b + first / panel * b_panel, is_packed(c.kernels) && !c.unpacked ? panel : out_, b_panel},
-         .bias = use_bias() ? bias(c) + first : nullptr,
-         .size = {m, last - first, in_},
-         .b_is_finite = is_finite(c),
-         .scratch = c.gemm_scratch});
+    std::size_t first = 0, last = out_;
+    if (c.parts > 1) {
+      first = blocks(out_) * c.part / c.parts * kPanels;
+      last = std::min(out_, blocks(out_) * (c.part + 1) / c.parts * kPanels);
+      b += first / panel * b_panel;
+    }
+    c.kernels.gemm({.c = {z + first, out_},
+                    .a = {c.x, offset(in_)},
+                    .b = {b, is_packed(c.kernels) && !c.unpacked ? panel : out_, b_panel},
+                    .bias = use_bias() ? bias(c) + first : nullptr,
+                    .size = {m, last - first, in_},
+                    .b_is_finite = is_finite(c),
+                    .scratch = c.gemm_scratch});
   }
 
   // What the parameters hold is the transposed kernel, as a kernel (in, 1) is too.
@@ -130,7 +132,7 @@ class Dense final : public ActivatedLayer {
     return std::all_of(flags, flags + blocks(in_) * blocks(out_), [](float flag) { return flag == 0.0f; });
   }
 
-  std::size_t in_, out_, rows_;  // rows: of a sample
+  std::size_t in_, out_;
   bool narrow_;
 };
 

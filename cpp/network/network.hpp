@@ -103,6 +103,7 @@ class Network {
   double gradients(const Samples& samples);
   // One batch as in training, without the way back.
   void forward(float* const* out, const Samples& samples);
+  void reset(Sums& sums) const { sums = program_ ? program_->empty : Sums{}; }
 
   std::uint64_t seed = 0, iterations = 0;
   float learning_rate() const;

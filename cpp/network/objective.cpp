@@ -10,10 +10,6 @@ namespace {
 
 // The means of `count` runs of `rows` values.
 void means(float* mean, const float* value, std::size_t rows, std::size_t count) {
-  if (rows == 1) {
-    std::copy_n(value, count, mean);
-    return;
-  }
   for (std::size_t i = 0; i < count; ++i, value += rows) {
     double sum = 0.0;
     for (std::size_t r = 0; r < rows; ++r) sum += value[r];
@@ -69,12 +65,6 @@ std::vector<Value> Sums::results() const {
   }
   put_means(results.size());
   return results;
-}
-
-void Sums::reset() {
-  std::ranges::fill(values, 0.0);
-  std::ranges::fill(weights, 0.0);
-  for (Count& c : counted) c.counter.reset();
 }
 
 bool Objective::takes_over(const std::optional<Spec>& loss, const ActivationFunction& last) {
@@ -151,7 +141,7 @@ Objective::Places Objective::lay_out(Layout& layout, std::size_t batch) const {
   return {.batch = batch,
           .target = layout.place(batch, target_size()),
           .weight = layout.place(batch, 1),
-          .value = layout.place(batch, rows_),
+          .value = layout.place(batch, rows_ > 1 ? rows_ : 0),
           .scale = layout.place(batch, rows_),
           .activation = layout.place(batch, activation_.is_linear() ? 0 : size_of(output_)),
           .loss = layout.place(batch, 1),
@@ -166,13 +156,15 @@ void Objective::evaluate(const Kernels& k, float* buffer, const Places& p, bool 
               *weight = weighted ? buffer + p.weight + first : nullptr;
   float *value = buffer + p.value + first * rows_, *scales = buffer + p.scale + first * rows_,
         *loss = buffer + p.loss + first;
+  const auto by_row = [&](float* by_sample) { return rows_ > 1 ? value : by_sample; };
   if (loss_) {
-    for (std::size_t s = 0; s < samples; ++s)
-      std::fill_n(scales + s * rows_, rows_, (weight ? weight[s] : 1.0f) * scale / static_cast<float>(rows_));
-    (*loss_)(k, value, gradient, target, output, scales, rows, columns_);
-    means(loss, value, rows_, samples);
-    if (weight)
-      for (std::size_t s = 0; s < samples; ++s) loss[s] *= weight[s];
+    const auto per_row = static_cast<float>(rows_);
+    if (!weight) std::fill_n(scales, rows, scale / per_row);
+    for (std::size_t s = 0; weight && s < samples; ++s)
+      std::fill_n(scales + s * rows_, rows_, weight[s] * scale / per_row);
+    (*loss_)(k, by_row(loss), gradient, target, output, scales, rows, columns_);
+    if (rows_ > 1) means(loss, value, rows_, samples);
+    for (std::size_t s = 0; weight && s < samples; ++s) loss[s] *= weight[s];
   } else {
     std::fill_n(loss, samples, 0.0f);
     if (gradient) std::fill_n(gradient, rows * columns_, 0.0f);
@@ -184,8 +176,9 @@ void Objective::evaluate(const Kernels& k, float* buffer, const Places& p, bool 
     output = after;
   }
   for (std::size_t m = 0; m < means_.size(); ++m) {
-    means_[m](k, value, target, output, rows, columns_);
-    means(buffer + p.mean + m * p.batch + first, value, rows_, samples);
+    float* const mean = buffer + p.mean + m * p.batch + first;
+    means_[m](k, by_row(mean), target, output, rows, columns_);
+    if (rows_ > 1) means(mean, value, rows_, samples);
   }
   for (const Counted& c : counted_)
     c.counter.encode(k, buffer + p.code + c.offset * p.batch + first * codes(c), target, output, rows,

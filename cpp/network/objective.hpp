@@ -63,7 +63,6 @@ struct Sums {
   std::vector<Count> counted;
 
   std::vector<Value> results() const;
-  void reset();
 };
 
 class Objective {

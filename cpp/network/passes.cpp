@@ -110,7 +110,7 @@ void Network::backward_chunk(std::size_t first, std::size_t count, float* scratc
     if (!s.runs()) continue;
     Chunk c = chunk(s, first, count, scratch);
     if (!c.dy) continue;
-    if (s.in.size() == 1 && !s.adds[0]) {
+    if (s.is_chained) {
       c.xs = &c.x;
       c.dxs = &c.dx;
       s.layer->backward(c);
@@ -241,7 +241,7 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
         for_each_run(task.tile, task.tile.tile.columns, [&](std::size_t from, std::size_t to, std::size_t n) {
           update(s.values + from, s.trained_at + from, gradient + to, n);
         });
-        replicate_all(task);
+        if (s.packs) replicate_all(task);
       }
     });
   }
@@ -256,7 +256,7 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
   if (!with_update) return;
   for (const UpdateRun& run : updates_) update(run.values, run.at, gradients_.data() + run.at, run.floats);
   for (const TileTask& task : plan_->tiles)
-    if (plan_->steps[task.step].is_trained) replicate_all(task);
+    if (const Step& s = plan_->steps[task.step]; s.is_trained && s.packs) replicate_all(task);
 }
 
 std::size_t Network::train(const Samples& samples, double seconds, Sums& sums) {

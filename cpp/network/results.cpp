@@ -27,11 +27,9 @@ void Network::read_targets(const Samples& s, std::size_t start, std::size_t coun
     const float* const from = s.weight ? s.weight[o] : nullptr;
     float *target = results_.data() + p.target, *weight = results_.data() + p.weight;
     s.y[o].read(target, s.order, start, count);
-    for (std::size_t i = 0; i < count; ++i) {
-      if (objective.has_labels())
-        objective.check_labels(target + i * objective.target_size(), s.row(start + i));
-      if (from) weight[i] = from[s.row(start + i)];
-    }
+    for (std::size_t i = 0; objective.has_labels() && i < count; ++i)
+      objective.check_labels(target + i * objective.target_size(), s.row(start + i));
+    for (std::size_t i = 0; from && i < count; ++i) weight[i] = from[s.row(start + i)];
   }
 }
 
@@ -85,11 +83,15 @@ void Network::add_metrics(const Samples& s, std::size_t count, Sums& sums) const
     if (judged_.size() > 1 && objective.has_loss()) add_loss(output_loss(o, count));
     for (std::size_t m = 0; m < objective.mean_count(); ++m, ++next) {
       const bool weighted = m >= objective.weighted_means_from() && weight;
+      const float* const mean = r + p.mean + m * p.batch;
+      double value = sums.values[next], total = sums.weights[next];
       for (std::size_t i = 0; i < count; ++i) {
         const double w = weighted ? weight[i] : 1.0;
-        sums.values[next] += w * r[p.mean + m * p.batch + i];
-        sums.weights[next] += w;
+        value += w * mean[i];
+        total += w;
       }
+      sums.values[next] = value;
+      sums.weights[next] = total;
     }
     for (const Counted& c : objective.counted()) {
       const std::size_t rows = objective.rows(), codes = objective.codes(c);

@@ -24,6 +24,7 @@ Callbacks = Callback | Sequence[Callback] | None
 
 
 BATCH = 32  # samples in a step by default
+_STOPS = {"train": "stop_training", "test": "stop_evaluating", "predict": "stop_predicting"}
 
 
 class Trainable(Stack):
@@ -306,8 +307,7 @@ class Trainable(Stack):
             mode: "train", "test" or "predict".
             logs: of what is done so far.
         """
-        stop = {"train": "stop_training", "test": "stop_evaluating", "predict": "stop_predicting"}[mode]
-        each = callbacks.watches_batches(mode)
+        stop, each = _STOPS[mode], callbacks.watches_batches(mode)
         made = 0
         while not feed.done():
             if each:

@@ -251,6 +251,7 @@ class CallbackList:
                 what = f"{item.__name__}() is needed" if isinstance(item, type) else f"got {item!r}"
                 raise TypeError(f"[{owner}] callbacks must be instances of nncore.callbacks.Callback, {what}")
         self._items, self._model = items, model
+        self._watched: dict[str, bool] = {}  # by mode: whether batches are
 
     def with_history(self) -> History:
         """The history among them; appended if there is none."""
@@ -268,15 +269,15 @@ class CallbackList:
 
     def watches_batches(self, mode: str) -> bool:
         """Whether any method for batches of a mode ("train", "test", "predict") is overridden."""
-        if all(type(item) is History for item in self._items):
-            return False
-        names = [f"on_{mode}_batch_begin", f"on_{mode}_batch_end"]
-        names += ["on_batch_begin", "on_batch_end"] if mode == "train" else []
-        return any(
-            getattr(getattr(item, name), "__func__", None) is not getattr(Callback, name)
-            for item in self._items
-            for name in names
-        )
+        if mode not in self._watched:
+            names = [f"on_{mode}_batch_begin", f"on_{mode}_batch_end"]
+            names += ["on_batch_begin", "on_batch_end"] if mode == "train" else []
+            self._watched[mode] = any(
+                getattr(getattr(item, name), "__func__", None) is not getattr(Callback, name)
+                for item in self._items
+                for name in names
+            )
+        return self._watched[mode]
 
     def call(self, method: str, *arguments: Any) -> None:
         for item in self._items:

@@ -156,9 +156,10 @@ class Sequential(Trainable):
 
         logs: Logs = {}
         called.call("on_train_begin", {})
+        sums = self._sums[0] = _core.Sums()
         with Progress(look) as progress:
             for epoch in range(first, last):
-                sums = self._sums[0] = _core.Sums()
+                network.reset(sums)
                 called.call("on_epoch_begin", epoch, {})
                 feed.start(self._epochs)
                 # past our own __setattr__, which a short epoch would notice
