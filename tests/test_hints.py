@@ -186,9 +186,10 @@ def test_no_flatten_is_missing() -> None:
 
 
 def test_an_input_is_not_called() -> None:
-    for call in (lambda: InputLayer((3,))(X), lambda: Dense(2)(Input((3,)))):
-        with pytest.raises(TypeError, match="Sequential"):
-            call()
+    with pytest.raises(TypeError, match="layers are called on the value of an Input"):
+        InputLayer((3,))(X)
+    with pytest.raises(TypeError, match=r"got the layer 'a'"):
+        Dense(2)(InputLayer((3,), name="a"))
 
 
 @pytest.mark.parametrize("with_core", [False, True])

@@ -67,11 +67,12 @@ std::unique_ptr<Layer> make_add(const Spec& spec, const std::vector<Shape>& inpu
   return std::make_unique<Add>(inputs[0], inputs.size());
 }
 
-// axis: of a sample, counted from 0.
+// axis: of a sample, counted from 0, or from the end if it is negative.
 std::unique_ptr<Layer> make_concatenate(const Spec& spec, const std::vector<Shape>& inputs) {
-  const auto axis = static_cast<std::size_t>(spec.integer("axis"));
-  if (axis >= inputs[0].size())
-    spec.fail("there is no axis " + std::to_string(axis) + " in samples of shape " + to_string(inputs[0]));
+  const std::int64_t axes = offset(inputs[0].size()), given = spec.integer("axis");
+  if (given < -axes || given >= axes)
+    spec.fail("there is no axis " + std::to_string(given) + " in samples of shape " + to_string(inputs[0]));
+  const auto axis = static_cast<std::size_t>(given < 0 ? given + axes : given);
   Shape output = inputs[0];
   output[axis] = 0;
   std::vector<std::size_t> run;

@@ -38,7 +38,7 @@ from . import activations, callbacks, initializers, layers, losses, metrics, mod
 from ._core import available_isas, get_num_threads, isa, set_num_threads
 from ._forks import whole
 from .layers import Input
-from .models import Sequential
+from .models import Model, Sequential
 
 if TYPE_CHECKING:
     from . import datasets, ops, plot, reference
@@ -47,6 +47,7 @@ __version__ = _core.__version__
 
 __all__ = [
     "Input",
+    "Model",
     "Sequential",
     "__version__",
     "activations",

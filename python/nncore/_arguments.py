@@ -125,8 +125,12 @@ def text(owner: str, name: str, value: object) -> str:
     return value
 
 
-def shape(owner: str, name: str, value: object, batch_axis: bool = False) -> tuple[int, ...]:
-    """Sizes of the axes of one sample. With batch_axis the first axis is the batch, and is left out."""
+def shape(
+    owner: str, name: str, value: object, batch_axis: bool = False, is_open: bool = False
+) -> tuple[Any, ...]:
+    """Sizes of the axes of one sample. With batch_axis the first axis is the batch, and is left out; with
+    is_open a size may be None, for any.
+    """
     sizes = several(value)
     if sizes is None:
         raise TypeError(f"[{owner}] {name} must be a tuple of integers, got {value!r}")
@@ -134,11 +138,11 @@ def shape(owner: str, name: str, value: object, batch_axis: bool = False) -> tup
         if not sizes:
             raise ValueError(f"[{owner}] {name} must begin with the batch axis, got ()")
         sizes = sizes[1:]
-    if any(size is None for size in sizes):
+    if not is_open and any(size is None for size in sizes):
         raise ValueError(
             f"[{owner}] {name} must have known sizes (None stands for the batch only), got {value!r}"
         )
-    return tuple(integer(owner, name, size) for size in sizes)
+    return tuple(None if size is None else integer(owner, name, size) for size in sizes)
 
 
 def _same(value: Any, default: object) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from . import _core, losses, metrics, optimizers
+from ._arguments import number
+from ._values import OpenShape
 from .losses import Loss
 from .metrics import Metric
 from .optimizers import Optimizer
@@ -16,59 +18,120 @@ _ACCURACY = ("accuracy", "acc")
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Checked and complete. A metric is a string ("accuracy", "acc") if outputs decide what it is."""
+class Judged:
+    """What an output is judged by. A metric is a string ("accuracy", "acc") if outputs decide what it is."""
 
-    optimizer: Optimizer
     loss: Loss | None
-    metrics: tuple[Metric | str, ...]
-    weighted_metrics: tuple[Metric | str, ...]
-    frozen: frozenset[str]  # names of layers that did not train at the time
-    given_loss: Any  # as the user said it
+    weight: float = 1.0
+    metrics: tuple[Metric | str, ...] = ()
+    weighted_metrics: tuple[Metric | str, ...] = ()
 
-    @functools.cached_property
     def names(self) -> list[str]:
-        """Keys in logs, in the core's order: loss, metrics, weighted metrics. Repeated names get a number."""
-        keys, seen = ["loss"], {"loss": 1}
+        """Of the metrics, then of the weighted ones. Repeated names get a number."""
+        keys: list[str] = []
+        seen = {"loss": 1}
         for group, prefix in ((self.metrics, ""), (self.weighted_metrics, "weighted_")):
             for metric in group:
                 name = _name(metric)
                 if prefix and name in seen:
                     name = prefix + name
-                number = seen.get(name, 0)
-                seen[name] = number + 1
-                keys.append(f"{name}_{number}" if number else name)
+                count = seen.get(name, 0)
+                seen[name] = count + 1
+                keys.append(f"{name}_{count}" if count else name)
         return keys
 
-    def directions(self) -> dict[str, str]:
-        """Whether a smaller ("min") or larger ("max") value of each key is better."""
-        both = (*self.metrics, *self.weighted_metrics)
-        return dict(zip(self.names, ["min", *("max" if isinstance(m, str) else m._direction for m in both)]))
-
-    def apply(self, network: _core.Network, owner: str, layers: Sequence[str]) -> None:
-        """Compiles the network. ValueError, and no change, if outputs, loss and metrics do not fit."""
-        spec = self.loss._spec() if self.loss is not None else None
-        if isinstance(self.loss, losses.SparseCategoricalCrossentropy) and network.output_shape[-1:] == (1,):
-            raise ValueError(
-                f"[{owner}] sparse_categorical_crossentropy needs one output for each class, the model has 1"
-            )
-        plain, weighted = (
-            self._resolved(group, network.output_shape) for group in (self.metrics, self.weighted_metrics)
-        )
-        trainable = [name not in self.frozen for name in layers]
-        try:
-            network.compile([spec], [1.0], [plain], [weighted], self.optimizer._spec(), trainable)
-        except ValueError as error:
-            raise ValueError(f"[{owner}] {error}") from None
-
-    def _resolved(self, group: Sequence[Metric | str], output: tuple[int, ...]) -> list[_core.Spec]:
+    def specs(self, group: Sequence[Metric | str], output: OpenShape) -> list[_core.Spec]:
         """Accuracy is what outputs and targets make of it: one output, class numbers, or one-hot rows."""
-        if output and output[-1] > 1:
+        if output and (output[-1] or 1) > 1:
             sparse = isinstance(self.loss, losses.SparseCategoricalCrossentropy)
             accuracy = "sparse_categorical_accuracy" if sparse else "categorical_accuracy"
         else:
             accuracy = "binary_accuracy"
         return [(accuracy, {}) if isinstance(metric, str) else metric._spec() for metric in group]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Checked and complete."""
+
+    optimizer: Optimizer
+    outputs: tuple[Judged, ...]
+    output_names: tuple[str, ...]  # none of a single output
+    frozen: frozenset[str]  # paths of layers that did not train at the time
+    given_loss: Any  # as the user said it
+
+    @property
+    def has_loss(self) -> bool:
+        return any(judged.loss is not None for judged in self.outputs)
+
+    @functools.cached_property
+    def _results(self) -> list[tuple[str, str]]:
+        """Key and best direction of each result of the core, in its order. No key: left out."""
+        keys = [("loss", "min")]
+        several = sum(judged.loss is not None for judged in self.outputs) > 1
+        for judged, output in zip(self.outputs, self.output_names or ("",)):
+            prefix = f"{output}_" if self.output_names else ""
+            if self.output_names and judged.loss is not None:
+                keys.append((f"{prefix}loss" if several else "", "min"))
+            both = (*judged.metrics, *judged.weighted_metrics)
+            for name, metric in zip(judged.names(), both):
+                keys.append((prefix + name, "max" if isinstance(metric, str) else metric._direction))
+        return keys
+
+    @functools.cached_property
+    def names(self) -> list[str]:
+        """Keys of logs: of one output as they were given, of several sorted."""
+        found = [key for key, _ in self._results if key]
+        return sorted(found) if self.output_names else found
+
+    @functools.cached_property
+    def returned(self) -> list[str]:
+        """The order in which `evaluate` returns them: the losses first."""
+        losses = [key for key in self.names if key == "loss" or key in self._own_losses]
+        losses.sort(key=lambda key: -1 if key == "loss" else self._own_losses.index(key))
+        return [*losses, *(key for key in self.names if key not in losses)]
+
+    @property
+    def _own_losses(self) -> list[str]:
+        return [f"{name}_loss" for name in self.output_names]
+
+    def logs(self, results: Sequence[Any]) -> dict[str, Any]:
+        """What the core's results are called. Of an empty list nothing."""
+        if not self.output_names:
+            return dict(zip(self.names, results))
+        by_key = {key: value for (key, _), value in zip(self._results, results)}
+        return {key: by_key[key] for key in self.names if key in by_key}
+
+    def directions(self) -> dict[str, str]:
+        """Whether a smaller ("min") or larger ("max") value of each key is better."""
+        return dict(self._results)
+
+    def apply(
+        self, network: _core.Network, owner: str, outputs: Sequence[OpenShape], paths: Sequence[str]
+    ) -> None:
+        """Compiles the network. ValueError, and no change, if outputs, loss and metrics do not fit."""
+        if len(outputs) != len(self.outputs):
+            raise ValueError(
+                f"[{owner}] was compiled for {len(self.outputs)} outputs, and has {len(outputs)} now"
+            )
+        for judged, output in zip(self.outputs, outputs):
+            if isinstance(judged.loss, losses.SparseCategoricalCrossentropy) and output[-1:] == (1,):
+                raise ValueError(
+                    f"[{owner}] sparse_categorical_crossentropy needs one output for each class, the model "
+                    "has 1"
+                )
+        both = list(zip(self.outputs, outputs))
+        try:
+            network.compile(
+                [judged.loss._spec() if judged.loss is not None else None for judged in self.outputs],
+                [judged.weight for judged in self.outputs],
+                [judged.specs(judged.metrics, output) for judged, output in both],
+                [judged.specs(judged.weighted_metrics, output) for judged, output in both],
+                self.optimizer._spec(),
+                [path not in self.frozen for path in paths],
+            )
+        except ValueError as error:
+            raise ValueError(f"[{owner}] {error}") from None
 
 
 def _name(metric: Metric | str) -> str:
@@ -92,15 +155,64 @@ def metric_list(owner: str, argument: str, given: object) -> tuple[Metric | str,
     return tuple(found)
 
 
+def _by_output(owner: str, argument: str, given: Any, names: Sequence[str], is_list: bool) -> list[Any]:
+    """One item for each output, from a dict by name, a list, or one for all where that is no list."""
+    if isinstance(given, Mapping):
+        if unknown := [key for key in given if key not in names]:
+            raise ValueError(
+                f"[{owner}] {argument} names the output {unknown[0]!r}, but there are {', '.join(names)}"
+            )
+        return [given.get(name) for name in names]
+    if given is None or (not isinstance(given, (list, tuple)) and not is_list):
+        return [given] * len(names)
+    if not isinstance(given, (list, tuple)) or len(given) != len(names):
+        raise ValueError(
+            f"[{owner}] {argument} must be a dict or a list with one item for each of the {len(names)} "
+            f"outputs ({', '.join(names)}), got {given!r:.80}"
+        )
+    return list(given)
+
+
 def settings(
-    owner: str, optimizer: Any, loss: Any, given_metrics: Any, weighted_metrics: Any, frozen: Iterable[str]
+    owner: str,
+    optimizer: Any,
+    loss: Any,
+    loss_weights: Any,
+    given_metrics: Any,
+    weighted_metrics: Any,
+    names: Sequence[str],
+    frozen: Iterable[str],
 ) -> Settings:
-    """The arguments of `compile`, checked."""
+    """The arguments of `compile`, checked. names: of the outputs."""
+    one = len(names) == 1
+    groups = []
+    for argument, given in (("metrics", given_metrics), ("weighted_metrics", weighted_metrics)):
+        if one and not isinstance(given, Mapping):
+            each = [given]
+        else:
+            each = _by_output(owner, argument, given, names, is_list=True)
+            each = [m if m is None or isinstance(m, (list, tuple)) else [m] for m in each]
+        groups.append([metric_list(owner, argument, m) for m in each])
+    if one and loss_weights is not None and not isinstance(loss_weights, (list, tuple, Mapping)):
+        loss_weights = [loss_weights]
+    if isinstance(loss_weights, (list, tuple)) and any(isinstance(w, (str, Metric)) for w in loss_weights):
+        raise TypeError(
+            f"[{owner}] loss_weights must be numbers, got {loss_weights!r} (did you mean metrics=...?)"
+        )
+    weights = _by_output(owner, "loss_weights", loss_weights, names, is_list=True)
+    each_loss = _by_output(owner, "loss", loss, names, is_list=False)
     return Settings(
         optimizer=optimizers.get(optimizer, owner),
-        loss=losses.get(loss, owner),
-        metrics=metric_list(owner, "metrics", given_metrics),
-        weighted_metrics=metric_list(owner, "weighted_metrics", weighted_metrics),
+        outputs=tuple(
+            Judged(
+                losses.get(one_loss, owner),
+                1.0 if weight is None else number(owner, "loss_weights", weight),
+                plain,
+                weighted,
+            )
+            for one_loss, weight, plain, weighted in zip(each_loss, weights, *groups)
+        ),
+        output_names=() if one else tuple(names),
         frozen=frozenset(frozen),
         given_loss=loss,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -150,11 +150,16 @@ def _described(value: object, array: Array) -> str:
     return f"{kind} (an array of {array.dtype} and shape {array.shape})"
 
 
-def fit_rank(array: Array, sample: tuple[int, ...]) -> Array:
+def same(shape: Sequence[int], expected: Sequence[int | None]) -> bool:
+    """Whether they are, where None stands for any size."""
+    return len(shape) == len(expected) and all(e in (None, n) for n, e in zip(shape, expected))
+
+
+def fit_rank(array: Array, sample: Sequence[int | None]) -> Array:
     """An axis of length 1 at the end may be left out or be one too many. `sample`: the shape expected."""
-    if array.ndim == len(sample) and sample and sample[-1] == 1 and array.shape[1:] == sample[:-1]:
+    if array.ndim == len(sample) and sample and sample[-1] == 1 and same(array.shape[1:], sample[:-1]):
         return array[..., np.newaxis]
-    if array.ndim == len(sample) + 2 and array.shape[-1] == 1 and array.shape[1:-1] == sample:
+    if array.ndim == len(sample) + 2 and array.shape[-1] == 1 and same(array.shape[1:-1], sample):
         return array[..., 0]
     return array
 

@@ -20,12 +20,35 @@ from ._messages import warn
 SLICE = 0.1
 
 
-class Data(NamedTuple):
-    """Arrays that a network takes: x (n, ...), y (n, ...) or None, weight (n,) or None."""
+def rows_of(arrays: Array | tuple[Array, ...]) -> int:
+    """The number of samples in an array, or in a tuple of them."""
+    return len(arrays[0] if isinstance(arrays, tuple) else arrays)
 
-    x: Array
+
+class Data(NamedTuple):
+    """Arrays that a network takes: x (n, ...), y (n, ...) or None, weight (n,) or None. Each is a tuple where
+    the network has several inputs or outputs.
+    """
+
+    x: Any
     y: Any
-    weight: NDArray[np.float32] | None
+    weight: Any
+
+    @property
+    def rows(self) -> int:
+        return rows_of(self.x)
+
+    def cut(self, rows: slice) -> tuple[Any, Any, Any]:
+        """Views of some rows."""
+        x, y, weight = (
+            None
+            if part is None
+            else tuple(None if one is None else one[rows] for one in part)
+            if isinstance(part, tuple)
+            else part[rows]
+            for part in self
+        )
+        return x, y, weight
 
 
 # Works through rows order[start:stop] in batches, for about so many seconds, and tells where it stopped.
@@ -48,7 +71,7 @@ class Rows:
     ) -> None:
         self._data, self._batch, self._limit = data, batch_size, limit
         self._make_order, self._resume = order, resume
-        self._rows = len(data.x)
+        self._rows = data.rows
         self._at = self._stop = self._rows
         self._order: NDArray[np.int64] | None = None
         self.steps = -(-self._rows // batch_size) if limit is None else limit
@@ -134,7 +157,7 @@ class Batches:
     def advance(self, work: Work, each: bool) -> int:
         """One step."""
         data = self._ahead.pop()
-        rows = len(data.x)
+        rows = data.rows
         work(data, None, 0, rows, rows, 0.0)
         self._made += 1
         return 1

@@ -11,7 +11,7 @@ import json
 import mmap
 import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -22,14 +22,14 @@ from numpy.typing import NDArray
 from . import _compile, _files, initializers, losses, metrics, optimizers
 from . import layers as _layers
 from ._arguments import boolean, integer, shape, text
-from .layers._layer import Layer
-from .models import Sequential
+from ._values import Form, Value
+from .layers import InputLayer, Layer, Variable
+from .models import Model, Sequential
 
 Floats = NDArray[np.float32]
-_S = TypeVar("_S", bound=Sequential)
 _T = TypeVar("_T", list[Any], dict[str, Any])
 
-_VERSION = 1
+_VERSION = 2  # of what is written; version 1 is read as well
 # Of the header, which lists and tables make many times as large in memory: some 4,000 convolutions with
 # moments, or more layers without weights.
 _MOST_BYTES = 2**22
@@ -58,56 +58,126 @@ def _named(thing: Any) -> dict[str, Any]:
     return {"class_name": type(thing).__name__, "config": thing.get_config()}
 
 
-def _compile_settings(model: Sequential, iterations: int) -> dict[str, Any] | None:
+def _objects(model: Model) -> list[dict[str, Any]]:
+    """Every layer and model once, those in a model before it. Models name them by number."""
+    objects: list[dict[str, Any]] = []
+    number: dict[int, int] = {}
+    paths = {id(layer): path for layer, path in model._computing()}
+
+    def put(entry: dict[str, Any]) -> int:
+        objects.append(entry)
+        return len(objects) - 1
+
+    def add(thing: Any) -> int:
+        if id(thing) not in number:
+            if isinstance(thing, Model):
+                entry = _model_entry(thing, add, put)
+            else:
+                entry = _named(thing)
+                if thing._shapes is not None and not isinstance(thing, InputLayer):
+                    entry |= {"path": paths[id(thing)], "shapes": [list(one) for one in thing._shapes[0]]}
+            number[id(thing)] = put(entry)
+        return number[id(thing)]
+
+    add(model)
+    return objects
+
+
+def _model_entry(
+    model: Model, add: Callable[[Any], int], put: Callable[[dict[str, Any]], int]
+) -> dict[str, Any]:
+    common = {"name": model.name, "seed": model._seed, "epochs": model._epochs}
+    if isinstance(model, Sequential):
+        sample = model._known_sample()
+        config: dict[str, Any] = {
+            "input_shape": None if sample is None else list(sample),
+            "layers": [add(layer) for layer in model.layers],
+            "built": model.built,
+        }
+        return {"class_name": "Sequential", "config": common | config}
+    graph = model._required_graph()
+    inputs, numbers = [], {}
+    for i, value in enumerate(graph.inputs):
+        owner, numbers[value.key] = value.key[0].owner, i
+        # A value of another layer that the model begins with becomes an input of its own.
+        made = {"class_name": "InputLayer", "config": {"name": f"{owner.name}", "shape": list(value.sample)}}
+        inputs.append(add(owner) if isinstance(owner, InputLayer) else put(made))
+    calls, count = [], len(inputs)
+    for call in graph.calls:
+        calls.append([add(call.owner), [numbers[value.key] for value in call.inputs]])
+        for value in call.values():
+            numbers.setdefault(value.key, count)
+            count += 1
+    config = {
+        "inputs": inputs,
+        "calls": calls,
+        "outputs": [numbers[value.key] for value in graph.outputs],
+        "forms": [_form_entry(graph.in_form), _form_entry(graph.out_form)],
+    }
+    return {"class_name": "Model", "config": common | config}
+
+
+def _form_entry(form: Form) -> Any:
+    return list(form.keys) if form.keys else form.kind and form.kind.__name__
+
+
+def _compile_settings(model: Model, iterations: int) -> dict[str, Any] | None:
     s = model._settings
     if s is None:
         return None
     return {
         "optimizer": _named(s.optimizer),
-        "loss": s.given_loss if isinstance(s.given_loss, str) else s.loss and _named(s.loss),
-        "metrics": [m if isinstance(m, str) else _named(m) for m in s.metrics],
-        "weighted_metrics": [m if isinstance(m, str) else _named(m) for m in s.weighted_metrics],
+        "outputs": [
+            {
+                "loss": s.given_loss if isinstance(s.given_loss, str) else j.loss and _named(j.loss),
+                "weight": j.weight,
+                "metrics": [m if isinstance(m, str) else _named(m) for m in j.metrics],
+                "weighted_metrics": [m if isinstance(m, str) else _named(m) for m in j.weighted_metrics],
+            }
+            for j in s.outputs
+        ],
         "frozen": sorted(s.frozen),
         "iterations": iterations,
     }
 
 
-def to_bytes(model: Sequential, weights_only: bool) -> bytes:
+def _weights(model: Model) -> list[tuple[str, Variable, str]]:
+    """Name in the file, the weight, and the path of its layer."""
+    return [(f"{path}/{w.name}", w, path) for layer, path in model._computing() for w in layer.weights]
+
+
+def to_bytes(model: Model, weights_only: bool) -> bytes:
     """The content of a model file."""
     network = model._network
-    if network is None and any(layer.weights for layer in model.layers):
+    if network is None and any(layer.weights for layer, _ in model._computing()):
         raise ValueError(
             f"[{model.name}] is not built, but some of its layers are: call build(input_shape) first"
         )
-    weights = model.weights
+    weights = _weights(model)
     settings: dict[str, Any] = {
         "version": _VERSION,
-        "parameters": [[weight.path, list(weight.shape)] for weight in weights],
+        "parameters": [[name, list(weight.shape)] for name, weight, _ in weights],
     }
     buffers, iterations = ([], 0) if network is None else network.state()
-    tensors = {w.path: values for w, values in zip(weights, model._parts(buffers[0][1]))} if buffers else {}
+    tensors = {}
+    if buffers:
+        tensors = {name: values for (name, _, _), values in zip(weights, model._parts(buffers[0][1]))}
     if not weights_only:
         trained = network is not None and model._compiled is network
-        sample = model._known_sample()
         settings |= {
-            "name": model.name,
-            "built": network is not None,
-            "input_shape": None if sample is None else list(sample),
-            "layers": [_named(layer) for layer in model.layers],
+            "objects": _objects(model),
             "compile": _compile_settings(model, iterations if trained else 0),
-            "seed": model._seed,
-            "epochs": model._epochs,
         }
         frozen = model._settings.frozen if model._settings else ()
         for moment, flat in buffers[1:] if trained else ():
-            for w, values in zip(weights, model._parts(flat)):
-                if w._layer.name not in frozen:
-                    tensors[f"optimizer/{moment}/{w.path}"] = values
+            for (name, _, path), values in zip(weights, model._parts(flat)):
+                if path not in frozen:
+                    tensors[f"optimizer/{moment}/{name}"] = values
     with _memory(3 * sum(tensor.nbytes for tensor in tensors.values())):
         data = safetensors.numpy.save(tensors, {"nncore": json.dumps(settings, allow_nan=False)})
     header = data[8 : 8 + struct.unpack("<Q", data[:8])[0]]
     too_large = len(header) > _MOST_BYTES or header.count(b"[") + header.count(b"{") > _MOST_TABLES
-    if too_large or len(model.layers) > _MOST_LAYERS:
+    if too_large or len(settings.get("objects", ())) > _MOST_LAYERS:
         raise ValueError(
             f"[{model.name:.80}] is too large to be loaded again: a file may have {_MOST_LAYERS} layers, and "
             "4 MB of names and settings"
@@ -138,7 +208,7 @@ _OTHERS = (
 
 
 def write(
-    owner: str, model: Sequential, filepath: str | os.PathLike[str], overwrite: bool, weights_only: bool
+    owner: str, model: Model, filepath: str | os.PathLike[str], overwrite: bool, weights_only: bool
 ) -> None:
     """Puts a model file at filepath, as `_files.replace` does."""
     path = Path(_files.path_of(filepath))
@@ -209,8 +279,8 @@ def _content(data: bytes) -> Content:
     settings = _parsed(metadata["nncore"])
     del header, metadata
     _is(dict, settings, "its settings")
-    if type(settings["version"]) is not int or settings["version"] != _VERSION:
-        raise ValueError(f"its version is {settings['version']!r}, and this nncore knows {_VERSION}")
+    if type(settings["version"]) is not int or not 1 <= settings["version"] <= _VERSION:
+        raise ValueError(f"its version is {settings['version']!r}, and this nncore knows up to {_VERSION}")
     tensors: dict[str, Floats] = {}
     with _memory(len(data)):
         found = safetensors.deserialize(data)  # type: ignore[no-untyped-call]
@@ -246,32 +316,119 @@ def _take(tensors: dict[str, Floats], name: str, sizes: tuple[int, ...]) -> Floa
     return tensors.pop(name)
 
 
-def _restore(cls: type[_S], content: Content, with_compile: bool) -> _S:
-    settings, tensors = content.settings, dict(content.tensors)
-    model = cls.__new__(cls)
-    Sequential.__init__(model, name=text("file", "name", settings["name"]))
-    given = settings["input_shape"]
-    model._sample = None if given is None else shape("file", "input_shape", _is(list, given, "input_shape"))
-    at = model._sample
-    built = boolean("file", "built", settings["built"])
-    if len(entries := _is(list, settings["layers"], "layers")) > _MOST_LAYERS:
-        raise ValueError(f"it has {len(entries)} layers, more than {_MOST_LAYERS}")
-    for entry in entries:
+def _of_version_1(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a file of the first version, a Sequential of layers, as this version has them."""
+    entries = [dict(_is(dict, entry, "layer")) for entry in _is(list, settings["layers"], "layers")]
+    sample, built = settings["input_shape"], settings["built"]
+    model = {name: settings[name] for name in ("name", "input_shape", "built", "seed", "epochs")}
+    at = [tuple(_is(list, sample, "input_shape"))] if built and sample is not None else []
+    for entry in entries if built else ():
+        if not at:
+            raise ValueError("input_shape is missing")
         layer = _object(entry, "layer", _layers.CLASSES)
-        model._append(layer)
-        if built:
-            if at is None:
-                raise ValueError("input_shape is missing")
-            after, parameters = layer._infer(at)
-            values = [_take(tensors, f"{layer.name}/{name}", sizes) for name, sizes in parameters]
-            layer._become_built(at, after, layer._made(at, values))
-            at = after
-    if settings["seed"] is not None:
-        model._seed = integer("file", "seed", settings["seed"], low=0, high=2**63 - 1)
-    model._epochs = integer("file", "epochs", settings["epochs"], low=0, high=2**62)
-    if built:
-        model._adopt(*model._candidate(model._sample))
-    compile_settings = settings["compile"]
+        entry |= {"path": layer.name, "shapes": [list(at[0])]}
+        at = [layer._infer(at)[0]]
+    entries.append({"class_name": "Sequential", "config": model | {"layers": list(range(len(entries)))}})
+    saved = settings["compile"]
+    if saved is not None:
+        judged = ("loss", "metrics", "weighted_metrics")
+        one = {name: _is(dict, saved, "compile")[name] for name in judged} | {"weight": 1.0}
+        saved = {name: value for name, value in saved.items() if name not in judged} | {"outputs": [one]}
+    return settings | {"objects": entries, "compile": saved}
+
+
+class _Reader:
+    """Makes the layers and models of a file, and takes their tensors."""
+
+    def __init__(self, cls: type[Model] | None, content: Content) -> None:
+        self.tensors = dict(content.tensors)
+        settings = content.settings
+        self.settings = _of_version_1(settings) if settings["version"] == 1 else settings
+        entries = _is(list, self.settings["objects"], "objects")
+        if len(entries) - 1 > _MOST_LAYERS:
+            raise ValueError(f"it has {len(entries) - 1} layers, more than {_MOST_LAYERS}")
+        self._made: list[Any] = []
+        for i, entry in enumerate(entries):
+            name = _is(dict, entry, "layer")["class_name"]
+            if name in ("Sequential", "Model"):
+                own = {"Sequential": Sequential, "Model": Model}[name]
+                if cls is not None and i == len(entries) - 1 and issubclass(cls, own):
+                    own = cls
+                self._made.append(self._model(own, _is(dict, entry["config"], "config of a model")))
+            else:
+                self._made.append(self._layer(entry))
+        if not self._made or not isinstance(self._made[-1], Model):
+            raise ValueError("it has no model")
+
+    @property
+    def model(self) -> Model:
+        model: Model = self._made[-1]
+        return model
+
+    def _layer(self, entry: dict[str, Any]) -> Layer:
+        layer: Layer = _object(entry, "layer", _layers.CLASSES)
+        if "shapes" not in entry:
+            return layer
+        before = [
+            shape("file", "shapes", _is(list, one, "shapes"), is_open=True)
+            for one in _is(list, entry["shapes"], "shapes")
+        ]
+        if not before:
+            raise ValueError(f"the layer {layer.name!r:.80} has no shapes")
+        path = text("file", "path", entry["path"])
+        after, parameters = layer._infer(before)
+        values = [_take(self.tensors, f"{path}/{name}", sizes) for name, sizes in parameters]
+        layer._take_shapes(before, after)
+        layer._variables = layer._made(before, values)
+        return layer
+
+    def _at(self, items: Sequence[Any], number: object, what: str) -> Any:
+        return items[integer("file", what, number, low=0, high=len(items) - 1)]
+
+    def _model(self, cls: type[Model], config: dict[str, Any]) -> Model:
+        model = cls.__new__(cls)
+        model._begin(text("file", "name", config["name"]))
+        if config["seed"] is not None:
+            model._seed = integer("file", "seed", config["seed"], low=0, high=2**63 - 1)
+        model._epochs = integer("file", "epochs", config["epochs"], low=0, high=2**62)
+        if isinstance(model, Sequential):
+            given = config["input_shape"]
+            sample = given and shape("file", "input_shape", _is(list, given, "input_shape"), is_open=True)
+            model._resume(
+                None if given is None else tuple(sample),
+                [self._at(self._made, i, "layers") for i in _is(list, config["layers"], "layers")],
+                boolean("file", "built", config["built"]),
+            )
+            return model
+        values: list[Value] = []
+        for number in _is(list, config["inputs"], "inputs"):
+            layer = self._at(self._made, number, "inputs")
+            if not isinstance(layer, InputLayer):
+                raise ValueError(f"the input {number} is no InputLayer")
+            values.append(layer.output)
+        inputs = list(values)
+        for call in _is(list, config["calls"], "calls"):
+            number, given = _is(list, call, "calls")
+            owner = self._at(self._made, number, "calls")
+            made = owner._called([self._at(values, i, "calls") for i in _is(list, given, "calls")])
+            if isinstance(owner, Layer):
+                owner._register(made)
+            values += made.values()
+        outputs = [self._at(values, i, "outputs") for i in _is(list, config["outputs"], "outputs")]
+        in_form, out_form = map(_form_of, _is(list, config["forms"], "forms"))
+        model._take(in_form.pack(inputs), out_form.pack(outputs))
+        return model
+
+
+def _form_of(entry: object) -> Form:
+    if isinstance(entry, list):
+        return Form(dict, tuple(sorted(text("file", "forms", key) for key in entry)))
+    return Form({None: None, "list": list, "tuple": tuple}[entry])  # type: ignore[index]
+
+
+def _restore(cls: type[Model] | None, content: Content, with_compile: bool) -> Any:
+    reader = _Reader(cls, content)
+    model, tensors, compile_settings = reader.model, reader.tensors, reader.settings["compile"]
     if with_compile and compile_settings is not None:
         _restore_compile(model, _is(dict, compile_settings, "compile"), tensors)
     elif compile_settings is not None:
@@ -281,18 +438,30 @@ def _restore(cls: type[_S], content: Content, with_compile: bool) -> _S:
     return model
 
 
-def _restore_compile(model: Sequential, saved: Mapping[str, Any], tensors: dict[str, Floats]) -> None:
+def _restore_compile(model: Model, saved: Mapping[str, Any], tensors: dict[str, Floats]) -> None:
     def metric(entry: object) -> Any:
         return entry if isinstance(entry, str) else _object(entry, "metric", metrics.CLASSES)
 
+    def loss(entry: object) -> Any:
+        return entry if entry is None or isinstance(entry, str) else _object(entry, "loss", losses.CLASSES)
+
     frozen = {text("file", "frozen", name) for name in _is(list, saved["frozen"], "frozen")}
-    loss = saved["loss"]
+    judged = [_is(dict, entry, "outputs") for entry in _is(list, saved["outputs"], "outputs")]
+    each = {
+        name: [[metric(m) for m in _is(list, entry[name], name)] for entry in judged]
+        for name in ("metrics", "weighted_metrics")
+    }
+    found = [loss(entry["loss"]) for entry in judged]
+    plain, weighted = each["metrics"], each["weighted_metrics"]
+    one = len(judged) == 1
     model._settings = _compile.settings(
         "file",
         _object(saved["optimizer"], "optimizer", optimizers.CLASSES),
-        loss if loss is None or isinstance(loss, str) else _object(loss, "loss", losses.CLASSES),
-        [metric(entry) for entry in _is(list, saved["metrics"], "metrics")],
-        [metric(entry) for entry in _is(list, saved["weighted_metrics"], "weighted_metrics")],
+        found[0] if one else found,
+        [entry["weight"] for entry in judged],
+        plain[0] if one else plain,
+        weighted[0] if one else weighted,
+        model.output_names if model._graph else ["output"],
         frozen,
     )
     iterations = integer("file", "iterations", saved["iterations"], low=0, high=2**62)
@@ -300,11 +469,11 @@ def _restore_compile(model: Sequential, saved: Mapping[str, Any], tensors: dict[
     model._settings.optimizer._bind(model, network)
     if network is None or (not any(name.startswith("optimizer/") for name in tensors) and not iterations):
         return
-    model._settings.apply(network, "file", [layer.name for layer in model.layers])
+    model._apply(model._settings, network)
     for moment in network.buffers[2:]:
         parts = []
-        for w in model.weights:
-            name, is_frozen = f"optimizer/{moment}/{w.path}", w._layer.name in frozen
+        for path, w, layer in _weights(model):
+            name, is_frozen = f"optimizer/{moment}/{path}", layer in frozen
             if is_frozen and name not in tensors:
                 parts.append(np.zeros(w.shape, np.float32))
             else:  # also of frozen layers, whose moments older files hold
@@ -314,7 +483,7 @@ def _restore_compile(model: Sequential, saved: Mapping[str, Any], tensors: dict[
     model._compiled = network
 
 
-def from_bytes(cls: type[_S], data: bytes) -> _S:
+def from_bytes(cls: type[Model], data: bytes) -> Any:
     """The model of `to_bytes`."""
     with _errors_name("what was pickled"):
         return _restore(cls, _content(data), with_compile=True)
@@ -327,14 +496,14 @@ def _file(filepath: str | os.PathLike[str]) -> tuple[Path, bytes]:
     return path, path.read_bytes()
 
 
-def read(cls: type[_S], filepath: str | os.PathLike[str], with_compile: bool) -> _S:
+def read(cls: type[Model] | None, filepath: str | os.PathLike[str], with_compile: bool) -> Any:
     """The model in a file."""
     path, data = _file(filepath)
     with _errors_name(str(path)):
         return _restore(cls, _content(data), with_compile)
 
 
-def read_weights(model: Sequential, filepath: str | os.PathLike[str]) -> list[Floats]:
+def read_weights(model: Model, filepath: str | os.PathLike[str]) -> list[Floats]:
     """The weights in a file, in order, if they fit the model."""
     path, data = _file(filepath)
     with _errors_name(str(path)):

@@ -1,131 +1,61 @@
-"""The layers of a model and their weights: everything but training."""
+"""The graph of a model and its weights: everything but training."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core, _names, _random
-from ._arguments import boolean, integer, shape
+from ._arguments import boolean, integer
 from ._forks import whole
+from ._graph import Flat, Graph
 from ._overrides import Compiled
+from ._values import Call, OpenShape, Value
 from .layers import InputLayer, Layer, Variable
-from .layers._layer import Shape, Weighted
+from .layers._layer import Weighted
 
 Floats = NDArray[np.float32]
 
 
 class Built(NamedTuple):
-    """A layer in a network: shapes of one sample before and after it, and its variables."""
+    """What a model becomes when it is built."""
 
-    before: Shape
-    after: Shape
-    variables: _core.Variables
+    graph: Graph
+    flat: Flat
+    network: _core.Network
+    variables: list[_core.Variables]  # of the layers in `flat`
 
 
 class Stack(Weighted, Compiled):
-    """Layers one after another. Built as soon as the shape of a sample is known."""
+    """A graph of layers, and of other models. Built as soon as the shapes of its inputs are known."""
 
-    def __init__(
-        self, layers: Sequence[Layer] | None = None, trainable: bool = True, name: str | None = None
-    ) -> None:
+    def __init__(self, name: str | None) -> None:
         owner = type(self).__name__
-        trainable = boolean(owner, "trainable", trainable)
         self._name = _names.automatic(owner) if name is None else _names.checked(owner, name)
-        self._layers: list[Layer] = []
-        self._names: set[str] = set()  # of the layers
-        self._sample: Shape | None = None  # shape of one input sample, once known
+        self._graph: Graph | None = None  # these three are there once it is built
+        self._flat: Flat | None = None
         self._network: _core.Network | None = None
-        self._built: list[Built] = []  # of the layers in the network
         self._seed: int | None = None
         self._epochs = 0  # begun in the model's life: with the seed, they decide the order of samples
-        if layers is not None:
-            if isinstance(layers, (Layer, str)) or not hasattr(layers, "__iter__"):
-                raise TypeError(f"[{self._name}] layers must be a list of layers, got {layers!r}")
-            for layer in layers:
-                self._append(layer)
-            self._rebuild()
-        if not trainable:
-            self.trainable = False
 
     # ---- structure
 
     @property
-    def layers(self) -> list[Layer]:
-        """The layers in order, without the `Input`. Change them by `add` and `pop`."""
-        return list(self._layers)
+    def layers(self) -> list[Any]:
+        """The layers, and models among them, in the order of `weights`."""
+        return list(self._required_graph().owners)
 
     @property
     def built(self) -> bool:
         """Whether the shapes are known and the weights exist."""
         return self._network is not None
 
-    def _append(self, item: object) -> None:
-        if not isinstance(item, Layer):
-            hint = f"an instance is needed: {item.__name__}()" if isinstance(item, type) else f"got {item!r}"
-            raise TypeError(f"[{self.name}] only layers can be added to a model, {hint}")
-        layer = item
-        if isinstance(layer, InputLayer):
-            if self._layers or self._sample is not None:
-                raise ValueError(f"[{self.name}] an Input can only be the first item of a model")
-            self._sample = layer.shape
-            return
-        if any(layer is other for other in self._layers):
-            raise ValueError(
-                f"[{self.name}] the layer {layer.name!r} is in the model already, and cannot be twice"
-            )
-        if layer.name in self._names:
-            raise ValueError(f"[{self.name}] there is a layer {layer.name!r} already: names must differ")
-        self._layers.append(layer)
-        self._names.add(layer.name)
-
-    def add(self, layer: Layer) -> None:
-        """Puts a layer at the end. The weights of the others stay; an optimizer's moments start anew.
-
-        A layer may be in several models, which then share its weights.
-
-        Raises:
-            TypeError: it is not a layer.
-            ValueError: it does not take the shape before it, or its name is used already. The model is as
-                before then.
-        """
-        before = list(self._layers), self._sample
-        try:
-            self._append(layer)
-            self._rebuild()
-        except BaseException:
-            if len(self._layers) > len(before[0]):
-                self._names.discard(self._layers[-1].name)
-            self._layers, self._sample = before
-            raise
-
-    def pop(self) -> Layer:
-        """Takes the last layer off, with its weights, and returns it. On an exception the model is as before.
-
-        Raises:
-            IndexError: there is no layer.
-        """
-        if not self._layers:
-            raise IndexError(f"[{self.name}] there is no layer to pop")
-        before = self._layers
-        self._layers, layer = before[:-1], before[-1]
-        try:
-            self._rebuild()
-        except BaseException:
-            self._layers = before
-            raise
-        layer._in_model = False
-        self._names.discard(layer.name)
-        if not self._layers:
-            self._network, self._built = None, []
-        return layer
-
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """The layer of a name, or at a place.
 
         Raises:
@@ -133,152 +63,176 @@ class Stack(Weighted, Compiled):
         """
         if (name is None) == (index is None):
             raise ValueError(f"[{self.name}] get_layer needs a name or an index")
+        layers = self.layers
         if index is not None:
-            if not -len(self._layers) <= integer(self.name, "index", index, low=-(2**31)) < len(self._layers):
-                raise ValueError(f"[{self.name}] there are {len(self._layers)} layers, none at index {index}")
-            return self._layers[index]
-        for layer in self._layers:
+            if not -len(layers) <= integer(self.name, "index", index, low=-(2**31)) < len(layers):
+                raise ValueError(f"[{self.name}] there are {len(layers)} layers, none at index {index}")
+            return layers[index]
+        for layer in layers:
             if layer.name == name:
                 return layer
-        raise ValueError(
-            f"[{self.name}] there is no layer {name!r}: there are {[x.name for x in self._layers]}"
-        )
+        raise ValueError(f"[{self.name}] there is no layer {name!r}: there are {[x.name for x in layers]}")
+
+    def _required_graph(self) -> Graph:
+        if self._graph is None:
+            raise ValueError(
+                f"[{self.name}] is not built, so it has no graph: give it an Input, call "
+                "build(input_shape), or train or predict first"
+            )
+        return self._graph
+
+    def _graph_part(self, part: str) -> Any:
+        if self._graph is None:
+            raise AttributeError(f"[{self.name}] has no {part.replace('_', ' ')} yet: it is not built")
+        return self._graph
+
+    @property
+    def inputs(self) -> list[Value]:
+        """The values of the inputs. This and the next ones raise AttributeError before the model is built."""
+        return list(self._graph_part("inputs").inputs)
+
+    @property
+    def outputs(self) -> list[Value]:
+        return list(self._graph_part("outputs").outputs)
+
+    @property
+    def input(self) -> Any:
+        """The value of the input; of several inputs a list, tuple or dict, as the model was given them."""
+        graph = self._graph_part("input")
+        return graph.in_form.pack(graph.inputs)
+
+    @property
+    def output(self) -> Any:
+        """As `input`."""
+        graph = self._graph_part("output")
+        return graph.out_form.pack(graph.outputs)
+
+    @property
+    def input_names(self) -> list[str]:
+        return [value.name for value in self.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The keys of a dict of outputs, or the names of the layers that make them, numbered if one makes
+        several.
+        """
+        names: list[str] = self._graph_part("output_names").output_names()
+        return names
+
+    @property
+    def input_shape(self) -> Any:
+        """With None for the batch axis and open sizes; of several inputs as `input`."""
+        graph = self._graph_part("input_shape")
+        return graph.in_form.pack([value.shape for value in graph.inputs])
+
+    @property
+    def output_shape(self) -> Any:
+        """As `input_shape`."""
+        graph = self._graph_part("output_shape")
+        return graph.out_form.pack([value.shape for value in graph.outputs])
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Shapes of the outputs for those of the inputs, all with the batch axis, which may be None.
+
+        Raises:
+            ValueError: a layer does not take them, or the model is not built.
+        """
+        graph = self._required_graph()
+        shapes = graph.arranged(self.name, "input_shape", input_shape, graph.in_form, self.input_names)
+        after = graph.shapes([tuple(one)[1:] for one in shapes])
+        return graph.out_form.pack([(shapes[0][0], *one) for one in after])
+
+    # ---- calls on values
+
+    def _shapes_for(self, before: Sequence[OpenShape]) -> list[OpenShape]:
+        graph = self._required_graph()
+        if len(before) != len(graph.inputs):
+            raise ValueError(f"[{self.name}] has {len(graph.inputs)} inputs, got {len(before)}")
+        for value, given in zip(graph.inputs, before):
+            known = value.sample
+            if len(known) != len(given) or any(k and g and k != g for k, g in zip(known, given)):
+                raise ValueError(f"[{self.name}] is made for samples of shape {known}, not {given}")
+        return graph.shapes(before)
+
+    def _called(self, values: Sequence[Value]) -> Call:
+        return Call(self, values, self._shapes_for([value.sample for value in values]))
 
     # ---- building
 
-    def build(self, input_shape: Sequence[int | None] | None = None) -> None:
-        """Makes the weights for inputs of a shape.
-
-        Args:
-            input_shape: with the batch axis, which may be None: ``(None, 28, 28, 1)``. Not needed if the
-                first layer says it.
-
-        Raises:
-            ValueError: there are no layers, a layer does not take the shape before it, or another shape is
-                fixed.
-        """
-        given = None if input_shape is None else shape(self.name, "input_shape", input_shape, batch_axis=True)
-        known = self._known_sample()
-        if given is None and known is None:
-            raise ValueError(f"[{self.name}] input_shape must be given: no layer says it")
-        if given is not None and known is not None and given != known:
-            raise ValueError(f"[{self.name}] is made for samples of shape {known}, not {given}")
-        while self._network is None:
-            self._adopt(*self._candidate(given if known is None else known))
-
-    def _known_sample(self) -> Shape | None:
-        if self._sample is None and self._layers:
-            return self._layers[0]._declared
-        return self._sample
-
-    def _rebuild(self) -> None:
-        sample = self._known_sample()
-        if sample is not None and self._layers:
-            while not self._adopt(*self._candidate(sample)):
-                pass
-
-    def _candidate(self, sample: Shape | None) -> tuple[_core.Network, list[Built]]:
-        """A network of the layers, not yet the model's, and what the layers are in it."""
-        if not self._layers:
-            raise ValueError(f"[{self.name}] has no layers: add some first")
-        assert sample is not None
+    def _candidate(self, graph: Graph) -> Built:
+        """What the model would become with this graph."""
         if self._seed is None:
             self._seed = _random.draw_seed()
-        seed, at = self._seed, sample
-        built: list[Built] = []
-        for number, layer in enumerate(self._layers):
-            # Read once, the shapes first: another thread may build the layer, and sets them last.
-            shapes, variables = layer._shapes, layer._variables
-            if shapes is not None and shapes[0] == at:
-                after = shapes[1]
-            else:
-                after, parameters = layer._infer(at)
-                if variables is not None:
-                    layer._require_fit(at, parameters)
-            if variables is None:
+        seed, flat = self._seed, graph.flat()
+        variables: list[_core.Variables] = []
+        for number, (layer, (before, parameters)) in enumerate(zip(flat.layers, flat.uses)):
+            # Read once: another thread may make them.
+            own = layer._variables
+            if own is None:
                 values = layer._initial(parameters, partial(_random.of_parameter, seed, number))
-                variables = layer._made(at, values)
-            built.append(Built(at, after, variables))
-            at = after
-        specs = [layer._spec() for layer in self._layers]
-        calls = [(i, [i]) for i in range(len(specs))]
-        network = _core.Network([sample], specs, calls, [len(specs)], True, [b.variables for b in built])
+                own = layer._made(before, values)
+            variables.append(own)
+        inputs, specs = [value.sample for value in graph.inputs], [layer._spec() for layer in flat.layers]
+        network = _core.Network(inputs, specs, flat.calls, flat.outputs, True, variables)
         network.seed = seed
-        return network, built
+        return Built(graph, flat, network, variables)
 
-    def _adopt(self, network: _core.Network, built: list[Built]) -> bool:
-        """Makes the network the model's. False, and no change, if a layer has got other variables since the
-        network was made: those of another model, in another thread."""
+    def _adopt(self, built: Built) -> bool:
+        """Makes it the model's. False, and no change, if a layer has got other variables since it was made:
+        those of another model, in another thread."""
         with whole:
-            if any(x._variables not in (None, b.variables) for x, b in zip(self._layers, built)):
+            pairs = list(zip(built.flat.layers, built.variables))
+            if any(layer._variables not in (None, own) for layer, own in pairs):
                 return False
-            self._sample = built[0].before
-            for layer, b in zip(self._layers, built):
-                layer._become_built(*b)
-                layer._in_model = True
-            self._network, self._built = network, built
+            for layer, own in pairs:
+                layer._variables = own
+            for call in built.graph.calls:
+                if isinstance(call.owner, Layer):
+                    call.owner._register(call)
+            self._graph, self._flat, self._network = built.graph, built.flat, built.network
         return True
 
     def _built_network(self) -> _core.Network:
-        if self._network is None:
-            raise ValueError(
-                f"[{self.name}] is not built, so it has no weights: give it an Input, call "
-                "build(input_shape), or train or predict first"
-            )
+        self._required_graph()
+        assert self._network is not None
         return self._network
 
-    @property
-    def input_shape(self) -> tuple[int | None, ...]:
-        """With None for the batch axis.
-
-        Raises:
-            AttributeError: it is not known yet.
-        """
-        sample = self._known_sample()
-        if sample is None:
-            raise AttributeError(f"[{self.name}] has no input shape yet: it is not built")
-        return (None, *sample)
-
-    @property
-    def output_shape(self) -> tuple[int | None, ...]:
-        """With None for the batch axis.
-
-        Raises:
-            AttributeError: it is not known yet.
-        """
-        if self._network is None:
-            raise AttributeError(f"[{self.name}] has no output shape yet: it is not built")
-        return (None, *self._network.output_shape)
-
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """Both shapes with the batch axis, which may be None."""
-        at = tuple(input_shape)
-        for layer in self._layers:
-            at = layer.compute_output_shape(at)
-        return at
+    def _computing(self) -> list[tuple[Layer, str]]:
+        """The layers that compute, of models in this one too, with their paths."""
+        if self._flat is not None:
+            return list(zip(self._flat.layers, self._flat.paths))
+        found: dict[int, tuple[Layer, str]] = {}
+        for layer in self.layers:
+            inner = layer._computing() if isinstance(layer, Stack) else [(layer, layer.name)]
+            prefix = f"{layer.name}/" if isinstance(layer, Stack) else ""
+            for one, path in inner:
+                if not isinstance(one, InputLayer):
+                    found.setdefault(id(one), (one, prefix + path))
+        return list(found.values())
 
     # ---- weights
 
     @property
     def trainable(self) -> bool:
         """Whether any layer is trainable. Setting it sets all layers, for the next ``compile``."""
-        return any(layer.trainable for layer in self._layers) or not self._layers
+        layers = self._computing()
+        return any(layer.trainable for layer, _ in layers) or not layers
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
         flag = boolean(self.name, "trainable", value)
-        for layer in self._layers:
+        for layer, _ in self._computing():
             layer.trainable = flag
 
     @property
     def weights(self) -> list[Variable]:
         """Views of the weights of all layers; none before the model is built."""
-        return [weight for layer in self._layers for weight in layer.weights]
+        return [weight for layer, _ in self._computing() for weight in layer.weights]
 
     def get_weights(self) -> list[Floats]:
         """Copies of the weights of all layers, in the order of `weights`; none before the model is built."""
         if self._network is None:
-            return [values for layer in self._layers for values in layer.get_weights()]
+            return [values for layer, _ in self._computing() for values in layer.get_weights()]
         return [values.copy() for values in self._parts(self._network.read("parameters"))]
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:

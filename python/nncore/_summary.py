@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shutil
 import textwrap
+from collections.abc import Sequence
 from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING, Any
 from unicodedata import combining, east_asian_width
 
 from ._messages import shown
+from ._values import OpenShape
+from .layers import Layer
 
 if TYPE_CHECKING:
-    from .layers import Layer, Variable
-    from .models import Sequential
+    from .layers import Variable
+    from .models import Model
 
 _TRAINABLE = 9  # width of the column of that name
 _LINES, _PLAIN = "┏━┳┓┃┡╇┩│├─┼┤└┴┘", "+=++|+++|+-+++++"
@@ -36,36 +39,71 @@ def _wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width if _columns(text) == len(text) else width // 2) or [""]
 
 
-def _fields(layer: Layer, output: tuple[int, ...] | None, show_trainable: bool) -> list[str]:
-    shape = "?" if output is None else "(" + ", ".join(str(size) for size in (None, *output)) + ")"
+def _shape_text(sample: OpenShape) -> str:
+    return "(" + ", ".join(str(size) for size in (None, *sample)) + ")"
+
+
+def _kind(layer: Any) -> str:
+    return "Functional" if type(layer).__name__ == "Model" else type(layer).__name__
+
+
+def _fields(layer: Any, outputs: Sequence[OpenShape], sources: str | None, show_trainable: bool) -> list[str]:
+    shape = ", ".join(map(_shape_text, outputs)) or "?"
     params = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
-    fields = [shown(f"{layer.name} ({type(layer).__name__})"), shape, params]
+    fields = [shown(f"{layer.name} ({_kind(layer)})"), shape, params]
+    if sources is not None:
+        fields.append(shown(sources))
     if show_trainable:
         fields.append(("Y" if layer.trainable else "N") if layer.weights else "-")
     return fields
+
+
+def _rows(model: Model) -> tuple[list[tuple[Any, Sequence[OpenShape], str]], bool]:
+    """Each layer with the shapes that its first call makes and the names of what its calls read, and whether
+    these say more than the order of the rows does.
+    """
+    graph = model._graph
+    if graph is None:
+        unbuilt = [(x, [x._shapes[1]] if isinstance(x, Layer) and x._shapes else []) for x in model.layers]
+        return [(layer, outputs, "") for layer, outputs in unbuilt], False
+    outputs: dict[int, Sequence[OpenShape]] = {id(v.key[0].owner): [v.sample] for v in graph.inputs}
+    sources: dict[int, list[str]] = {}
+    for call in graph.calls:
+        outputs.setdefault(id(call.owner), call.shapes)
+        sources.setdefault(id(call.owner), []).extend(
+            f"{v.name}[{v.key[1]}]" if len(v.key[0].shapes) > 1 else v.name for v in call.inputs
+        )
+    rows = [(x, outputs[id(x)], ", ".join(sources.get(id(x), ["-"]))) for x in model.layers]
+    names = [layer.name for layer, _, _ in rows]
+    is_chain = all(text in ("-", before) for before, (_, _, text) in zip(["-", *names], rows))
+    return rows, not is_chain and type(model).__name__ != "Sequential"
 
 
 def _count(weights: list[Variable]) -> int:
     return sum(weight.size for weight in weights)
 
 
-def _optimizer_params(model: Sequential) -> int:
+def _optimizer_params(model: Model) -> int:
     """Numbers that the optimizer holds, once it has made a step."""
     network, settings = model._network, model._settings
     if network is None or settings is None or model._compiled is not network or not network.iterations:
         return 0
-    trained = [weight for weight in model.weights if weight._layer.name not in settings.frozen]
+    trained = [w for layer, path in model._computing() if path not in settings.frozen for w in layer.weights]
     return (len(network.buffers) - 2) * _count(trained) + 2
 
 
-def summary(model: Sequential, line_length: int | None, show_trainable: bool) -> str:
+def summary(model: Model, line_length: int | None, show_trainable: bool) -> str:
     """The table as one text, with lines of + - | = if standard output has no others."""
     drawn = {} if shown(_LINES) == _LINES else str.maketrans(_LINES, _PLAIN)
     if line_length is None:
         line_length = max(24, min(88 + 12 * show_trainable, shutil.get_terminal_size().columns - 4))
+    rows, connected = _rows(model)
     headers, align = ["Layer (type)", "Output Shape", "Param #"], ["<", "<", ">"]
+    shares = [0, 0.45, 0.80, 1]
+    if connected:
+        headers, align, shares = [*headers, "Connected to"], [*align, "<"], [0, 0.32, 0.56, 0.72, 1]
     room = line_length - 4 - (_TRAINABLE + 3) * show_trainable  # without bars
-    edges = [int(share * room) for share in (0, 0.45, 0.80, 1)]
+    edges = [int(share * room) for share in shares]
     widths = [max(4, right - left - 2) for left, right in pairwise(edges)]
     if show_trainable:
         widths, headers, align = [*widths, _TRAINABLE], [*headers, "Trainable"], [*align, "^"]
@@ -83,12 +121,10 @@ def summary(model: Sequential, line_length: int | None, show_trainable: bool) ->
         return lines
 
     lines = [shown(f'Model: "{model.name}"'), line(*"┏━┳┓"), *row("┃", headers), line(*"┡━╇┩")]
-    outputs: list[Any] = [b.after for b in model._built]
-    outputs = outputs or [layer._shapes[1] if layer._shapes else None for layer in model.layers]
-    for number, (layer, output) in enumerate(zip(model.layers, outputs)):
+    for number, (layer, outputs, sources) in enumerate(rows):
         if number:
             lines.append(line(*"├─┼┤"))
-        lines += row("│", _fields(layer, output, show_trainable))
+        lines += row("│", _fields(layer, outputs, sources if connected else None, show_trainable))
     lines.append(line(*"└─┴┘"))
 
     trainable, fixed = _count(model.trainable_weights), _count(model.non_trainable_weights)

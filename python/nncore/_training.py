@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from . import _compile, _core, _data, _random
 from ._arguments import boolean, integer, number, several
 from ._data import Array
-from ._feeds import SLICE, Batches, Data, Feed, Rows, Work
+from ._feeds import SLICE, Batches, Data, Feed, Rows, Work, rows_of
+from ._graph import Flat, Graph
 from ._messages import warn
 from ._progress import Progress
 from ._stack import Stack
+from ._values import OpenShape, is_named
 from .callbacks import Callback, CallbackList, History, Logs
 from .losses import CategoricalCrossentropy, Loss, SparseCategoricalCrossentropy
-from .metrics import Metric
 from .optimizers import Optimizer
 
 Callbacks = Callback | Sequence[Callback] | None
@@ -28,10 +29,12 @@ _STOPS = {"train": "stop_training", "test": "stop_evaluating", "predict": "stop_
 
 
 class Trainable(Stack):
-    """Layers that take data and can be trained. See `nncore.Sequential`."""
+    """A graph that takes data and can be trained."""
 
-    def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
-        super().__init__(layers, trainable, name)
+    _takes_names: ClassVar[bool] = True  # dicts of data, even where there is one input
+
+    def __init__(self, name: str | None) -> None:
+        super().__init__(name)
         self._settings: _compile.Settings | None = None
         self._compiled: _core.Network | None = None  # the network that knows the settings
         # Set to True by a callback, they end the call after the step.
@@ -45,9 +48,9 @@ class Trainable(Stack):
         self,
         optimizer: str | Optimizer = "rmsprop",
         loss: str | Loss | Any = None,
-        loss_weights: None = None,
-        metrics: Sequence[str | Metric | Any] | None = None,
-        weighted_metrics: Sequence[str | Metric | Any] | None = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: bool | str | None = "auto",
@@ -57,10 +60,14 @@ class Trainable(Stack):
 
         Args:
             optimizer: name or instance of `nncore.optimizers`.
-            loss: name, instance or function of `nncore.losses`. Without one the model can only predict.
-            loss_weights: None; others are not available yet.
+            loss: name, instance or function of `nncore.losses`. Without one the model can only predict. Of
+                several outputs: one for all, a list with one for each, or a dict by the names of outputs;
+                None for an output that is not trained.
+            loss_weights: factors of the outputs' losses in the sum of them that is trained for; a list or
+                dict; default 1.
             metrics: list of names, instances or functions of `nncore.metrics`. "accuracy" becomes the binary,
-                categorical or sparse one by outputs and targets.
+                categorical or sparse one by outputs and targets. Of several outputs: a list of lists, or a
+                dict.
             weighted_metrics: as metrics, but weighted by sample_weight and class_weight.
             run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: as in Keras by default. They have
                 no meaning here.
@@ -71,10 +78,6 @@ class Trainable(Stack):
             TypeError: something that is neither a name nor an object of nncore.
         """
         owner = self.name
-        if loss_weights is not None:
-            raise ValueError(
-                f"[{owner}] loss_weights={loss_weights!r} is not available yet (did you mean metrics=...?)"
-            )
         if boolean(owner, "run_eagerly", run_eagerly):
             raise ValueError(f"[{owner}] run_eagerly=True is not available: networks are always compiled")
         if steps_per_execution != 1:
@@ -83,15 +86,30 @@ class Trainable(Stack):
         if jit_compile not in ("auto", None, True, False):
             raise ValueError(f"[{owner}] jit_compile must be 'auto', True or False, got {jit_compile!r}")
         boolean(owner, "auto_scale_loss", auto_scale_loss)
-        frozen = [layer.name for layer in self._layers if not layer.trainable]
-        settings = _compile.settings(owner, optimizer, loss, metrics, weighted_metrics, frozen)
+        frozen = [path for layer, path in self._computing() if not layer.trainable]
+        names = self.output_names if self._graph else ["output"]
+        settings = _compile.settings(
+            owner, optimizer, loss, loss_weights, metrics, weighted_metrics, names, frozen
+        )
         settings.optimizer._check_owner(self)
         if self._network is not None:
-            settings.apply(self._network, self.name, [layer.name for layer in self._layers])
+            self._apply(settings, self._network)
         if self._settings is not None:
             self._settings.optimizer._release()
         settings.optimizer._bind(self, self._network)
         self._settings, self._compiled = settings, self._network
+
+    def _apply(
+        self,
+        settings: _compile.Settings,
+        network: _core.Network,
+        graph: Graph | None = None,
+        flat: Flat | None = None,
+    ) -> None:
+        """Compiles a network: of the model's own graph, or of another."""
+        graph, flat = graph or self._required_graph(), flat or self._flat
+        assert flat is not None
+        settings.apply(network, self.name, [value.sample for value in graph.outputs], flat.paths)
 
     @property
     def compiled(self) -> bool:
@@ -110,7 +128,7 @@ class Trainable(Stack):
     @property
     def metrics_names(self) -> list[str]:
         """Names of what `evaluate` returns, in order."""
-        return list(self._settings.names) if self._settings else []
+        return list(self._settings.returned) if self._settings else []
 
     def reset_metrics(self) -> None:
         """Starts loss and metrics again, of an epoch in training: other calls have their own."""
@@ -122,46 +140,110 @@ class Trainable(Stack):
 
     # ---- data
 
-    def _x(self, x: object) -> Array:
-        array = _data.as_array(self.name, "x", x)
-        sample = self._known_sample()
+    def _x(self, x: object) -> Array | tuple[Array, ...]:
+        """An array for the core, or a tuple of one for each input."""
+        graph = self._graph
+        if graph is None or (len(graph.inputs) == 1 and not (self._takes_names and is_named(x))):
+            return self._fitted("x", x, self._known_sample())
+        given = graph.arranged(self.name, "x", x, graph.in_form, self.input_names)
+        if missing := [name for name, one in zip(self.input_names, given) if one is None]:
+            raise ValueError(f"[{self.name}] x has nothing for the input {missing[0]!r}")
+        named = [(value.name, one, value.sample) for value, one in zip(graph.inputs, given)]
+        if len(given) == 1:
+            return self._fitted(*named[0])
+        arrays = [self._fitted(*each) for each in named]
+        if len({len(array) for array in arrays}) > 1:
+            rows = ", ".join(f"{len(a)} of {n!r}" for a, (n, _, _) in zip(arrays, named))
+            raise ValueError(f"[{self.name}] all inputs must have the same number of samples, got {rows}")
+        return tuple(arrays)
+
+    def _fitted(self, what: str, x: object, sample: OpenShape | None) -> Array:
+        array = _data.as_array(self.name, what, x)
         if sample is None or array.ndim == len(sample) + 1:
             return array
         if isinstance(x, (list, tuple)) and len(x) == 1 and array.ndim == len(sample) + 2:
             array = array[0]  # [x], as for a model with a list of inputs
         fitted = _data.fit_rank(array, sample)
-        if fitted is array and (array.shape == sample or (*array.shape, 1) == sample):
+        if fitted is array and (_data.same(array.shape, sample) or _data.same((*array.shape, 1), sample)):
             raise ValueError(
-                f"[{self.name}] expected samples of shape {sample}, got {array.shape[1:]}: x has no axis of "
-                f"samples. {_data.ONE_SAMPLE}"
+                f"[{self.name}] expected samples of shape {sample}, got {array.shape[1:]}: {what} has no "
+                f"axis of samples. {_data.ONE_SAMPLE}"
             )
         return fitted
 
+    def _known_sample(self) -> OpenShape | None:
+        """The shape of a sample of the first input, if it is known."""
+        return self._graph.inputs[0].sample if self._graph else None
+
     def _data(self, x: object, y: object, sample_weight: object = None, class_weight: object = None) -> Data:
         """Arrays for training or evaluation."""
-        array = self._x(x)
+        owner, arrays = self.name, self._x(x)
         if y is None:
-            raise ValueError(f"[{self.name}] y must be given")
-        targets = _data.as_array(self.name, "y", y)
-        if len(array) == 0:
-            raise ValueError(f"[{self.name}] x has no samples: its shape is {array.shape}")
-        if len(targets) != len(array):
+            raise ValueError(f"[{owner}] y must be given")
+        rows = rows_of(arrays)
+        if rows == 0:
+            first = arrays[0] if isinstance(arrays, tuple) else arrays
+            raise ValueError(f"[{owner}] x has no samples: its shape is {first.shape}")
+        if sample_weight is not None and class_weight is not None:
+            raise ValueError(f"[{owner}] sample_weight and class_weight must not be given both")
+        graph = self._graph
+        if graph is not None and (len(graph.outputs) > 1 or (self._takes_names and is_named(y))):
+            return self._data_of_several(graph, arrays, y, sample_weight, class_weight)
+        if graph is not None and not graph.out_form.is_one and isinstance(y, (list, tuple)) and len(y) == 1:
+            y = y[0]
+        targets, weights = self._targets("y", y, rows), None
+        if sample_weight is not None:
+            weights = _data.sample_weights(owner, sample_weight, rows)
+        elif class_weight is not None:
+            weights = _data.class_weights(owner, class_weight, targets)
+        return Data(arrays, targets, weights)
+
+    def _targets(self, what: str, y: object, rows: int) -> Array:
+        targets = _data.as_array(self.name, what, y)
+        if len(targets) != rows:
             raise ValueError(
-                f"[{self.name}] x and y must have the same number of samples, got {len(array)} and "
+                f"[{self.name}] x and {what} must have the same number of samples, got {rows} and "
                 f"{len(targets)}"
             )
-        if sample_weight is not None and class_weight is not None:
-            raise ValueError(f"[{self.name}] sample_weight and class_weight must not be given both")
-        weights = None
-        if sample_weight is not None:
-            weights = _data.sample_weights(self.name, sample_weight, len(array))
-        elif class_weight is not None:
-            weights = _data.class_weights(self.name, class_weight, targets)
-        return Data(array, targets, weights)
+        return targets
+
+    def _data_of_several(
+        self, graph: Graph, x: Array | tuple[Array, ...], y: object, weight: object, class_weight: object
+    ) -> Data:
+        owner, rows, names = self.name, rows_of(x), self.output_names
+        if class_weight is not None and len(names) > 1:
+            raise ValueError(
+                f"[{owner}] class_weight is for one output, and the model has {len(names)}: give "
+                "sample_weight"
+            )
+        given = graph.arranged(owner, "y", y, graph.out_form, names)
+        targets = []
+        judged = self._settings.outputs if self._settings else ()
+        for name, value, one, judges in zip(names, graph.outputs, given, judged):
+            if one is not None:
+                targets.append(self._targets(name, one, rows))
+            elif judges.loss is None and not judges.names():
+                targets.append(np.broadcast_to(np.float32(0), (rows, *(n or 1 for n in value.sample))))
+            else:
+                raise ValueError(f"[{owner}] y has nothing for the output {name!r}")
+        if is_named(weight) or (isinstance(weight, (list, tuple)) and len(names) > 1):
+            each = graph.arranged(owner, "sample_weight", weight, graph.out_form, names)
+        else:
+            each = [weight] * len(names)
+        weights = [None if one is None else _data.sample_weights(owner, one, rows) for one in each]
+        if len(names) == 1:
+            if class_weight is not None:
+                weights = [_data.class_weights(owner, class_weight, targets[0])]
+            return Data(x, targets[0], weights[0])
+        return Data(x, tuple(targets), None if all(w is None for w in weights) else tuple(weights))
 
     def _inputs(self, x: object, *_: object) -> Data:
         """Arrays for prediction."""
         return Data(self._x(x), None, None)
+
+    def _graph_for(self, data: Data) -> Graph:
+        """The graph of a model that is not built, by the first data."""
+        raise NotImplementedError
 
     def _feed(
         self,
@@ -183,7 +265,7 @@ class Trainable(Stack):
         limit = None if steps is None else integer(owner, "steps", steps)
         if not _data.is_batches(x):
             data = arrays(*given)
-            rows = len(data.x)
+            rows = data.rows
             size = size or (-(-rows // limit) if limit else BATCH)
             order = (lambda epoch: self._order(epoch, rows)) if shuffle else None
             return Rows(data, size, limit, order, resume), data
@@ -229,27 +311,25 @@ class Trainable(Stack):
         if _data.is_batches(x):
             raise ValueError(f"[{self.name}] validation_split needs arrays, not an iterator of batches")
         data = self._data(x, y, weight)
-        rows = len(data.x)
+        rows = data.rows
         at = int(rows * (1.0 - part))
         if not 0 < at < rows:
             raise ValueError(f"[{self.name}] validation_split={part:g} of {rows} samples leaves a part empty")
 
-        def cut(rows: slice) -> tuple[Any, Any, Any]:
-            return data.x[rows], data.y[rows], None if data.weight is None else data.weight[rows]
-
-        return cut(slice(at)), cut(slice(at, None))
+        return data.cut(slice(at)), data.cut(slice(at, None))
 
     def _ready(self, *data: Data, compiled: bool = True) -> _core.Network:
         """The network after all data are checked, built by the first of them and compiled if need be."""
         network, built = self._network, None
         if network is None:
-            network, built = self._candidate(self._known_sample() or data[0].x.shape[1:])
+            built = self._candidate(self._graph_for(data[0]))
+            network = built.network
         fresh = compiled and self._settings is not None and self._compiled is not network
         if fresh and self._settings is not None:
-            self._settings.apply(network, self.name, [layer.name for layer in self._layers])
+            self._apply(self._settings, network, *(built[:2] if built else ()))
         for one in data:
             self._checked(network, one)
-        if built is not None and not self._adopt(network, built):
+        if built is not None and not self._adopt(built):
             return self._ready(*data, compiled=compiled)
         if fresh and self._settings is not None:
             self._settings.optimizer._bind(self, network)
@@ -260,10 +340,11 @@ class Trainable(Stack):
         try:
             network.check(data.x, data.y)
         except ValueError as error:
-            if data.y is None or "targets" not in str(error):
+            one_each = isinstance(data.x, np.ndarray) and isinstance(data.y, np.ndarray)
+            if not one_each or "targets" not in str(error):
                 raise ValueError(f"[{self.name}] {error}") from None
-            loss = self._settings.loss if self._settings else None
-            output, given = network.output_shape, data.y.shape[1:]
+            loss = self._settings.outputs[0].loss if self._settings else None
+            output, given = network.output_shapes([data.x.shape[1:]])[0], data.y.shape[1:]
             labels = output[:-1]  # what class numbers have for each sample
             hint = ""
             if isinstance(loss, CategoricalCrossentropy) and given in (labels, (*labels, 1)):
@@ -284,13 +365,13 @@ class Trainable(Stack):
     def _require_loss(self, method: str) -> None:
         if self._settings is None:
             raise ValueError(f"[{self.name}] call compile(optimizer=..., loss=...) before {method}")
-        if self._settings.loss is None:
+        if not self._settings.has_loss:
             raise ValueError(f"[{self.name}] there is no loss: give one to compile before {method}")
 
     # ---- passes
 
     def _logs(self, network: _core.Network, sums: _core.Sums) -> Logs:
-        return dict(zip(self._settings.names, network.results(sums))) if self._settings else {}
+        return self._settings.logs(network.results(sums)) if self._settings else {}
 
     def _steps(
         self,
@@ -343,14 +424,15 @@ class Trainable(Stack):
     def _returned(self, logs: Logs, return_dict: bool) -> Any:
         if return_dict:
             return logs
-        values = list(logs.values())
+        order = self._settings.returned if self._settings else list(logs)
+        values = [logs[key] for key in order if key in logs]
         return values if len(values) > 1 else values[0]
 
     def _warn_of_changes(self) -> None:
         if self._settings is None:
             return
         frozen = self._settings.frozen
-        changed = sorted(x.name for x in self._layers if x.trainable == (x.name in frozen))
+        changed = sorted(path for x, path in self._computing() if x.trainable == (path in frozen))
         if changed:
             warn(
                 f"[{self.name}] `trainable` of {', '.join(changed)} was changed after compile: call compile "
@@ -376,7 +458,7 @@ class Trainable(Stack):
         """
         self._require_loss("train_on_batch")
         data = self._data(x, y, sample_weight, class_weight)
-        network, sums, rows = self._ready(data), _core.Sums(), len(data.x)
+        network, sums, rows = self._ready(data), _core.Sums(), data.rows
         network.train(*data, None, 0, rows, rows, SLICE, sums)
         return self._returned(self._logs(network, sums), boolean(self.name, "return_dict", return_dict))
 
@@ -386,6 +468,6 @@ class Trainable(Stack):
         """Loss and metrics of one batch. Args, errors and returns as `evaluate`."""
         self._require_loss("test_on_batch")
         data = self._data(x, y, sample_weight)
-        network, sums, rows = self._ready(data), _core.Sums(), len(data.x)
+        network, sums, rows = self._ready(data), _core.Sums(), data.rows
         network.test(*data, 0, rows, rows, SLICE, sums)
         return self._returned(self._logs(network, sums), boolean(self.name, "return_dict", return_dict))

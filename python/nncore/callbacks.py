@@ -13,7 +13,7 @@ from ._messages import warn
 
 if TYPE_CHECKING:
     from .layers._layer import Floats
-    from .models import Sequential
+    from .models import Model
 
 __all__ = ["Callback", "EarlyStopping", "History", "LambdaCallback"]
 
@@ -33,16 +33,16 @@ class Callback:
 
     def __init__(self) -> None:
         self.params: dict[str, Any] = {}
-        self._model: Sequential | None = None
+        self._model: Model | None = None
 
     @property
-    def model(self) -> Sequential:
+    def model(self) -> Model:
         model = getattr(self, "_model", None)
         if model is None:
             raise AttributeError(f"[{type(self).__name__}] has no model: it is not in use yet")
         return model  # type: ignore[no-any-return]
 
-    def set_model(self, model: Sequential) -> None:
+    def set_model(self, model: Model) -> None:
         self._model = model
 
     def set_params(self, params: dict[str, Any]) -> None:
@@ -84,18 +84,18 @@ class History(Callback):
         super().__init__()
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
-        self._owner: weakref.ref[Sequential] | None = (
+        self._owner: weakref.ref[Model] | None = (
             None  # the model holds the history, so not the other way round
         )
 
     @property
-    def model(self) -> Sequential:
+    def model(self) -> Model:
         model = self._owner() if self._owner else None
         if model is None:
             raise AttributeError("[History] has no model any more")
         return model
 
-    def set_model(self, model: Sequential) -> None:
+    def set_model(self, model: Model) -> None:
         self._owner = weakref.ref(model)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -242,9 +242,7 @@ class EarlyStopping(Callback):
 class CallbackList:
     """Calls the same method of several callbacks, in order."""
 
-    def __init__(
-        self, owner: str, callbacks: Callback | Sequence[Callback] | None, model: Sequential
-    ) -> None:
+    def __init__(self, owner: str, callbacks: Callback | Sequence[Callback] | None, model: Model) -> None:
         items = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
         for item in cast("list[object]", items):
             if not isinstance(item, Callback):

@@ -13,6 +13,7 @@ from ._layer import Layer, Variable
 from .activation import ELU, Activation, LeakyReLU, ReLU, Softmax
 from .core import Dense, Dropout, Flatten, Input, InputLayer, Rescaling, Reshape
 from .images import AveragePooling2D, Conv2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
+from .merging import Add, Concatenate, add, concatenate
 
 # Keras' other names of the same.
 AvgPool2D = AveragePooling2D
@@ -24,8 +25,10 @@ MaxPool2D = MaxPooling2D
 __all__ = [
     "ELU",
     "Activation",
+    "Add",
     "AveragePooling2D",
     "AvgPool2D",
+    "Concatenate",
     "Conv2D",
     "Convolution2D",
     "Dense",
@@ -46,11 +49,13 @@ __all__ = [
     "Reshape",
     "Softmax",
     "Variable",
+    "add",
+    "concatenate",
 ]
 
 # All that a model file may name.
 CLASSES: dict[str, type[Layer]] = {
     name: globals()[name]
     for name in __all__
-    if name not in ("Input", "InputLayer", "Layer", "Variable") and globals()[name].__name__ == name
+    if name not in ("Input", "Layer", "Variable", "add", "concatenate") and globals()[name].__name__ == name
 }

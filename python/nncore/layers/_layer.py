@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
@@ -12,11 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _core, _names, _random
 from .. import initializers as _initializers
-from .._arguments import Settings, boolean, integer, neutral, shape
+from .._arguments import Settings, boolean, integer, neutral, several, shape
 from .._arguments import training as in_training
 from .._data import ONE_SAMPLE, as_array, plain
 from .._forks import whole
 from .._messages import visible
+from .._values import Call, OpenShape, Value, values_in
 
 Floats = NDArray[np.float32]
 Shape = tuple[int, ...]
@@ -25,6 +27,9 @@ _L = TypeVar("_L", bound="Layer")
 # What every layer of Keras also takes, with the values that switch it off.
 _NEUTRAL: dict[str, Any] = {"dtype": "float32", "autocast": True, "activity_regularizer": None}
 _OPTIONS = ("name", "trainable", "input_shape", "input_dim")
+# Sizes that open ones are tried with: those of weights and outputs that differ are open, too. Many numbers
+# divide them, so that Reshape finds them fit.
+_TRIED = 720, 1440
 
 
 class Variable:
@@ -170,6 +175,7 @@ class Layer(Weighted, Settings):
         "Use the layers of nncore.layers, and NumPy before or after the model for what they cannot compute"
     )
     kind: ClassVar[str]
+    _several: ClassVar[bool] = False  # a list of inputs
     unavailable: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, options: dict[str, Any]) -> None:
@@ -183,12 +189,15 @@ class Layer(Weighted, Settings):
             raise ValueError(f"[{owner}] input_shape and input_dim must not be given both")
         if columns is not None:
             declared = (integer(owner, "input_dim", columns),)
-        self._declared = None if declared is None else shape(owner, "input_shape", declared)
+        self._declared = None if declared is None else shape(owner, "input_shape", declared, is_open=True)
         self._trainable = boolean(owner, "trainable", trainable)
         self._name = _names.automatic(owner) if name is None else _names.checked(owner, name)
-        self._variables: _core.Variables | None = None  # once built
-        self._shapes: tuple[Shape, Shape] | None = None  # of one sample, before and after; once built
-        self._in_model = False  # whose shapes they are
+        self._variables: _core.Variables | None = None
+        # Of one sample, before and after; once built. Weights are made when a model or somebody wants them.
+        self._shapes: tuple[list[OpenShape], OpenShape] | None = None
+        self._calls: list[weakref.ref[Call]] = []  # on values
+        # A network of this layer, for arrays, with the open shapes of its inputs.
+        self._alone: tuple[list[OpenShape], _core.Network] | None = None
 
     # ---- description
 
@@ -206,20 +215,46 @@ class Layer(Weighted, Settings):
         """Whether the shapes are known and the weights exist."""
         return self._shapes is not None
 
-    def _known_shapes(self) -> tuple[Shape, Shape]:
+    def _known_shapes(self) -> tuple[list[OpenShape], OpenShape]:
         if self._shapes is None:
             raise AttributeError(f"[{self.name}] the layer has no shapes yet: it is not built")
         return self._shapes
 
     @property
-    def input_shape(self) -> tuple[int | None, ...]:
-        """With None for the batch axis."""
-        return (None, *self._known_shapes()[0])
+    def input_shape(self) -> Any:
+        """With None for the batch axis; a list of shapes where there are several inputs."""
+        shapes = [(None, *before) for before in self._known_shapes()[0]]
+        return shapes if self._several else shapes[0]
 
     @property
-    def output_shape(self) -> tuple[int | None, ...]:
+    def output_shape(self) -> OpenShape:
         """With None for the batch axis."""
         return (None, *self._known_shapes()[1])
+
+    def _first_call(self) -> Call:
+        """The first that a value or a model still holds."""
+        for reference in self._calls:
+            if (call := reference()) is not None:
+                return call
+        raise AttributeError(
+            f"[{self.name}] the layer is in no model and was not called on values such as those of Input, so "
+            "it has no input or output"
+        )
+
+    @property
+    def input(self) -> Any:
+        """The value that the first call of the layer reads; a list where there are several.
+
+        Raises:
+            AttributeError: the layer has not been called on values, by a model or otherwise.
+        """
+        values = list(self._first_call().inputs)
+        return values if self._several else values[0]
+
+    @property
+    def output(self) -> Value:
+        """The value that the first call of the layer makes. Raises as `input`."""
+        return self._first_call().values()[0]
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer, in types that JSON knows."""
@@ -253,26 +288,47 @@ class Layer(Weighted, Settings):
         settings = {name: getattr(self, name) for name in self._settings if "initializer" not in name}
         return self.kind, {name: v.__name__ if callable(v) else v for name, v in settings.items()}
 
-    def _infer(self, before: Shape) -> tuple[Shape, list[tuple[str, Shape]]]:
+    def _infer(self, before: Sequence[OpenShape]) -> tuple[OpenShape, list[tuple[str, Shape]]]:
         """Shape of one sample after the layer, and the parameters."""
-        if self._declared is not None and self._declared != before:
+        if self._declared is not None and [self._declared] != list(before):
             raise ValueError(
-                f"[{self.name}] expected samples of its input_shape {self._declared}, got {before}"
+                f"[{self.name}] expected samples of its input_shape {self._declared}, got {before[0]}"
             )
+        after, parameters = self._infer_closed(before, _TRIED[0])
+        if all(None not in one for one in before):
+            return after, parameters
+        other, others = self._infer_closed(before, _TRIED[1])
+        if parameters != others:
+            raise ValueError(
+                f"[{self.name}] the size of its weights is open for samples of shape {before[0]}: give all "
+                "sizes, or put a layer before it that takes any, such as GlobalAveragePooling2D"
+            )
+        return tuple(a if a == b else None for a, b in zip(after, other)), parameters
+
+    def _infer_closed(
+        self, before: Sequence[OpenShape], size: int
+    ) -> tuple[OpenShape, list[tuple[str, Shape]]]:
         kind, attributes = self._spec()
         try:
-            after, parameters = _core.infer((kind, attributes), [before])
+            after, parameters = _core.infer((kind, attributes), closed(before, size))
         except ValueError as error:
-            hint = "" if before else f" (x has one axis only, of samples or of features). {ONE_SAMPLE}"
+            hint = "" if before[0] else f" (x has one axis only, of samples or of features). {ONE_SAMPLE}"
+            hint = f" ({size} stands for sizes that are open)" if any(None in b for b in before) else hint
             raise ValueError(f"[{self.name}] {str(error).removeprefix(f'[{kind}] ')}{hint}") from None
         return tuple(after), [(name, tuple(sizes)) for name, sizes in parameters]
 
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """Both shapes with the batch axis, which may be None."""
-        return (
-            input_shape[0],
-            *self._infer(shape(self.name, "input_shape", input_shape, batch_axis=True))[0],
-        )
+    def _open_shapes(self, name: str, given: Any) -> list[OpenShape]:
+        """Of samples, from shapes with the batch axis: one, or a list of them for several inputs."""
+        each = given if self._several else [given]
+        if not isinstance(each, (list, tuple)) or (self._several and not all(map(several, each))):
+            raise TypeError(f"[{self.name}] {name} must be a list of shapes, got {given!r}")
+        return [shape(self.name, name, one, batch_axis=True, is_open=True) for one in each]
+
+    def compute_output_shape(self, input_shape: Sequence[Any]) -> OpenShape:
+        """Both shapes with the batch axis, which may be None. A list of shapes for several inputs."""
+        after = self._infer(self._open_shapes("input_shape", input_shape))[0]
+        batch = input_shape[0][0] if self._several else input_shape[0]
+        return (batch, *after)
 
     def _initial(
         self, parameters: list[tuple[str, Shape]], rng: Callable[[int], np.random.Generator]
@@ -282,71 +338,125 @@ class Layer(Weighted, Settings):
             for i, (name, sizes) in enumerate(parameters)
         ]
 
-    # ---- on its own
+    # ---- calls
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
-        """Makes the weights of a layer outside a model. input_shape has the batch axis, which may be None.
+    def build(self, input_shape: Sequence[Any]) -> None:
+        """Makes the weights of a layer outside a model. input_shape has the batch axis, which may be None; a
+        list of shapes for several inputs.
 
         A layer that is built takes any shape that its weights take.
 
         Raises:
             ValueError: they do not take it.
         """
-        before = shape(self.name, "input_shape", input_shape, batch_axis=True)
-        if self._shapes is not None and before == self._shapes[0]:
-            return
-        after, parameters = self._infer(before)
-        if self._shapes is not None:
-            self._require_fit(before, parameters)
-            if not self._in_model:
-                self._shapes = before, after
-            return
-        seed = _random.draw_seed()
-        values = self._initial(parameters, lambda i: _random.of_parameter(seed, 0, i))
-        variables = self._made(before, values)
-        with whole:
-            if fastest := self._variables is None:
-                self._become_built(before, after, variables)
-        if not fastest:  # another thread has been
-            self.build(input_shape)
+        before = self._open_shapes("input_shape", input_shape)
+        if self._shapes is None or before != self._shapes[0]:
+            self._take_shapes(before, self._fitting(before))
+        self._own()
 
-    def _made(self, before: Shape, values: list[Floats]) -> _core.Variables:
-        variables = _core.Variables(self._spec(), [before])
+    def _fitting(self, before: Sequence[OpenShape]) -> OpenShape:
+        """The shape after the layer. ValueError if the layer or the weights that it has do not fit."""
+        after, parameters = self._infer(before)
+        if self._variables is not None and parameters != self._variables.shapes:
+            known = self._known_shapes()[0]
+            raise ValueError(f"[{self.name}] is built for samples of shape {known[0]}, got {before[0]}")
+        return after
+
+    def _take_shapes(self, before: Sequence[OpenShape], after: OpenShape) -> None:
+        """Shapes are those of the first call on values, or else of the last build."""
+        if self._shapes is None or not any(reference() for reference in self._calls):
+            self._shapes = list(before), after
+
+    def _shapes_for(self, before: Sequence[OpenShape]) -> list[OpenShape]:
+        """Of what a call makes. ValueError if it is not possible."""
+        if not self._several and len(before) != 1:
+            raise ValueError(
+                f"[{self.name}] takes one input, got {len(before)}: use a layer such as Concatenate"
+            )
+        return [self._fitting(before)]
+
+    def _called(self, values: Sequence[Value]) -> Call:
+        """A call that the layer does not know of before `_register`."""
+        return Call(self, values, self._shapes_for([value.sample for value in values]))
+
+    def _register(self, call: Call) -> None:
+        with whole:
+            self._take_shapes([value.sample for value in call.inputs], call.shapes[0])
+            self._calls = [one for one in self._calls if one() is not None]
+            if not any(one() is call for one in self._calls):
+                self._calls.append(weakref.ref(call))
+
+    def _made(self, before: Sequence[OpenShape], values: list[Floats]) -> _core.Variables:
+        variables = _core.Variables(self._spec(), closed(before, _TRIED[0]))
         variables.write(0, values)
         return variables
 
-    def _become_built(self, before: Shape, after: Shape, variables: _core.Variables) -> None:
-        self._variables, self._shapes = variables, (before, after)
+    def _own(self) -> _core.Variables | None:
+        """The variables, made now if the layer is built; None if it is not."""
+        if self._variables is None and self._shapes is not None:
+            before, seed = self._shapes[0], _random.draw_seed()
+            values = self._initial(self._infer(before)[1], lambda i: _random.of_parameter(seed, 0, i))
+            variables = self._made(before, values)
+            with whole:  # another thread may have been faster
+                self._variables = self._variables or variables
+        return self._variables
 
-    def _require_fit(self, before: Shape, parameters: list[tuple[str, Shape]]) -> None:
-        if self._variables is None or parameters != self._variables.shapes:
-            raise ValueError(
-                f"[{self.name}] is built for samples of shape {self._known_shapes()[0]}, got {before}"
-            )
+    def __call__(self, x: Any, training: bool | None = None) -> Any:
+        """The layer on an array (n, ...), or on a value of a model that is being described.
 
-    def __call__(self, x: ArrayLike, training: bool | None = False) -> Floats:
-        """The layer alone on an array (n, ...). Builds it if need be.
+        An array gives an array, and builds the layer if need be. A value, as of `Input` or another layer,
+        gives a `Value`. Layers with several inputs take a list.
 
         >>> from nncore.layers import Flatten
         >>> Flatten()([[[1, 2], [3, 4]]]).tolist()
         [[1.0, 2.0, 3.0, 4.0]]
         """
         if isinstance(x, Layer):
-            raise TypeError(
-                f"[{self.name}] is called on an array, got the layer {x.name!r}: use Sequential([...])"
-            )
-        array = as_array(self.name, "x", x)
+            raise TypeError(f"[{self.name}] is called on an array or a value, got the layer {x.name!r}")
+        if (values := values_in(x)) is not None:
+            if training is not None:
+                raise ValueError(
+                    f"[{self.name}] training={training!r} is not available for a value: models decide it"
+                )
+            call = self._called(values)
+            self._register(call)
+            return call.values()[0]
         on = in_training(self.name, training)
-        self.build((None, *array.shape[1:]))
-        seed = _random.draw_seed() if on else 0
-        return _core.forward(self._spec(), array.astype(np.float32), self.get_weights(), on, seed)
+        arrays = self._arrays(x)
+        self.build([(None, *a.shape[1:]) for a in arrays] if self._several else (None, *arrays[0].shape[1:]))
+        return self._computed(arrays, on)
+
+    def _arrays(self, x: Any) -> list[NDArray[Any]]:
+        if not self._several:
+            return [as_array(self.name, "x", x)]
+        if not isinstance(x, (list, tuple)) or not x:
+            raise TypeError(f"[{self.name}] is called on a list of arrays or values, got {x!r:.100}")
+        return [as_array(self.name, "x", one) for one in x]
+
+    def _computed(self, arrays: list[NDArray[Any]], training: bool) -> Floats:
+        """By a network of this layer alone."""
+        axes: list[OpenShape] = [(None,) * (a.ndim - 1) for a in arrays]
+        if self._alone is None or self._alone[0] != axes:
+            count = len(arrays)
+            calls, own = [(0, list(range(count)))], self._own()
+            assert own is not None
+            self._alone = axes, _core.Network(axes, [self._spec()], calls, [count], True, [own])
+        network = self._alone[1]
+        if training:
+            network.seed = _random.draw_seed()
+        try:
+            out: Floats = network.forward(tuple(arrays) if len(arrays) > 1 else arrays[0], training)
+        except ValueError as error:
+            raise ValueError(f"[{self.name}] {error}") from None
+        return out
 
     # ---- weights
 
     @property
     def weights(self) -> list[Variable]:
         """Views of the weights; none before the layer is built."""
-        shapes = self._variables.shapes if self._variables else []
+        variables = self._own()
+        shapes = variables.shapes if variables else []
         return [Variable(self, i, name, sizes) for i, (name, sizes) in enumerate(shapes)]
 
     def _weight(self, name: str) -> Variable:
@@ -367,26 +477,33 @@ class Layer(Weighted, Settings):
         self._write(0, self._values_to_set(weights))
 
     def _read(self, first: int, count: int) -> list[Floats]:
-        return self._variables.read(first, count) if self._variables else []
+        variables = self._own()
+        return variables.read(first, count) if variables else []
 
     def _write(self, first: int, values: list[Floats]) -> None:
-        if self._variables:
-            self._variables.write(first, values)
+        if variables := self._own():
+            variables.write(first, values)
 
     def __reduce__(self) -> tuple[Callable[..., Layer], tuple[Any, ...]]:
-        return _remade, (type(self), self.get_config(), self._declared, self._shapes, self.get_weights())
+        before = None if self._shapes is None else self._shapes[0]
+        return _remade, (type(self), self.get_config(), self._declared, before, self.get_weights())
 
 
 def _remade(
     cls: type[_L],
     config: dict[str, Any],
-    declared: Shape | None,
-    shapes: tuple[Shape, Shape] | None,
+    declared: OpenShape | None,
+    before: list[OpenShape] | None,
     values: list[Floats],
 ) -> _L:
     layer = cls.from_config(config)
     layer._declared = declared
-    if shapes is not None:
-        layer.build((None, *shapes[0]))
+    if before is not None:
+        layer.build([(None, *one) for one in before] if cls._several else (None, *before[0]))
         layer.set_weights(values)
     return layer
+
+
+def closed(shapes: Sequence[OpenShape], size: int) -> list[Shape]:
+    """The shapes with that size for those that are open."""
+    return [tuple(size if n is None else n for n in one) for one in shapes]

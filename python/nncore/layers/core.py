@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from .. import activations, initializers
 from .._arguments import boolean, integer, neutral, number, several
 from .._arguments import shape as sizes
+from .._values import Call, Value
 from ._layer import Layer, Variable
 
 
 class InputLayer(Layer):
-    """The shape of one sample, as the first item of a model. It is not among the model's ``layers``.
+    """What a model begins with: a `Sequential` as its first item, a `Model` as the value that `Input` gives.
 
     Args:
-        shape: sizes of one sample, without the batch axis.
+        shape: sizes of one sample, without the batch axis; None for any size.
         batch_size: None; the size of batches is given to ``fit``.
         dtype: None or "float32". Data of any real type are read as float32.
         batch_shape: instead of shape, with None as first size.
         name: default "input_layer" with a running number.
         others: sparse, ragged, tensor, optional: not available yet, so None or False.
-
-    >>> Input((28, 28, 1)).shape
-    (28, 28, 1)
     """
 
     kind = "input"
 
     def __init__(
         self,
-        shape: Sequence[int] | None = None,
+        shape: Sequence[int | None] | None = None,
         batch_size: int | None = None,
         dtype: str | None = None,
         *,
@@ -45,22 +44,63 @@ class InputLayer(Layer):
         if (shape is None) == (batch_shape is None):
             raise ValueError("[Input] shape must be given, e.g. Input((28, 28, 1))")
         if batch_shape is None:
-            self.shape = sizes("Input", "shape", shape)
+            self.shape = sizes("Input", "shape", shape, is_open=True)
         elif len(batch_shape) and batch_shape[0] is not None:
             raise ValueError(f"[Input] batch_shape must begin with None, got {tuple(batch_shape)}")
         else:
-            self.shape = sizes("Input", "batch_shape", batch_shape, batch_axis=True)
-        self._shapes = self.shape, self.shape
+            self.shape = sizes("Input", "batch_shape", batch_shape, batch_axis=True, is_open=True)
+        self._shapes = [self.shape], self.shape
 
-    def _spec(self) -> tuple[str, dict[str, Any]]:
-        raise TypeError(f"[{self.name}] cannot be called: an Input is the first item of Sequential([...])")
+    @property
+    def output(self) -> Value:
+        """The value of this input."""
+        for reference in self._calls:
+            if (call := reference()) is not None:
+                return call.values()[0]
+        call = Call(self, (), [self.shape])
+        self._register(call)
+        return call.values()[0]
+
+    @property
+    def input(self) -> Value:
+        """The same as `output`."""
+        return self.output
+
+    def _register(self, call: Call) -> None:
+        self._calls = [weakref.ref(call)]
+
+    def _own(self) -> None:
+        return None
+
+    def __call__(self, x: Any, training: bool | None = None) -> Any:
+        """Raises TypeError."""
+        raise TypeError(f"[{self.name}] cannot be called: layers are called on the value of an Input")
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal one."""
         return {"shape": list(self.shape), "name": self.name}
 
 
-Input = InputLayer
+def Input(
+    shape: Sequence[int | None] | None = None,
+    batch_size: int | None = None,
+    dtype: str | None = None,
+    *,
+    batch_shape: Sequence[int | None] | None = None,
+    name: str | None = None,
+    **others: Any,
+) -> Value:
+    """An input of a model. Arguments as of `InputLayer`.
+
+    Returns:
+        A `Value`: layers can be called on it, `nncore.Model` takes it among its inputs, and `Sequential` as
+        its first item.
+
+    >>> Input((28, 28, 1)).shape
+    (None, 28, 28, 1)
+    """
+    layer = InputLayer(shape, batch_size, dtype, batch_shape=batch_shape, name=name, **others)
+    return layer.output
 
 
 # What Keras' layers with weights also take, with the values that switch it off.

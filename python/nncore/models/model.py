@@ -1,4 +1,4 @@
-"""Models: `Sequential`, and `load_model` for those that were saved."""
+"""`Model`, and `load_model` for those that were saved."""
 
 from __future__ import annotations
 
@@ -8,50 +8,51 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from . import _core, _data
-from ._arguments import boolean, integer
-from ._arguments import training as in_training
-from ._feeds import Data, Feed, Rows
-from ._forks import whole
-from ._messages import warn
-from ._progress import Progress, style
-from ._stack import Floats
-from ._training import Callbacks, Trainable
-from .callbacks import CallbackList, History, Logs
-
-__all__ = ["Sequential", "load_model"]
+from .. import _core, _data, _names
+from .._arguments import boolean, integer
+from .._arguments import training as in_training
+from .._feeds import Data, Feed, Rows
+from .._forks import whole
+from .._graph import Graph
+from .._messages import warn
+from .._progress import Progress, style
+from .._stack import Floats
+from .._training import Callbacks, Trainable
+from .._values import Form, Value, is_named, unpacked
+from ..callbacks import CallbackList, History, Logs
 
 
 def _saving() -> Any:
     """The module, which is not imported with nncore: that takes longer than what most programs need of it."""
     with whole:
-        from . import _saving as module
+        from .. import _saving as module
     return module
 
 
-class Sequential(Trainable):
-    """A network of layers one after another, with Keras' interface.
+class Model(Trainable):
+    """A network of layers from inputs to outputs, with Keras' interface.
 
     Args:
-        layers: list of `nncore.layers`, perhaps with an `Input` first. Without the shape of a sample, the
-            model is built by the first data that it sees.
+        inputs: what `Input` gives, or a list, tuple or dict of that. Another value that a layer gives will
+            do, too: the model then begins there.
+        outputs: what layers called on them give, alone, in a list, tuple or dict. `predict` returns arrays in
+            the same form.
         trainable: False for layers whose weights stay as they are; default True.
-        name: default "sequential" with a running number.
+        name: default "functional" with a running number.
 
-    Classes derived from it may add methods. One that overrides what the compiled core does itself, such as
-    ``call`` or ``train_step``, raises TypeError when it is defined; so do layers, losses, metrics, optimizers
-    and initializers.
+    Raises:
+        TypeError: inputs or outputs are no values.
+        ValueError: an output needs an input that is not given, or layers have the same name.
 
-    >>> from nncore.layers import Dense, Input
-    >>> model = Sequential([Input((2,)), Dense(8, activation="relu"), Dense(1, activation="sigmoid")])
-    >>> model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
-    >>> history = model.fit([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0], epochs=2, verbose=0)
-    >>> sorted(history.history)
-    ['accuracy', 'loss']
-    >>> model.predict([[0, 1]]).shape
-    (1, 1)
+    A model can be called on values as a layer, and its layers may be in other models, which then share the
+    weights: ``Model(model.input, model.get_layer("code").output)`` is a part of a trained one.
+
+    >>> from nncore.layers import Add, Dense, Input
+    >>> x = Input((4,))
+    >>> model = Model(x, Add()([x, Dense(4, activation="relu")(x)]))
+    >>> model.predict([[1, 2, 3, 4]]).shape
+    (1, 4)
     """
 
     _uncalled = (
@@ -66,6 +67,40 @@ class Sequential(Trainable):
         "Use a callback of nncore.callbacks for what is done around steps and epochs, and another name for a "
         "method that only your own code calls"
     )
+
+    def __init__(
+        self,
+        inputs: Any = None,
+        outputs: Any = None,
+        trainable: bool = True,
+        name: str | None = None,
+    ) -> None:
+        owner = type(self).__name__
+        trainable = boolean(owner, "trainable", trainable)
+        if inputs is None or outputs is None:
+            raise ValueError(
+                f"[{owner}] inputs and outputs must be given, e.g. Model(x, Dense(1)(x)) with x = Input((4,))"
+            )
+        self._begin(name, "Functional")
+        self._take(inputs, outputs)
+        if not trainable:
+            self.trainable = False
+
+    def _take(self, inputs: Any, outputs: Any) -> None:
+        graph = Graph(self.name, inputs, outputs)
+        while not self._adopt(self._candidate(graph)):
+            pass
+
+    def _begin(self, name: str | None, default: str = "") -> None:
+        """What all models have before they have a graph."""
+        own = default if type(self) is Model else type(self).__name__
+        Trainable.__init__(self, _names.automatic(own) if name is None else name)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Does nothing: a model of a graph is built. `Sequential` has its own."""
+
+    def _graph_for(self, data: Data) -> Graph:
+        return self._required_graph()
 
     def fit(
         self,
@@ -91,12 +126,13 @@ class Sequential(Trainable):
         Ctrl-C ends it within half a second and leaves the weights of the last finished step.
 
         Args:
-            x: inputs (n, ...) of any real type: array, memmap, list, DataFrame, tensor. Or something that
+            x: inputs (n, ...) of any real type: array, memmap, list, DataFrame, tensor. Of several inputs a
+                list, tuple or dict of them, the dict by the names of inputs. Or something that
                 yields batches (x, y) or (x, y, sample_weight), which are taken as they come: an iterable, or
                 an object with ``len(x)`` batches ``x[i]``, whose ``on_epoch_end()``, if it has one, is called
                 after each epoch (as of `keras.utils.PyDataset`).
             y: targets (n, ...): one value for each output, or class numbers for the sparse loss. An axis of
-                length 1 at the end may be left out or added.
+                length 1 at the end may be left out or added. Of several outputs a list, tuple or dict.
             batch_size: samples in a step; default 32.
             epochs: number of the last epoch; default 1.
             verbose: 0 for silence, 1 for a progress bar, 2 for one line an epoch. "auto" (default) and 1 are
@@ -108,7 +144,8 @@ class Sequential(Trainable):
             shuffle: a new order in each epoch (default), or always the given one. Batches of an iterator
                 come as they are.
             class_weight: class number -> weight of its samples in the loss; classes left out weigh 1.
-            sample_weight: (n,) or (n, 1) weights of the samples in the loss.
+            sample_weight: (n,) or (n, 1) weights of the samples in the loss. Of several outputs one for all,
+                or a list, tuple or dict.
             initial_epoch: number of epochs that are behind; default 0.
             steps_per_epoch: steps of an epoch, if not all data; the next epoch goes on behind them.
             validation_steps: steps of a validation, if not all data.
@@ -216,15 +253,32 @@ class Sequential(Trainable):
             progress.finish(logs)
         return self._returned(logs, as_dict)
 
-    def __call__(self, x: ArrayLike, training: bool | None = False) -> Floats:
-        """Outputs (n, ...) of inputs (n, ...). With `training`, dropout is at work; weights stay."""
+    def __call__(self, x: Any, training: bool | None = None) -> Any:
+        """Outputs (n, ...) of inputs (n, ...). With `training`, dropout is at work; weights stay.
+
+        On values, as those of `Input`, the model is called like a layer: it gives values in the form of its
+        outputs, and its layers, with their weights, become part of the model that is described.
+        """
+        is_several = isinstance(x, (list, tuple)) or is_named(x)
+        form, given = unpacked(x) if is_several else (Form(), [x])
+        if any(isinstance(one, Value) for one in given):
+            if training is not None:
+                raise ValueError(
+                    f"[{self.name}] training={training!r} is not available for a value: models decide it"
+                )
+            if form.keys:
+                graph = self._required_graph()
+                given = graph.arranged(self.name, "x", x, graph.in_form, self.input_names)
+            if not all(isinstance(one, Value) for one in given):
+                raise TypeError(f"[{self.name}] expected a value for each input, got {x!r:.100}")
+            values = self._called(given).values()
+            return self._required_graph().out_form.pack(values)
         return self._outputs(x, training is not False and in_training(self.name, training))
 
-    def _outputs(self, x: object, training: bool) -> Floats:
+    def _outputs(self, x: object, training: bool) -> Any:
         if type(x) is np.ndarray and self._network is not None:
             try:
-                out: Floats = self._network.forward(x, training)
-                return out
+                return self._packed(self._network.forward(x, training))
             except _core.RefusedArray:
                 pass  # x may become an array that the core takes; if not, the reason is found below
         data = self._inputs(x)
@@ -233,9 +287,14 @@ class Sequential(Trainable):
             out = network.forward(data.x, training)
         except ValueError as error:
             raise ValueError(f"[{self.name}] {error}") from None
-        return out
+        return self._packed(out)
 
-    def predict_on_batch(self, x: Any) -> Floats:
+    def _packed(self, out: Any) -> Any:
+        """An array, or a tuple of one for each output, in the form of the model's outputs."""
+        form = self._required_graph().out_form
+        return out if form.kind is None else form.pack(out if isinstance(out, tuple) else (out,))
+
+    def predict_on_batch(self, x: Any) -> Any:
         """Outputs of one batch, as `predict`."""
         return self(x)
 
@@ -246,7 +305,7 @@ class Sequential(Trainable):
         verbose: int | str = 0,
         steps: int | None = None,
         callbacks: Callbacks = None,
-    ) -> Floats:
+    ) -> Any:
         """Outputs for inputs.
 
         Silent by default, unlike Keras, so that a prediction in a loop does not fill the screen.
@@ -260,7 +319,8 @@ class Sequential(Trainable):
             callbacks: as `fit`.
 
         Returns:
-            Array (n, ...) of float32; of no samples for an empty x.
+            Array (n, ...) of float32; of no samples for an empty x. Of several outputs a list, tuple or dict
+            of arrays, as the model was given its outputs.
 
         Raises:
             ValueError, TypeError: as `fit`, but the model need not be compiled.
@@ -272,37 +332,49 @@ class Sequential(Trainable):
         size = None if batch_size is None else integer(owner, "batch_size", batch_size)
         limit = None if steps is None else integer(owner, "steps", steps)
         if not _data.is_batches(x):
-            x = self._x(x)
+            data = self._inputs(x)
+            x = data.x
             if limit is not None:
-                size = size or max(1, -(-len(x) // limit))
-                x, limit = x[: limit * size], None
+                size = size or max(1, -(-data.rows // limit))
+                x, limit = data.cut(slice(limit * size))[0], None
             if callbacks is None and not look:
                 return self._outputs(x, False)
         called = CallbackList(owner, callbacks, self)
         return self._predicted(*self._feed((x, None, None), size, limit, self._inputs), called, look)
 
-    def _predicted(self, feed: Feed, first: Data, called: CallbackList, look: int) -> Floats:
+    def _predicted(self, feed: Feed, first: Data, called: CallbackList, look: int) -> Any:
         network = self._ready(first, compiled=False)
-        out = np.empty((len(first.x), *network.output_shape), np.float32)
-        parts: list[Floats] = []
+        xs = first.x if isinstance(first.x, tuple) else (first.x,)
+        shapes = network.output_shapes([array.shape[1:] for array in xs])
+        outs = tuple(np.empty((first.rows, *sizes), np.float32) for sizes in shapes)
+        parts: list[tuple[Floats, ...]] = []
 
         def work(data: Data, order: Any, start: int, stop: int, size: int, seconds: float) -> int:
             if isinstance(feed, Rows):
-                stop = network.predict(data.x, out, start, stop, seconds)
-                parts.append(out[start:stop])
+                stop = network.predict(data.x, outs if len(outs) > 1 else outs[0], start, stop, seconds)
+                parts.append(tuple(out[start:stop] for out in outs))
             else:
-                parts.append(network.forward(data.x, False))
+                made = network.forward(data.x, False)
+                parts.append(made if isinstance(made, tuple) else (made,))
             return stop
+
+        def logs() -> Logs:
+            return {"outputs": self._packed(parts[-1] if len(outs) > 1 else parts[-1][0])}
 
         called.start(look, 1, feed.steps)
         self.stop_predicting = False
         with Progress(look).start("Prediction", feed.steps) as progress:
             called.call("on_predict_begin", {})
             feed.start(0)
-            self._steps("predict", feed, work, lambda: {"outputs": parts[-1]}, called, progress)
+            self._steps("predict", feed, work, logs, called, progress)
             progress.finish({})
         called.call("on_predict_end", {})
-        return out[: sum(map(len, parts))] if isinstance(feed, Rows) else np.concatenate(parts)
+        if isinstance(feed, Rows):
+            rows = sum(len(part[0]) for part in parts)
+            found = tuple(out[:rows] for out in outs)
+        else:
+            found = tuple(np.concatenate(each) for each in zip(*parts))
+        return self._packed(found if len(found) > 1 else found[0])
 
     # ---- summary
 
@@ -316,7 +388,7 @@ class Sequential(Trainable):
             print_fn: called once with the whole text, in characters that standard output has; default print.
             show_trainable: with a column that tells which layers train; default False.
         """
-        from ._summary import summary
+        from .._summary import summary
 
         width = None if line_length is None else integer("summary", "line_length", line_length, low=24)
         (print_fn or print)(summary(self, width, boolean("summary", "show_trainable", show_trainable)))
@@ -356,14 +428,14 @@ class Sequential(Trainable):
         self._built_network()
         self.set_weights(_saving().read_weights(self, filepath))
 
-    def __reduce__(self) -> tuple[Callable[..., Sequential], tuple[type[Sequential], bytes]]:
+    def __reduce__(self) -> tuple[Callable[..., Model], tuple[type[Model], bytes]]:
         return _saving().from_bytes, (type(self), _saving().to_bytes(self, weights_only=False))
 
 
-def load_model(
-    filepath: str | os.PathLike[str], custom_objects: None = None, compile: bool = True
-) -> Sequential:
-    """The model that `Sequential.save` wrote. The file can hold numbers and names of layers, but no code.
+def load_model(filepath: str | os.PathLike[str], custom_objects: None = None, compile: bool = True) -> Any:
+    """The model that `Model.save` wrote: a `Sequential` or a `Model`.
+
+    The file can hold numbers and names of layers, but no code.
 
     Args:
         filepath: the file.
@@ -377,5 +449,4 @@ def load_model(
     """
     if custom_objects is not None:
         raise ValueError("[load_model] custom_objects are not available")
-    model: Sequential = _saving().read(Sequential, filepath, boolean("load_model", "compile", compile))
-    return model
+    return _saving().read(None, filepath, boolean("load_model", "compile", compile))

@@ -1,0 +1,217 @@
+"""The graph of a model: calls of layers and of other models, from inputs to outputs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from ._values import Call, Form, OpenShape, Value, is_named, unpacked
+from .layers import InputLayer, Layer
+from .layers._layer import Shape
+
+_T = TypeVar("_T")
+_MOST_CALLS = 2**16  # models in models can make few calls many
+
+
+class Flat(NamedTuple):
+    """A graph as the core has it, without models in models.
+
+    Attributes:
+        layers: each once, in the order of `get_weights`.
+        paths: their names, after those of the models that they are in.
+        uses: of each layer, shapes of what its first call reads, and its parameters.
+        calls: number of a layer, and the numbers of the values it reads: first the inputs of the graph, then
+            what each call makes.
+        outputs: numbers of values.
+    """
+
+    layers: list[Layer]
+    paths: list[str]
+    uses: list[tuple[list[OpenShape], list[tuple[str, Shape]]]]
+    calls: list[tuple[int, list[int]]]
+    outputs: list[int]
+
+
+def _size(owner: Any) -> int:
+    """Calls of layers in one call of it."""
+    return 1 if isinstance(owner, Layer) else int(owner._required_graph().size)
+
+
+class Graph:
+    """Calls between given inputs and outputs, which are values alone, or lists, tuples or dicts of them.
+
+    Attributes:
+        inputs, outputs: lists of values; in_form, out_form: how they were given.
+        calls: what makes the outputs, each call after those that it reads; size: their number, of models in
+            this one too.
+        owners: the layers and models, by their distance from the outputs, the farthest first, as in Keras.
+
+    Raises:
+        TypeError: an input or output is no value.
+        ValueError: an output needs another input, or two layers have the same name.
+    """
+
+    def __init__(self, owner: str, inputs: Any, outputs: Any) -> None:
+        (self.in_form, self.inputs), (self.out_form, self.outputs) = unpacked(inputs), unpacked(outputs)
+        for what, values in (("inputs", self.inputs), ("outputs", self.outputs)):
+            for value in values:
+                if not isinstance(value, Value):
+                    raise TypeError(
+                        f"[{owner}] {what} must be what Input(...) or a layer called on it gives, or a list "
+                        f"or dict of that, got {value!r}"
+                    )
+            if not values:
+                raise ValueError(f"[{owner}] {what} must hold at least one value")
+        if len({value.key for value in self.inputs}) < len(self.inputs):
+            raise ValueError(f"[{owner}] the same value is given twice among the inputs")
+        self.calls, found = self._walk(owner)
+        self.size = sum(_size(call.owner) for call in self.calls)
+        if self.size > _MOST_CALLS:
+            raise ValueError(
+                f"[{owner}] has {self.size} calls of layers, those in its models included, more than "
+                f"{_MOST_CALLS}"
+            )
+        self.owners = self._in_order(found)
+        counts = Counter(each.name for each in self.owners)
+        if twice := next((name for name, count in counts.items() if count > 1), None):
+            raise ValueError(f"[{owner}] there are several layers {twice!r}: names must differ")
+
+    def _walk(self, owner: str) -> tuple[list[Call], list[Any]]:
+        """The calls, and their owners in the order in which a walk back from the outputs meets them."""
+        given = {value.key for value in self.inputs}
+        calls: list[Call] = []
+        done: set[Call] = set()
+        found: dict[int, Any] = {}
+        for output in self.outputs:
+            waiting: list[tuple[Value, bool]] = [(output, False)]
+            while waiting:
+                value, is_read = waiting.pop()
+                call, _ = value.key
+                if is_read:
+                    if call not in done:
+                        done.add(call)
+                        calls.append(call)
+                    continue
+                if call in done:
+                    continue
+                if value.key in given:
+                    if isinstance(call.owner, InputLayer):
+                        found.setdefault(id(call.owner), call.owner)
+                    continue
+                if isinstance(call.owner, InputLayer):
+                    raise ValueError(
+                        f"[{owner}] the output {output!r} needs the Input {call.owner.name!r}, which is not "
+                        "among the inputs"
+                    )
+                found.setdefault(id(call.owner), call.owner)
+                waiting.append((value, True))
+                waiting.extend((each, False) for each in reversed(call.inputs))
+        for value in self.inputs:
+            each = value.key[0].owner
+            if isinstance(each, InputLayer):
+                found.setdefault(id(each), each)
+        return calls, list(found.values())
+
+    def _in_order(self, found: list[Any]) -> list[Any]:
+        depths: dict[int, int] = dict.fromkeys(map(id, found), 0)
+        of_call: dict[Call, int] = {}
+        for call in reversed(self.calls):
+            depth = depths[id(call.owner)] = max(of_call.get(call, 0), depths[id(call.owner)])
+            for value in call.inputs:
+                before = value.key[0]
+                of_call[before] = max(of_call.get(before, 0), depth + 1)
+                if isinstance(before.owner, InputLayer) and id(before.owner) in depths:
+                    depths[id(before.owner)] = max(depths[id(before.owner)], of_call[before])
+        return sorted(found, key=lambda each: -depths[id(each)])
+
+    def run(self, inputs: Sequence[_T], apply: Callable[[Call, list[_T]], Sequence[_T]]) -> list[_T]:
+        """What the outputs are, when `apply` tells what a call makes of what it reads."""
+        at = {value.key: given for value, given in zip(self.inputs, inputs)}
+        for call in self.calls:
+            for index, made in enumerate(apply(call, [at[value.key] for value in call.inputs])):
+                at.setdefault((call, index), made)
+        return [at[value.key] for value in self.outputs]
+
+    def shapes(self, inputs: Sequence[OpenShape]) -> list[OpenShape]:
+        """Of one sample of each output, for inputs of these shapes.
+
+        Raises:
+            ValueError: a layer does not take them.
+        """
+        return self.run(inputs, lambda call, given: call.owner._shapes_for(given))  # type: ignore[attr-defined]
+
+    def flat(self) -> Flat:
+        layers: dict[int, tuple[Layer, str]] = {}
+        for layer, path in self.layers_within(""):
+            layers.setdefault(id(layer), (layer, path))
+        number = {key: i for i, key in enumerate(layers)}
+        calls: list[tuple[int, list[int]]] = []
+        uses: dict[int, tuple[list[OpenShape], list[tuple[str, Shape]]]] = {}
+
+        def apply(call: Call, given: list[tuple[int, OpenShape]]) -> list[tuple[int, OpenShape]]:
+            layer: Any = call.owner
+            if not isinstance(layer, Layer):
+                made: list[tuple[int, OpenShape]] = layer._required_graph().run(given, apply)
+                return made
+            before = [shape for _, shape in given]
+            after, parameters = layer._infer(before)
+            known = uses.setdefault(number[id(layer)], (before, parameters))
+            if known[1] != parameters:
+                raise ValueError(
+                    f"[{layer.name}] cannot share its weights between samples of shapes {known[0]} and "
+                    f"{before}"
+                )
+            calls.append((number[id(layer)], [value for value, _ in given]))
+            return [(len(self.inputs) + len(calls) - 1, after)]
+
+        outputs = self.run([(i, value.sample) for i, value in enumerate(self.inputs)], apply)
+        return Flat(
+            [layer for layer, _ in layers.values()],
+            [path for _, path in layers.values()],
+            [uses[i] for i in range(len(layers))],
+            calls,
+            [value for value, _ in outputs],
+        )
+
+    def output_names(self) -> list[str]:
+        if self.out_form.keys:
+            return list(self.out_form.keys)
+        names, counts = [value.name for value in self.outputs], Counter[str]()
+        for i, name in enumerate(names):
+            counts[name] += 1
+            if counts[name] > 1:
+                names[i] = f"{name}_{counts[name] - 1}"
+        return names
+
+    @staticmethod
+    def arranged(owner: str, what: str, given: Any, form: Form, names: Sequence[str]) -> list[Any]:
+        """What was given for several inputs or outputs, in their order; None where a dict has nothing.
+
+        Raises:
+            ValueError: their number or a name is wrong.
+        """
+        if form.is_one and not is_named(given):
+            return [given]
+        if is_named(given):
+            keys = form.keys if form.keys and set(given) <= set(form.keys) else names
+            if unknown := [key for key in given if key not in keys]:
+                raise ValueError(f"[{owner}] {what} has {unknown[0]!r}, but there are {', '.join(keys)}")
+            return [given.get(key) for key in keys]
+        if not isinstance(given, (list, tuple)) or len(given) != len(names):
+            got = f"{len(given)} items" if isinstance(given, (list, tuple)) else f"{given!r:.60}"
+            raise ValueError(
+                f"[{owner}] {what} must be a list or tuple of {len(names)} ({', '.join(names)}) or a dict "
+                f"with these names, got {got}"
+            )
+        return list(given)
+
+    def layers_within(self, path: str) -> Iterator[tuple[Layer, str]]:
+        """Those that compute, of models in this one too, each perhaps several times."""
+        for owner in self.owners:
+            if isinstance(owner, InputLayer):
+                continue
+            if isinstance(owner, Layer):
+                yield owner, path + owner.name
+            else:
+                yield from owner._required_graph().layers_within(f"{path}{owner.name}/")

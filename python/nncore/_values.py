@@ -1,0 +1,136 @@
+"""Symbolic values: what a model is described with before there are numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn, Protocol
+
+OpenShape = tuple[int | None, ...]  # of one sample; None: any size
+
+
+class Owner(Protocol):
+    """What can be called on values: a layer, or a model."""
+
+    @property
+    def name(self) -> str: ...
+
+
+class Call:
+    """One call of a layer or model.
+
+    Attributes:
+        owner: what is called.
+        inputs: the values that it reads; none of an `Input`.
+        shapes: of one sample of each value that it makes.
+    """
+
+    __slots__ = ("__weakref__", "inputs", "owner", "shapes")
+
+    def __init__(self, owner: Owner, inputs: Sequence[Value], shapes: Sequence[OpenShape]) -> None:
+        self.owner, self.inputs, self.shapes = owner, tuple(inputs), tuple(shapes)
+
+    def values(self) -> list[Value]:
+        return [Value(self, index) for index in range(len(self.shapes))]
+
+
+class Value:
+    """What a layer will make of an `Input`: a shape without numbers, on which other layers can be called.
+
+    Attributes:
+        shape: with None for the batch axis and for sizes that may be any.
+        dtype: always "float32".
+        name: of the layer or model that makes it.
+
+    >>> from nncore.layers import Dense, Input
+    >>> Dense(3, name="code")(Input((5,)))
+    <Value shape=(None, 3), of 'code'>
+    """
+
+    __slots__ = ("_call", "_index")
+    dtype = "float32"
+    __array_ufunc__ = None  # so that NumPy leaves operators to this class
+
+    def __init__(self, call: Call, index: int) -> None:
+        self._call, self._index = call, index
+
+    @property
+    def key(self) -> tuple[Call, int]:
+        """Equal for the same value."""
+        return self._call, self._index
+
+    @property
+    def sample(self) -> OpenShape:
+        """The shape of one sample."""
+        return self._call.shapes[self._index]
+
+    @property
+    def shape(self) -> OpenShape:
+        return (None, *self.sample)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def name(self) -> str:
+        return self._call.owner.name
+
+    def __repr__(self) -> str:
+        return f"<Value shape={self.shape}, of {self.name!r}>"
+
+    def _no_numbers(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError(
+            f"[{self.name}] {self!r} has no numbers: call layers on it, such as Add()([a, b]) for a + b, and "
+            "make a Model(inputs, outputs) that computes it"
+        )
+
+    __array__ = __bool__ = __len__ = __iter__ = __getitem__ = __float__ = __int__ = _no_numbers
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _no_numbers
+    __matmul__ = __rmatmul__ = __pow__ = __rpow__ = __neg__ = __abs__ = _no_numbers
+
+
+def values_in(x: object) -> list[Value] | None:
+    """The values, if x is one or a list or tuple that holds one.
+
+    Raises:
+        TypeError: a list holds something else as well.
+    """
+    if isinstance(x, Value):
+        return [x]
+    if not isinstance(x, (list, tuple)) or not any(isinstance(item, Value) for item in x):
+        return None
+    if not all(isinstance(item, Value) for item in x):
+        raise TypeError(f"expected values alone, as layers and Input give them, got {x!r}")
+    return list(x)
+
+
+def is_named(x: object) -> bool:
+    """Whether x is a dict or like one, and not a sparse matrix that is a mapping too."""
+    return isinstance(x, Mapping) and not hasattr(x, "toarray")
+
+
+class Form(NamedTuple):
+    """How several things are given and returned: one alone, a list, a tuple, or a dict."""
+
+    kind: type[Any] | None = None
+    keys: tuple[str, ...] = ()
+
+    @property
+    def is_one(self) -> bool:
+        return self.kind is None
+
+    def pack(self, items: Sequence[Any]) -> Any:
+        """In this form: the inverse of `unpacked`."""
+        if self.kind is None:
+            return items[0]
+        return dict(zip(self.keys, items)) if self.kind is dict else self.kind(items)
+
+
+def unpacked(given: Any) -> tuple[Form, list[Any]]:
+    """The form of what was given, and what it holds: of a dict in the order of its sorted keys."""
+    if is_named(given):
+        keys = tuple(sorted(given))
+        return Form(dict, keys), [given[key] for key in keys]
+    if isinstance(given, (list, tuple)):
+        return Form(tuple if isinstance(given, tuple) else list), list(given)
+    return Form(), [given]

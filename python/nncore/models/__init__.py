@@ -1,0 +1,6 @@
+"""Models: `Sequential` for layers one after another, `Model` for any graph, and `load_model`."""
+
+from .model import Model, load_model
+from .sequential import Sequential
+
+__all__ = ["Model", "Sequential", "load_model"]
