@@ -30,6 +30,8 @@ class ReferenceGraph:
             spec, xs = self.layers[layer], [values[n] for n in numbers]
             if spec[0] == "add":
                 values.append(np.sum(xs, axis=0))
+            elif spec[0] == "multiply":
+                values.append(np.prod(xs, axis=0))
             elif spec[0] == "concatenate":
                 values.append(np.concatenate(xs, axis=1 + spec[1]["axis"]))
             else:
@@ -45,6 +47,11 @@ class ReferenceGraph:
             spec = self.layers[layer]
             if spec[0] == "add":
                 back = [dy] * len(numbers)
+            elif spec[0] == "multiply":
+                xs = [values[n] for n in numbers]
+                back = [
+                    dy * np.prod([*xs[:i], *xs[i + 1 :], np.ones_like(dy)], axis=0) for i in range(len(xs))
+                ]
             elif spec[0] == "concatenate":
                 axis = 1 + spec[1]["axis"]
                 ends = np.cumsum([values[n].shape[axis] for n in numbers])
@@ -72,6 +79,7 @@ def graphs(draw: st.DrawFn) -> tuple[int, list[Spec], Calls, list[int]]:
         dense(WIDTH),
         ("activation", {"activation": "relu"}),
         ("add", {}),
+        ("multiply", {}),
         ("concatenate", {"axis": 0}),
         ("flatten", {}),
         ("dropout", {"rate": 0.0}),
@@ -85,7 +93,7 @@ def graphs(draw: st.DrawFn) -> tuple[int, list[Spec], Calls, list[int]]:
         fitting = [
             n for n, width in enumerate(widths) if width == WIDTH or kind in ("concatenate", "flatten")
         ]
-        count = draw(st.integers(1, 4)) if kind in ("add", "concatenate") else 1
+        count = draw(st.integers(1, 4)) if kind in ("add", "multiply", "concatenate") else 1
         numbers = [draw(st.sampled_from(fitting)) for _ in range(count)]
         calls.append((layer, numbers))
         width = sum(widths[n] for n in numbers) if kind == "concatenate" else widths[numbers[0]]

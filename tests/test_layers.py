@@ -26,7 +26,7 @@ from reference_model import (
     pooling,
 )
 
-from nncore import _core
+from nncore import _core, layers
 from nncore._rows import LOSSES
 
 Shape = tuple[int, ...]
@@ -93,7 +93,7 @@ def surrounded(row: Row) -> list[Spec]:
 
 
 def test_every_kind_has_a_row() -> None:
-    of_several_inputs = {"add", "concatenate"}  # see test_graphs.py
+    of_several_inputs = {cls.kind for cls in layers.CLASSES.values() if cls._several}  # see test_merging.py
     assert {row.spec[0] for row in LAYERS.values()} | of_several_inputs == set(_core.layer_kinds())
 
 

@@ -11,6 +11,8 @@
 
 namespace nncore {
 
+constexpr std::size_t kMostAxes = 63;  // of a sample: NumPy's arrays have one more, for the batch
+
 // A size as a distance between elements.
 constexpr std::ptrdiff_t offset(std::size_t n) { return static_cast<std::ptrdiff_t>(n); }
 

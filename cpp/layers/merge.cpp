@@ -1,29 +1,195 @@
 // Layers that make one value of several.
 #include <algorithm>
+#include <array>
 
 #include "layer.hpp"
 
 namespace nncore {
 namespace {
 
-class Add final : public Layer {
- public:
-  Add(const Shape& input, std::size_t inputs) : Layer(input, input), inputs_(inputs) {}
+constexpr std::size_t kAnyNumber = ~std::size_t{0};  // of inputs
 
-  std::size_t work() const override { return inputs_ * output_size(); }
-  void forward(const Chunk& c) const override {
-    const std::size_t n = c.samples * output_size();
-    std::copy_n(c.xs[0], n, c.y);
-    for (std::size_t i = 1; i < inputs_; ++i) c.kernels.add(c.y, c.xs[i], n);
+// Inputs of shapes that broadcast to that of the output, as NumPy's do.
+class Elementwise : public Layer {
+ public:
+  Elementwise(const std::vector<Shape>& inputs, const Shape& output) : Layer(inputs[0], output) {
+    for (const Shape& input : inputs) {
+      std::vector<std::size_t>& steps = steps_.emplace_back();
+      sizes_.push_back(size_of(input));
+      if (input == output) continue;
+      steps.assign(output.size(), 0);
+      std::size_t step = 1;
+      for (std::size_t axis = input.size(); axis-- > 0; step *= input[axis])
+        if (input[axis] > 1) steps[output.size() - input.size() + axis] = step;
+      broadcasts_ = true;
+    }
   }
-  void backward(const Chunk& c) const override {
-    for (std::size_t i = 0; i < inputs_; ++i)
-      if (c.dxs[i]) std::copy_n(c.dy, c.samples * output_size(), c.dxs[i]);
+
+  std::size_t work() const override { return inputs() * output_size(); }
+  std::size_t scratch() const override { return (inputs() + 2) * run() * output_size(); }
+
+ protected:
+  std::size_t inputs() const { return sizes_.size(); }
+
+  // Calls body(first sample, samples) for the runs in which a chunk is worked through.
+  template <class Body>
+  void for_each_run(const Chunk& c, Body body) const {
+    for (std::size_t first = 0; first < c.samples; first += run())
+      body(first, std::min(run(), c.samples - first));
+  }
+  // Samples from `first` on of an input, in the shape of the output: in `room` if it is another.
+  const float* input(const Chunk& c, std::size_t i, std::size_t first, float* room) const {
+    const float* x = c.xs[i] + first * sizes_[i];
+    if (steps_[i].empty()) return x;
+    walk(i, [&](std::size_t in, std::size_t out) { room[out] = x[in]; });
+    return room;
+  }
+  // Where the gradient of an input is to be written, in the shape of the output, before `give`.
+  float* gradient(const Chunk& c, std::size_t i, std::size_t first, float* room) const {
+    return steps_[i].empty() ? c.dxs[i] + first * sizes_[i] : room;
+  }
+  void give(const Chunk& c, std::size_t i, std::size_t first, const float* room) const {
+    if (steps_[i].empty()) return;
+    float* const dx = c.dxs[i] + first * sizes_[i];
+    std::fill_n(dx, sizes_[i], 0.0f);
+    walk(i, [&](std::size_t in, std::size_t out) { dx[in] += room[out]; });
   }
 
  private:
-  std::size_t inputs_;
+  std::size_t run() const {
+    constexpr std::size_t kFloats = 1024;
+    return broadcasts_ ? 1 : std::max<std::size_t>(1, kFloats / output_size());
+  }
+  // Calls body(number of an element of input i, that of the output) for each element of the output.
+  template <class Body>
+  void walk(std::size_t i, Body body) const {
+    const Shape& shape = output();
+    std::array<std::size_t, kMostAxes> at{};
+    std::size_t in = 0;
+    for (std::size_t out = 0; out < output_size(); ++out) {
+      body(in, out);
+      for (std::size_t axis = shape.size(); axis-- > 0;) {
+        in += steps_[i][axis];
+        if (++at[axis] < shape[axis]) break;
+        in -= steps_[i][axis] * shape[axis];
+        at[axis] = 0;
+      }
+    }
+  }
+
+  std::vector<std::size_t> sizes_;
+  // Of each input, how far it moves for a step along each axis of the output; none of the output's shape.
+  std::vector<std::vector<std::size_t>> steps_;
+  bool broadcasts_ = false;
 };
+
+// The first input, and `sign` times each other, all times `share`.
+class Linear final : public Elementwise {
+ public:
+  Linear(const std::vector<Shape>& inputs, const Shape& output, float sign, float share)
+      : Elementwise(inputs, output), sign_(sign), share_(share) {}
+
+  void forward(const Chunk& c) const override {
+    for_each_run(c, [&](std::size_t first, std::size_t count) {
+      const std::size_t n = count * output_size();
+      float* const y = c.y + first * output_size();
+      std::copy_n(input(c, 0, first, c.scratch), n, y);
+      for (std::size_t i = 1; i < inputs(); ++i) {
+        const float* const x = input(c, i, first, c.scratch);
+        for (std::size_t j = 0; j < n; ++j) y[j] += sign_ * x[j];
+      }
+      if (share_ != 1.0f)
+        for (std::size_t j = 0; j < n; ++j) y[j] *= share_;
+    });
+  }
+  void backward(const Chunk& c) const override {
+    for_each_run(c, [&](std::size_t first, std::size_t count) {
+      const float* const dy = c.dy + first * output_size();
+      for (std::size_t i = 0; i < inputs(); ++i) {
+        if (!c.dxs[i]) continue;
+        float* const dx = gradient(c, i, first, c.scratch);
+        const float slope = (i == 0 ? 1.0f : sign_) * share_;
+        for (std::size_t j = 0; j < count * output_size(); ++j) dx[j] = slope * dy[j];
+        give(c, i, first, dx);
+      }
+    });
+  }
+
+ private:
+  float sign_, share_;
+};
+
+// One input after the other, by a row of merges.def.
+template <class Row>
+class Combined final : public Elementwise {
+ public:
+  using Elementwise::Elementwise;
+
+  void forward(const Chunk& c) const override {
+    for_each_run(c, [&](std::size_t first, std::size_t count) {
+      const std::size_t n = count * output_size();
+      float* const y = c.y + first * output_size();
+      std::copy_n(input(c, 0, first, c.scratch), n, y);
+      for (std::size_t i = 1; i < inputs(); ++i) {
+        const float* const x = input(c, i, first, c.scratch);
+        for (std::size_t j = 0; j < n; ++j) y[j] = Row::value(y[j], x[j]);
+      }
+    });
+  }
+  // What came before each input is made once more, then gone through from the end.
+  void backward(const Chunk& c) const override {
+    for_each_run(c, [&](std::size_t first, std::size_t count) {
+      const std::size_t n = count * output_size();
+      float *room = c.scratch, *dy = c.scratch + n, *before = c.scratch + 2 * n;
+      std::copy_n(c.dy + first * output_size(), n, dy);
+      std::copy_n(input(c, 0, first, room), n, before);
+      for (std::size_t i = 1; i + 1 < inputs(); ++i) {
+        const float *x = input(c, i, first, room), *a = before + (i - 1) * n;
+        for (std::size_t j = 0; j < n; ++j) before[i * n + j] = Row::value(a[j], x[j]);
+      }
+      for (std::size_t i = inputs(); i-- > 1;) {
+        const float *x = input(c, i, first, room), *a = before + (i - 1) * n;
+        float* const dx = c.dxs[i] ? gradient(c, i, first, room) : nullptr;
+        for (std::size_t j = 0; j < n; ++j) {
+          const float g = dy[j], b = x[j];
+          dy[j] = g * Row::by_a(a[j], b);
+          if (dx) dx[j] = g * Row::by_b(a[j], b);
+        }
+        if (dx) give(c, i, first, dx);
+      }
+      if (!c.dxs[0]) return;
+      std::copy_n(dy, n, gradient(c, 0, first, room));
+      give(c, 0, first, room);
+    });
+  }
+};
+
+#define COMBINED(name, most, formula, slope_a, slope_b)                                       \
+  struct Row_##name {                                                                         \
+    static float value(float a, float b) { return formula; }                                  \
+    static float by_a([[maybe_unused]] float a, [[maybe_unused]] float b) { return slope_a; } \
+    static float by_b([[maybe_unused]] float a, [[maybe_unused]] float b) { return slope_b; } \
+  };
+#include "merges.def"
+
+// The shape to which all inputs broadcast.
+Shape broadcast_shape(const Spec& spec, const std::vector<Shape>& inputs, std::size_t most) {
+  if (inputs.empty() || (most < kAnyNumber && inputs.size() != most))
+    spec.fail("takes " + std::to_string(most) + " inputs, got " + std::to_string(inputs.size()));
+  Shape output = inputs[0];
+  for (Shape input : inputs) {
+    const Shape given = input;
+    const std::size_t axes = std::max(input.size(), output.size());
+    for (Shape* shape : {&input, &output}) shape->insert(shape->begin(), axes - shape->size(), 1);
+    for (std::size_t axis = 0; axis < axes; ++axis) {
+      if (output[axis] == 1) output[axis] = input[axis];
+      if (input[axis] != output[axis] && input[axis] != 1)
+        spec.fail("expected inputs of one shape, or with sizes of 1, got " + to_string(inputs[0]) + " and " +
+                  to_string(given));
+    }
+  }
+  return output;
+}
 
 class Concatenate final : public Layer {
  public:
@@ -58,21 +224,78 @@ class Concatenate final : public Layer {
   std::vector<std::size_t> run_;
 };
 
-}  // namespace
+// The products of two inputs along one axis of each, summed: an input is (outer, k, inner) around its axis.
+class Dot final : public Layer {
+ public:
+  struct Around {
+    std::size_t outer, inner;
+  };
+  Dot(const Shape& input, Shape output, Around a, Around b, std::size_t sum)
+      : Layer(input, std::move(output)), a_(a), b_(b), sum_(sum) {}
 
-std::unique_ptr<Layer> make_add(const Spec& spec, const std::vector<Shape>& inputs) {
-  for (const Shape& input : inputs)
-    if (input != inputs[0])
-      spec.fail("expected inputs of one shape, got " + to_string(inputs[0]) + " and " + to_string(input));
-  return std::make_unique<Add>(inputs[0], inputs.size());
+  std::size_t work() const override { return rows(a_) * rows(b_) * sum_; }
+  void forward(const Chunk& c) const override {
+    for_each_pair(c, [&](const float* a, const float* b, std::size_t, std::size_t, std::size_t out) {
+      double sum = 0.0;
+      for (std::size_t k = 0; k < sum_; ++k) sum += static_cast<double>(a[k * a_.inner]) * b[k * b_.inner];
+      c.y[out] = static_cast<float>(sum);
+    });
+  }
+  void backward(const Chunk& c) const override {
+    float *da = c.dxs[0], *db = c.dxs[1];
+    if (da) std::fill_n(da, c.samples * rows(a_) * sum_, 0.0f);
+    if (db) std::fill_n(db, c.samples * rows(b_) * sum_, 0.0f);
+    for_each_pair(c, [&](const float* a, const float* b, std::size_t at, std::size_t bt, std::size_t out) {
+      const float dy = c.dy[out];
+      for (std::size_t k = 0; da && k < sum_; ++k) da[at + k * a_.inner] += dy * b[k * b_.inner];
+      for (std::size_t k = 0; db && k < sum_; ++k) db[bt + k * b_.inner] += dy * a[k * a_.inner];
+    });
+  }
+
+ private:
+  static std::size_t rows(const Around& x) { return x.outer * x.inner; }
+  std::size_t start(const Around& x, std::size_t sample, std::size_t row) const {
+    return (sample * x.outer + row / x.inner) * sum_ * x.inner + row % x.inner;
+  }
+  // Calls body(row of a, row of b, where they begin, number in the output).
+  template <class Body>
+  void for_each_pair(const Chunk& c, Body body) const {
+    std::size_t out = 0;
+    for (std::size_t s = 0; s < c.samples; ++s)
+      for (std::size_t i = 0; i < rows(a_); ++i)
+        for (std::size_t j = 0; j < rows(b_); ++j) {
+          const std::size_t at = start(a_, s, i), bt = start(b_, s, j);
+          body(c.xs[0] + at, c.xs[1] + bt, at, bt, out++);
+        }
+  }
+
+  Around a_, b_;
+  std::size_t sum_;
+};
+
+// An axis of a sample, counted from 0, or from the end if it is negative.
+std::size_t axis_of(const Spec& spec, std::int64_t given, const Shape& input) {
+  const std::int64_t axes = offset(input.size());
+  if (given < -axes || given >= axes)
+    spec.fail("there is no axis " + std::to_string(given) + " in samples of shape " + to_string(input));
+  return static_cast<std::size_t>(given < 0 ? given + axes : given);
 }
 
-// axis: of a sample, counted from 0, or from the end if it is negative.
+}  // namespace
+
+#define LINEAR(name, most, sign, share)                                                        \
+  std::unique_ptr<Layer> make_##name(const Spec& spec, const std::vector<Shape>& inputs) {     \
+    [[maybe_unused]] const auto n = static_cast<float>(inputs.size());                         \
+    return std::make_unique<Linear>(inputs, broadcast_shape(spec, inputs, most), sign, share); \
+  }
+#define COMBINED(name, most, ...)                                                               \
+  std::unique_ptr<Layer> make_##name(const Spec& spec, const std::vector<Shape>& inputs) {      \
+    return std::make_unique<Combined<Row_##name>>(inputs, broadcast_shape(spec, inputs, most)); \
+  }
+#include "merges.def"
+
 std::unique_ptr<Layer> make_concatenate(const Spec& spec, const std::vector<Shape>& inputs) {
-  const std::int64_t axes = offset(inputs[0].size()), given = spec.integer("axis");
-  if (given < -axes || given >= axes)
-    spec.fail("there is no axis " + std::to_string(given) + " in samples of shape " + to_string(inputs[0]));
-  const auto axis = static_cast<std::size_t>(given < 0 ? given + axes : given);
+  const std::size_t axis = axis_of(spec, spec.integer("axis"), inputs[0]);
   Shape output = inputs[0];
   output[axis] = 0;
   std::vector<std::size_t> run;
@@ -87,6 +310,29 @@ std::unique_ptr<Layer> make_concatenate(const Spec& spec, const std::vector<Shap
   }
   const std::size_t runs = size_of({output.begin(), output.begin() + offset(axis)});
   return std::make_unique<Concatenate>(inputs[0], std::move(output), runs, std::move(run));
+}
+
+// axes: of the first and of the second input.
+std::unique_ptr<Layer> make_dot(const Spec& spec, const std::vector<Shape>& inputs) {
+  const auto axes = spec.integers("axes");
+  if (inputs.size() != 2 || axes.size() != 2)
+    spec.fail("takes two inputs and two axes, got " + std::to_string(inputs.size()) + " inputs");
+  Shape output;
+  Dot::Around around[2];
+  std::size_t sums[2];
+  for (std::size_t i = 0; i < 2; ++i) {
+    const std::size_t axis = axis_of(spec, axes[i], inputs[i]);
+    const auto at = inputs[i].begin() + offset(axis);
+    sums[i] = *at;
+    around[i] = {size_of({inputs[i].begin(), at}), size_of({at + 1, inputs[i].end()})};
+    output.insert(output.end(), inputs[i].begin(), at);
+    output.insert(output.end(), at + 1, inputs[i].end());
+  }
+  if (sums[0] != sums[1])
+    spec.fail("expected axes of one size, got " + std::to_string(sums[0]) + " and " +
+              std::to_string(sums[1]));
+  if (output.empty()) output.push_back(1);
+  return std::make_unique<Dot>(inputs[0], std::move(output), around[0], around[1], sums[0]);
 }
 
 }  // namespace nncore

@@ -18,10 +18,10 @@ namespace nncore {
   LAYER(max_pooling2d)            \
   LAYER(rescaling)                \
   LAYER(reshape)
-// Those of several inputs.
+// Those of several inputs, besides the rows of merges.def.
 #define NNCORE_MERGES(LAYER) \
-  LAYER(add)                 \
-  LAYER(concatenate)
+  LAYER(concatenate)         \
+  LAYER(dot)
 
 #define NNCORE_DECLARE(kind) std::unique_ptr<Layer> make_##kind(const Spec& spec, const Shape& input);
 NNCORE_LAYERS(NNCORE_DECLARE)
@@ -29,6 +29,9 @@ NNCORE_LAYERS(NNCORE_DECLARE)
 #define NNCORE_DECLARE(kind) \
   std::unique_ptr<Layer> make_##kind(const Spec& spec, const std::vector<Shape>& inputs);
 NNCORE_MERGES(NNCORE_DECLARE)
+#define LINEAR(kind, ...) NNCORE_DECLARE(kind)
+#define COMBINED(kind, ...) NNCORE_DECLARE(kind)
+#include "merges.def"
 #undef NNCORE_DECLARE
 
 namespace {
@@ -41,7 +44,11 @@ struct Entry {
 
 #define NNCORE_ENTRY(kind) Entry{#kind, make_##kind, nullptr},
 #define NNCORE_MERGE(kind) Entry{#kind, nullptr, make_##kind},
-constexpr std::array kLayers = {NNCORE_LAYERS(NNCORE_ENTRY) NNCORE_MERGES(NNCORE_MERGE)};
+#define LINEAR(kind, ...) NNCORE_MERGE(kind)
+#define COMBINED(kind, ...) NNCORE_MERGE(kind)
+constexpr std::array kLayers = {NNCORE_LAYERS(NNCORE_ENTRY) NNCORE_MERGES(NNCORE_MERGE)
+#include "merges.def"
+};
 #undef NNCORE_ENTRY
 #undef NNCORE_MERGE
 
@@ -50,7 +57,6 @@ constexpr std::array kLayers = {NNCORE_LAYERS(NNCORE_ENTRY) NNCORE_MERGES(NNCORE
 std::unique_ptr<Layer> make_layer(const Spec& spec, const std::vector<Shape>& inputs) {
   const auto entry = std::ranges::find_if(kLayers, [&](const Entry& e) { return spec.kind == e.kind; });
   if (entry == kLayers.end()) spec.fail("there is no layer of this kind");
-  constexpr std::size_t kMostAxes = 63;  // NumPy's arrays have one more, for the batch
   for (const Shape& input : inputs)
     if (input.size() > kMostAxes)
       spec.fail("expected samples of at most " + std::to_string(kMostAxes) + " axes, got " +

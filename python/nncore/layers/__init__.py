@@ -13,7 +13,24 @@ from ._layer import Layer, Variable
 from .activation import ELU, Activation, LeakyReLU, ReLU, Softmax
 from .core import Dense, Dropout, Flatten, Input, InputLayer, Rescaling, Reshape
 from .images import AveragePooling2D, Conv2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
-from .merging import Add, Concatenate, add, concatenate
+from .merging import (
+    Add,
+    Average,
+    Concatenate,
+    Dot,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)  # fmt: skip
 
 # Keras' other names of the same.
 AvgPool2D = AveragePooling2D
@@ -26,12 +43,14 @@ __all__ = [
     "ELU",
     "Activation",
     "Add",
+    "Average",
     "AveragePooling2D",
     "AvgPool2D",
     "Concatenate",
     "Conv2D",
     "Convolution2D",
     "Dense",
+    "Dot",
     "Dropout",
     "Flatten",
     "GlobalAveragePooling2D",
@@ -44,18 +63,28 @@ __all__ = [
     "LeakyReLU",
     "MaxPool2D",
     "MaxPooling2D",
+    "Maximum",
+    "Minimum",
+    "Multiply",
     "ReLU",
     "Rescaling",
     "Reshape",
     "Softmax",
+    "Subtract",
     "Variable",
     "add",
+    "average",
     "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
 ]
 
 # All that a model file may name.
 CLASSES: dict[str, type[Layer]] = {
     name: globals()[name]
     for name in __all__
-    if name not in ("Input", "Layer", "Variable", "add", "concatenate") and globals()[name].__name__ == name
+    if name[0].isupper() and name not in ("Input", "Layer", "Variable") and globals()[name].__name__ == name
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._arguments import integer
+from .._arguments import boolean, integer
 from ._layer import Layer
 
 
@@ -16,8 +16,13 @@ class Merge(Layer):
     _several = True
 
 
-class Add(Merge):
-    """The sum of inputs of one shape: ``Add()([a, b])``.
+class _Elementwise(Merge):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(options)
+
+
+class Add(_Elementwise):
+    """The sum of its inputs: ``Add()([a, b])``. Shapes broadcast within samples, as in NumPy.
 
     Args:
         options: name, trainable, dtype, see `Layer`.
@@ -28,8 +33,55 @@ class Add(Merge):
 
     kind = "add"
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(options)
+
+class Subtract(_Elementwise):
+    """The first of two inputs less the second. Shapes and args as of `Add`.
+
+    >>> Subtract()([[[1, 2]], [[3, 5]]]).tolist()
+    [[-2.0, -3.0]]
+    """
+
+    kind = "subtract"
+
+
+class Multiply(_Elementwise):
+    """The product of its inputs. Shapes and args as of `Add`.
+
+    >>> Multiply()([[[1, 2]], [[3, 4]]]).tolist()
+    [[3.0, 8.0]]
+    """
+
+    kind = "multiply"
+
+
+class Average(_Elementwise):
+    """The mean of its inputs. Shapes and args as of `Add`.
+
+    >>> Average()([[[1, 2]], [[3, 4]]]).tolist()
+    [[2.0, 3.0]]
+    """
+
+    kind = "average"
+
+
+class Maximum(_Elementwise):
+    """The largest of its inputs; equal ones share the gradient. Shapes and args as of `Add`.
+
+    >>> Maximum()([[[1, 5]], [[3, 4]]]).tolist()
+    [[3.0, 5.0]]
+    """
+
+    kind = "maximum"
+
+
+class Minimum(_Elementwise):
+    """The smallest of its inputs; equal ones share the gradient. Shapes and args as of `Add`.
+
+    >>> Minimum()([[[1, 5]], [[3, 4]]]).tolist()
+    [[1.0, 4.0]]
+    """
+
+    kind = "minimum"
 
 
 class Concatenate(Merge):
@@ -48,12 +100,47 @@ class Concatenate(Merge):
 
     def __init__(self, axis: int = -1, **options: Any) -> None:
         super().__init__(options)
-        self.axis = integer("Concatenate", "axis", axis, low=-64, high=64)
-        if self.axis == 0:
-            raise ValueError("[Concatenate] axis=0 is the batch axis: give one of a sample, from 1 or -1")
+        self.axis = _axis("Concatenate", "axis", axis)
 
     def _spec(self) -> tuple[str, dict[str, Any]]:
         return self.kind, {"axis": self.axis - (self.axis > 0)}
+
+
+class Dot(Merge):
+    """The products of two inputs along an axis of each, summed: ``Dot(1)([a, b])`` of (n, k) gives (n, 1).
+
+    The output has the other axes of the first input, then those of the second.
+
+    Args:
+        axes: an axis for both inputs, or a pair; counted with the batch axis, which they cannot be.
+        normalize: False; True is not available yet.
+        options: name, trainable, dtype, see `Layer`.
+
+    >>> Dot(1)([[[1, 2]], [[3, 4]]]).tolist()
+    [[11.0]]
+    """
+
+    kind = "dot"
+    _settings = ("axes",)
+
+    def __init__(self, axes: int | Sequence[int], normalize: bool = False, **options: Any) -> None:
+        super().__init__(options)
+        if boolean("Dot", "normalize", normalize):
+            raise ValueError("[Dot] normalize=True is not available yet: scale the rows before")
+        both = (axes, axes) if not isinstance(axes, (list, tuple)) else tuple(axes)
+        if len(both) != 2:
+            raise ValueError(f"[Dot] axes must be an integer or a pair of them, got {axes!r}")
+        self.axes = tuple(_axis("Dot", "axes", axis) for axis in both)
+
+    def _spec(self) -> tuple[str, dict[str, Any]]:
+        return self.kind, {"axes": tuple(axis - (axis > 0) for axis in self.axes)}
+
+
+def _axis(owner: str, name: str, value: Any) -> int:
+    axis = integer(owner, name, value, low=-64, high=64)
+    if axis == 0:
+        raise ValueError(f"[{owner}] {name}=0 is the batch axis: give one of a sample, from 1 or -1")
+    return axis
 
 
 def add(inputs: Sequence[Any], **options: Any) -> Any:
@@ -61,6 +148,36 @@ def add(inputs: Sequence[Any], **options: Any) -> Any:
     return Add(**options)(inputs)
 
 
+def subtract(inputs: Sequence[Any], **options: Any) -> Any:
+    """As ``Subtract(**options)(inputs)``."""
+    return Subtract(**options)(inputs)
+
+
+def multiply(inputs: Sequence[Any], **options: Any) -> Any:
+    """As ``Multiply(**options)(inputs)``."""
+    return Multiply(**options)(inputs)
+
+
+def average(inputs: Sequence[Any], **options: Any) -> Any:
+    """As ``Average(**options)(inputs)``."""
+    return Average(**options)(inputs)
+
+
+def maximum(inputs: Sequence[Any], **options: Any) -> Any:
+    """As ``Maximum(**options)(inputs)``."""
+    return Maximum(**options)(inputs)
+
+
+def minimum(inputs: Sequence[Any], **options: Any) -> Any:
+    """As ``Minimum(**options)(inputs)``."""
+    return Minimum(**options)(inputs)
+
+
 def concatenate(inputs: Sequence[Any], axis: int = -1, **options: Any) -> Any:
     """As ``Concatenate(axis, **options)(inputs)``."""
     return Concatenate(axis, **options)(inputs)
+
+
+def dot(inputs: Sequence[Any], axes: int | Sequence[int], normalize: bool = False, **options: Any) -> Any:
+    """As ``Dot(axes, normalize, **options)(inputs)``."""
+    return Dot(axes, normalize, **options)(inputs)
