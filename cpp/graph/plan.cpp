@@ -56,7 +56,7 @@ void Plan::wire(const Graph& graph, const std::vector<Node>& nodes, std::size_t 
       all[of[value]].last = i + 1;
     }
     std::size_t& out = of[nodes[i].output];
-    if (training ? layer.is_view() : layer.is_view_at_inference()) {
+    if (training ? layer.traits().is_view : layer.traits().is_view_at_inference) {
       out = in[0];
     } else {
       out = all.size();
@@ -80,8 +80,8 @@ void Plan::find_memory(const TrainedLayout& trained, const Kernels& kernels) {
     for (const Parameter& p : layer.parameters()) s.parameter_floats += size_of(p.shape);
     s.is_trained = trained.trains[s.number] && s.parameter_floats > 0;
     s.trained_at = trained.at[s.number];
-    s.kept_size = layer.kept();
-    if (s.is_trained && layer.sums_by_chunk()) s.sums_size = s.parameter_floats;
+    s.kept_size = layer.traits().kept;
+    if (s.is_trained && layer.traits().sums_by_chunk) s.sums_size = s.parameter_floats;
     const bool for_dx =
         std::ranges::any_of(s.in, [&](std::size_t in) { return storages[in].needs_gradient; });
     if (s.is_trained || for_dx) storages[s.out].needs_gradient = true;
@@ -91,9 +91,9 @@ void Plan::find_memory(const TrainedLayout& trained, const Kernels& kernels) {
       if (!s.is_first) steps[last[s.number] - 1].next = i;
       last[s.number] = i + 1;
     }
-    sample_work += layer.work();
+    sample_work += layer.traits().work;
     sample_floats += s.kept_size;
-    layer_scratch = std::max(layer_scratch, layer.scratch());
+    layer_scratch = std::max(layer_scratch, layer.traits().scratch);
   }
   layer_scratch = aligned(kernels.gemm_scratch) + aligned(layer_scratch);
 
@@ -167,7 +167,7 @@ void Plan::cut_tiles() {
     if (!s.is_first) continue;
     double work = 0.0;
     for (const Step* use = &s; use; use = use->next ? &steps[use->next] : nullptr)
-      if (use->sums_size == 0) work += static_cast<double>(use->layer->work());
+      if (use->sums_size == 0) work += static_cast<double>(use->layer->traits().work);
     for (const ParameterTile& t : tiles_of_all(i)) {
       tiles.push_back({i, t});
       tile_floats = std::max(tile_floats, t.floats());

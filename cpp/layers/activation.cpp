@@ -9,8 +9,8 @@ class ActivationLayer final : public Layer {
       : Layer(input, input), function_(activation_of(spec)) {
     if (function_.row().over_rows && input.empty())
       spec.fail(std::string(function_.row().name) + " needs at least one axis");
+    traits_.is_view = traits_.is_view_at_inference = function_.is_linear();
   }
-  bool is_view() const override { return function_.is_linear(); }
 
   void forward(const Chunk& c) const override {
     function_.forward(c.kernels, c.y, c.x, c.samples * rows(), columns());

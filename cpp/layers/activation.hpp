@@ -39,11 +39,11 @@ class ActivatedLayer : public Layer {
         parameters_{std::move(kernel)},
         activation_(activation) {
     if (use_bias) parameters_.push_back({"bias", {filters_}});
+    traits_.kept = kept_z();
+    traits_.writes_dz = !activation_.is_linear();
   }
 
   std::vector<Parameter> parameters() const final { return parameters_; }
-  std::size_t kept() const override { return kept_z(); }
-  bool writes_dz() const final { return !activation_.is_linear(); }
   void keep(const Chunk& c) const override {
     if (!activation_.is_linear()) forward(c);
   }

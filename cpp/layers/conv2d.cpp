@@ -26,7 +26,17 @@ class Conv2D final : public ActivatedLayer {
         groups_(channels_ / kernel[2]),
         frame_{h.in, w.in, channels_, h.before, w.before, h.padded(), w.padded()},
         whole_rows_(groups_ == 1 && w.dilation == 1),
-        segment_((whole_rows_ ? w.size : 1) * kernel[2]) {}
+        segment_((whole_rows_ ? w.size : 1) * kernel[2]) {
+    constexpr std::size_t kPartRows = 96;
+    Traits& t = traits_;
+    t.kept = kept_z() + padded_size();
+    // The padded image, or its gradient and one row of products.
+    t.scratch = padded_size() + w_.out * taps_count();
+    t.work = positions_count() * taps_count() * filters_;
+    t.reads_past_x = is_depthwise();
+    if (!is_depthwise() && !is_padded())
+      t.forward_parts = std::max<std::size_t>(1, positions_count() / kPartRows);
+  }
 
   void prepare() override {
     if (!positions_.empty()) return;
@@ -45,17 +55,6 @@ class Conv2D final : public ActivatedLayer {
         positions.push_back(rows.back() + offset(ox * w_.stride * channels_));
     }
     segments_.swap(segments), taps_.swap(taps), rows_.swap(rows), positions_.swap(positions);
-  }
-
-  std::size_t kept() const override { return kept_z() + padded_size(); }
-  // The padded image, or its gradient and one row of products.
-  std::size_t scratch() const override { return padded_size() + w_.out * taps_count(); }
-  std::size_t work() const override { return positions_count() * taps_count() * filters_; }
-
-  bool reads_past_x() const override { return is_depthwise(); }
-  std::size_t forward_parts() const override {
-    constexpr std::size_t kPartRows = 96;
-    return is_depthwise() || is_padded() ? 1 : std::max<std::size_t>(1, positions_count() / kPartRows);
   }
 
   void forward(const Chunk& c) const override {
@@ -81,7 +80,7 @@ class Conv2D final : public ActivatedLayer {
   }
 
   void keep(const Chunk& c) const override {
-    if (writes_dz()) return forward(c);
+    if (traits().writes_dz) return forward(c);
     for (std::size_t s = 0; s < c.samples && is_padded(); ++s) pad(c, s, padded(c.kept, s));
   }
 

@@ -18,20 +18,22 @@ class Conv2DPool final : public Layer {
       : Layer(input, {c.out_h, c.out_w, c.filters}),
         c_(c),
         parameters_(std::move(parameters)),
-        block_(by_winograd ? winograd_block(c.out_h, c.out_w) : 0) {}
+        block_(by_winograd ? winograd_block(c.out_h, c.out_w) : 0) {
+    Traits& t = traits_;
+    // The list of windows, then the argmax, a byte an output, up to where the next list may start.
+    t.kept = window_floats() + (output_size() + sizeof(PoolWindow) - 1) / sizeof(PoolWindow) * kWindowFloats;
+    // Forward the list of windows where nothing is kept or the forms of a block of tiles, backward the
+    // gradient as the kernels make it and what they need besides.
+    t.scratch = std::max({window_floats(), aligned(kernel_size()) + conv_pool_scratch(c_),
+                          kWinogradElements * block_ * c_.out_w * (c_.channels + c_.filters)});
+    t.work = output_size() * c_.pool_h * c_.pool_w * taps();
+    // Where a chunk's sums are fewer than the gradients of one sample, or the fast form adds them.
+    t.sums_by_chunk = has_quads(c_) || kernel_size() + c_.filters <= output_size();
+    // Whatever else is made of dy leaves out by the argmax what ReLU does.
+    t.writes_dz = c_.relu && !t.sums_by_chunk;
+  }
 
   std::vector<Parameter> parameters() const override { return parameters_; }
-  // The list of windows, then the argmax, a byte an output, up to where the next list may start.
-  std::size_t kept() const override {
-    return window_floats() + (output_size() + sizeof(PoolWindow) - 1) / sizeof(PoolWindow) * kWindowFloats;
-  }
-  // Forward the list of windows where nothing is kept or the forms of a block of tiles, backward the gradient
-  // as the kernels make it and what they need besides.
-  std::size_t scratch() const override {
-    return std::max({window_floats(), aligned(kernel_size()) + conv_pool_scratch(c_),
-                     kWinogradElements * block_ * c_.out_w * (c_.channels + c_.filters)});
-  }
-  std::size_t work() const override { return output_size() * c_.pool_h * c_.pool_w * taps(); }
 
   void forward(const Chunk& c) const override {
     const float* bias = use_bias() ? c.parameters + kernel_size() : nullptr;
@@ -53,7 +55,7 @@ class Conv2DPool final : public Layer {
           reinterpret_cast<const PoolWindow*>(c.kept), c.x, c.scratch + aligned(kernel_size()),
           {.samples = c.samples, .kept_stride = kept() * sizeof(float), .filters = c_.filters}, c_);
       turn(c.gradient, c_.filters, c.scratch, c_.filters);
-    } else if (writes_dz())
+    } else if (traits().writes_dz)
       ActivationFunction{Activation::relu}.backward(c.kernels, c.dz, c.dy, c.y, c.samples, output_size());
     if (!c.dx) return;
     for (std::size_t s = 0; s < c.samples; ++s)
@@ -61,15 +63,10 @@ class Conv2DPool final : public Layer {
                                          c.replica + transposed_at(c.kernels), c_);
   }
 
-  // Whatever else is made of dy leaves out by the argmax what ReLU does.
-  bool writes_dz() const override { return c_.relu && !sums_by_chunk(); }
-
-  // Where a chunk's sums are fewer than the gradients of one sample, or the fast form adds them.
-  bool sums_by_chunk() const override { return has_quads(c_) || kernel_size() + c_.filters <= output_size(); }
   Shape tile_shape(std::size_t parameter) const override {
     constexpr std::size_t kFilters = 16, kSummed = 8192;  // whole taps, for Winograd's transform
     const std::size_t filters =
-        sums_by_chunk() ? std::max<std::size_t>(1, kSummed / taps() / kFilters) * kFilters : kFilters;
+        traits().sums_by_chunk ? std::max<std::size_t>(1, kSummed / taps() / kFilters) * kFilters : kFilters;
     return {parameter == 1 ? 1 : taps(), std::min(c_.filters, filters)};
   }
 

@@ -31,11 +31,11 @@ class Conv2DWinograd final : public ActivatedLayer {
     du_ = scratch_.place(form_size(), 1);
     total_ = scratch_.place(is_long() ? 2 * form_size() : 0, 1);
     dx_ = scratch_.place(frame_.is_image() ? 0 : frame_.size(), 1);
-    plain_scratch_ = scratch_.place(plain_->scratch(), 1);
+    plain_scratch_ = scratch_.place(plain_->traits().scratch, 1);
+    traits_.scratch = scratch_.size();
+    traits_.work = down_ * across_ * kWinogradElements * channels_ * filters_;
+    traits_.sums_by_chunk = true;
   }
-
-  std::size_t scratch() const override { return scratch_.size(); }
-  std::size_t work() const override { return down_ * across_ * kWinogradElements * channels_ * filters_; }
 
   void prepare() override { plain_->prepare(); }
 
@@ -106,7 +106,6 @@ class Conv2DWinograd final : public ActivatedLayer {
       c.kernels.column_sums(c.gradient + kernel_size(), dz, c.samples * positions(), filters_, filters_);
   }
 
-  bool sums_by_chunk() const override { return true; }
   // All taps of some filters, which the form of a kernel is made of.
   Shape tile_shape(std::size_t parameter) const override {
     constexpr std::size_t kFilters = 16;

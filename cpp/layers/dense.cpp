@@ -20,14 +20,13 @@ class Dense final : public ActivatedLayer {
                        spec.flag("use_bias"), activation_of(spec)),
         in_(input.back()),
         out_(filters_),
-        narrow_(narrow) {}
-
-  std::size_t work() const override { return rows_ * in_ * out_; }
-
-  bool reads_past_x() const override { return narrow_; }
-  std::size_t forward_parts() const override {
+        narrow_(narrow) {
     constexpr std::size_t kPartBlocks = 2;
-    return narrow_ || writes_dz() ? 1 : std::max<std::size_t>(1, blocks(out_) / kPartBlocks);
+    Traits& t = traits_;
+    t.work = rows_ * in_ * out_;
+    t.reads_past_x = narrow_;
+    t.keep_reads_replica = t.writes_dz;
+    if (!narrow_ && !t.writes_dz) t.forward_parts = std::max<std::size_t>(1, blocks(out_) / kPartBlocks);
   }
 
   void forward(const Chunk& c) const override {
@@ -36,7 +35,6 @@ class Dense final : public ActivatedLayer {
     activate(c, c.y, z, c.samples * rows_);
   }
 
-  bool keep_reads_replica() const override { return writes_dz(); }
   void backward(const Chunk& c) const override {
     const float* const dz = activation_gradient(c);
     if (!c.dx) return;

@@ -9,10 +9,10 @@ namespace {
 // directions draw the same mask from the layer's key, so none is stored.
 class Dropout final : public Layer {
  public:
-  Dropout(const Shape& input, float rate) : Layer(input, input), rate_(rate) {}
-
-  bool is_view() const override { return rate_ == 0.0f; }
-  bool is_view_at_inference() const override { return true; }
+  Dropout(const Shape& input, float rate) : Layer(input, input), rate_(rate) {
+    traits_.is_view = rate_ == 0.0f;
+    traits_.is_view_at_inference = true;
+  }
 
   void forward(const Chunk& c) const override { apply(c, c.y, c.x); }
   void keep(const Chunk&) const override {}

@@ -46,13 +46,13 @@ struct Chunk {
   std::uint64_t key;        // of random numbers, for this layer and step
   const float* parameters;  // the layer's parameters, one after the other
   const float* replica;     // as written by Layer::replicate, or parameter 0 itself (see `unpacked`)
-  float* scratch;           // Layer::scratch() floats of this worker
+  float* scratch;           // Traits::scratch floats of this worker
   float* gemm_scratch;      // Kernels::gemm_scratch floats of this worker
-  float* kept;  // Layer::kept() floats a sample, written forward and read backward; null outside training
+  float* kept;  // Traits::kept floats a sample, written forward and read backward; null outside training
   const float* x;
   float* y;
   const float* dy = nullptr;
-  float* dz = nullptr;  // room for what Layer::writes_dz tells of; may be dy
+  float* dz = nullptr;  // room for what Traits::writes_dz tells of; may be dy
   float* dx = nullptr;  // null when nobody needs it
   // Of layers with several inputs: x and dx of each. The first are x and dx.
   const float* const* xs = nullptr;
@@ -61,7 +61,7 @@ struct Chunk {
   // layers that do not sum by chunk.
   float* gradient = nullptr;
   bool unpacked = false;  // replica is parameter 0 as the user has it, after Layer::reads_unpacked
-  // Forward alone: which of so many parts of y to write, after Layer::forward_parts.
+  // Forward alone: which of so many parts of y to write, after Traits::forward_parts.
   std::size_t part = 0, parts = 1;
 };
 
@@ -71,7 +71,7 @@ struct Batch {
   std::size_t samples;
   const float* kept;
   const float* x;
-  const float* dy;  // or dz, after Layer::writes_dz
+  const float* dy;  // or dz, after Traits::writes_dz
   float* gradient;  // of the tile, whose rows are gradient_row floats apart
   std::size_t gradient_row;
   float* scratch;  // of this worker, see gradient_scratch
@@ -82,44 +82,51 @@ struct Readers {
   bool forward, dx;
 };
 
+// What a plan asks of a layer, fixed when the layer is made.
+struct Traits {
+  std::size_t work;         // multiply-adds for each sample, about
+  std::size_t kept = 0;     // floats for each sample
+  std::size_t scratch = 0;  // floats for each worker
+  bool is_view = false;     // output equals input, so the plan need not run the layer
+  bool is_view_at_inference = false;
+  // backward writes dz, the gradient before an activation in the layer, and `gradient` reads it for dy.
+  bool writes_dz = false;
+  // backward writes the parameters' gradient over its chunk, and `gradient` is not called: best where the
+  // parameters are few and dy is large.
+  bool sums_by_chunk = false;
+  // Of a layer that is called by itself:
+  bool reads_past_x = true;        // floats past the end of x are read, though not used
+  bool keep_reads_replica = true;  // that of forward
+  std::size_t forward_parts = 1;  // the most in which forward may write y, for threads that share few samples
+};
+
 class Layer {
  public:
-  Layer(Shape input, Shape output) : input_(std::move(input)), output_(std::move(output)) {}
+  Layer(Shape input, Shape output)
+      : input_(std::move(input)),
+        output_(std::move(output)),
+        input_size_(size_of(input_)),
+        output_size_(size_of(output_)),
+        traits_{.work = output_size_} {}
   virtual ~Layer() = default;
 
   const Shape& input() const { return input_; }
   const Shape& output() const { return output_; }
+  const Traits& traits() const { return traits_; }
 
   virtual std::vector<Parameter> parameters() const { return {}; }
-  // Output equals input, so the plan need not run the layer.
-  virtual bool is_view() const { return false; }
-  // The same, outside training.
-  virtual bool is_view_at_inference() const { return is_view(); }
-  virtual std::size_t kept() const { return 0; }                 // floats for each sample
-  virtual std::size_t scratch() const { return 0; }              // floats for each worker
-  virtual std::size_t work() const { return size_of(output_); }  // multiply-adds for each sample, about
 
   // Makes what forward, backward and gradient need besides memory of the batch. To be called before them, by
   // one thread; at first it may take memory by the size of a sample, later it returns at once.
   virtual void prepare() {}
 
   virtual void forward(const Chunk& c) const = 0;
-  // The most parts in which forward may write y, for threads that share a few samples.
-  virtual std::size_t forward_parts() const { return 1; }
-  // Floats past the end of x are read, though not used.
-  virtual bool reads_past_x() const { return true; }
   virtual void backward(const Chunk& c) const = 0;
-  // backward writes dz, the gradient before an activation in the layer, and `gradient` reads it for dy.
-  virtual bool writes_dz() const { return false; }
   // In place of forward where nobody wants the output: what backward and gradient read of it, in y and kept.
   virtual void keep(const Chunk& c) const { forward(c); }
-  virtual bool keep_reads_replica() const { return true; }  // that of forward
 
   // Rows and columns of the tiles into which the gradient and update of a parameter are cut.
   virtual Shape tile_shape(std::size_t) const { return {}; }
-  // backward writes the parameters' gradient over its chunk, and `gradient` is not called: best where the
-  // parameters are few and dy is large.
-  virtual bool sums_by_chunk() const { return false; }
   // Writes the gradient of one tile over the whole batch.
   virtual void gradient(const Batch&, const Tile&) const {}
 
@@ -135,11 +142,16 @@ class Layer {
   virtual bool reads_unpacked(const Kernels&, std::size_t /*samples*/) const { return false; }
 
  protected:
-  std::size_t input_size() const { return size_of(input_); }
-  std::size_t output_size() const { return size_of(output_); }
+  std::size_t input_size() const { return input_size_; }
+  std::size_t output_size() const { return output_size_; }
+  std::size_t kept() const { return traits_.kept; }
 
  private:
   Shape input_, output_;
+  std::size_t input_size_, output_size_;
+
+ protected:
+  Traits traits_;  // set in constructors alone
 };
 
 // A layer of registered kind for inputs of given shapes. Throws std::invalid_argument that starts with

@@ -23,10 +23,9 @@ class Elementwise : public Layer {
         if (input[axis] > 1) steps[output.size() - input.size() + axis] = step;
       broadcasts_ = true;
     }
+    traits_.work = this->inputs() * output_size();
+    traits_.scratch = (this->inputs() + 2) * run() * output_size();
   }
-
-  std::size_t work() const override { return inputs() * output_size(); }
-  std::size_t scratch() const override { return (inputs() + 2) * run() * output_size(); }
 
  protected:
   std::size_t inputs() const { return sizes_.size(); }
@@ -231,9 +230,9 @@ class Dot final : public Layer {
     std::size_t outer, inner;
   };
   Dot(const Shape& input, Shape output, Around a, Around b, std::size_t sum)
-      : Layer(input, std::move(output)), a_(a), b_(b), sum_(sum) {}
-
-  std::size_t work() const override { return rows(a_) * rows(b_) * sum_; }
+      : Layer(input, std::move(output)), a_(a), b_(b), sum_(sum) {
+    traits_.work = rows(a_) * rows(b_) * sum_;
+  }
   void forward(const Chunk& c) const override {
     for_each_pair(c, [&](const float* a, const float* b, std::size_t, std::size_t, std::size_t out) {
       double sum = 0.0;

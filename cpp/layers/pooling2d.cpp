@@ -8,10 +8,8 @@ enum class Pool { max, average };
 class Pooling2D final : public Layer {
  public:
   Pooling2D(const Shape& input, Shape output, const Pool2D& place, Pool pool)
-      : Layer(input, std::move(output)), place_(place), is_max_(pool == Pool::max) {}
-
-  std::size_t work() const override {
-    return place_.out_h * place_.out_w * place_.channels * place_.pool_h * place_.pool_w;
+      : Layer(input, std::move(output)), place_(place), is_max_(pool == Pool::max) {
+    traits_.work = place_.out_h * place_.out_w * place_.channels * place_.pool_h * place_.pool_w;
   }
 
   void forward(const Chunk& c) const override {

@@ -9,9 +9,9 @@ namespace {
 // The same elements under another shape.
 class Reshape final : public Layer {
  public:
-  using Layer::Layer;
-  bool is_view() const override { return true; }
-  std::size_t work() const override { return 0; }
+  Reshape(const Shape& input, Shape output) : Layer(input, std::move(output)) {
+    traits_ = {.work = 0, .is_view = true, .is_view_at_inference = true};
+  }
   void forward(const Chunk& c) const override { std::copy_n(c.x, c.samples * input_size(), c.y); }
   void backward(const Chunk& c) const override {
     if (c.dx) std::copy_n(c.dy, c.samples * input_size(), c.dx);

@@ -118,23 +118,25 @@ void layer_forward(const LayerCall& call, bool training, float* y) {
   const Layer& layer = call.layer;
   const std::size_t in = size_of(layer.input()), out = size_of(layer.output());
   if (call.samples * out == 0) return;
-  if (training ? layer.is_view() : layer.is_view_at_inference()) return copy_samples(call, y, call.x);
+  if (training ? layer.traits().is_view : layer.traits().is_view_at_inference)
+    return copy_samples(call, y, call.x);
 
   call.layer.prepare();
   const Kernels& k = active_kernels();
   const Parameters parameters(layer);
-  const Cut cut(call.samples, {layer.reads_past_x() ? in : 0, in + out, layer.work(), parameters.floats()});
+  const Cut cut(call.samples,
+                {layer.traits().reads_past_x ? in : 0, in + out, layer.traits().work, parameters.floats()});
   // Where there are few chunks: so many tasks, parts of them, for some threads to share.
   constexpr std::size_t kTasks = 8;
-  const std::size_t parts = std::clamp<std::size_t>(kTasks / cut.chunks(), 1, layer.forward_parts());
+  const std::size_t parts = std::clamp<std::size_t>(kTasks / cut.chunks(), 1, layer.traits().forward_parts);
   const Readable x(call.x, cut, in);
   const bool unpacked = layer.reads_unpacked(k, call.samples);
   with_team(cut.threads(), [&] {
     const Held held(k, call, parameters, {.forward = true, .dx = false}, unpacked);
     Layout layout;
     const std::size_t products = layout.place(k.gemm_scratch, 1),
-                      own_scratch = layout.place(layer.scratch(), 1);
-    const std::size_t kept = layout.place(training ? cut.largest() : 0, layer.kept());
+                      own_scratch = layout.place(layer.traits().scratch, 1);
+    const std::size_t kept = layout.place(training ? cut.largest() : 0, layer.traits().kept);
     const std::size_t own = layout.size() + kSlack;
     const Workspace scratch = borrow_floats(checked_floats(static_cast<std::size_t>(team_size()), own));
     parallel_for(cut.chunks() * parts, [&](std::size_t task, int worker) {
@@ -166,33 +168,33 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
       std::fill_n(gradients[i], size_of(layer.parameters()[i].shape), 0.0f);
     return;
   }
-  if (layer.is_view()) return copy_samples(call, dx, dy);
+  if (layer.traits().is_view) return copy_samples(call, dx, dy);
 
   call.layer.prepare();
   const Kernels& k = active_kernels();
   const Parameters parameters(layer);
   // Gradients of parameters are made of the whole batch, or of what its chunks sum. Otherwise nothing
   // outlives its chunk.
-  const bool by_chunk = parameters.floats() > 0 && layer.sums_by_chunk();
+  const bool by_chunk = parameters.floats() > 0 && layer.traits().sums_by_chunk;
   const bool whole = parameters.floats() > 0 && !by_chunk;
   // x lies in one piece for the whole batch: copied, where room behind it is needed.
-  const bool copies_x = whole && layer.reads_past_x();
+  const bool copies_x = whole && layer.traits().reads_past_x;
   // What a chunk sums is written and read again.
   constexpr std::size_t kSums = 6;
   const std::size_t read = parameters.floats() * (by_chunk ? kSums : 1);
-  const Cut cut(call.samples, {!whole && layer.reads_past_x() ? in : 0, 2 * (in + out) + layer.kept(),
-                               2 * layer.work(), read});
+  const Cut cut(call.samples, {!whole && layer.traits().reads_past_x ? in : 0,
+                               2 * (in + out) + layer.traits().kept, 2 * layer.traits().work, read});
   const Readable x(call.x, cut, in);
   with_team(cut.threads(), [&] {
-    const Held held(k, call, parameters, {.forward = layer.keep_reads_replica(), .dx = true});
+    const Held held(k, call, parameters, {.forward = layer.traits().keep_reads_replica, .dx = true});
     const Workspace sums = borrow_floats(by_chunk ? checked_floats(cut.chunks(), parameters.floats()) : 0);
     Layout layout, batch;
     const std::size_t products = layout.place(k.gemm_scratch, 1),
-                      own_scratch = layout.place(layer.scratch(), 1);
+                      own_scratch = layout.place(layer.traits().scratch, 1);
     const std::size_t y = layout.place(cut.largest(), out);
     Layout& lasting = whole ? batch : layout;
     const std::size_t rows = whole ? cut.rows() : cut.largest();
-    const std::size_t kept = lasting.place(rows, layer.kept()), dz = lasting.place(rows, out),
+    const std::size_t kept = lasting.place(rows, layer.traits().kept), dz = lasting.place(rows, out),
                       copy = lasting.place(copies_x ? rows : 0, in);
     const std::size_t own = layout.size() + kSlack;
     const Workspace scratch = borrow_floats(checked_floats(static_cast<std::size_t>(team_size()), own));
@@ -205,7 +207,7 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
       const float *x_from = x.row(first), *dy_from = dy + first * out;
       if (copies_x) x_from = std::copy_n(x_from, count * in, memory + copy + row * in) - count * in;
       const bool is_near_end = (call.samples - first - count) * out < kSlack;
-      if (is_near_end || (whole && !layer.writes_dz()))
+      if (is_near_end || (whole && !layer.traits().writes_dz))
         dy_from = std::copy_n(dy_from, count * out, memory + dz + row * out) - count * out;
       const Chunk chunk{
           .kernels = k,
@@ -216,7 +218,7 @@ void layer_backward(const LayerCall& call, const float* dy, float* dx, const std
           .replica = held.replica.get(),
           .scratch = mine + own_scratch,
           .gemm_scratch = mine + products,
-          .kept = memory + kept + row * layer.kept(),
+          .kept = memory + kept + row * layer.traits().kept,
           .x = x_from,
           .y = mine + y,
           .dy = dy_from,

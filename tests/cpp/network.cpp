@@ -216,6 +216,34 @@ class Tests {
     return parameters;
   }
 
+  // Every layer that merges without settings, one after the other: values of one shape, and broadcast ones.
+  static Graph merges() {
+    Graph graph{{kImage},
+                {conv2d(6, "relu", {.padding = "same"}), {"global_average_pooling2d", {{"keepdims", false}}}},
+                {},
+                {}};
+    graph.calls = {{0, {0}}, {1, {1}}};
+    std::size_t value = 1, last = 2;
+    const auto call = [&](Spec spec, std::vector<std::size_t> inputs) {
+      graph.calls.push_back({graph.layers.size(), std::move(inputs)});
+      graph.layers.push_back(std::move(spec));
+      return ++last;
+    };
+    for (const std::string& kind : layer_kinds()) {
+      try {
+        make_layer({kind, {}}, {Shape{2}, Shape{2}});
+      } catch (const std::invalid_argument&) {
+        continue;
+      }
+      value = call({kind, {}}, {value, value % 2 ? std::size_t{1} : std::size_t{2}});
+    }
+    const std::size_t flat = call(kFlatten, {value});
+    const std::size_t product = call({"dot", {{"axes", std::vector<std::int64_t>{0, 0}}}}, {2, 2});
+    const std::size_t both = call({"concatenate", {{"axis", std::int64_t{0}}}}, {flat, product});
+    graph.outputs = {call(dense(kClasses, "softmax"), {both})};
+    return graph;
+  }
+
   // Every stack, and a graph whose values have several readers and whose layers have several calls.
   static std::vector<std::pair<std::string, Graph>> graphs() {
     std::vector<std::pair<std::string, Graph>> all;
@@ -236,6 +264,7 @@ class Tests {
     const std::vector<Call> calls{{0, {0}},    {1, {1}}, {1, {2}}, {2, {1, 2, 3}},
                                   {3, {4, 1}}, {4, {5}}, {5, {6}}, {6, {7}}};
     all.emplace_back("graph", Graph{{kImage}, specs, calls, {8}});
+    all.emplace_back("merges", merges());
     return all;
   }
 
