@@ -110,7 +110,7 @@ def test_shapes(row: Row) -> None:
 def test_forward(isa: str, rng: np.random.Generator, row: Row, fuse: bool) -> None:
     net, model = network(row.input, [row.spec], rng, fuse=fuse)
     x = normal(rng, BATCH, *row.input)
-    assert net.output_shape == row.output
+    assert net.output_shapes([row.input]) == [row.output]
     for training in (False, True):
         expected = model.forward(x, training)[-1]
         assert_close(net.forward(x, training), expected, int(np.prod(row.input)))
@@ -265,14 +265,14 @@ def train(
     # enough work for a second thread in every row, and a last batch that is smaller
     batch, samples = 301, 310
     x = pictures(rng, samples, shape)
-    y = row_targets(rng, LOSSES[loss[0]].inputs, (samples, *net.output_shape))
+    y = row_targets(rng, LOSSES[loss[0]].inputs, (samples, *net.output_shapes([shape])[0]))
     order = rng.permutation(samples).astype(np.int64)
     sums = _core.Sums()
     for _ in range(2):
         position = 0
         while position < samples:
             position = net.train(x, y, None, order, position, samples, batch, 60.0, sums)
-    out = np.zeros((samples, *net.output_shape), np.float32)
+    out = np.zeros((samples, *net.output_shapes([shape])[0]), np.float32)
     net.predict(x, out, 0, samples, 60.0)
     assert np.isfinite(net.results(sums)).all()
     return net.read("parameters").tobytes(), net.results(sums), out.tobytes()
@@ -317,7 +317,7 @@ def test_fused_steps_equal_separate_ones(isa: str, name: str) -> None:
         rng = np.random.default_rng(8)
         net, model = network(shape, layers, rng, loss, SGD, fuse=fuse)
         x = pictures(rng, BATCH, shape)
-        y = row_targets(rng, LOSSES[loss[0]].inputs, (BATCH, *net.output_shape))
+        y = row_targets(rng, LOSSES[loss[0]].inputs, (BATCH, *net.output_shapes([shape])[0]))
         value = net.gradients(x, y, None)
         gradients = net.read("gradients")
         assert net.train(x, y, None, None, 0, BATCH, BATCH, 60.0, _core.Sums()) == BATCH

@@ -154,7 +154,7 @@ def test_random_models(
     note(f"steps: {net.steps}")
     net.seed = model.seed = seed
     x = rng.normal(size=(samples, *shape)).astype(np.float32)
-    y = make_target(rng, loss, (samples, *net.output_shape))
+    y = make_target(rng, loss, (samples, *net.output_shapes([shape])[0]))
     weight = rng.uniform(0, 2, size=samples).astype(np.float32) if weighted else None
     length = 1000  # of the longest sum, roughly, over all layers
 
@@ -193,7 +193,7 @@ def test_random_evaluations(
     metric = [*fitting, "mean_absolute_error"][0]
     net, model = network(shape, layers, rng, loss, None, (metric,))
     x = rng.normal(size=(samples, *shape)).astype(np.float32)
-    y = make_target(rng, loss, (samples, *net.output_shape))
+    y = make_target(rng, loss, (samples, *net.output_shapes([shape])[0]))
     sums = _core.Sums()
     position = 0
     while position < samples:

@@ -6,6 +6,9 @@
 
 namespace nncore {
 
+// Adds to the class what works on samples.
+void bind_passes(py::module_& m, py::class_<Network>& network);
+
 inline Store& store_of(const Network& network) { return network.store(); }
 inline Store& store_of(const Variables& variables) { return *variables.store(); }
 

@@ -12,7 +12,8 @@ constexpr std::size_t kAnyNumber = ~std::size_t{0};  // of inputs
 // Inputs of shapes that broadcast to that of the output, as NumPy's do.
 class Elementwise : public Layer {
  public:
-  Elementwise(const std::vector<Shape>& inputs, const Shape& output) : Layer(inputs[0], output) {
+  [[gnu::noinline]] Elementwise(const std::vector<Shape>& inputs, const Shape& output)
+      : Layer(inputs[0], output) {
     for (const Shape& input : inputs) {
       std::vector<std::size_t>& steps = steps_.emplace_back();
       sizes_.push_back(size_of(input));
@@ -37,7 +38,7 @@ class Elementwise : public Layer {
       body(first, std::min(run(), c.samples - first));
   }
   // Samples from `first` on of an input, in the shape of the output: in `room` if it is another.
-  const float* input(const Chunk& c, std::size_t i, std::size_t first, float* room) const {
+  [[gnu::noinline]] const float* input(const Chunk& c, std::size_t i, std::size_t first, float* room) const {
     const float* x = c.xs[i] + first * sizes_[i];
     if (steps_[i].empty()) return x;
     walk(i, [&](std::size_t in, std::size_t out) { room[out] = x[in]; });
@@ -47,7 +48,7 @@ class Elementwise : public Layer {
   float* gradient(const Chunk& c, std::size_t i, std::size_t first, float* room) const {
     return steps_[i].empty() ? c.dxs[i] + first * sizes_[i] : room;
   }
-  void give(const Chunk& c, std::size_t i, std::size_t first, const float* room) const {
+  [[gnu::noinline]] void give(const Chunk& c, std::size_t i, std::size_t first, const float* room) const {
     if (steps_[i].empty()) return;
     float* const dx = c.dxs[i] + first * sizes_[i];
     std::fill_n(dx, sizes_[i], 0.0f);
@@ -172,7 +173,8 @@ class Combined final : public Elementwise {
 #include "merges.def"
 
 // The shape to which all inputs broadcast.
-Shape broadcast_shape(const Spec& spec, const std::vector<Shape>& inputs, std::size_t most) {
+[[gnu::noinline]] Shape broadcast_shape(const Spec& spec, const std::vector<Shape>& inputs,
+                                        std::size_t most) {
   if (inputs.empty() || (most < kAnyNumber && inputs.size() != most))
     spec.fail("takes " + std::to_string(most) + " inputs, got " + std::to_string(inputs.size()));
   Shape output = inputs[0];

@@ -130,10 +130,6 @@ class Network:
             variables: of each layer; none for new ones, which needs all sizes.
         """
 
-    @property
-    def output_shape(self) -> Shape:
-        """Of the first output. IndexError if a size of an input is open."""
-
     def output_shapes(self, input_shapes: Sequence[Shape]) -> list[Shape]: ...
     @property
     def layout(self) -> list[tuple[int, str, int, Shape]]:

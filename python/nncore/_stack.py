@@ -40,6 +40,7 @@ class Stack(Weighted, Compiled):
         self._graph: Graph | None = None  # these three are there once it is built
         self._flat: Flat | None = None
         self._network: _core.Network | None = None
+        self._gives_one = True  # output, alone
         self._seed: int | None = None
         self._epochs = 0  # begun in the model's life: with the seed, they decide the order of samples
 
@@ -189,6 +190,7 @@ class Stack(Weighted, Compiled):
             for call in built.graph.calls:
                 if isinstance(call.owner, Layer):
                     call.owner._register(call)
+            self._gives_one = built.graph.out_form.is_one
             self._graph, self._flat, self._network = built.graph, built.flat, built.network
         return True
 

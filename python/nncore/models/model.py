@@ -278,7 +278,8 @@ class Model(Trainable):
     def _outputs(self, x: object, training: bool) -> Any:
         if type(x) is np.ndarray and self._network is not None:
             try:
-                return self._packed(self._network.forward(x, training))
+                out = self._network.forward(x, training)
+                return out if self._gives_one else self._packed(out)
             except _core.RefusedArray:
                 pass  # x may become an array that the core takes; if not, the reason is found below
         data = self._inputs(x)
@@ -291,8 +292,9 @@ class Model(Trainable):
 
     def _packed(self, out: Any) -> Any:
         """An array, or a tuple of one for each output, in the form of the model's outputs."""
-        form = self._required_graph().out_form
-        return out if form.kind is None else form.pack(out if isinstance(out, tuple) else (out,))
+        if self._gives_one:
+            return out
+        return self._required_graph().out_form.pack(out if isinstance(out, tuple) else (out,))
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs of one batch, as `predict`."""

@@ -1,0 +1,178 @@
+// The description and the state of networks; what works on samples is in network.cpp.
+#include "arrays.hpp"
+#include "locked.hpp"
+
+namespace nncore {
+namespace {
+
+// One of Python's lists for each output.
+std::vector<Judged> judged_from(const py::sequence& losses, const py::sequence& weights,
+                                const py::sequence& metrics, const py::sequence& weighted_metrics) {
+  std::vector<Judged> judged;
+  for (std::size_t i = 0; i < losses.size(); ++i)
+    judged.push_back({optional_spec_from(losses[i]), weights[i].cast<double>(), specs_from(metrics[i]),
+                      specs_from(weighted_metrics[i])});
+  return judged;
+}
+
+void bind_variables(py::module_& m) {
+  const auto check = [](const Variables& v, std::size_t first, std::size_t count) {
+    if (first > v.list().size() || count > v.list().size() - first)
+      throw std::invalid_argument("there are " + std::to_string(v.list().size()) + " variables");
+  };
+  py::class_<Variables, std::shared_ptr<Variables>>(m, "Variables")
+      .def(py::init([](const py::tuple& spec, const py::sequence& input_shapes) {
+             return std::make_shared<Variables>(
+                 make_layer(spec_from(spec), shapes_from(input_shapes))->parameters());
+           }),
+           py::arg("spec"), py::arg("input_shapes"))
+      .def_property_readonly("shapes",
+                             [](const Variables& v) {
+                               std::vector<std::pair<std::string, py::tuple>> shapes;
+                               for (const Parameter& p : v.list())
+                                 shapes.emplace_back(p.name, tuple_of(p.shape));
+                               return shapes;
+                             })
+      .def(
+          "read",
+          [check](const Variables& v, std::size_t first, std::size_t count) {
+            check(v, first, count);
+            std::vector<Floats> values;
+            std::vector<float*> to;
+            for (std::size_t i = first; i < first + count; ++i) {
+              values.push_back(make_floats(v.list()[i].shape));
+              to.push_back(values.back().mutable_data());
+            }
+            looking(v, [&] {
+              for (std::size_t i = 0; i < count; ++i) v.get(first + i, to[i]);
+            });
+            return values;
+          },
+          py::arg("first"), py::arg("count"))
+      .def(
+          "write",
+          [check](Variables& v, std::size_t first, const std::vector<Floats>& values) {
+            check(v, first, values.size());
+            std::vector<const float*> from;
+            for (const Floats& array : values) {
+              const Shape& shape = v.list()[first + from.size()].shape;
+              if (shape_of(array) != shape)
+                throw std::invalid_argument("expected an array of shape " + to_string(shape) + ", got " +
+                                            to_string(shape_of(array)));
+              from.push_back(array.data());
+            }
+            writing(v, [&] {
+              for (std::size_t i = 0; i < from.size(); ++i) v.set(first + i, from[i]);
+            });
+          },
+          py::arg("first"), py::arg("values"));
+}
+
+}  // namespace
+
+void bind_network(py::module_& m) {
+  bind_variables(m);
+  py::class_<Sums>(m, "Sums").def(py::init<>());
+  py::class_<Network> network(m, "Network");
+  network
+      .def(py::init([](const py::sequence& input_shapes, const py::sequence& layers,
+                       const std::vector<std::pair<std::size_t, std::vector<std::size_t>>>& calls,
+                       const std::vector<std::size_t>& outputs, bool fuse,
+                       const std::vector<std::shared_ptr<Variables>>& variables) {
+             Graph graph{shapes_from(input_shapes, true), specs_from(layers), {}, outputs};
+             for (const auto& [layer, inputs] : calls) graph.calls.push_back({layer, inputs});
+             return run_core([&] { return std::make_unique<Network>(graph, fuse, variables); });
+           }),
+           py::arg("input_shapes"), py::arg("layers"), py::arg("calls"), py::arg("outputs"),
+           py::arg("fuse") = true, py::arg("variables") = std::vector<std::shared_ptr<Variables>>())
+      .def(
+          "output_shapes",
+          [](Network& n, const py::sequence& input_shapes) {
+            const std::vector<Shape> inputs = shapes_from(input_shapes);
+            std::vector<py::tuple> shapes;
+            for (const Shape& shape : reading(n, [&] { return n.output_shapes(inputs); }))
+              shapes.push_back(tuple_of(shape));
+            return shapes;
+          },
+          py::arg("input_shapes"))
+      .def_property_readonly(
+          "layout",
+          [](const Network& n) {
+            std::vector<std::tuple<std::size_t, std::string, std::size_t, py::tuple>> layout;
+            for (const Place& p : n.places())
+              layout.emplace_back(p.layer, n.parameter(p).name, p.offset, tuple_of(n.parameter(p).shape));
+            return layout;
+          })
+      .def_property_readonly("steps",
+                             [](const Network& n) { return looking(n, [&] { return n.step_labels(); }); })
+      .def_property_readonly("buffers",
+                             [](const Network& n) { return looking(n, [&] { return n.buffer_names(); }); })
+      .def(
+          "read",
+          [](const Network& n, const std::string& name) {
+            Floats values = make_floats({n.flat_size()});
+            float* to = values.mutable_data();
+            looking(n, [&] { n.read(name, to); });
+            return values;
+          },
+          py::arg("buffer"))
+      .def(
+          "write",
+          [](Network& n, const std::string& name, const Floats& values) {
+            if (shape_of(values) != Shape{n.flat_size()})
+              throw std::invalid_argument("expected " + std::to_string(n.flat_size()) + " values, got " +
+                                          to_string(shape_of(values)));
+            const float* from = values.data();
+            writing(n, [&] { n.write(name, from); });
+          },
+          py::arg("buffer"), py::arg("values"))
+      .def(
+          "compile",
+          [](Network& n, const py::sequence& losses, const py::sequence& loss_weights,
+             const py::sequence& metrics, const py::sequence& weighted_metrics, const py::object& optimizer,
+             const std::vector<bool>& trainable) {
+            const auto o = optional_spec_from(optimizer);
+            const std::vector<Judged> judged = judged_from(losses, loss_weights, metrics, weighted_metrics);
+            writing(n, [&] { n.compile(judged, o, trainable); });
+          },
+          py::arg("losses"), py::arg("loss_weights"), py::arg("metrics"), py::arg("weighted_metrics"),
+          py::arg("optimizer"), py::arg("trainable"))
+      .def_property(
+          "seed", [](const Network& n) { return looking(n, [&] { return n.seed; }); },
+          [](Network& n, std::uint64_t v) { writing(n, [&] { n.seed = v; }); })
+      .def_property(
+          "iterations", [](const Network& n) { return looking(n, [&] { return n.iterations; }); },
+          [](Network& n, std::uint64_t v) { writing(n, [&] { n.iterations = v; }); })
+      .def_property(
+          "learning_rate", [](const Network& n) { return looking(n, [&] { return n.learning_rate(); }); },
+          [](Network& n, float v) { looking(n, [&] { n.set_learning_rate(v); }); })
+      .def(
+          "results",
+          [](const Network& n, const Sums& sums) {
+            py::list results;
+            for (const Value& value : looking(n, [&] { return sums.results(); }))
+              results.append(object_of(value));
+            return results;
+          },
+          py::arg("sums"))
+      .def(
+          "reset", [](const Network& n, Sums& sums) { looking(n, [&] { n.reset(sums); }); }, py::arg("sums"))
+      .def("state", [](const Network& n) {
+        // Arrays need the GIL, so they are made before the network is locked for all of them at once.
+        std::vector<std::pair<std::string, Floats>> buffers;
+        std::vector<float*> to;
+        for (const std::string& name : looking(n, [&] { return n.buffer_names(); })) {
+          if (name == "gradients") continue;
+          buffers.emplace_back(name, make_floats({n.flat_size()}));
+          to.push_back(buffers.back().second.mutable_data());
+        }
+        const std::uint64_t iterations = looking(n, [&] {
+          for (std::size_t i = 0; i < buffers.size(); ++i) n.read(buffers[i].first, to[i]);
+          return n.iterations;
+        });
+        return std::pair(std::move(buffers), iterations);
+      });
+  bind_passes(m, network);
+}
+
+}  // namespace nncore
