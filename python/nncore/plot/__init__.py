@@ -1,0 +1,15 @@
+"""Figures for a report: how a training went, and images with labels and predictions.
+
+Needs matplotlib: ``pip install matplotlib``. Each function returns a matplotlib ``Figure`` and changes
+no setting of matplotlib. ``figure.savefig("name.png")`` needs no display. In a notebook the figure is shown
+as the value of a cell. If ``matplotlib.pyplot`` was imported before it was made, it is one of pyplot's
+figures: ``plt.show()`` shows it, as does the end of a notebook's cell. Elsewhere it is kept until
+``plt.close(figure)``.
+"""
+
+from __future__ import annotations
+
+from ._history import history
+from ._images import images
+
+__all__ = ["history", "images"]
