@@ -198,12 +198,14 @@ def test_without_matplotlib_it_is_named() -> None:
 import sys
 sys.modules["matplotlib"] = None
 import nncore.plot
-try:
-    nncore.plot.images([[0.0]])
-except ImportError as error:
-    print(error)
+x = nncore.Input((2,))
+for figure, of in (nncore.plot.images, [[0.0]]), (nncore.plot.model, nncore.Model(x, x)):
+    try:
+        figure(of)
+    except ImportError as error:
+        print(error)
 """
-    assert run(code) == "nncore.plot needs matplotlib: pip install matplotlib"
+    assert run(code).split("\n") == ["nncore.plot needs matplotlib: pip install matplotlib"] * 2
 
 
 CLOTHES = (

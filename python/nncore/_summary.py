@@ -39,18 +39,18 @@ def _wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width if _columns(text) == len(text) else width // 2) or [""]
 
 
-def _shape_text(sample: OpenShape) -> str:
+def shape_text(sample: OpenShape) -> str:
     return "(" + ", ".join(str(size) for size in (None, *sample)) + ")"
 
 
-def _kind(layer: Any) -> str:
+def kind_of(layer: Any) -> str:
     return "Functional" if type(layer).__name__ == "Model" else type(layer).__name__
 
 
 def _fields(layer: Any, outputs: Sequence[OpenShape], sources: str | None, show_trainable: bool) -> list[str]:
-    shape = ", ".join(map(_shape_text, outputs)) or "?"
+    shape = ", ".join(map(shape_text, outputs)) or "?"
     params = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
-    fields = [shown(f"{layer.name} ({_kind(layer)})"), shape, params]
+    fields = [shown(f"{layer.name} ({kind_of(layer)})"), shape, params]
     if sources is not None:
         fields.append(shown(sources))
     if show_trainable:

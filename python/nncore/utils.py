@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import random
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _names, _random
-from ._arguments import integer
+from ._arguments import boolean, integer, neutral, only
 from ._data import plain
 
-__all__ = ["clear_session", "set_random_seed", "to_categorical"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["clear_session", "plot_model", "set_random_seed", "to_categorical"]
 
 
 def set_random_seed(seed: int) -> None:
@@ -78,3 +83,66 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.f
 def clear_session() -> None:
     """Starts automatic names again: the next Dense layer is called ``dense``. Models stay as they are."""
     _names.reset()
+
+
+def plot_model(
+    model: Any,
+    to_file: str | os.PathLike[str] = "model.png",
+    show_shapes: bool = False,
+    show_dtype: bool = False,
+    show_layer_names: bool = False,
+    rankdir: str = "TB",
+    expand_nested: bool = False,
+    dpi: int = 200,
+    show_layer_activations: bool = False,
+    show_trainable: bool = False,
+    splines: str = "ortho",
+    **kwargs: Any,
+) -> Figure:
+    """`nncore.plot.model` with Keras' arguments: draws the graph of a model into a file.
+
+    Args:
+        model: a `Model` or `Sequential` that is built.
+        to_file: of the kind that its name ends in, .png, .svg, .pdf, ...; default "model.png".
+        show_shapes: shapes of what each layer makes, and numbers of parameters; default False.
+        show_dtype: False only: all values are float32.
+        show_layer_names: names of the layers, besides their classes; default False.
+        rankdir: "TB", from top to bottom (default), or "LR", from left to right.
+        expand_nested: False only: a model in the model is one box.
+        dpi: pixels an inch; default 200.
+        show_layer_activations: the layers' activations, other than linear; default False.
+        show_trainable: whether layers with weights are trainable; default False.
+        splines: "ortho" only, Keras' default; arrows bend in curves beside the boxes.
+
+    Returns:
+        The figure, which a notebook shows.
+
+    Raises:
+        TypeError, ValueError, ImportError: as `nncore.plot.model`, or an argument is not available.
+
+    Example::
+
+        nncore.utils.plot_model(model, "model.png", show_shapes=True)
+    """
+    owner = "plot_model"
+    neutral(owner, kwargs, {"layer_range": None}, plot_model.__annotations__)
+    if boolean(owner, "show_dtype", show_dtype):
+        raise ValueError(f"[{owner}] show_dtype=True is not available: all values are float32")
+    if boolean(owner, "expand_nested", expand_nested):
+        raise ValueError(
+            f"[{owner}] expand_nested=True is not available: plot the model that is in the model by itself"
+        )
+    only(owner, "splines", splines, "ortho")
+    from . import plot
+
+    return plot.model(
+        model,
+        to_file,
+        show_shapes=boolean(owner, "show_shapes", show_shapes),
+        show_params=show_shapes,
+        show_names=boolean(owner, "show_layer_names", show_layer_names),
+        show_activations=boolean(owner, "show_layer_activations", show_layer_activations),
+        show_trainable=boolean(owner, "show_trainable", show_trainable),
+        rankdir=rankdir,
+        dpi=integer(owner, "dpi", dpi),
+    )

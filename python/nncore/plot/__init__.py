@@ -1,4 +1,4 @@
-"""Figures for a report: how a training went, and images with labels and predictions.
+"""Figures for a report: how a training went, images with labels and predictions, and the graph of a model.
 
 Needs matplotlib: ``pip install matplotlib``. Each function returns a matplotlib ``Figure`` and changes
 no setting of matplotlib. ``figure.savefig("name.png")`` needs no display. In a notebook the figure is shown
@@ -11,5 +11,6 @@ from __future__ import annotations
 
 from ._history import history
 from ._images import images
+from ._model import model
 
-__all__ = ["history", "images"]
+__all__ = ["history", "images", "model"]
