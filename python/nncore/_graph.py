@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from ._values import Call, Form, OpenShape, Value, is_named, unpacked
 from .layers import InputLayer, Layer
-from .layers._layer import Shape
+from .layers._weights import Shape
 
 _T = TypeVar("_T")
 _MOST_CALLS = 2**16  # models in models can make few calls many

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from . import _core, _names, _random
 from ._arguments import boolean, integer
@@ -17,9 +16,7 @@ from ._graph import Flat, Graph
 from ._overrides import Compiled
 from ._values import Call, OpenShape, Value
 from .layers import InputLayer, Layer, Variable
-from .layers._layer import Weighted
-
-Floats = NDArray[np.float32]
+from .layers._weights import Floats, Weighted
 
 
 class Built(NamedTuple):

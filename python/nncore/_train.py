@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from . import get_num_threads, isa, layers, utils
 from ._messages import say, told
-from ._stack import Floats
+from .layers._weights import Floats
 from .callbacks import History
 from .datasets import mnist
 from .datasets._source import Bytes, Split

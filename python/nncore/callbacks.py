@@ -12,7 +12,7 @@ from ._arguments import boolean, choice, integer, neutral, number
 from ._messages import warn
 
 if TYPE_CHECKING:
-    from .layers._layer import Floats
+    from .layers._weights import Floats
     from .models import Model
 
 __all__ = ["Callback", "EarlyStopping", "History", "LambdaCallback"]

@@ -9,7 +9,8 @@
 
 from __future__ import annotations
 
-from ._layer import Layer, Variable
+from ._layer import Layer
+from ._weights import Variable
 from .activation import ELU, Activation, LeakyReLU, ReLU, Softmax
 from .core import Dense, Dropout, Flatten, Input, InputLayer, Rescaling, Reshape
 from .images import AveragePooling2D, Conv2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D

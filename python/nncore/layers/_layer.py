@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
@@ -15,13 +14,11 @@ from .. import _core, _names, _random
 from .. import initializers as _initializers
 from .._arguments import Settings, boolean, integer, neutral, several, shape
 from .._arguments import training as in_training
-from .._data import ONE_SAMPLE, as_array, plain
+from .._data import ONE_SAMPLE, as_array
 from .._forks import whole
-from .._messages import visible
 from .._values import Call, OpenShape, Value, values_in
+from ._weights import Floats, Shape, Variable, Weighted
 
-Floats = NDArray[np.float32]
-Shape = tuple[int, ...]
 _L = TypeVar("_L", bound="Layer")
 
 # What every layer of Keras also takes, with the values that switch it off.
@@ -30,125 +27,6 @@ _OPTIONS = ("name", "trainable", "input_shape", "input_dim")
 # Sizes that open ones are tried with: those of weights and outputs that differ are open, too. Many numbers
 # divide them, so that Reshape finds them fit.
 _TRIED = 720, 1440
-
-
-class Variable:
-    """One weight of a layer: a view of values that all models with the layer share.
-
-    Attributes:
-        name: "kernel" or "bias".
-        path: name of the layer and of the weight, "dense/kernel".
-        shape: its sizes, as Keras has them.
-        dtype: always "float32".
-    """
-
-    dtype = "float32"
-
-    def __init__(self, layer: Layer, index: int, name: str, shape: Shape) -> None:
-        self._layer, self._index = layer, index
-        self.name, self.shape = name, shape
-
-    @property
-    def path(self) -> str:
-        return f"{self._layer.name}/{self.name}"
-
-    @property
-    def trainable(self) -> bool:
-        return self._layer.trainable
-
-    @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
-
-    def numpy(self) -> Floats:
-        """A copy of the values."""
-        return self._layer._read(self._index, 1)[0]
-
-    def assign(self, value: ArrayLike) -> None:
-        """Sets all values; value has the shape of the weight.
-
-        Raises:
-            ValueError: the shape is another.
-        """
-        self._layer._write(self._index, [_checked_values(self.path, value, self.shape)])
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        if copy is False:
-            raise ValueError("the values of a Variable cannot be had without a copy")
-        return self.numpy() if dtype is None else self.numpy().astype(dtype)
-
-    def __repr__(self) -> str:
-        return f"<Variable path={self.path}, shape={self.shape}, dtype=float32>"
-
-
-def _checked_values(owner: str, value: ArrayLike, expected: Shape) -> Floats:
-    array = plain(owner, "value", value)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"[{owner}] weights must be numbers, got an array of {array.dtype}")
-    if array.shape != expected:
-        raise ValueError(f"[{owner}] expected weights of shape {expected}, got {array.shape}")
-    return array.astype(np.float32)
-
-
-class Weighted:
-    """What has a name and weights: a layer, or a model of layers."""
-
-    _name: str
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def built(self) -> bool:
-        """Whether the shapes are known and the weights exist."""
-        raise NotImplementedError
-
-    @property
-    def weights(self) -> list[Variable]:
-        raise NotImplementedError
-
-    @property
-    def variables(self) -> list[Variable]:
-        return self.weights
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        return [weight for weight in self.weights if weight.trainable]
-
-    @property
-    def trainable_variables(self) -> list[Variable]:
-        return self.trainable_weights
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        return [weight for weight in self.weights if not weight.trainable]
-
-    def count_params(self) -> int:
-        """Number of values in all weights.
-
-        Raises:
-            ValueError: it is not built.
-        """
-        if not self.built:
-            raise ValueError(
-                f"[{self.name}] is not built, so its parameters cannot be counted: call build(input_shape)"
-            )
-        return sum(weight.size for weight in self.weights)
-
-    def _values_to_set(self, weights: Sequence[ArrayLike]) -> list[Floats]:
-        """What `set_weights` was given, checked."""
-        own = self.weights
-        if len(weights) != len(own):
-            raise ValueError(f"[{self.name}] expected {len(own)} weights, got {len(weights)}")
-        return [_checked_values(v.path, w, v.shape) for w, v in zip(weights, own)]
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} name={visible(self.name)}, built={self.built}>"
 
 
 class Layer(Weighted, Settings):

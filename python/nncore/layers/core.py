@@ -10,7 +10,8 @@ from .. import activations, initializers
 from .._arguments import boolean, integer, neutral, number, several
 from .._arguments import shape as sizes
 from .._values import Call, Value
-from ._layer import Layer, Variable
+from ._layer import Layer
+from ._weights import Variable
 
 
 class InputLayer(Layer):

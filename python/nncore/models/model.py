@@ -17,7 +17,7 @@ from .._forks import whole
 from .._graph import Graph
 from .._messages import warn
 from .._progress import Progress, style
-from .._stack import Floats
+from ..layers._weights import Floats
 from .._training import Callbacks, Trainable
 from .._values import Form, Value, is_named, unpacked
 from ..callbacks import CallbackList, History, Logs
