@@ -36,7 +36,8 @@ Plan::Plan(const Graph& graph, std::vector<Shape> input_shapes, const std::vecto
   find_memory(trained, kernels);
   cut_tiles();
   const bool repeats = std::ranges::any_of(steps, [](const Step& s) { return s.next > 0; });
-  tile_scratch = aligned(tile_floats) * (repeats ? 2 : 1) + gradient_scratch(kernels, tile_floats);
+  sizes.tile_scratch =
+      aligned(sizes.tile_floats) * (repeats ? 2 : 1) + gradient_scratch(kernels, sizes.tile_floats);
 }
 
 // Gives each value a storage. A view shares that of its input.
@@ -50,19 +51,19 @@ void Plan::wire(const Graph& graph, const std::vector<Node>& nodes, std::size_t 
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     Step& step = steps[i];
     const Layer& layer = *step.layer;
-    std::vector<std::size_t>& in = training ? step.in : step.infer_in;
+    Wires& wires = training ? step.training : step.inference;
     for (const std::size_t value : nodes[i].inputs) {
-      in.push_back(of[value]);
+      wires.in.push_back(of[value]);
       all[of[value]].last = i + 1;
     }
     std::size_t& out = of[nodes[i].output];
     if (training ? layer.traits().is_view : layer.traits().is_view_at_inference) {
-      out = in[0];
+      out = wires.in[0];
     } else {
       out = all.size();
       all.push_back({.size = size_of(layer.output()), .first = i + 1, .last = i + 1});
     }
-    (training ? step.out : step.infer_out) = out;
+    wires.out = out;
   }
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const std::size_t storage = of[graph.outputs[i]];
@@ -80,22 +81,22 @@ void Plan::find_memory(const TrainedLayout& trained, const Kernels& kernels) {
     for (const Parameter& p : layer.parameters()) s.parameter_floats += size_of(p.shape);
     s.is_trained = trained.trains[s.number] && s.parameter_floats > 0;
     s.trained_at = trained.at[s.number];
-    s.kept_size = layer.traits().kept;
-    if (s.is_trained && layer.traits().sums_by_chunk) s.sums_size = s.parameter_floats;
+    s.saved.kept_size = layer.traits().kept;
+    if (s.is_trained && layer.traits().sums_by_chunk) s.saved.sums_size = s.parameter_floats;
     const bool for_dx =
-        std::ranges::any_of(s.in, [&](std::size_t in) { return storages[in].needs_gradient; });
-    if (s.is_trained || for_dx) storages[s.out].needs_gradient = true;
-    if (s.is_trained && s.sums_size == 0) storages[s.out].lasting = true;
+        std::ranges::any_of(s.training.in, [&](std::size_t in) { return storages[in].needs_gradient; });
+    if (s.is_trained || for_dx) storages[s.training.out].needs_gradient = true;
+    if (s.is_trained && s.saved.sums_size == 0) storages[s.training.out].lasting = true;
     if (s.parameter_floats > 0) {
       s.is_first = last[s.number] == 0;
       if (!s.is_first) steps[last[s.number] - 1].next = i;
       last[s.number] = i + 1;
     }
-    sample_work += layer.traits().work;
-    sample_floats += s.kept_size;
-    layer_scratch = std::max(layer_scratch, layer.traits().scratch);
+    sizes.sample_work += layer.traits().work;
+    sizes.sample_floats += s.saved.kept_size;
+    sizes.layer_scratch = std::max(sizes.layer_scratch, layer.traits().scratch);
   }
-  layer_scratch = aligned(kernels.gemm_scratch) + aligned(layer_scratch);
+  sizes.layer_scratch = aligned(kernels.gemm_scratch) + aligned(sizes.layer_scratch);
 
   // Packed weights serve all steps of one Layer object, with room for what any of them needs.
   for (std::size_t i = 0; i < steps.size(); ++i) {
@@ -104,40 +105,41 @@ void Plan::find_memory(const TrainedLayout& trained, const Kernels& kernels) {
     for (std::size_t other = 0; other < steps.size(); ++other) {
       if (steps[other].layer != s.layer) continue;
       first = std::min(first, other);
-      for (const std::size_t in : steps[other].in)
-        s.packs_for_dx = s.packs_for_dx || storages[in].needs_gradient;
+      for (const std::size_t in : steps[other].training.in)
+        s.packing.for_dx = s.packing.for_dx || storages[in].needs_gradient;
     }
-    s.replica = first < i ? steps[first].replica : replicas;
-    const std::size_t packed = s.layer->replica(kernels, s.packs_for_dx);
-    s.packs = packed > 0;
+    s.packing.at = first < i ? steps[first].packing.at : replicas;
+    const std::size_t packed = s.layer->replica(kernels, s.packing.for_dx);
+    s.packing.any = packed > 0;
     if (first == i) replicas += aligned(packed);
   }
   replica.grow(replicas);
   for (std::size_t i = steps.size(); i-- > 0;)
-    if (const std::size_t next = steps[i].next) steps[i].packs = steps[i].packs || steps[next].packs;
+    if (const std::size_t next = steps[i].next)
+      steps[i].packing.any = steps[i].packing.any || steps[next].packing.any;
 
   std::vector<bool> written(storages.size());
   for (Output& output : outputs) {
     output.adds = written[output.storage];
-    if (output.adds) most_added = std::max(most_added, aligned(storages[output.storage].size));
+    if (output.adds) sizes.most_added = std::max(sizes.most_added, aligned(storages[output.storage].size));
     written[output.storage] = true;
   }
   for (std::size_t i = steps.size(); i-- > 0;) {
     Step& s = steps[i];
     std::size_t added = 0;
-    for (const std::size_t in : s.in) {
-      const bool adds = s.runs() && storages[in].needs_gradient && written[in];
+    for (const std::size_t in : s.training.in) {
+      const bool adds = s.training.runs() && storages[in].needs_gradient && written[in];
       s.adds.push_back(adds);
       if (adds) added += aligned(storages[in].size);
-      if (s.runs()) written[in] = true;
+      if (s.training.runs()) written[in] = true;
     }
-    s.is_chained = s.in.size() == 1 && !s.adds[0];
-    most_added = std::max(most_added, added);
+    s.is_chained = s.training.in.size() == 1 && !s.adds[0];
+    sizes.most_added = std::max(sizes.most_added, added);
   }
 
   std::size_t widest = 0;
   for (const Storage& b : storages) {
-    sample_floats += b.size * (b.needs_gradient ? 2 : 1);
+    sizes.sample_floats += b.size * (b.needs_gradient ? 2 : 1);
     widest = std::max(widest, b.size);
   }
   std::vector<Lifetime> passing, values;
@@ -146,7 +148,7 @@ void Plan::find_memory(const TrainedLayout& trained, const Kernels& kernels) {
   for (const Storage& s : infer_storages) values.push_back({s.size, s.first, s.last});
   gradients = SharedMemory(std::move(passing));
   infer_values = SharedMemory(std::move(values));
-  infer_floats = std::max(2 * widest, infer_values.peak());
+  sizes.infer_floats = std::max(2 * widest, infer_values.peak());
 }
 
 // The tiles of a layer suit all its steps: whole parameters where these are cut differently.
@@ -167,10 +169,10 @@ void Plan::cut_tiles() {
     if (!s.is_first) continue;
     double work = 0.0;
     for (const Step* use = &s; use; use = use->next ? &steps[use->next] : nullptr)
-      if (use->sums_size == 0) work += static_cast<double>(use->layer->traits().work);
+      if (use->saved.sums_size == 0) work += static_cast<double>(use->layer->traits().work);
     for (const ParameterTile& t : tiles_of_all(i)) {
       tiles.push_back({i, t});
-      tile_floats = std::max(tile_floats, t.floats());
+      sizes.tile_floats = std::max(sizes.tile_floats, t.floats());
       constexpr double kBatch = 32, kUpdate = 24;  // of a parameter
       const double gradient = kBatch * work / static_cast<double>(s.parameter_floats);
       cost.push_back(s.is_trained ? static_cast<double>(t.floats()) * (gradient + kUpdate) : 0.0);
@@ -192,7 +194,7 @@ void Plan::cut_tiles() {
 }
 
 bool Plan::sums_chunks() const {
-  return std::ranges::any_of(steps, [](const Step& s) { return s.sums_size > 0; });
+  return std::ranges::any_of(steps, [](const Step& s) { return s.saved.sums_size > 0; });
 }
 
 std::size_t Plan::lay_out_training(std::size_t batch, std::size_t chunks) {
@@ -202,8 +204,8 @@ std::size_t Plan::lay_out_training(std::size_t batch, std::size_t chunks) {
     if (s.lasting) s.gradient = layout.place(batch, s.size);
   }
   for (Step& s : steps) {
-    s.kept = layout.place(batch, s.kept_size);
-    s.sums = layout.place(chunks, s.sums_size);
+    s.saved.kept = layout.place(batch, s.saved.kept_size);
+    s.saved.sums = layout.place(chunks, s.saved.sums_size);
   }
   return layout.size();
 }

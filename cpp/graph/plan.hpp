@@ -30,33 +30,44 @@ struct Storage {
   bool lasting = false;         // the parameter pass reads the gradient again
 };
 
+// Numbers of storages.
+struct Wires {
+  std::vector<std::size_t> in;
+  std::size_t out = 0;
+
+  bool runs() const { return in[0] != out; }
+};
+
+// Packed weights: those of steps that share a layer object are one.
+struct Packing {
+  std::size_t at = 0;
+  bool any = false;           // also where only a later step of the layer has some
+  bool for_dx = false;        // they serve the gradient of the input too
+  std::uint64_t version = 0;  // Variables::version() that they were made from
+};
+
+// What lies in the arena besides values, and how many floats a sample or a chunk has of it.
+struct Saved {
+  std::size_t kept = 0, kept_size = 0;
+  std::size_t sums = 0, sums_size = 0;  // gradients of the parameters, of each chunk
+};
+
 struct Step {
   std::shared_ptr<Layer> layer;
   std::size_t number = 0,
               call = 0;  // of the layer whose variables, and of the call whose random numbers it uses
   std::string label;
-  // Numbers of storages. `adds`: the gradient of an input is added to what other readers have written.
-  std::vector<std::size_t> in;
-  std::vector<bool> adds;
-  std::size_t out = 0;
-  std::vector<std::size_t> infer_in;
-  std::size_t infer_out = 0;
-  std::size_t next = 0;       // the next step of this layer, or 0
-  bool is_first = true;       // step of its layer
-  bool is_trained = false;    // has parameters that train
-  bool packs_for_dx = false;  // packed weights serve the gradient of the input too
-  bool packs = false;         // this or a later step of the layer has packed weights
-  bool is_chained = true;     // has one input, and adds no gradient
-  std::size_t kept = 0, kept_size = 0;
-  std::size_t replica = 0;              // steps that share a `layer` share it
-  std::size_t sums = 0, sums_size = 0;  // in the arena, and floats of the gradient of each chunk
+  Wires training, inference;
+  std::vector<bool> adds;   // to what other readers have written of the gradient of an input
+  bool is_chained = true;   // has one input, and adds no gradient
+  std::size_t next = 0;     // the next step of this layer, or 0
+  bool is_first = true;     // step of its layer
+  bool is_trained = false;  // has parameters that train
+  Packing packing;
+  Saved saved;
   std::size_t parameter_floats = 0;
   float* values = nullptr;     // of the parameters
   std::size_t trained_at = 0;  // of their gradients and moments
-  std::uint64_t packed = 0;    // Variables::version() that the packed weights were made from
-
-  bool runs() const { return in[0] != out; }
-  bool infers() const { return infer_in[0] != infer_out; }
 };
 
 struct TileTask {
@@ -69,6 +80,16 @@ struct Output {
   Shape shape;
   std::size_t storage, infer_storage;
   bool adds;  // another output is the same value
+};
+
+struct Sizes {
+  std::size_t sample_floats = 0;  // of values and gradients in the arena, for one sample
+  std::size_t sample_work = 0;    // multiply-adds forward, for one sample
+  std::size_t infer_floats = 0;   // of values at inference, for one sample
+  std::size_t layer_scratch = 0;  // floats that products and the neediest layer want
+  std::size_t tile_floats = 0;    // of the largest tile
+  std::size_t most_added = 0;     // floats a sample of gradients that one step adds
+  std::size_t tile_scratch = 0;   // floats of a worker of the parameter pass
 };
 
 struct Plan {
@@ -90,13 +111,7 @@ struct Plan {
   Buffer replica;
   std::uint64_t seen_version = 0, seen_moves = 0;  // of the store
 
-  std::size_t sample_floats = 0;  // of values and gradients in the arena, for one sample
-  std::size_t sample_work = 0;    // multiply-adds forward, for one sample
-  std::size_t infer_floats = 0;   // of values at inference, for one sample
-  std::size_t layer_scratch = 0;  // floats that products and the neediest layer want
-  std::size_t tile_floats = 0;    // of the largest tile
-  std::size_t most_added = 0;     // floats a sample of gradients that one step adds
-  std::size_t tile_scratch = 0;   // floats of a worker of the parameter pass
+  Sizes sizes;
 
   SharedMemory gradients;     // of storages where they do not last, in a worker's scratch
   SharedMemory infer_values;  // of storages at inference, in a worker's scratch

@@ -151,9 +151,10 @@ void Network::catch_up(const Store& now) {
     find_updates();
   }
   for (const TileTask& task : plan_->tiles)
-    if (const Step& step = plan_->steps[task.step]; step.packed != variables_[step.number]->version())
+    if (const Step& step = plan_->steps[task.step];
+        step.packing.version != variables_[step.number]->version())
       replicate_all(task);
-  for (Step& step : plan_->steps) step.packed = variables_[step.number]->version();
+  for (Step& step : plan_->steps) step.packing.version = variables_[step.number]->version();
   plan_->seen_version = now.version;
   plan_->seen_moves = now.moves;
 }
@@ -164,7 +165,7 @@ void Network::mark_trained() {
     if (!step.is_trained) continue;
     Variables& v = *variables_[step.number];
     if (step.is_first) v.changed();
-    step.packed = v.version();
+    step.packing.version = v.version();
   }
   plan_->seen_version = store_->current().version;
 }
@@ -192,8 +193,8 @@ void Network::replicate_all(const TileTask& task) {
   for (const Step* s = &plan_->steps[task.step]; s; s = s->next ? &plan_->steps[s->next] : nullptr) {
     if (s->layer.get() == packed) continue;
     packed = s->layer.get();
-    packed->replicate(kernels_, plan_->replica.data() + s->replica, s->values, task.tile.tile,
-                      {.forward = true, .dx = s->packs_for_dx});
+    packed->replicate(kernels_, plan_->replica.data() + s->packing.at, s->values, task.tile.tile,
+                      {.forward = true, .dx = s->packing.for_dx});
   }
 }
 
@@ -201,7 +202,7 @@ std::vector<std::string> Network::step_labels() const {
   std::vector<std::string> labels;
   if (!plan_) return labels;
   for (const Step& step : plan_->steps)
-    if (step.runs()) labels.push_back(step.label);
+    if (step.training.runs()) labels.push_back(step.label);
   for (const Objective& objective : program_->objectives)
     if (!objective.activation().is_linear())
       labels.push_back(std::string(objective.activation().row().name) + "+loss");

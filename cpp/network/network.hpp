@@ -140,7 +140,7 @@ class Network {
   void check_order(const Samples& s, std::size_t start, std::size_t stop) const;
   void require(bool present, const char* what) const;
 
-  std::size_t sample_cost() const { return plan_->sample_work + plan_->storages[0].size + 1; }
+  std::size_t sample_cost() const { return plan_->sizes.sample_work + plan_->storages[0].size + 1; }
   int threads_for_training(const Samples& s) const;
   int threads_for_inference(const Samples& s) const;
   std::size_t inference_chunk(std::size_t batch) const;

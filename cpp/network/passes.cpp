@@ -17,21 +17,22 @@ namespace nncore {
 
 int Network::threads_for_training(const Samples& s) const {
   const std::size_t batch = std::min(s.batch_size, s.stop - s.start);
-  return batch * plan_->sample_work * 2 < kTeamWork ? 1 : get_num_threads();
+  return batch * plan_->sizes.sample_work * 2 < kTeamWork ? 1 : get_num_threads();
 }
 
 // There is nothing to share when a batch is one chunk.
 int Network::threads_for_inference(const Samples& s) const {
   const std::size_t batch = std::min(s.batch_size, s.stop - s.start);
-  return batch * plan_->sample_work < kTeamWork || inference_chunk(batch) == batch ? 1 : get_num_threads();
+  return batch * plan_->sizes.sample_work < kTeamWork || inference_chunk(batch) == batch ? 1
+                                                                                         : get_num_threads();
 }
 
 std::size_t Network::inference_chunk(std::size_t batch) const {
-  return chunk_size(plan_->infer_floats, flat_size_, batch, batch * plan_->sample_work);
+  return chunk_size(plan_->sizes.infer_floats, flat_size_, batch, batch * plan_->sizes.sample_work);
 }
 
 std::size_t Network::training_chunk(std::size_t batch) const {
-  return chunk_size(plan_->sample_floats, 2 * flat_size_, batch, batch * plan_->sample_work * 2);
+  return chunk_size(plan_->sizes.sample_floats, 2 * flat_size_, batch, batch * plan_->sizes.sample_work * 2);
 }
 
 // The places change before the memory is there, so the old capacity is given up first.
@@ -65,38 +66,39 @@ float* Network::gradient_at(std::size_t storage, std::size_t first, float* scrat
   const Storage& s = plan_->storages[storage];
   if (!s.needs_gradient) return nullptr;
   if (s.lasting) return arena_.data() + s.gradient + first * s.size;
-  return scratch + plan_->layer_scratch + plan_->gradients.at(storage);
+  return scratch + plan_->sizes.layer_scratch + plan_->gradients.at(storage);
 }
 
 Chunk Network::chunk(const Step& s, std::size_t first, std::size_t count, float* scratch) {
-  const Storage &in = plan_->storages[s.in[0]], &out = plan_->storages[s.out];
+  const Storage &in = plan_->storages[s.training.in[0]], &out = plan_->storages[s.training.out];
   float* a = arena_.data();
-  float* const dz = gradient_at(s.out, first, scratch);
+  float* const dz = gradient_at(s.training.out, first, scratch);
   return {.kernels = kernels_,
           .samples = count,
           .first = first,
           .key = key_of_layer(step_key_, s.call),
           .parameters = s.values,
-          .replica = plan_->replica.data() + s.replica,
+          .replica = plan_->replica.data() + s.packing.at,
           .scratch = scratch + aligned(kernels_.gemm_scratch),
           .gemm_scratch = scratch,
-          .kept = a + s.kept + first * s.kept_size,
+          .kept = a + s.saved.kept + first * s.saved.kept_size,
           .x = a + in.value + first * in.size,
           .y = a + out.value + first * out.size,
           .dy = dz,
           .dz = dz,
-          .dx = gradient_at(s.in[0], first, scratch),
-          .gradient = s.sums_size ? a + s.sums + first / plan_->chunk_size * s.sums_size : nullptr};
+          .dx = gradient_at(s.training.in[0], first, scratch),
+          .gradient =
+              s.saved.sums_size ? a + s.saved.sums + first / plan_->chunk_size * s.saved.sums_size : nullptr};
 }
 
 void Network::forward_chunk(std::size_t first, std::size_t count, float* scratch) {
   for (const Step& s : plan_->steps) {
-    if (!s.runs()) continue;
+    if (!s.training.runs()) continue;
     Chunk c = chunk(s, first, count, scratch);
     std::array<const float*, kMostInputs> xs;
     c.xs = &c.x;
-    if (s.in.size() > 1) {
-      for (std::size_t i = 0; i < s.in.size(); ++i) xs[i] = value_at(s.in[i], first);
+    if (s.training.in.size() > 1) {
+      for (std::size_t i = 0; i < s.training.in.size(); ++i) xs[i] = value_at(s.training.in[i], first);
       c.xs = xs.data();
     }
     s.layer->forward(c);
@@ -107,7 +109,7 @@ void Network::forward_chunk(std::size_t first, std::size_t count, float* scratch
 void Network::backward_chunk(std::size_t first, std::size_t count, float* scratch) {
   for (std::size_t number = plan_->steps.size(); number-- > 0;) {
     const Step& s = plan_->steps[number];
-    if (!s.runs()) continue;
+    if (!s.training.runs()) continue;
     Chunk c = chunk(s, first, count, scratch);
     if (!c.dy) continue;
     if (s.is_chained) {
@@ -118,21 +120,22 @@ void Network::backward_chunk(std::size_t first, std::size_t count, float* scratc
     }
     std::array<const float*, kMostInputs> xs;
     std::array<float*, kMostInputs> dxs;
-    float* added = scratch + plan_->layer_scratch + plan_->gradients.size();
-    for (std::size_t i = 0; i < s.in.size(); ++i) {
-      xs[i] = value_at(s.in[i], first);
-      dxs[i] = gradient_at(s.in[i], first, scratch);
+    float* added = scratch + plan_->sizes.layer_scratch + plan_->gradients.size();
+    for (std::size_t i = 0; i < s.training.in.size(); ++i) {
+      xs[i] = value_at(s.training.in[i], first);
+      dxs[i] = gradient_at(s.training.in[i], first, scratch);
       if (!s.adds[i]) continue;
       dxs[i] = added;
-      added += aligned(count * plan_->storages[s.in[i]].size);
+      added += aligned(count * plan_->storages[s.training.in[i]].size);
     }
     c.xs = xs.data();
     c.dxs = dxs.data();
     c.dx = dxs[0];
     s.layer->backward(c);
-    for (std::size_t i = 0; i < s.in.size(); ++i)
+    for (std::size_t i = 0; i < s.training.in.size(); ++i)
       if (s.adds[i])
-        kernels_.add(gradient_at(s.in[i], first, scratch), dxs[i], count * plan_->storages[s.in[i]].size);
+        kernels_.add(gradient_at(s.training.in[i], first, scratch), dxs[i],
+                     count * plan_->storages[s.training.in[i]].size);
   }
 }
 
@@ -147,12 +150,13 @@ void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count
     p.chunked_batch = count;
   }
   arena_.reserve(p.arena_floats);
-  const std::size_t work = count * p.sample_work * 2, size = p.chunk_size, chunks = (count + size - 1) / size;
+  const std::size_t work = count * p.sizes.sample_work * 2, size = p.chunk_size,
+                    chunks = (count + size - 1) / size;
   step_key_ = key_of_step(seed, iterations);
   if (with_loss) read_targets(s, start, count);
-  lay_out_scratch(
-      team_size(),
-      std::max(p.layer_scratch + p.gradients.size() + checked_floats(size, p.most_added), p.tile_scratch));
+  lay_out_scratch(team_size(), std::max(p.sizes.layer_scratch + p.gradients.size() +
+                                            checked_floats(size, p.sizes.most_added),
+                                        p.sizes.tile_scratch));
   run_pass(chunks, work, [&](std::size_t task, int worker) {
     const std::size_t first = task * size, n = std::min(size, count - first);
     float* scratch = scratch_of(worker);
@@ -166,7 +170,7 @@ void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count
       const Output& output = p.outputs[o];
       float* const gradient = gradient_at(output.storage, first, scratch);
       any = any || gradient;
-      float* const own = output.adds ? scratch + p.layer_scratch + p.gradients.size() : gradient;
+      float* const own = output.adds ? scratch + p.sizes.layer_scratch + p.gradients.size() : gradient;
       evaluate_chunk(s, o, value_at(output.storage, first), own, first, n,
                      static_cast<float>(judged_[o].weight) / static_cast<float>(count));
       if (output.adds && gradient) kernels_.add(gradient, own, n * p.storages[output.storage].size);
@@ -181,11 +185,11 @@ void Network::tile_gradient(const TileTask& task, std::size_t count, float* grad
                             float* scratch) {
   const Step* s = &plan_->steps[task.step];
   const ParameterTile& t = task.tile;
-  step_gradient(*s, t, count, gradient, row, scratch + aligned(plan_->tile_floats));
+  step_gradient(*s, t, count, gradient, row, scratch + aligned(plan_->sizes.tile_floats));
   while (s->next) {
     s = &plan_->steps[s->next];
-    float* const other = scratch + aligned(plan_->tile_floats);
-    step_gradient(*s, t, count, other, t.tile.columns, other + aligned(plan_->tile_floats));
+    float* const other = scratch + aligned(plan_->sizes.tile_floats);
+    step_gradient(*s, t, count, other, t.tile.columns, other + aligned(plan_->sizes.tile_floats));
     for (std::size_t r = 0; r < t.tile.rows; ++r)
       kernels_.add(gradient + r * row, other + r * t.tile.columns, t.tile.columns);
   }
@@ -194,19 +198,19 @@ void Network::tile_gradient(const TileTask& task, std::size_t count, float* grad
 void Network::step_gradient(const Step& s, const ParameterTile& t, std::size_t count, float* gradient,
                             std::size_t row, float* scratch) {
   const float* a = arena_.data();
-  if (s.sums_size == 0)
+  if (s.saved.sums_size == 0)
     return s.layer->gradient({.kernels = kernels_,
                               .samples = count,
-                              .kept = a + s.kept,
-                              .x = a + plan_->storages[s.in[0]].value,
-                              .dy = a + plan_->storages[s.out].gradient,
+                              .kept = a + s.saved.kept,
+                              .x = a + plan_->storages[s.training.in[0]].value,
+                              .dy = a + plan_->storages[s.training.out].gradient,
                               .gradient = gradient,
                               .gradient_row = row,
                               .scratch = scratch},
                              t.tile);
   const std::size_t chunks = (count + plan_->chunk_size - 1) / plan_->chunk_size;
   for_each_run(t, row, [&](std::size_t from, std::size_t to, std::size_t n) {
-    add_chunks(kernels_, gradient + to, a + s.sums + from, s.sums_size, chunks, n);
+    add_chunks(kernels_, gradient + to, a + s.saved.sums + from, s.saved.sums_size, chunks, n);
   });
 }
 
@@ -220,7 +224,7 @@ void Network::update(float* values, std::size_t at, const float* gradient, std::
 // With less work there is too little to share, and with more a stop would have to wait too long for the end.
 bool Network::is_fused(std::size_t count) const {
   constexpr std::size_t kLong = std::size_t{1} << 32;
-  const std::size_t work = count * plan_->sample_work;
+  const std::size_t work = count * plan_->sizes.sample_work;
   return work >= kTeamWork && work < kLong;
 }
 
@@ -241,12 +245,12 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
         for_each_run(task.tile, task.tile.tile.columns, [&](std::size_t from, std::size_t to, std::size_t n) {
           update(s.values + from, s.trained_at + from, gradient + to, n);
         });
-        if (s.packs) replicate_all(task);
+        if (s.packing.any) replicate_all(task);
       }
     });
   }
 
-  run_pass(plan_->tiles.size(), count * plan_->sample_work, [&](std::size_t number, int worker) {
+  run_pass(plan_->tiles.size(), count * plan_->sizes.sample_work, [&](std::size_t number, int worker) {
     const TileTask& task = plan_->tiles[number];
     const Step& s = plan_->steps[task.step];
     if (!s.is_trained) return;
@@ -256,7 +260,7 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
   if (!with_update) return;
   for (const UpdateRun& run : updates_) update(run.values, run.at, gradients_.data() + run.at, run.floats);
   for (const TileTask& task : plan_->tiles)
-    if (const Step& s = plan_->steps[task.step]; s.is_trained && s.packs) replicate_all(task);
+    if (const Step& s = plan_->steps[task.step]; s.is_trained && s.packing.any) replicate_all(task);
 }
 
 std::size_t Network::train(const Samples& samples, double seconds, Sums& sums) {
@@ -298,25 +302,25 @@ double Network::gradients(const Samples& samples) {
 // Forward, the activations that objectives have taken over left out. Values stay in scratch.
 void Network::infer_chunk(const Samples& s, std::size_t position, std::size_t count, float* scratch) {
   const Plan& p = *plan_;
-  float *values = scratch + p.layer_scratch, *layer_scratch = scratch + aligned(kernels_.gemm_scratch);
+  float *values = scratch + p.sizes.layer_scratch, *layer_scratch = scratch + aligned(kernels_.gemm_scratch);
   for (std::size_t i = 0; i < p.inputs.size(); ++i)
     s.x[i].read(values + p.infer_values.at(i), s.order, position, count);
   for (const Step& step : p.steps) {
-    if (!step.infers()) continue;
+    if (!step.inference.runs()) continue;
     std::array<const float*, kMostInputs> xs;
-    const std::size_t inputs = step.infer_in.size();
-    for (std::size_t i = 0; i < inputs; ++i) xs[i] = values + p.infer_values.at(step.infer_in[i]);
+    const std::size_t inputs = step.inference.in.size();
+    for (std::size_t i = 0; i < inputs; ++i) xs[i] = values + p.infer_values.at(step.inference.in[i]);
     step.layer->forward({.kernels = kernels_,
                          .samples = count,
                          .first = 0,
                          .key = 0,
                          .parameters = step.values,
-                         .replica = p.replica.data() + step.replica,
+                         .replica = p.replica.data() + step.packing.at,
                          .scratch = layer_scratch,
                          .gemm_scratch = scratch,
                          .kept = nullptr,
                          .x = xs[0],
-                         .y = values + p.infer_values.at(step.infer_out),
+                         .y = values + p.infer_values.at(step.inference.out),
                          .xs = xs.data()});
   }
 }
@@ -326,11 +330,11 @@ template <class Body>
 void Network::infer_batch(const Samples& s, std::size_t start, std::size_t count, Body body) {
   const std::size_t size = inference_chunk(count), chunks = (count + size - 1) / size;
   plan_->infer_values.fit(size);
-  lay_out_scratch(team_size(), plan_->layer_scratch + plan_->infer_values.size());
-  run_pass(chunks, count * plan_->sample_work, [&](std::size_t task, int worker) {
+  lay_out_scratch(team_size(), plan_->sizes.layer_scratch + plan_->infer_values.size());
+  run_pass(chunks, count * plan_->sizes.sample_work, [&](std::size_t task, int worker) {
     const std::size_t first = task * size, n = std::min(size, count - first);
     infer_chunk(s, start + first, n, scratch_of(worker));
-    body(first, n, scratch_of(worker) + plan_->layer_scratch);
+    body(first, n, scratch_of(worker) + plan_->sizes.layer_scratch);
   });
 }
 

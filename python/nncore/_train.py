@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from . import get_num_threads, isa, layers, utils
 from ._messages import say, told
-from .layers._weights import Floats
 from .callbacks import History
 from .datasets import mnist
 from .datasets._source import Bytes, Split
+from .layers._weights import Floats
 from .models import Sequential
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ from .._forks import whole
 from .._graph import Graph
 from .._messages import warn
 from .._progress import Progress, style
-from ..layers._weights import Floats
 from .._training import Callbacks, Trainable
 from .._values import Form, Value, is_named, unpacked
 from ..callbacks import CallbackList, History, Logs
+from ..layers._weights import Floats
 
 
 def _saving() -> Any:
