@@ -1,8 +1,6 @@
-#include "../kernels/dispatch.hpp"
-#include "../network/chunks.hpp"
-#include "../network/objective.hpp"
 #include "../network/one_layer.hpp"
-#include "../network/optimizer.hpp"
+#include "../network/rows.hpp"
+#include "../runtime/workspace.hpp"
 #include "arrays.hpp"
 #include "calls.hpp"
 
@@ -99,67 +97,44 @@ std::pair<Floats, std::vector<Floats>> backward(const py::tuple& spec, const Flo
 }
 
 // Outputs (..., columns), and a target of that shape, or of (...) with class numbers if it is sparse.
-struct Rows {
-  Shape leading;
-  std::size_t columns, target_columns;
-  Cut cut;
+Rows rows_of(const Floats& target, const Floats& output, bool sparse) {
+  const Shape shape = shape_of(output);
+  if (shape.empty() || shape.back() == 0)
+    throw std::invalid_argument("expected outputs of shape (..., columns), got " + to_string(shape));
+  if (const Shape expected(shape.begin(), shape.end() - sparse); shape_of(target) != expected)
+    throw std::invalid_argument("expected a target of shape " + to_string(expected) + ", got " +
+                                to_string(shape_of(target)));
+  const std::size_t columns = shape.back();
+  return {target.data(), output.data(), size_of(shape) / columns, columns, sparse ? 1 : columns};
+}
 
-  Rows(const Floats& target, const Floats& output, bool sparse)
-      : leading(shape_of(output)),
-        columns(leading.empty() ? 0 : leading.back()),
-        target_columns(sparse ? 1 : columns),
-        cut(columns ? size_of(leading) / columns : 0, {target_columns, 2 * columns, columns}) {
-    if (columns == 0)
-      throw std::invalid_argument("expected outputs of shape (..., columns), got " + to_string(leading));
-    if (const Shape expected = sparse ? Shape(leading.begin(), leading.end() - 1) : leading;
-        shape_of(target) != expected)
-      throw std::invalid_argument("expected a target of shape " + to_string(expected) + ", got " +
-                                  to_string(shape_of(target)));
-    leading.pop_back();
-  }
-};
-
-// Calls body(first row, rows, target, output) without the GIL for chunks of all rows, by a team of threads.
-template <class Body>
-void for_rows(const Rows& rows, const Floats& target, const Floats& output, Body body) {
-  const float *from = target.data(), *from_output = output.data();
-  run_core([&] {
-    const Readable t(from, rows.cut, rows.target_columns), x(from_output, rows.cut, rows.columns);
-    with_team(rows.cut.threads(), [&] {
-      for_each_chunk(rows.cut, [&](std::size_t first, std::size_t count, int) {
-        body(first, count, t.row(first), x.row(first));
-      });
-    });
-  });
+Shape leading_of(const Floats& output) {
+  Shape shape = shape_of(output);
+  shape.pop_back();
+  return shape;
 }
 
 Floats metric(const py::tuple& spec, const Floats& target, const Floats& output) {
   const DefaultFloatMode mode;
   const MetricFunction f = metric_of(spec_from(spec));
-  const Rows rows(target, output, f.is_sparse());
-  Floats values = make_result(rows.leading);
+  const Rows rows = rows_of(target, output, f.is_sparse());
+  Floats values = make_result(leading_of(output));
   float* const value = values.mutable_data();
-  for_rows(rows, target, output, [&](std::size_t first, std::size_t count, const float* t, const float* x) {
-    f(active_kernels(), value + first, t, x, count, rows.columns);
-  });
+  run_core([&] { metric_rows(f, rows, value); });
   return values;
 }
 
 Floats loss_backward(const py::tuple& spec, const Floats& dy, const Floats& target, const Floats& output) {
   const DefaultFloatMode mode;
   const LossFunction f = loss_of(spec_from(spec));
-  const Rows rows(target, output, f.row().sparse);
-  if (shape_of(dy) != rows.leading)
-    throw std::invalid_argument("expected a dy of shape " + to_string(rows.leading) + ", got " +
+  const Rows rows = rows_of(target, output, f.row().sparse);
+  if (shape_of(dy) != leading_of(output))
+    throw std::invalid_argument("expected a dy of shape " + to_string(leading_of(output)) + ", got " +
                                 to_string(shape_of(dy)));
   Floats gradient = make_result(shape_of(output));
   float* const dx = gradient.mutable_data();
-  const Readable scale(dy.data(), rows.cut, 1);
-  const Workspace value = borrow_floats(rows.cut.rows());
-  for_rows(rows, target, output, [&](std::size_t first, std::size_t count, const float* t, const float* x) {
-    f(active_kernels(), value.get() + first, dx + first * rows.columns, t, x, scale.row(first), count,
-      rows.columns);
-  });
+  const float* const scale = dy.data();
+  run_core([&] { loss_gradient_rows(f, rows, scale, dx); });
   return gradient;
 }
 
@@ -173,19 +148,17 @@ auto in_turn(const py::object& counter, F f) {
 // weight: one for each output that counts.
 void count(const py::object& self, const Floats& target, const Floats& output,
            const std::optional<Floats>& weight) {
-  const Rows rows(target, output, false);
+  const Rows rows = rows_of(target, output, false);
   in_turn(self, [&](Counter& c) { c.fit(rows.columns); });
   const Counter& counter = self.cast<const Counter&>();
-  const std::size_t codes = counter.codes(rows.columns), size = rows.cut.rows() * codes;
+  const std::size_t codes = counter.codes(rows.columns), size = rows.rows * codes;
   if (weight && static_cast<std::size_t>(weight->size()) != size)
     throw std::invalid_argument("expected " + std::to_string(size) + " weights, got " +
                                 std::to_string(weight->size()));
   const Workspace code = borrow_floats(size);
-  for_rows(rows, target, output, [&](std::size_t first, std::size_t n, const float* t, const float* x) {
-    counter.encode(active_kernels(), code.get() + first * codes, t, x, n, rows.columns);
-  });
+  run_core([&] { encode_rows(counter, rows, code.get()); });
   in_turn(self, [&](Counter& c) {
-    c.add(code.get(), rows.cut.rows(), codes, weight ? weight->data() : nullptr, codes, 1);
+    c.add(code.get(), rows.rows, codes, weight ? weight->data() : nullptr, codes, 1);
   });
 }
 
@@ -200,30 +173,15 @@ std::vector<Floats> update(const py::tuple& spec, std::uint64_t step, const Floa
   if (step < 1) throw std::invalid_argument("step counts from 1");
   const Shape shape = shape_of(gradient);
   std::vector<Floats> updated;
-  std::vector<std::pair<float*, const float*>> copied;  // what is updated in place: copies, chunk by chunk
+  std::vector<std::pair<float*, const float*>> places;
   for (const Floats& a : values) {
     if (shape_of(a) != shape)
       throw std::invalid_argument("a parameter and its moments must have the shape of the gradient");
     updated.push_back(make_result(shape));
-    copied.emplace_back(updated.back().mutable_data(), a.data());
+    places.emplace_back(updated.back().mutable_data(), a.data());
   }
-  run_core([&] {
-    optimizer.begin(step);
-    // Chunks so small that the first-level cache still holds the copies.
-    constexpr std::size_t kSmaller = 4;
-    const Cut cut(size_of(shape), {1, kSmaller * (2 * copied.size() + 1), copied.size()});
-    const Readable g(gradient.data(), cut, 1);
-    with_team(cut.threads(), [&] {
-      for_each_chunk(cut, [&](std::size_t first, std::size_t count, int) {
-        float* at[1 + kMostMoments] = {};
-        for (std::size_t i = 0; i < copied.size(); ++i) {
-          at[i] = copied[i].first + first;
-          std::copy_n(copied[i].second + first, count, at[i]);
-        }
-        optimizer.update(active_kernels(), at[0], at + 1, g.row(first), count);
-      });
-    });
-  });
+  const float* const slope = gradient.data();
+  run_core([&] { update_arrays(optimizer, step, slope, size_of(shape), places); });
   return updated;
 }
 
