@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,11 +12,19 @@ from numpy.typing import ArrayLike, NDArray
 from .._data import plain
 from .._messages import visible
 
-if TYPE_CHECKING:
-    from ._layer import Layer
-
 Floats = NDArray[np.float32]
 Shape = tuple[int, ...]
+
+
+class Holder(Protocol):
+    """A layer, as its variables know it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def trainable(self) -> bool: ...
+    def _read(self, first: int, count: int) -> list[Floats]: ...
+    def _write(self, first: int, values: list[Floats]) -> None: ...
 
 
 class Variable:
@@ -31,7 +39,7 @@ class Variable:
 
     dtype = "float32"
 
-    def __init__(self, layer: Layer, index: int, name: str, shape: Shape) -> None:
+    def __init__(self, layer: Holder, index: int, name: str, shape: Shape) -> None:
         self._layer, self._index = layer, index
         self.name, self.shape = name, shape
 
