@@ -1,9 +1,10 @@
-"""The three lessons in examples/ come to what they say; with all of MNIST where NNCORE_DATA_DIR has it."""
+"""The lessons in examples/ come to what they say; with all of MNIST where NNCORE_DATA_DIR has it."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -95,6 +96,17 @@ def test_mnist_cnn_on_all_of_mnist() -> None:
     assert min(accuracies) >= 0.979, accuracies
 
 
+def test_residual_on_the_sample(capsys: pytest.CaptureFixture[str]) -> None:
+    assert lesson("residual").main(epochs=1, sample=True) > 0.88
+    assert "Trained for" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_MNIST, reason="NNCORE_DATA_DIR has no MNIST")
+def test_residual_on_all_of_mnist() -> None:
+    assert lesson("residual").main() >= 0.99
+
+
 def _first_network() -> nncore.Sequential:
     return nncore.Sequential(
         [
@@ -126,18 +138,24 @@ def _mnist_cnn() -> nncore.Sequential:
     )
 
 
+def _residual() -> nncore.Model:
+    model: nncore.Model = lesson("residual").build()
+    return model
+
+
 # Batches of the first two are large enough that a team of threads works on them.
-LESSONS = {
+LESSONS: dict[str, tuple[Callable[[], nncore.Model], str, str, int]] = {
     "first_network": (_first_network, "adam", "binary_crossentropy", 12_000),
     "backprop_by_hand": (_by_hand, "sgd", "binary_crossentropy", 60_000),
     "mnist_cnn": (_mnist_cnn, "adam", "sparse_categorical_crossentropy", 32),
+    "residual": (_residual, "adam", "sparse_categorical_crossentropy", 32),
 }
 
 
 @pytest.mark.parametrize("name", LESSONS)
 def test_lessons_do_not_depend_on_threads(name: str) -> None:
     make, optimizer, loss, batch = LESSONS[name]
-    if name == "mnist_cnn":
+    if loss == "sparse_categorical_crossentropy":
         (x, y), _ = nncore.datasets.mnist.load_sample()
         x, y = x[:500, ..., None], y[:500]
     else:

@@ -105,7 +105,7 @@ def test_missing_extension_is_explained(tmp_path: Path) -> None:
 
 
 def test_readme_has_a_lesson_for_each_example() -> None:
-    assert len(README_CODE) == len(list((README.parent / "examples").glob("*.py"))) == 3
+    assert len(README_CODE) == len(list((README.parent / "examples").glob("*.py"))) == 4
 
 
 @pytest.mark.full
@@ -119,8 +119,9 @@ def test_readme_code_runs(code: str) -> None:
     not (Path(os.environ.get("NNCORE_DATA_DIR", "/nonexistent")) / "mnist").is_dir(),
     reason="NNCORE_DATA_DIR has no MNIST",
 )
-def test_readme_code_on_digits_runs(tmp_path: Path) -> None:
-    text = output(f"import os\nos.chdir({str(tmp_path)!r})\n" + README_CODE[2], timeout=600)
+@pytest.mark.parametrize("code", README_CODE[2:])
+def test_readme_code_on_digits_runs(code: str, tmp_path: Path) -> None:
+    text = output(f"import os\nos.chdir({str(tmp_path)!r})\n" + code, timeout=600)
     loss, accuracy = re.findall(r"\d+\.\d+", text.splitlines()[-1])[-2:]
     assert float(accuracy) > 0.97
     assert float(loss) < 0.1
