@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import keras_graph_cases as graphs
 import metric_cases
 import numpy as np
+from keras_graph_cases import FIT, HOT, WEIGHT, Y1, Y4, Case, X, set_weights
 from op_cases import row_outputs, row_targets
 from optimizer_cases import SETTINGS
 
@@ -25,28 +27,8 @@ from nncore.optimizers import CLASSES as OPTIMIZERS
 
 FACTS = Path(__file__).with_name("keras_facts.json")
 
-X = np.linspace(-1, 1, 36, dtype=np.float32).reshape(12, 3)
-Y1 = (np.arange(12) % 3 == 0).astype(np.int64)
-Y4 = np.arange(12) % 4
-HOT = np.eye(4, dtype=np.float32)[Y4]
-WEIGHT = np.linspace(0.5, 2, 12).astype(np.float32)
 IMAGES = np.sin(np.arange(2 * 9 * 8 * 4, dtype=np.float32)).reshape(2, 9, 8, 4)
 ROW = np.linspace(-4, 4, 9, dtype=np.float32).reshape(1, 9)
-FIT: Any = {"shuffle": False, "verbose": 0}
-
-Case = Callable[[Any], Any]
-
-
-def set_weights(model: Any) -> Any:
-    """The same numbers in both libraries."""
-    sizes = [w.shape for w in model.get_weights()]
-    model.set_weights(
-        [
-            (np.sin(np.arange(np.prod(s)) + 7 * i) / 2).reshape(s).astype(np.float32)
-            for i, s in enumerate(sizes)
-        ]
-    )
-    return model
 
 
 def make(
@@ -333,6 +315,7 @@ def metric(name: str) -> Case:
 
 
 CASES: dict[str, Case] = {
+    **graphs.CASES,
     **{f"fit: {name}": (lambda k, case=case: case(k).history) for name, case in HISTORIES.items()},
     **{f"loss {name}": loss(name) for name in losses.CLASSES},
     **{f"metric {name}": metric(name) for name in metrics.CLASSES},

@@ -70,6 +70,8 @@ SIGNATURES: dict[str, tuple[Callable[..., Any], str]] = {
     "ELU": (layers.ELU, "alpha=1.0"),
     "Softmax": (layers.Softmax, "axis=-1"),
     "Rescaling": (layers.Rescaling, "scale, offset=0.0"),
+    "Concatenate": (layers.Concatenate, "axis=-1"),
+    "Dot": (layers.Dot, "axes, normalize=False"),
     "Input": (layers.Input, "shape=None, batch_size=None, dtype=None"),
     "BinaryAccuracy": (metrics.BinaryAccuracy, "name='binary_accuracy', dtype=None, threshold=0.5"),
     "VarianceScaling": (

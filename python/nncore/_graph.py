@@ -78,7 +78,9 @@ class Graph:
             raise ValueError(f"[{owner}] there are several layers {twice!r}: names must differ")
 
     def _walk(self, owner: str) -> tuple[list[Call], list[Any]]:
-        """The calls, and their owners in the order in which a walk back from the outputs meets them."""
+        """The calls, and their owners in the order in which a walk back from the outputs meets them, behind
+        the inputs that it does not meet.
+        """
         given = {value.key for value in self.inputs}
         calls: list[Call] = []
         done: set[Call] = set()
@@ -107,11 +109,9 @@ class Graph:
                 found.setdefault(id(call.owner), call.owner)
                 waiting.append((value, True))
                 waiting.extend((each, False) for each in reversed(call.inputs))
-        for value in self.inputs:
-            each = value.key[0].owner
-            if isinstance(each, InputLayer):
-                found.setdefault(id(each), each)
-        return calls, list(found.values())
+        ends = [value.key[0].owner for value in self.inputs]
+        unread = [each for each in ends if isinstance(each, InputLayer) and id(each) not in found]
+        return calls, [*unread, *found.values()]
 
     def _in_order(self, found: list[Any]) -> list[Any]:
         depths: dict[int, int] = dict.fromkeys(map(id, found), 0)

@@ -10,13 +10,17 @@ from typing import Any, NamedTuple
 from numpy.typing import ArrayLike
 
 from . import _core, _names, _random
-from ._arguments import boolean, integer
+from ._arguments import boolean, integer, several, shape
 from ._forks import whole
 from ._graph import Flat, Graph
 from ._overrides import Compiled
-from ._values import Call, OpenShape, Value
+from ._values import Call, OpenShape, Value, is_named
 from .layers import InputLayer, Layer, Variable
 from .layers._weights import Floats, Weighted
+
+
+def _one_or_list(shapes: list[OpenShape]) -> Any:
+    return shapes[0] if len(shapes) == 1 else shapes
 
 
 class Built(NamedTuple):
@@ -37,7 +41,7 @@ class Stack(Weighted, Compiled):
         self._graph: Graph | None = None  # these three are there once it is built
         self._flat: Flat | None = None
         self._network: _core.Network | None = None
-        self._gives_one = True  # output, alone
+        self._gives_one = True  # output, and not in a dict
         self._seed: int | None = None
         self._epochs = 0  # begun in the model's life: with the seed, they decide the order of samples
 
@@ -119,15 +123,13 @@ class Stack(Weighted, Compiled):
 
     @property
     def input_shape(self) -> Any:
-        """With None for the batch axis and open sizes; of several inputs as `input`."""
-        graph = self._graph_part("input_shape")
-        return graph.in_form.pack([value.shape for value in graph.inputs])
+        """With None for the batch axis and open sizes; of several inputs a list."""
+        return _one_or_list([value.shape for value in self._graph_part("input_shape").inputs])
 
     @property
     def output_shape(self) -> Any:
         """As `input_shape`."""
-        graph = self._graph_part("output_shape")
-        return graph.out_form.pack([value.shape for value in graph.outputs])
+        return _one_or_list([value.shape for value in self._graph_part("output_shape").outputs])
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Shapes of the outputs for those of the inputs, all with the batch axis, which may be None.
@@ -136,9 +138,11 @@ class Stack(Weighted, Compiled):
             ValueError: a layer does not take them, or the model is not built.
         """
         graph = self._required_graph()
-        shapes = graph.arranged(self.name, "input_shape", input_shape, graph.in_form, self.input_names)
-        after = graph.shapes([tuple(one)[1:] for one in shapes])
-        return graph.out_form.pack([(shapes[0][0], *one) for one in after])
+        each: list[Any] = [input_shape]
+        if len(graph.inputs) > 1 or is_named(input_shape) or all(map(several, input_shape)):
+            each = graph.arranged(self.name, "input_shape", input_shape, graph.in_form, self.input_names)
+        samples = [shape(self.name, "input_shape", one, batch_axis=True, is_open=True) for one in each]
+        return graph.out_form.pack([(each[0][0], *after) for after in graph.shapes(samples)])
 
     # ---- calls on values
 
@@ -187,7 +191,7 @@ class Stack(Weighted, Compiled):
             for call in built.graph.calls:
                 if isinstance(call.owner, Layer):
                     call.owner._register(call)
-            self._gives_one = built.graph.out_form.is_one
+            self._gives_one = len(built.graph.outputs) == 1 and not built.graph.out_form.keys
             self._graph, self._flat, self._network = built.graph, built.flat, built.network
         return True
 

@@ -37,7 +37,7 @@ class Model(Trainable):
         inputs: what `Input` gives, or a list, tuple or dict of that. Another value that a layer gives will
             do, too: the model then begins there.
         outputs: what layers called on them give, alone, in a list, tuple or dict. `predict` returns arrays in
-            the same form.
+            the same form, of one output in a list or tuple the array.
         trainable: False for layers whose weights stay as they are; default True.
         name: default "functional" with a running number.
 
@@ -291,7 +291,9 @@ class Model(Trainable):
         return self._packed(out)
 
     def _packed(self, out: Any) -> Any:
-        """An array, or a tuple of one for each output, in the form of the model's outputs."""
+        """An array, or a tuple of one for each output, in the form of the model's outputs; of a list or tuple
+        of one output the array.
+        """
         if self._gives_one:
             return out
         return self._required_graph().out_form.pack(out if isinstance(out, tuple) else (out,))
