@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -299,6 +300,12 @@ def test_weights_of_a_layer_before_its_model() -> None:
     assert layer.kernel.shape == (3, 2)
     layer.set_weights([np.full((3, 2), 0.5), np.ones(2)])
     assert Model(x, y).predict([[1, 2, 3]]).tolist() == [[4.0, 4.0]]
+
+
+@pytest.mark.once
+def test_the_guide_runs() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "functional.md").read_text()
+    exec("\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL)), {})
 
 
 MISTAKES: list[tuple[str, type[Exception], str, Callable[[], Any]]] = [

@@ -1,4 +1,4 @@
-"""nncore: Keras' Sequential API over small, fast C++ kernels for CPUs.
+"""nncore: Keras' API over small, fast C++ kernels for CPUs.
 
 >>> import nncore
 >>> model = nncore.Sequential([nncore.Input((4,)), nncore.layers.Dense(3, activation="softmax")])
