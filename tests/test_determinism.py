@@ -180,6 +180,18 @@ def test_models_without_a_seed_differ() -> None:
     assert not np.array_equal(*code_free)
 
 
+def test_every_weight_starts_from_numbers_of_its_own() -> None:
+    for seed in range(3):
+        nncore.utils.set_random_seed(seed)
+        kernels = nncore.Sequential([Input((5,)), Dense(5), Dense(5), Dense(5)]).get_weights()[::2]
+        assert len({kernel.tobytes() for kernel in kernels}) == 3
+    normal: dict[str, Any] = {f"{name}_initializer": "random_normal" for name in ("kernel", "bias")}
+    weights = nncore.Sequential([Input((6,)), *(Dense(6, **normal) for _ in range(40))]).get_weights()
+    first = np.stack([weight.reshape(-1)[:6] for weight in weights])
+    assert first.shape == (80, 6)
+    assert np.unique(first).size == first.size
+
+
 def test_every_epoch_has_an_order_of_its_own() -> None:
     """Seen through the loss of the first batch of one sample each."""
     x, y = data()
