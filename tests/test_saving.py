@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 import nncore
 from nncore import initializers, layers, losses, metrics, models, optimizers
@@ -171,6 +173,56 @@ def test_a_subclass_stays_one() -> None:
     found = copy.deepcopy(Mine(3))
     assert type(found) is Mine
     assert found.output_shape == (None, 3)
+
+
+def test_a_file_of_the_first_version_trains_on(tmp_path: Path) -> None:
+    """It has layers in place of objects, one loss, and the moments of frozen layers."""
+    parts = [Dense(4, activation="relu", name="a"), Dropout(0.25, name="drop")]
+    parts += [Dense(4, name="b", trainable=False), Dense(1, use_bias=False, name="c")]
+    model = nncore.Sequential([Input((3,)), *parts], name="s")
+    model.compile("adam", losses.MeanSquaredError(), metrics=["mae"], weighted_metrics=["accuracy"])
+    x, y = RNG.random((24, 3)), RNG.random((24, 1))
+    model.fit(x, y, epochs=2, batch_size=7, verbose=0)
+    model.save(tmp_path / "second")
+
+    def dense(name: str, units: int, **settings: Any) -> dict[str, Any]:
+        kernel, bias = {"class_name": "GlorotUniform", "config": {"seed": None}}, {"class_name": "Zeros"}
+        config = {"name": name, "trainable": True, "units": units, "activation": "linear", "use_bias": True}
+        config |= {"kernel_initializer": kernel, "bias_initializer": bias | {"config": {}}}
+        return {"class_name": "Dense", "config": config | settings}
+
+    adam = {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-07, "name": "adam"}
+    drop = {"class_name": "Dropout", "config": {"name": "drop", "trainable": True, "rate": 0.25}}
+    sizes = {"a/kernel": [3, 4], "a/bias": [4], "b/kernel": [4, 4], "b/bias": [4], "c/kernel": [4, 1]}
+    settings = {
+        "version": 1, "parameters": list(sizes.items()), "name": "s", "built": True, "input_shape": [3],
+        "layers": [
+            dense("a", 4, activation="relu"), drop, dense("b", 4, trainable=False),
+            dense("c", 1, use_bias=False),
+        ],
+        "compile": {
+            "optimizer": {"class_name": "Adam", "config": adam},
+            "loss": {"class_name": "MeanSquaredError", "config": {"name": "mean_squared_error"}},
+            "metrics": [{"class_name": "MeanAbsoluteError", "config": {"name": "mae"}}],
+            "weighted_metrics": ["accuracy"], "frozen": ["b"], "iterations": 8,
+        },
+        "seed": model._seed, "epochs": 2,
+    }  # fmt: skip
+    tensors = safetensors.numpy.load_file(tmp_path / "second")
+    for moment in ("momentum", "velocity"):
+        for name in ("b/kernel", "b/bias"):
+            tensors[f"optimizer/{moment}/{name}"] = np.zeros(sizes[name], np.float32)
+    safetensors.numpy.save_file(tensors, tmp_path / "first", {"nncore": json.dumps(settings)})
+
+    first, second = (models.load_model(tmp_path / name) for name in ("first", "second"))
+    same(first, model)
+    for found in (first, second):
+        assert found.fit(x, y, epochs=2, batch_size=7, verbose=0).history
+    same(first, second)
+    assert first.evaluate(x, y, verbose=0) == second.evaluate(x, y, verbose=0)
+    assert models.load_model(tmp_path / "first", compile=False).optimizer is None
+    first.load_weights(tmp_path / "first")
+    np.testing.assert_array_equal(first.predict(x), model.predict(x))
 
 
 # ---- weights alone
