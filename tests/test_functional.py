@@ -322,6 +322,7 @@ MISTAKES: list[tuple[str, type[Exception], str, Callable[[], Any]]] = [
      lambda: Dense(2)([Input((3,)), Input((3,))])),
     ("a value beside an array", TypeError, "values alone", lambda: Add()([Input((3,)), A])),
     ("one for several", TypeError, "called on a list", lambda: Add()(A)),
+    ("one value for several", TypeError, "called on a list", lambda: Add()(Input((3,)))),
     ("batch axis", ValueError, "axis=0 is the batch axis", lambda: Concatenate(axis=0)),
     ("shapes that differ", ValueError, "one shape", lambda: Add()([Input((3,)), Input((4,))])),
     ("training of a value", ValueError, "models decide it", lambda: Dropout(0.5)(Input((3,)), training=True)),

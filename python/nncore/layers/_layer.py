@@ -291,6 +291,8 @@ class Layer(Weighted, Settings):
         """
         if isinstance(x, Layer):
             raise TypeError(f"[{self.name}] is called on an array or a value, got the layer {x.name!r}")
+        if self._several and (not isinstance(x, (list, tuple)) or not x):
+            raise TypeError(f"[{self.name}] is called on a list of arrays or values, got {x!r:.100}")
         if (values := values_in(x)) is not None:
             if training is not None:
                 raise ValueError(
@@ -300,16 +302,9 @@ class Layer(Weighted, Settings):
             self._register(call)
             return call.values()[0]
         on = in_training(self.name, training)
-        arrays = self._arrays(x)
+        arrays = [as_array(self.name, "x", one) for one in (x if self._several else [x])]
         self.build([(None, *a.shape[1:]) for a in arrays] if self._several else (None, *arrays[0].shape[1:]))
         return self._computed(arrays, on)
-
-    def _arrays(self, x: Any) -> list[NDArray[Any]]:
-        if not self._several:
-            return [as_array(self.name, "x", x)]
-        if not isinstance(x, (list, tuple)) or not x:
-            raise TypeError(f"[{self.name}] is called on a list of arrays or values, got {x!r:.100}")
-        return [as_array(self.name, "x", one) for one in x]
 
     def _computed(self, arrays: list[NDArray[Any]], training: bool) -> Floats:
         """By a network of this layer alone."""
