@@ -43,24 +43,24 @@ void fuse(const Graph& graph, std::vector<Node>& nodes) {
     ++calls[node.layer];
     for (const std::size_t value : node.inputs) ++readers[value], reader[value] = node.call;
   }
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    Node& node = nodes[i];
-    for (bool changed = true; changed;) {
+  std::vector<const Node*> of_call(graph.calls.size());  // those that are not fused with one before
+  for (const Node& node : nodes) of_call[node.call] = &node;
+  for (Node& node : nodes) {
+    for (bool changed = of_call[node.call]; changed;) {
       changed = false;
       if (calls[node.layer] > 1 || readers[node.output] != 1) break;
-      const auto next = std::ranges::find_if(nodes.begin() + offset(i) + 1, nodes.end(), [&](const Node& n) {
-        return n.call == reader[node.output] && n.inputs[0] == node.output;
-      });
-      if (next == nodes.end() || calls[next->layer] > 1) break;
+      const Node* const next = of_call[reader[node.output]];
+      if (!next || next->inputs[0] != node.output || calls[next->layer] > 1) break;
       for (const Rule rule : kRules) {
         if (!rule(node, *next)) continue;
         node.output = next->output;
-        nodes.erase(next);
+        of_call[next->call] = nullptr;
         changed = true;
         break;
       }
     }
   }
+  std::erase_if(nodes, [&](const Node& node) { return !of_call[node.call]; });
 }
 
 void split(std::vector<Node>& nodes, std::size_t& values) {

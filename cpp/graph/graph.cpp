@@ -18,7 +18,7 @@ void Graph::check() const {
   require(!inputs.empty() && !outputs.empty(), "inputs and outputs");
   for (std::size_t i = 0; i < calls.size(); ++i) {
     require(calls[i].layer < layers.size(), "layers that its calls name");
-    require(!calls[i].inputs.empty() && calls[i].inputs.size() <= kMostInputs, "calls of 1 to 64 inputs");
+    require(!calls[i].inputs.empty(), "calls of 1 input or more");
     for (const std::size_t value : calls[i].inputs)
       require(value < value_of(i), "calls that read values made before them");
   }
@@ -65,6 +65,7 @@ ActivationFunction Graph::last_activation(std::size_t output) const {
 std::vector<Node> nodes_of(const Graph& graph, const std::vector<Shape>& inputs,
                            const std::vector<bool>& detached) {
   std::vector<Node> nodes;
+  std::vector<std::vector<std::size_t>> of_layer(graph.layers.size());  // nodes, one for each Layer
   std::vector<Shape> shapes = inputs;
   for (std::size_t i = 0; i < graph.calls.size(); ++i) {
     const Call& call = graph.calls[i];
@@ -73,12 +74,16 @@ std::vector<Node> nodes_of(const Graph& graph, const std::vector<Shape>& inputs,
     node.label = label_of(node.spec);
     std::vector<Shape> from;
     for (const std::size_t value : call.inputs) from.push_back(shapes[value]);
-    for (const Node& other : nodes)
-      if (other.layer == node.layer && detached[other.output] == detached[node.output] &&
-          std::ranges::equal(other.inputs, node.inputs,
-                             [&](std::size_t a, std::size_t b) { return shapes[a] == shapes[b]; }))
+    for (const std::size_t number : of_layer[call.layer]) {
+      const Node& other = nodes[number];
+      if (detached[other.output] == detached[node.output] &&
+          std::ranges::equal(other.inputs, from, {}, [&](std::size_t value) { return shapes[value]; }))
         node.made = other.made;
-    if (!node.made) node.made = make_layer(node.spec, from);
+    }
+    if (!node.made) {
+      node.made = make_layer(node.spec, from);
+      of_layer[call.layer].push_back(i);
+    }
     shapes.push_back(node.made->output());
     nodes.push_back(std::move(node));
   }

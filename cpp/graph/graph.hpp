@@ -35,8 +35,6 @@ struct Graph {
   ActivationFunction last_activation(std::size_t output) const;
 };
 
-constexpr std::size_t kMostInputs = 64;  // of a call
-
 // A call as it will run, alone or fused with others.
 struct Node {
   Spec spec;

@@ -34,12 +34,17 @@ void SharedMemory::fit(std::size_t samples) {
 }
 
 std::size_t SharedMemory::peak() const {
-  std::size_t most = 0;
-  for (const Block& now : blocks_) {
-    std::size_t floats = 0;
-    for (const Block& other : blocks_)
-      if (other.value.first <= now.value.first && now.value.first <= other.value.last)
-        floats += other.value.size;
+  std::vector<std::size_t> begun, ended;  // floats, at each moment
+  for (const Block& block : blocks_) {
+    const std::size_t moments = std::max({begun.size(), block.value.first + 1, block.value.last + 2});
+    begun.resize(moments);
+    ended.resize(moments);
+    begun[block.value.first] += block.value.size;
+    ended[block.value.last + 1] += block.value.size;
+  }
+  std::size_t most = 0, floats = 0;
+  for (std::size_t moment = 0; moment < begun.size(); ++moment) {
+    floats += begun[moment] - ended[moment];
     most = std::max(most, floats);
   }
   return most;

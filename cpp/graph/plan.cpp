@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <unordered_map>
 
 #include "../layers/long_sum.hpp"
 
@@ -99,15 +100,16 @@ void Plan::find_memory(const TrainedLayout& trained, const Kernels& kernels) {
   sizes.layer_scratch = aligned(kernels.gemm_scratch) + aligned(sizes.layer_scratch);
 
   // Packed weights serve all steps of one Layer object, with room for what any of them needs.
+  std::unordered_map<const Layer*, std::size_t> firsts;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    Step& first = steps[firsts.try_emplace(steps[i].layer.get(), i).first->second];
+    for (const std::size_t in : steps[i].training.in)
+      first.packing.for_dx = first.packing.for_dx || storages[in].needs_gradient;
+  }
   for (std::size_t i = 0; i < steps.size(); ++i) {
     Step& s = steps[i];
-    std::size_t first = i;
-    for (std::size_t other = 0; other < steps.size(); ++other) {
-      if (steps[other].layer != s.layer) continue;
-      first = std::min(first, other);
-      for (const std::size_t in : steps[other].training.in)
-        s.packing.for_dx = s.packing.for_dx || storages[in].needs_gradient;
-    }
+    const std::size_t first = firsts.at(s.layer.get());
+    s.packing.for_dx = steps[first].packing.for_dx;
     s.packing.at = first < i ? steps[first].packing.at : replicas;
     const std::size_t packed = s.layer->replica(kernels, s.packing.for_dx);
     s.packing.any = packed > 0;

@@ -154,6 +154,8 @@ class Layer {
   Traits traits_;  // set in constructors alone
 };
 
+constexpr std::size_t kMostInputs = 256;  // of a call
+
 // A layer of registered kind for inputs of given shapes. Throws std::invalid_argument that starts with
 // "[kind]".
 std::unique_ptr<Layer> make_layer(const Spec& spec, const std::vector<Shape>& inputs);

@@ -11,7 +11,7 @@ from .layers import InputLayer, Layer
 from .layers._weights import Shape
 
 _T = TypeVar("_T")
-_MOST_CALLS = 2**16  # models in models can make few calls many
+_MOST_CALLS, _MOST_DEPTH = 2**16, 256  # models in models can make few calls many
 
 
 class Flat(NamedTuple):
@@ -33,18 +33,13 @@ class Flat(NamedTuple):
     outputs: list[int]
 
 
-def _size(owner: Any) -> int:
-    """Calls of layers in one call of it."""
-    return 1 if isinstance(owner, Layer) else int(owner._required_graph().size)
-
-
 class Graph:
     """Calls between given inputs and outputs, which are values alone, or lists, tuples or dicts of them.
 
     Attributes:
         inputs, outputs: lists of values; in_form, out_form: how they were given.
         calls: what makes the outputs, each call after those that it reads; size: their number, of models in
-            this one too.
+            this one too; depth: of models in models, 1 if there are none.
         owners: the layers and models, by their distance from the outputs, the farthest first, as in Keras.
 
     Raises:
@@ -66,12 +61,17 @@ class Graph:
         if len({value.key for value in self.inputs}) < len(self.inputs):
             raise ValueError(f"[{owner}] the same value is given twice among the inputs")
         self.calls, found = self._walk(owner)
-        self.size = sum(_size(call.owner) for call in self.calls)
+        owners: list[Any] = [call.owner for call in self.calls]
+        inner = [None if isinstance(each, Layer) else each._required_graph() for each in owners]
+        self.size: int = sum(graph.size if graph else 1 for graph in inner)
+        self.depth: int = 1 + max((graph.depth for graph in inner if graph), default=0)
         if self.size > _MOST_CALLS:
             raise ValueError(
                 f"[{owner}] has {self.size} calls of layers, those in its models included, more than "
                 f"{_MOST_CALLS}"
             )
+        if self.depth > _MOST_DEPTH:
+            raise ValueError(f"[{owner}] has models in models, more than {_MOST_DEPTH} deep")
         self.owners = self._in_order(found)
         counts = Counter(each.name for each in self.owners)
         if twice := next((name for name, count in counts.items() if count > 1), None):
@@ -133,14 +133,6 @@ class Graph:
                 at.setdefault((call, index), made)
         return [at[value.key] for value in self.outputs]
 
-    def shapes(self, inputs: Sequence[OpenShape]) -> list[OpenShape]:
-        """Of one sample of each output, for inputs of these shapes.
-
-        Raises:
-            ValueError: a layer does not take them.
-        """
-        return self.run(inputs, lambda call, given: call.owner._shapes_for(given))  # type: ignore[attr-defined]
-
     def flat(self) -> Flat:
         layers: dict[int, tuple[Layer, str]] = {}
         for layer, path in self.layers_within(""):
@@ -148,24 +140,21 @@ class Graph:
         number = {key: i for i, key in enumerate(layers)}
         calls: list[tuple[int, list[int]]] = []
         uses: dict[int, tuple[list[OpenShape], list[tuple[str, Shape]]]] = {}
+        first = len(self.inputs)
 
-        def apply(call: Call, given: list[tuple[int, OpenShape]]) -> list[tuple[int, OpenShape]]:
-            layer: Any = call.owner
-            if not isinstance(layer, Layer):
-                made: list[tuple[int, OpenShape]] = layer._required_graph().run(given, apply)
-                return made
-            before = [shape for _, shape in given]
+        def made_by(layer: Layer, given: list[tuple[int, OpenShape]]) -> tuple[int, OpenShape]:
+            before, at = [shape for _, shape in given], number[id(layer)]
             after, parameters = layer._infer(before)
-            known = uses.setdefault(number[id(layer)], (before, parameters))
+            known = uses.setdefault(at, (before, parameters))
             if known[1] != parameters:
                 raise ValueError(
                     f"[{layer.name}] cannot share its weights between samples of shapes {known[0]} and "
                     f"{before}"
                 )
-            calls.append((number[id(layer)], [value for value, _ in given]))
-            return [(len(self.inputs) + len(calls) - 1, after)]
+            calls.append((at, [value for value, _ in given]))
+            return first + len(calls) - 1, after
 
-        outputs = self.run([(i, value.sample) for i, value in enumerate(self.inputs)], apply)
+        outputs = self._unfolded([(i, value.sample) for i, value in enumerate(self.inputs)], made_by)
         return Flat(
             [layer for layer, _ in layers.values()],
             [path for _, path in layers.values()],
@@ -173,6 +162,18 @@ class Graph:
             calls,
             [value for value, _ in outputs],
         )
+
+    def _unfolded(self, inputs: Sequence[_T], made_by: Callable[[Layer, list[_T]], _T]) -> list[_T]:
+        """As `run`, by calls of layers alone."""
+
+        def apply(call: Call, given: list[_T]) -> list[_T]:
+            owner: Any = call.owner
+            if isinstance(owner, Layer):
+                return [made_by(owner, given)]
+            made: list[_T] = owner._required_graph()._unfolded(given, made_by)
+            return made
+
+        return self.run(inputs, apply)
 
     def output_names(self) -> list[str]:
         if self.out_form.keys:

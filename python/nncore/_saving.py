@@ -11,7 +11,7 @@ import json
 import mmap
 import os
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -35,6 +35,7 @@ _VERSION = 2  # of what is written; version 1 is read as well
 _MOST_BYTES = 2**22
 _MOST_TABLES = 2**17
 _MOST_LAYERS = 2**14
+_MOST_CALLS = 2**17  # of layers, summed over all models: models in models can make few calls many
 
 
 class Content(NamedTuple):
@@ -58,63 +59,68 @@ def _named(thing: Any) -> dict[str, Any]:
     return {"class_name": type(thing).__name__, "config": thing.get_config()}
 
 
-def _objects(model: Model) -> list[dict[str, Any]]:
-    """Every layer and model once, those in a model before it. Models name them by number."""
-    objects: list[dict[str, Any]] = []
-    number: dict[int, int] = {}
-    paths = {id(layer): path for layer, path in model._computing()}
+class _Objects:
+    """Entries of a model and all that it is made of, each once, those in a model before it. Models name them
+    by number.
 
-    def put(entry: dict[str, Any]) -> int:
-        objects.append(entry)
-        return len(objects) - 1
+    Attributes:
+        calls: of layers, summed over all models.
+    """
 
-    def add(thing: Any) -> int:
-        if id(thing) not in number:
+    def __init__(self, model: Model) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self.calls = 0
+        self._number: dict[int, int] = {}
+        self._paths = {id(layer): path for layer, path in model._computing()}
+        self._add(model)
+
+    def _put(self, entry: dict[str, Any]) -> int:
+        self.entries.append(entry)
+        return len(self.entries) - 1
+
+    def _add(self, thing: Any) -> int:
+        if id(thing) not in self._number:
             if isinstance(thing, Model):
-                entry = _model_entry(thing, add, put)
+                entry = self._model(thing)
             else:
                 entry = _named(thing)
                 if thing._shapes is not None and not isinstance(thing, InputLayer):
-                    entry |= {"path": paths[id(thing)], "shapes": [list(one) for one in thing._shapes[0]]}
-            number[id(thing)] = put(entry)
-        return number[id(thing)]
+                    shapes = [list(one) for one in thing._shapes[0]]
+                    entry |= {"path": self._paths[id(thing)], "shapes": shapes}
+            self._number[id(thing)] = self._put(entry)
+        return self._number[id(thing)]
 
-    add(model)
-    return objects
-
-
-def _model_entry(
-    model: Model, add: Callable[[Any], int], put: Callable[[dict[str, Any]], int]
-) -> dict[str, Any]:
-    common = {"name": model.name, "seed": model._seed, "epochs": model._epochs}
-    if isinstance(model, Sequential):
-        sample = model._known_sample()
-        config: dict[str, Any] = {
-            "input_shape": None if sample is None else list(sample),
-            "layers": [add(layer) for layer in model.layers],
-            "built": model.built,
+    def _model(self, model: Model) -> dict[str, Any]:
+        common = {"name": model.name, "seed": model._seed, "epochs": model._epochs}
+        self.calls += model._graph.size if model._graph else 0
+        if isinstance(model, Sequential):
+            sample = model._known_sample()
+            config: dict[str, Any] = {
+                "input_shape": None if sample is None else list(sample),
+                "layers": [self._add(layer) for layer in model.layers],
+                "built": model.built,
+            }
+            return {"class_name": "Sequential", "config": common | config}
+        graph = model._required_graph()
+        inputs, numbers = [], {}
+        for i, value in enumerate(graph.inputs):
+            owner, numbers[value.key] = value.key[0].owner, i
+            # A value of another layer that the model begins with becomes an input of its own.
+            made = {"class_name": "InputLayer", "config": {"name": owner.name, "shape": list(value.sample)}}
+            inputs.append(self._add(owner) if isinstance(owner, InputLayer) else self._put(made))
+        calls, count = [], len(inputs)
+        for call in graph.calls:
+            calls.append([self._add(call.owner), [numbers[value.key] for value in call.inputs]])
+            for value in call.values():
+                numbers.setdefault(value.key, count)
+                count += 1
+        config = {
+            "inputs": inputs,
+            "calls": calls,
+            "outputs": [numbers[value.key] for value in graph.outputs],
+            "forms": [_form_entry(graph.in_form), _form_entry(graph.out_form)],
         }
-        return {"class_name": "Sequential", "config": common | config}
-    graph = model._required_graph()
-    inputs, numbers = [], {}
-    for i, value in enumerate(graph.inputs):
-        owner, numbers[value.key] = value.key[0].owner, i
-        # A value of another layer that the model begins with becomes an input of its own.
-        made = {"class_name": "InputLayer", "config": {"name": f"{owner.name}", "shape": list(value.sample)}}
-        inputs.append(add(owner) if isinstance(owner, InputLayer) else put(made))
-    calls, count = [], len(inputs)
-    for call in graph.calls:
-        calls.append([add(call.owner), [numbers[value.key] for value in call.inputs]])
-        for value in call.values():
-            numbers.setdefault(value.key, count)
-            count += 1
-    config = {
-        "inputs": inputs,
-        "calls": calls,
-        "outputs": [numbers[value.key] for value in graph.outputs],
-        "forms": [_form_entry(graph.in_form), _form_entry(graph.out_form)],
-    }
-    return {"class_name": "Model", "config": common | config}
+        return {"class_name": "Model", "config": common | config}
 
 
 def _form_entry(form: Form) -> Any:
@@ -159,13 +165,15 @@ def to_bytes(model: Model, weights_only: bool) -> bytes:
         "parameters": [[name, list(weight.shape)] for name, weight, _ in weights],
     }
     buffers, iterations = ([], 0) if network is None else network.state()
-    tensors = {}
+    tensors, calls = {}, 0
     if buffers:
         tensors = {name: values for (name, _, _), values in zip(weights, model._parts(buffers[0][1]))}
     if not weights_only:
         trained = network is not None and model._compiled is network
+        objects = _Objects(model)
+        calls = objects.calls
         settings |= {
-            "objects": _objects(model),
+            "objects": objects.entries,
             "compile": _compile_settings(model, iterations if trained else 0),
         }
         frozen = model._settings.frozen if model._settings else ()
@@ -177,10 +185,10 @@ def to_bytes(model: Model, weights_only: bool) -> bytes:
         data = safetensors.numpy.save(tensors, {"nncore": json.dumps(settings, allow_nan=False)})
     header = data[8 : 8 + struct.unpack("<Q", data[:8])[0]]
     too_large = len(header) > _MOST_BYTES or header.count(b"[") + header.count(b"{") > _MOST_TABLES
-    if too_large or len(settings.get("objects", ())) > _MOST_LAYERS:
+    if too_large or len(settings.get("objects", ())) > _MOST_LAYERS or calls > _MOST_CALLS:
         raise ValueError(
-            f"[{model.name:.80}] is too large to be loaded again: a file may have {_MOST_LAYERS} layers, and "
-            "4 MB of names and settings"
+            f"[{model.name:.80}] is too large to be loaded again: a file may have {_MOST_LAYERS} layers, "
+            f"{_MOST_CALLS} calls of them and 4 MB of names and settings"
         )
     return data
 
@@ -348,6 +356,8 @@ class _Reader:
         if len(entries) - 1 > _MOST_LAYERS:
             raise ValueError(f"it has {len(entries) - 1} layers, more than {_MOST_LAYERS}")
         self._made: list[Any] = []
+        self._sizes: list[int] = []  # of what is made, in calls of layers
+        self._calls = 0  # of all models
         for i, entry in enumerate(entries):
             name = _is(dict, entry, "layer")["class_name"]
             if name in ("Sequential", "Model"):
@@ -357,6 +367,7 @@ class _Reader:
                 self._made.append(self._model(own, _is(dict, entry["config"], "config of a model")))
             else:
                 self._made.append(self._layer(entry))
+                self._sizes.append(1)
         if not self._made or not isinstance(self._made[-1], Model):
             raise ValueError("it has no model")
 
@@ -385,6 +396,18 @@ class _Reader:
     def _at(self, items: Sequence[Any], number: object, what: str) -> Any:
         return items[integer("file", what, number, low=0, high=len(items) - 1)]
 
+    def _owners(self, numbers: Sequence[object], what: str, is_built: bool = True) -> list[Any]:
+        """The layers and models that the next model calls. They are built if it is: no weights are made."""
+        found = [self._at(range(len(self._made)), number, what) for number in numbers]
+        owners = [self._made[i] for i in found]
+        if is_built and (missing := next((owner for owner in owners if not owner.built), None)):
+            raise ValueError(f"{missing.name!r:.80} has no shapes, but is in a model that has")
+        self._sizes.append(sum(self._sizes[i] for i in found) if is_built else 0)
+        self._calls += self._sizes[-1]
+        if self._calls > _MOST_CALLS:
+            raise ValueError(f"its models have {self._calls} calls of layers, more than {_MOST_CALLS}")
+        return owners
+
     def _model(self, cls: type[Model], config: dict[str, Any]) -> Model:
         model = cls.__new__(cls)
         model._begin(text("file", "name", config["name"]))
@@ -394,11 +417,9 @@ class _Reader:
         if isinstance(model, Sequential):
             given = config["input_shape"]
             sample = given and shape("file", "input_shape", _is(list, given, "input_shape"), is_open=True)
-            model._resume(
-                None if given is None else tuple(sample),
-                [self._at(self._made, i, "layers") for i in _is(list, config["layers"], "layers")],
-                boolean("file", "built", config["built"]),
-            )
+            is_built = boolean("file", "built", config["built"])
+            owners = self._owners(_is(list, config["layers"], "layers"), "layers", is_built)
+            model._resume(None if given is None else tuple(sample), owners, is_built)
             return model
         values: list[Value] = []
         for number in _is(list, config["inputs"], "inputs"):
@@ -407,23 +428,27 @@ class _Reader:
                 raise ValueError(f"the input {number} is no InputLayer")
             values.append(layer.output)
         inputs = list(values)
-        for call in _is(list, config["calls"], "calls"):
-            number, given = _is(list, call, "calls")
-            owner = self._at(self._made, number, "calls")
+        calls = [_is(list, call, "calls") for call in _is(list, config["calls"], "calls")]
+        owners = self._owners([number for number, _ in calls], "calls")
+        for owner, (_, given) in zip(owners, calls):
             made = owner._called([self._at(values, i, "calls") for i in _is(list, given, "calls")])
             if isinstance(owner, Layer):
                 owner._register(made)
             values += made.values()
         outputs = [self._at(values, i, "outputs") for i in _is(list, config["outputs"], "outputs")]
-        in_form, out_form = map(_form_of, _is(list, config["forms"], "forms"))
-        model._take(in_form.pack(inputs), out_form.pack(outputs))
+        in_form, out_form = _is(list, config["forms"], "forms")
+        model._take(_packed(in_form, inputs), _packed(out_form, outputs))
         return model
 
 
-def _form_of(entry: object) -> Form:
-    if isinstance(entry, list):
-        return Form(dict, tuple(sorted(text("file", "forms", key) for key in entry)))
-    return Form({None: None, "list": list, "tuple": tuple}[entry])  # type: ignore[index]
+def _packed(form: object, values: list[Value]) -> Any:
+    """Values in the form of an entry of "forms"."""
+    keys = tuple(text("file", "forms", key) for key in form) if isinstance(form, list) else ()
+    wanted = len(keys) if isinstance(form, list) else 1 if form is None else len(values)
+    if len(values) != wanted or len(set(keys)) < len(keys):
+        raise ValueError(f"there are {len(values)} inputs or outputs for the form {form!r:.80}")
+    kind = dict if keys else {None: None, "list": list, "tuple": tuple}[form]  # type: ignore[index]
+    return Form(kind, keys).pack(values)
 
 
 def _restore(cls: type[Model] | None, content: Content, with_compile: bool) -> Any:

@@ -142,7 +142,7 @@ class Stack(Weighted, Compiled):
         if len(graph.inputs) > 1 or is_named(input_shape) or all(map(several, input_shape)):
             each = graph.arranged(self.name, "input_shape", input_shape, graph.in_form, self.input_names)
         samples = [shape(self.name, "input_shape", one, batch_axis=True, is_open=True) for one in each]
-        return graph.out_form.pack([(each[0][0], *after) for after in graph.shapes(samples)])
+        return graph.out_form.pack([(each[0][0], *after) for after in self._shapes_for(samples)])
 
     # ---- calls on values
 
@@ -154,7 +154,9 @@ class Stack(Weighted, Compiled):
             known = value.sample
             if len(known) != len(given) or any(k and g and k != g for k, g in zip(known, given)):
                 raise ValueError(f"[{self.name}] is made for samples of shape {known}, not {given}")
-        return graph.shapes(before)
+        if all(value.sample == given for value, given in zip(graph.inputs, before)):
+            return [value.sample for value in graph.outputs]
+        return graph.run(before, lambda call, given: call.owner._shapes_for(given))  # type: ignore[attr-defined]
 
     def _called(self, values: Sequence[Value]) -> Call:
         return Call(self, values, self._shapes_for([value.sample for value in values]))

@@ -73,7 +73,9 @@ class Layer(Weighted, Settings):
         self._variables: _core.Variables | None = None
         # Of one sample, before and after; once built. Weights are made when a model or somebody wants them.
         self._shapes: tuple[list[OpenShape], OpenShape] | None = None
-        self._calls: list[weakref.ref[Call]] = []  # on values
+        self._calls: weakref.WeakKeyDictionary[Call, None] = (
+            weakref.WeakKeyDictionary()
+        )  # on values, in order
         # A network of this layer, for arrays, with the open shapes of its inputs.
         self._alone: tuple[list[OpenShape], _core.Network] | None = None
 
@@ -111,9 +113,8 @@ class Layer(Weighted, Settings):
 
     def _first_call(self) -> Call:
         """The first that a value or a model still holds."""
-        for reference in self._calls:
-            if (call := reference()) is not None:
-                return call
+        for call in self._calls:
+            return call
         raise AttributeError(
             f"[{self.name}] the layer is in no model and was not called on values such as those of Input, so "
             "it has no input or output"
@@ -242,7 +243,7 @@ class Layer(Weighted, Settings):
 
     def _take_shapes(self, before: Sequence[OpenShape], after: OpenShape) -> None:
         """Shapes are those of the first call on values, or else of the last build."""
-        if self._shapes is None or not any(reference() for reference in self._calls):
+        if self._shapes is None or next(iter(self._calls), None) is None:
             self._shapes = list(before), after
 
     def _shapes_for(self, before: Sequence[OpenShape]) -> list[OpenShape]:
@@ -260,9 +261,7 @@ class Layer(Weighted, Settings):
     def _register(self, call: Call) -> None:
         with whole:
             self._take_shapes([value.sample for value in call.inputs], call.shapes[0])
-            self._calls = [one for one in self._calls if one() is not None]
-            if not any(one() is call for one in self._calls):
-                self._calls.append(weakref.ref(call))
+            self._calls[call] = None
 
     def _made(self, before: Sequence[OpenShape], values: list[Floats]) -> _core.Variables:
         variables = _core.Variables(self._spec(), closed(before, _TRIED[0]))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from .. import activations, initializers
 from .._arguments import boolean, integer, neutral, number, several
 from .._arguments import shape as sizes
+from .._forks import whole
 from .._values import Call, Value
 from ._layer import Layer
 from ._weights import Variable
@@ -55,11 +55,10 @@ class InputLayer(Layer):
     @property
     def output(self) -> Value:
         """The value of this input."""
-        for reference in self._calls:
-            if (call := reference()) is not None:
-                return call.values()[0]
-        call = Call(self, (), [self.shape])
-        self._register(call)
+        with whole:  # another thread must not get another one
+            call = next(iter(self._calls), None)
+            if call is None:
+                self._register(call := Call(self, (), [self.shape]))
         return call.values()[0]
 
     @property
@@ -68,7 +67,7 @@ class InputLayer(Layer):
         return self.output
 
     def _register(self, call: Call) -> None:
-        self._calls = [weakref.ref(call)]
+        self._calls[call] = None
 
     def _own(self) -> None:
         return None

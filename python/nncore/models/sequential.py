@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
 from .._arguments import boolean, shape
 from .._feeds import Data
+from .._forks import whole
 from .._graph import Graph
 from .._stack import Built, Stack
-from .._values import OpenShape, Value
+from .._values import Call, OpenShape, Value
 from ..layers import InputLayer, Layer
 from .model import Model
 
@@ -58,6 +60,7 @@ class Sequential(Model):
         self._layers: list[Any] = []
         self._names: set[str] = set()  # of the layers
         self._start: Value | None = None  # the input, once it is known
+        self._calls: weakref.WeakSet[Call] = weakref.WeakSet()  # on values
 
     def _resume(self, sample: OpenShape | None, layers: Sequence[Any], is_built: bool) -> None:
         """Takes what a file says of it."""
@@ -102,9 +105,10 @@ class Sequential(Model):
 
         Raises:
             TypeError: it is not a layer.
-            ValueError: it does not take the shape before it, or its name is used already. The model is as
-                before then.
+            ValueError: it does not take the shape before it, or its name is used already, or the model is
+                part of another one. The model is as before then.
         """
+        self._require_alone()
         before = list(self._layers), self._start
         try:
             self._append(layer)
@@ -120,7 +124,9 @@ class Sequential(Model):
 
         Raises:
             IndexError: there is no layer.
+            ValueError: the model is part of another one.
         """
+        self._require_alone()
         if not self._layers:
             raise IndexError(f"[{self.name}] there is no layer to pop")
         before = self._layers
@@ -203,10 +209,20 @@ class Sequential(Model):
         self._start = built.graph.inputs[0]
         return True
 
-    def _called(self, values: Sequence[Value]) -> Any:
+    def _called(self, values: Sequence[Value]) -> Call:
         if self._network is None and len(values) == 1:
             self._build_for(self._known_sample() or values[0].sample)
-        return super()._called(values)
+        call = super()._called(values)
+        with whole:
+            self._calls.add(call)
+        return call
+
+    def _require_alone(self) -> None:
+        if len(self._calls):
+            raise ValueError(
+                f"[{self.name}] is part of another model, or was called on a value, so its layers cannot be "
+                "changed: make a new Sequential of them"
+            )
 
     def compute_output_shape(self, input_shape: Sequence[Any]) -> OpenShape:
         """Both shapes with the batch axis, which may be None."""

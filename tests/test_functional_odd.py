@@ -1,0 +1,184 @@
+"""Odd graphs and odd uses of functional models: each works, or is refused with a name and a reason."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import pickle
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from test_saving_damage import doctor, put
+
+from nncore import Input, Model, Sequential
+from nncore.layers import Activation, Add, Concatenate, Dense
+from nncore.models import load_model
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(16, 3)), RNG.normal(size=(16, 2))
+
+
+def trained(model: Any) -> Any:
+    model.compile("sgd", "mse")
+    model.fit(X, Y, verbose=0)
+    return model
+
+
+def nested() -> Model:
+    x = Input((3,), name="x")
+    inner = Sequential([Dense(4, name="a"), Dense(3, name="b")], name="inner")
+    return trained(Model(x, Dense(2, name="c")(inner(x)), name="outer"))
+
+
+# ---- sizes
+
+
+@pytest.mark.parametrize("count", [65, 256])
+def test_many_inputs(count: int) -> None:
+    inputs = [Input((1,)) for _ in range(count)]
+    model = Model(inputs, [Concatenate()(inputs), Add()(inputs)])
+    data = [np.full((2, 1), i) for i in range(count)]
+    joined, total = model.predict(data)
+    assert joined[1].tolist() == list(range(count))
+    assert total[1] == sum(range(count))
+    model.compile("sgd", "mse")
+    assert model.train_on_batch(data, [joined, total])[0] == 0.0
+
+
+def test_more_inputs_than_a_call_may_have() -> None:
+    with pytest.raises(ValueError, match=r"\[sum\] takes at most 256 inputs, got 257: let a layer join"):
+        Add(name="sum")([Input((1,))] * 257)
+
+
+def test_deep_models() -> None:
+    value = x = Input((3,))
+    shared = Dense(3, activation="relu")
+    for _ in range(1500):
+        value = Activation("relu")(shared(value))
+    assert trained(Model(x, Dense(2)(value))).predict(X).shape == (16, 2)
+
+
+def nest(model: Model, times: int, calls: int) -> Model:
+    for _ in range(times):
+        value = x = Input(model.input_shape[1:])
+        for _ in range(calls):
+            value = model(value)
+        model = Model(x, value)
+    return model
+
+
+def test_models_in_models_in_models() -> None:
+    model = Model(x := Input((3,)), Activation("relu")(x))
+    assert nest(model, 200, 1).predict([[-1, 2, 3]]).tolist() == [[0, 2, 3]]
+    with pytest.raises(ValueError, match="models in models, more than 256 deep"):
+        nest(model, 300, 1)
+    with pytest.raises(ValueError, match="has 131072 calls of layers, those in its models included"):
+        nest(model, 40, 2)
+
+
+# ---- lifetimes
+
+
+def built() -> Any:
+    return Sequential([Input((3,)), Dense(2)])
+
+
+def restored() -> Any:
+    return pickle.loads(pickle.dumps(nested()))
+
+
+def copied() -> Any:
+    return copy.deepcopy(nested())
+
+
+def changed() -> Any:
+    model = built()
+    model.add(Dense(3))
+    model.pop()
+    with pytest.raises(TypeError):
+        model.add(3)
+    return model
+
+
+@pytest.mark.parametrize(
+    "make", [built, lambda: trained(Sequential([Dense(2)])), nested, restored, copied, changed]
+)
+def test_what_is_deleted_is_gone(make: Callable[[], Any]) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        model = make()
+        inner = [each for layer in model.layers if isinstance(layer, Sequential) for each in layer.layers]
+        kept = [weakref.ref(each) for each in (model, *model.layers, *inner)]
+        del inner
+        del model
+        assert [each() for each in kept] == [None] * len(kept)
+    finally:
+        gc.enable()
+
+
+# ---- changes of a part
+
+
+def test_a_sequential_in_another_model_cannot_be_changed() -> None:
+    outer = nested()
+    inner = outer.get_layer("inner")
+    before = outer.predict(X)
+    for change in (inner.pop, lambda: inner.add(Dense(5))):
+        with pytest.raises(ValueError, match=r"\[inner\] is part of another model"):
+            change()
+    np.testing.assert_array_equal(outer.predict(X), before)
+    del outer
+    inner.pop()
+    assert inner.predict(X).shape == (16, 4)
+
+
+# ---- files
+
+
+def test_files_of_many_calls_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    model = Model(x := Input((3,)), Dense(3, name="d")(x))
+
+    def grow(table: dict[str, Any]) -> None:
+        objects = table["objects"]
+        for i in range(40):
+            last = len(objects) - 1
+            calls = [[last, [0]], [last, [1]]]
+            config = dict(objects[last]["config"], name=f"m{i}", calls=calls, outputs=[2])
+            objects.append({"class_name": "Model", "config": config})
+
+    model.save(path)
+    doctor(path, grow)
+    with pytest.raises(ValueError, match="its models have 262143 calls of layers, more than 131072"):
+        load_model(path)
+
+
+LAST = ("objects", -1, "config")
+CHANGES = {
+    "no shapes": ("'d' has no shapes, but is in a model that has", lambda t: t["objects"][1].pop("shapes")),
+    "no outputs": ("0 inputs or outputs for the form None", put(*LAST, "outputs", [])),
+    "two outputs as one": ("2 inputs or outputs for the form None", put(*LAST, "outputs", [0, 1])),
+    "keys twice": ("for the form", put(*LAST, "forms", [None, ["a", "a"]])),
+    "a call of itself": ("calls must be at most 1", put(*LAST, "calls", [[2, [0]]])),
+    "its own value": ("calls must be at most 0", put(*LAST, "calls", [[1, [1]]])),
+    "a negative number": ("calls must be at least 0", put(*LAST, "calls", [[1, [-1]]])),
+    "a call of nothing": ("takes one input, got 0", put(*LAST, "calls", [[1, []]])),
+    "half a call": ("not enough values", put(*LAST, "calls", [[1]])),
+    "an input that is none": ("the input 1 is no InputLayer", put(*LAST, "inputs", [1])),
+    "no model": ("it has no model", lambda t: t["objects"].pop()),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_doctored_graphs_are_refused(change: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    Model(x := Input((3,)), Dense(3, name="d")(x)).save(path)
+    message, settings = CHANGES[change]
+    doctor(path, settings)
+    with pytest.raises(ValueError, match=message):
+        load_model(path)
