@@ -80,6 +80,51 @@ def test_models_in_models_in_models() -> None:
         nest(model, 40, 2)
 
 
+# ---- values and names
+
+
+def test_models_that_begin_within_others_have_names_of_their_own() -> None:
+    a = Input((3,), name="a")
+    pair = Model(a, [Dense(3, name="l")(a), Dense(3, name="r")(a)], name="pair")
+    values = pair(Input((3,)))
+    again = Dense(3, name="again")
+    middle = again(a)
+    for model, names in (
+        (Model(values, Add()(values)), ["pair", "pair_1"]),
+        (Model(middle, again(middle)), ["again_1"]),
+        (Model([middle, a], Add()([a, again(middle)])), ["again_1", "a"]),
+    ):
+        assert model.input_names == names
+        x = {name: RNG.normal(size=(4, 3)) for name in names}
+        other = pickle.loads(pickle.dumps(model))
+        assert other.input_names == names
+        np.testing.assert_array_equal(other.predict(x), model.predict(x))
+
+
+def test_output_names_differ() -> None:
+    x = Input((3,))
+    a, b = Dense(2, name="a"), Dense(2, name="a_1")
+    model = Model(x, [a(x), a(a.input), b(x), a(x)])
+    assert model.output_names == ["a", "a_1", "a_1_1", "a_2"]
+    model.compile("sgd", "mse")
+    assert len(model.fit(X, [Y] * 4, verbose=0).history) == 5
+
+
+def test_layers_are_in_the_order_of_keras() -> None:
+    """Keras 3.15.1: by depth, inputs that none needs before others."""
+    x, y, z = (Input((3,), name=name) for name in "xyz")
+    h = Dense(3, name="h")
+    model = Model([x, y, z], Add(name="add")([h(y), Dense(3, name="g")(h(h(y)))]))
+    assert [layer.name for layer in model.layers] == ["y", "h", "g", "x", "z", "add"]
+
+
+@pytest.mark.parametrize("keys", [(1, 2), (1, "a"), (None, "a")])
+def test_keys_are_names(keys: Any) -> None:
+    x = Input((3,))
+    with pytest.raises(TypeError, match=r"\[m\] outputs must have names as keys, got"):
+        Model(x, {key: Dense(2)(x) for key in keys}, name="m")
+
+
 # ---- lifetimes
 
 

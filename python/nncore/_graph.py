@@ -14,6 +14,19 @@ _T = TypeVar("_T")
 _MOST_CALLS, _MOST_DEPTH = 2**16, 256  # models in models can make few calls many
 
 
+def _distinct(names: Sequence[str], taken: set[str]) -> list[str]:
+    """The names, with numbers where one is taken already, which they are then."""
+    found = []
+    for name in names:
+        each, number = name, 0
+        while each in taken:
+            number += 1
+            each = f"{name}_{number}"
+        taken.add(each)
+        found.append(each)
+    return found
+
+
 class Flat(NamedTuple):
     """A graph as the core has it, without models in models.
 
@@ -40,6 +53,7 @@ class Graph:
         inputs, outputs: lists of values; in_form, out_form: how they were given.
         calls: what makes the outputs, each call after those that it reads; size: their number, of models in
             this one too; depth: of models in models, 1 if there are none.
+        input_names: those of the layers Input; other names for values of other layers.
         owners: the layers and models, by their distance from the outputs, the farthest first, as in Keras.
 
     Raises:
@@ -48,16 +62,8 @@ class Graph:
     """
 
     def __init__(self, owner: str, inputs: Any, outputs: Any) -> None:
-        (self.in_form, self.inputs), (self.out_form, self.outputs) = unpacked(inputs), unpacked(outputs)
-        for what, values in (("inputs", self.inputs), ("outputs", self.outputs)):
-            for value in values:
-                if not isinstance(value, Value):
-                    raise TypeError(
-                        f"[{owner}] {what} must be what Input(...) or a layer called on it gives, or a list "
-                        f"or dict of that, got {value!r}"
-                    )
-            if not values:
-                raise ValueError(f"[{owner}] {what} must hold at least one value")
+        self.in_form, self.inputs = self._unpacked(owner, "inputs", inputs)
+        self.out_form, self.outputs = self._unpacked(owner, "outputs", outputs)
         if len({value.key for value in self.inputs}) < len(self.inputs):
             raise ValueError(f"[{owner}] the same value is given twice among the inputs")
         self.calls, found = self._walk(owner)
@@ -76,6 +82,26 @@ class Graph:
         counts = Counter(each.name for each in self.owners)
         if twice := next((name for name, count in counts.items() if count > 1), None):
             raise ValueError(f"[{owner}] there are several layers {twice!r}: names must differ")
+        taken = set(counts)
+        self.input_names = [
+            value.name if isinstance(value.key[0].owner, InputLayer) else _distinct([value.name], taken)[0]
+            for value in self.inputs
+        ]
+
+    @staticmethod
+    def _unpacked(owner: str, what: str, given: Any) -> tuple[Form, list[Value]]:
+        form, values = unpacked(given)
+        for value in values:
+            if not isinstance(value, Value):
+                raise TypeError(
+                    f"[{owner}] {what} must be what Input(...) or a layer called on it gives, or a list "
+                    f"or dict of that, got {value!r}"
+                )
+        if not all(isinstance(key, str) for key in form.keys):
+            raise TypeError(f"[{owner}] {what} must have names as keys, got {list(form.keys)}")
+        if not values:
+            raise ValueError(f"[{owner}] {what} must hold at least one value")
+        return form, values
 
     def _walk(self, owner: str) -> tuple[list[Call], list[Any]]:
         """The calls, and their owners in the order in which a walk back from the outputs meets them, behind
@@ -178,12 +204,7 @@ class Graph:
     def output_names(self) -> list[str]:
         if self.out_form.keys:
             return list(self.out_form.keys)
-        names, counts = [value.name for value in self.outputs], Counter[str]()
-        for i, name in enumerate(names):
-            counts[name] += 1
-            if counts[name] > 1:
-                names[i] = f"{name}_{counts[name] - 1}"
-        return names
+        return _distinct([value.name for value in self.outputs], set())
 
     @staticmethod
     def arranged(owner: str, what: str, given: Any, form: Form, names: Sequence[str]) -> list[Any]:

@@ -103,10 +103,10 @@ class _Objects:
             return {"class_name": "Sequential", "config": common | config}
         graph = model._required_graph()
         inputs, numbers = [], {}
-        for i, value in enumerate(graph.inputs):
+        for i, (value, name) in enumerate(zip(graph.inputs, graph.input_names)):
             owner, numbers[value.key] = value.key[0].owner, i
             # A value of another layer that the model begins with becomes an input of its own.
-            made = {"class_name": "InputLayer", "config": {"name": owner.name, "shape": list(value.sample)}}
+            made = {"class_name": "InputLayer", "config": {"name": name, "shape": list(value.sample)}}
             inputs.append(self._add(owner) if isinstance(owner, InputLayer) else self._put(made))
         calls, count = [], len(inputs)
         for call in graph.calls:

@@ -111,7 +111,11 @@ class Stack(Weighted, Compiled):
 
     @property
     def input_names(self) -> list[str]:
-        return [value.name for value in self.inputs]
+        """The names of the layers Input; of other layers, with whose values the model begins, perhaps
+        numbered.
+        """
+        names: list[str] = self._graph_part("input_names").input_names
+        return list(names)
 
     @property
     def output_names(self) -> list[str]:

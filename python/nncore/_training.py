@@ -148,7 +148,8 @@ class Trainable(Stack):
         given = graph.arranged(self.name, "x", x, graph.in_form, self.input_names)
         if missing := [name for name, one in zip(self.input_names, given) if one is None]:
             raise ValueError(f"[{self.name}] x has nothing for the input {missing[0]!r}")
-        named = [(value.name, one, value.sample) for value, one in zip(graph.inputs, given)]
+        samples = [value.sample for value in graph.inputs]
+        named = list(zip(self.input_names, given, samples))
         if len(given) == 1:
             return self._fitted(*named[0])
         arrays = [self._fitted(*each) for each in named]

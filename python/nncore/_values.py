@@ -129,7 +129,7 @@ class Form(NamedTuple):
 def unpacked(given: Any) -> tuple[Form, list[Any]]:
     """The form of what was given, and what it holds: of a dict in the order of its sorted keys."""
     if is_named(given):
-        keys = tuple(sorted(given))
+        keys = tuple(sorted(given, key=str))
         return Form(dict, keys), [given[key] for key in keys]
     if isinstance(given, (list, tuple)):
         return Form(tuple if isinstance(given, tuple) else list), list(given)
