@@ -125,6 +125,50 @@ def test_keys_are_names(keys: Any) -> None:
         Model(x, {key: Dense(2)(x) for key in keys}, name="m")
 
 
+# ---- forms of data
+
+
+@pytest.mark.parametrize("form", [list, tuple])
+def test_a_list_of_one_is_called_as_in_keras(form: Any) -> None:
+    """Keras 3.15.1: values come in the form of the outputs, arrays and shapes alone."""
+    x = Input((3,))
+    model = Model(form([x]), form([Dense(2)(x)]))
+    assert type(model.input) is type(model.output) is type(model(Input((3,)))) is form
+    assert (model.input_shape, model.output_shape) == ((None, 3), (None, 2))
+    model.compile("sgd", "mse")
+    model.fit(form([X]), form([Y]), verbose=0)
+    expected = X @ model.get_weights()[0] + model.get_weights()[1]
+    for found in (model(X), model.predict(X), model.predict([X], batch_size=3)):
+        assert isinstance(found, np.ndarray)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_dict_of_one_stays_a_dict() -> None:
+    x = Input((3,))
+    model = Model({"in": x}, {"out": Dense(2)(x)})
+    assert (model.input_shape, model.output_shape) == ((None, 3), (None, 2))
+    for found in (model({"in": X}), model.predict(X), model.predict({"in": X}, batch_size=3)):
+        assert list(found) == ["out"]
+
+
+@pytest.mark.parametrize("keys", [None, ("l", "r")])
+def test_what_a_dict_has_besides_the_inputs_is_left_out(keys: Any) -> None:
+    a, b = Input((3,), name="a"), Input((3,), name="b")
+    model = Model(dict(zip(keys, (a, b))) if keys else [a, b], Add()([a, b]))
+    data = dict(zip(keys or "ab", (X, X)))
+    with pytest.warns(UserWarning, match="x has 'c', but there are ., .: it is ignored"):
+        found = model.predict({**data, "c": X})
+    np.testing.assert_array_equal(found, model.predict(data))
+
+
+def test_data_that_is_not_of_the_inputs_is_described() -> None:
+    model = Model([a := Input((3,), name="a"), b := Input((3,), name="b")], Add()([a, b]))
+    with pytest.raises(
+        ValueError, match=r"\(a, b\) or a dict with these names, got ndarray of shape \(16, 3\)"
+    ):
+        model.predict(X)
+
+
 # ---- lifetimes
 
 

@@ -158,19 +158,24 @@ void bind_network(py::module_& m) {
       .def(
           "reset", [](const Network& n, Sums& sums) { looking(n, [&] { n.reset(sums); }); }, py::arg("sums"))
       .def("state", [](const Network& n) {
-        // Arrays need the GIL, so they are made before the network is locked for all of them at once.
-        std::vector<std::pair<std::string, Floats>> buffers;
-        std::vector<float*> to;
-        for (const std::string& name : looking(n, [&] { return n.buffer_names(); })) {
-          if (name == "gradients") continue;
-          buffers.emplace_back(name, make_floats({n.flat_size()}));
-          to.push_back(buffers.back().second.mutable_data());
+        // Arrays need the GIL, so they are made before the network is locked for all of them at once; once
+        // more if another thread has compiled it in between.
+        while (true) {
+          std::vector<std::pair<std::string, Floats>> buffers;
+          std::vector<float*> to;
+          const auto names = looking(n, [&] { return n.buffer_names(); });
+          for (const std::string& name : names) {
+            if (name == "gradients") continue;
+            buffers.emplace_back(name, make_floats({n.flat_size()}));
+            to.push_back(buffers.back().second.mutable_data());
+          }
+          const auto iterations = looking(n, [&]() -> std::optional<std::uint64_t> {
+            if (n.buffer_names() != names) return std::nullopt;
+            for (std::size_t i = 0; i < buffers.size(); ++i) n.read(buffers[i].first, to[i]);
+            return n.iterations;
+          });
+          if (iterations) return std::pair(std::move(buffers), *iterations);
         }
-        const std::uint64_t iterations = looking(n, [&] {
-          for (std::size_t i = 0; i < buffers.size(); ++i) n.read(buffers[i].first, to[i]);
-          return n.iterations;
-        });
-        return std::pair(std::move(buffers), iterations);
       });
   bind_passes(m, network);
 }

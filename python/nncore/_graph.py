@@ -6,12 +6,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from ._messages import warn
 from ._values import Call, Form, OpenShape, Value, is_named, unpacked
 from .layers import InputLayer, Layer
 from .layers._weights import Shape
 
 _T = TypeVar("_T")
 _MOST_CALLS, _MOST_DEPTH = 2**16, 256  # models in models can make few calls many
+
+
+def _described(given: object) -> str:
+    shape = getattr(given, "shape", None)
+    return f"{given!r:.60}" if shape is None else f"{type(given).__name__} of shape {shape}"
 
 
 def _distinct(names: Sequence[str], taken: set[str]) -> list[str]:
@@ -208,7 +214,8 @@ class Graph:
 
     @staticmethod
     def arranged(owner: str, what: str, given: Any, form: Form, names: Sequence[str]) -> list[Any]:
-        """What was given for several inputs or outputs, in their order; None where a dict has nothing.
+        """What was given for several inputs or outputs, in their order; None where a dict has nothing. What
+        a dict has besides all inputs is left out, with a warning.
 
         Raises:
             ValueError: their number or a name is wrong.
@@ -216,12 +223,16 @@ class Graph:
         if form.is_one and not is_named(given):
             return [given]
         if is_named(given):
-            keys = form.keys if form.keys and set(given) <= set(form.keys) else names
+            own, theirs = set(form.keys), set(given)
+            keys = form.keys if own and (theirs <= own or own <= theirs) else names
             if unknown := [key for key in given if key not in keys]:
-                raise ValueError(f"[{owner}] {what} has {unknown[0]!r}, but there are {', '.join(keys)}")
+                text = f"[{owner}] {what} has {unknown[0]!r}, but there are {', '.join(keys)}"
+                if what != "x" or not all(key in given for key in keys):
+                    raise ValueError(text)
+                warn(f"{text}: it is ignored")
             return [given.get(key) for key in keys]
         if not isinstance(given, (list, tuple)) or len(given) != len(names):
-            got = f"{len(given)} items" if isinstance(given, (list, tuple)) else f"{given!r:.60}"
+            got = f"{len(given)} items" if isinstance(given, (list, tuple)) else _described(given)
             raise ValueError(
                 f"[{owner}] {what} must be a list or tuple of {len(names)} ({', '.join(names)}) or a dict "
                 f"with these names, got {got}"

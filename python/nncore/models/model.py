@@ -324,7 +324,7 @@ class Model(Trainable):
 
         Returns:
             Array (n, ...) of float32; of no samples for an empty x. Of several outputs a list, tuple or dict
-            of arrays, as the model was given its outputs.
+            of arrays, as the model was given its outputs; a dict of one, too.
 
         Raises:
             ValueError, TypeError: as `fit`, but the model need not be compiled.
