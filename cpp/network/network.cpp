@@ -106,13 +106,12 @@ void Network::use(std::vector<Shape> inputs) {
     std::rotate(programs_.begin(), known, known + 1);
   }
   program_ = programs_[0].get();
-  plan_ = &program_->plan;
 }
 
 std::vector<Shape> Network::output_shapes(const std::vector<Shape>& inputs) {
   use(inputs);
   std::vector<Shape> shapes;
-  for (const Output& output : plan_->outputs) shapes.push_back(output.shape);
+  for (const Output& output : plan().outputs) shapes.push_back(output.shape);
   return shapes;
 }
 
@@ -126,7 +125,7 @@ void Network::compile(const std::vector<Judged>& outputs, const std::optional<Sp
   auto new_optimizer = optimizer ? std::make_unique<Optimizer>(*optimizer) : nullptr;
   TrainedLayout layout = trained_layout(trainable);
   std::vector<std::unique_ptr<Program>> programs;
-  if (plan_) programs.push_back(program_for(plan_->inputs, outputs, layout));
+  if (program_) programs.push_back(program_for(plan().inputs, outputs, layout));
   std::vector<Buffer> moments;
   if (new_optimizer)
     for (std::size_t i = 0; i < new_optimizer->moments().size(); ++i) moments.emplace_back(layout.size);
@@ -139,35 +138,34 @@ void Network::compile(const std::vector<Judged>& outputs, const std::optional<Sp
   iterations = 0;
   programs_ = std::move(programs);
   program_ = programs_.empty() ? nullptr : programs_[0].get();
-  plan_ = program_ ? &program_->plan : nullptr;
 }
 
 // No store has the number 0, so that a plan that has seen nothing catches up.
 void Network::catch_up(const Store& now) {
-  if (plan_->seen_version == 0)
-    for (const Step& step : plan_->steps) step.layer->prepare();
-  if (now.moves != plan_->seen_moves) {
-    for (Step& step : plan_->steps) step.values = variables_[step.number]->data();
+  if (plan().seen_version == 0)
+    for (const Step& step : plan().steps) step.layer->prepare();
+  if (now.moves != plan().seen_moves) {
+    for (Step& step : plan().steps) step.values = variables_[step.number]->data();
     find_updates();
   }
-  for (const TileTask& task : plan_->tiles)
-    if (const Step& step = plan_->steps[task.step];
+  for (const TileTask& task : plan().tiles)
+    if (const Step& step = plan().steps[task.step];
         step.packing.version != variables_[step.number]->version())
       replicate_all(task);
-  for (Step& step : plan_->steps) step.packing.version = variables_[step.number]->version();
-  plan_->seen_version = now.version;
-  plan_->seen_moves = now.moves;
+  for (Step& step : plan().steps) step.packing.version = variables_[step.number]->version();
+  plan().seen_version = now.version;
+  plan().seen_moves = now.moves;
 }
 
 // Training has kept the packed weights of this plan up to date, and no others.
 void Network::mark_trained() {
-  for (Step& step : plan_->steps) {
+  for (Step& step : plan().steps) {
     if (!step.is_trained) continue;
     Variables& v = *variables_[step.number];
     if (step.is_first) v.changed();
     step.packing.version = v.version();
   }
-  plan_->seen_version = store_->current().version;
+  plan().seen_version = store_->current().version;
 }
 
 void Network::find_updates() {
@@ -190,18 +188,18 @@ void Network::find_updates() {
 // One tile of the packed weights of all steps of a layer.
 void Network::replicate_all(const TileTask& task) {
   const Layer* packed = nullptr;
-  for (const Step* s = &plan_->steps[task.step]; s; s = s->next ? &plan_->steps[s->next] : nullptr) {
+  for (const Step* s = &plan().steps[task.step]; s; s = s->next ? &plan().steps[s->next] : nullptr) {
     if (s->layer.get() == packed) continue;
     packed = s->layer.get();
-    packed->replicate(kernels_, plan_->replica.data() + s->packing.at, s->values, task.tile.tile,
+    packed->replicate(kernels_, plan().replica.data() + s->packing.at, s->values, task.tile.tile,
                       {.forward = true, .dx = s->packing.for_dx});
   }
 }
 
 std::vector<std::string> Network::step_labels() const {
   std::vector<std::string> labels;
-  if (!plan_) return labels;
-  for (const Step& step : plan_->steps)
+  if (!program_) return labels;
+  for (const Step& step : plan().steps)
     if (step.training.runs()) labels.push_back(step.label);
   for (const Objective& objective : program_->objectives)
     if (!objective.activation().is_linear())

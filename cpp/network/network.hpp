@@ -120,12 +120,12 @@ class Network {
   // variables' versions show to be out of date made anew.
   void refresh(const Source* x) {
     for (std::size_t i = 0; i < graph_.inputs.size(); ++i)
-      if (!plan_ || x[i].row_shape() != plan_->inputs[i]) {
+      if (!program_ || x[i].row_shape() != plan().inputs[i]) {
         use(shapes_of(x));
         break;
       }
     const Store& now = store_->current();
-    if (now.version != plan_->seen_version || now.moves != plan_->seen_moves) catch_up(now);
+    if (now.version != plan().seen_version || now.moves != plan().seen_moves) catch_up(now);
   }
   std::vector<Shape> shapes_of(const Source* x) const;
   void catch_up(const Store& now);
@@ -140,15 +140,16 @@ class Network {
   void check_order(const Samples& s, std::size_t start, std::size_t stop) const;
   void require(bool present, const char* what) const;
 
-  std::size_t sample_cost() const { return plan_->sizes.sample_work + plan_->storages[0].size + 1; }
+  std::size_t sample_cost() const { return plan().sizes.sample_work + plan().storages[0].size + 1; }
   int threads_for_training(const Samples& s) const;
   int threads_for_inference(const Samples& s) const;
   std::size_t inference_chunk(std::size_t batch) const;
   std::size_t training_chunk(std::size_t batch) const;
 
+  Plan& plan() const { return program_->plan; }
   bool has_loss() const { return std::ranges::any_of(program_->objectives, &Objective::has_loss); }
   const float* value_at(std::size_t storage, std::size_t first) const {
-    const Storage& s = plan_->storages[storage];
+    const Storage& s = plan().storages[storage];
     return arena_.data() + s.value + first * s.size;
   }
   float* gradient_at(std::size_t storage, std::size_t first, float* scratch);
@@ -190,7 +191,6 @@ class Network {
 
   std::vector<std::unique_ptr<Program>> programs_;  // for a few shapes: the one in use, then those before it
   Program* program_ = nullptr;
-  Plan* plan_ = nullptr;  // of program_
 
   // Runs of trained values that lie side by side, as do their gradients and moments from `at` on.
   struct UpdateRun {

@@ -17,37 +17,37 @@ namespace nncore {
 
 int Network::threads_for_training(const Samples& s) const {
   const std::size_t batch = std::min(s.batch_size, s.stop - s.start);
-  return batch * plan_->sizes.sample_work * 2 < kTeamWork ? 1 : get_num_threads();
+  return batch * plan().sizes.sample_work * 2 < kTeamWork ? 1 : get_num_threads();
 }
 
 // There is nothing to share when a batch is one chunk.
 int Network::threads_for_inference(const Samples& s) const {
   const std::size_t batch = std::min(s.batch_size, s.stop - s.start);
-  return batch * plan_->sizes.sample_work < kTeamWork || inference_chunk(batch) == batch ? 1
+  return batch * plan().sizes.sample_work < kTeamWork || inference_chunk(batch) == batch ? 1
                                                                                          : get_num_threads();
 }
 
 std::size_t Network::inference_chunk(std::size_t batch) const {
-  return chunk_size(plan_->sizes.infer_floats, flat_size_, batch, batch * plan_->sizes.sample_work);
+  return chunk_size(plan().sizes.infer_floats, flat_size_, batch, batch * plan().sizes.sample_work);
 }
 
 std::size_t Network::training_chunk(std::size_t batch) const {
-  return chunk_size(plan_->sizes.sample_floats, 2 * flat_size_, batch, batch * plan_->sizes.sample_work * 2);
+  return chunk_size(plan().sizes.sample_floats, 2 * flat_size_, batch, batch * plan().sizes.sample_work * 2);
 }
 
 // The places change before the memory is there, so the old capacity is given up first.
 void Network::lay_out_arena(std::size_t batch) {
-  if (batch > plan_->arena_batch) {
-    plan_->arena_batch = 0;
+  if (batch > plan().arena_batch) {
+    plan().arena_batch = 0;
     std::size_t chunks = 0;  // the most of any batch up to this one
-    for (std::size_t count = 1; plan_->sums_chunks() && count <= batch; ++count) {
+    for (std::size_t count = 1; plan().sums_chunks() && count <= batch; ++count) {
       const std::size_t size = training_chunk(count);
       chunks = std::max(chunks, (count + size - 1) / size);
     }
-    plan_->arena_floats = plan_->lay_out_training(batch, chunks);
+    plan().arena_floats = plan().lay_out_training(batch, chunks);
   }
-  arena_.reserve(plan_->arena_floats);
-  plan_->arena_batch = std::max(batch, plan_->arena_batch);
+  arena_.reserve(plan().arena_floats);
+  plan().arena_batch = std::max(batch, plan().arena_batch);
 }
 
 void Network::lay_out_scratch(int workers, std::size_t floats) {
@@ -63,14 +63,14 @@ void Network::check_order(const Samples& s, std::size_t start, std::size_t stop)
 }
 
 float* Network::gradient_at(std::size_t storage, std::size_t first, float* scratch) {
-  const Storage& s = plan_->storages[storage];
+  const Storage& s = plan().storages[storage];
   if (!s.needs_gradient) return nullptr;
   if (s.lasting) return arena_.data() + s.gradient + first * s.size;
-  return scratch + plan_->sizes.layer_scratch + plan_->gradients.at(storage);
+  return scratch + plan().sizes.layer_scratch + plan().gradients.at(storage);
 }
 
 Chunk Network::chunk(const Step& s, std::size_t first, std::size_t count, float* scratch) {
-  const Storage &in = plan_->storages[s.training.in[0]], &out = plan_->storages[s.training.out];
+  const Storage &in = plan().storages[s.training.in[0]], &out = plan().storages[s.training.out];
   float* a = arena_.data();
   float* const dz = gradient_at(s.training.out, first, scratch);
   return {.kernels = kernels_,
@@ -78,7 +78,7 @@ Chunk Network::chunk(const Step& s, std::size_t first, std::size_t count, float*
           .first = first,
           .key = key_of_layer(step_key_, s.call),
           .parameters = s.values,
-          .replica = plan_->replica.data() + s.packing.at,
+          .replica = plan().replica.data() + s.packing.at,
           .scratch = scratch + aligned(kernels_.gemm_scratch),
           .gemm_scratch = scratch,
           .kept = a + s.saved.kept + first * s.saved.kept_size,
@@ -88,11 +88,11 @@ Chunk Network::chunk(const Step& s, std::size_t first, std::size_t count, float*
           .dz = dz,
           .dx = gradient_at(s.training.in[0], first, scratch),
           .gradient =
-              s.saved.sums_size ? a + s.saved.sums + first / plan_->chunk_size * s.saved.sums_size : nullptr};
+              s.saved.sums_size ? a + s.saved.sums + first / plan().chunk_size * s.saved.sums_size : nullptr};
 }
 
 void Network::forward_chunk(std::size_t first, std::size_t count, float* scratch) {
-  for (const Step& s : plan_->steps) {
+  for (const Step& s : plan().steps) {
     if (!s.training.runs()) continue;
     Chunk c = chunk(s, first, count, scratch);
     std::array<const float*, kMostInputs> xs;
@@ -107,8 +107,8 @@ void Network::forward_chunk(std::size_t first, std::size_t count, float* scratch
 
 // A gradient that others have written to comes from the layer in scratch, and is added.
 void Network::backward_chunk(std::size_t first, std::size_t count, float* scratch) {
-  for (std::size_t number = plan_->steps.size(); number-- > 0;) {
-    const Step& s = plan_->steps[number];
+  for (std::size_t number = plan().steps.size(); number-- > 0;) {
+    const Step& s = plan().steps[number];
     if (!s.training.runs()) continue;
     Chunk c = chunk(s, first, count, scratch);
     if (!c.dy) continue;
@@ -120,13 +120,13 @@ void Network::backward_chunk(std::size_t first, std::size_t count, float* scratc
     }
     std::array<const float*, kMostInputs> xs;
     std::array<float*, kMostInputs> dxs;
-    float* added = scratch + plan_->sizes.layer_scratch + plan_->gradients.size();
+    float* added = scratch + plan().sizes.layer_scratch + plan().gradients.size();
     for (std::size_t i = 0; i < s.training.in.size(); ++i) {
       xs[i] = value_at(s.training.in[i], first);
       dxs[i] = gradient_at(s.training.in[i], first, scratch);
       if (!s.adds[i]) continue;
       dxs[i] = added;
-      added += aligned(count * plan_->storages[s.training.in[i]].size);
+      added += aligned(count * plan().storages[s.training.in[i]].size);
     }
     c.xs = xs.data();
     c.dxs = dxs.data();
@@ -135,13 +135,13 @@ void Network::backward_chunk(std::size_t first, std::size_t count, float* scratc
     for (std::size_t i = 0; i < s.training.in.size(); ++i)
       if (s.adds[i])
         kernels_.add(gradient_at(s.training.in[i], first, scratch), dxs[i],
-                     count * plan_->storages[s.training.in[i]].size);
+                     count * plan().storages[s.training.in[i]].size);
   }
 }
 
 // Pass 1; forward only without a loss.
 void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count, bool with_loss) {
-  Plan& p = *plan_;
+  Plan& p = plan();
   if (count != p.chunked_batch) {
     p.chunked_batch = 0;
     p.chunk_size = training_chunk(count);
@@ -183,13 +183,13 @@ void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count
 // those of the others, in order.
 void Network::tile_gradient(const TileTask& task, std::size_t count, float* gradient, std::size_t row,
                             float* scratch) {
-  const Step* s = &plan_->steps[task.step];
+  const Step* s = &plan().steps[task.step];
   const ParameterTile& t = task.tile;
-  step_gradient(*s, t, count, gradient, row, scratch + aligned(plan_->sizes.tile_floats));
+  step_gradient(*s, t, count, gradient, row, scratch + aligned(plan().sizes.tile_floats));
   while (s->next) {
-    s = &plan_->steps[s->next];
-    float* const other = scratch + aligned(plan_->sizes.tile_floats);
-    step_gradient(*s, t, count, other, t.tile.columns, other + aligned(plan_->sizes.tile_floats));
+    s = &plan().steps[s->next];
+    float* const other = scratch + aligned(plan().sizes.tile_floats);
+    step_gradient(*s, t, count, other, t.tile.columns, other + aligned(plan().sizes.tile_floats));
     for (std::size_t r = 0; r < t.tile.rows; ++r)
       kernels_.add(gradient + r * row, other + r * t.tile.columns, t.tile.columns);
   }
@@ -202,13 +202,13 @@ void Network::step_gradient(const Step& s, const ParameterTile& t, std::size_t c
     return s.layer->gradient({.kernels = kernels_,
                               .samples = count,
                               .kept = a + s.saved.kept,
-                              .x = a + plan_->storages[s.training.in[0]].value,
-                              .dy = a + plan_->storages[s.training.out].gradient,
+                              .x = a + plan().storages[s.training.in[0]].value,
+                              .dy = a + plan().storages[s.training.out].gradient,
                               .gradient = gradient,
                               .gradient_row = row,
                               .scratch = scratch},
                              t.tile);
-  const std::size_t chunks = (count + plan_->chunk_size - 1) / plan_->chunk_size;
+  const std::size_t chunks = (count + plan().chunk_size - 1) / plan().chunk_size;
   for_each_run(t, row, [&](std::size_t from, std::size_t to, std::size_t n) {
     add_chunks(kernels_, gradient + to, a + s.saved.sums + from, s.saved.sums_size, chunks, n);
   });
@@ -224,7 +224,7 @@ void Network::update(float* values, std::size_t at, const float* gradient, std::
 // With less work there is too little to share, and with more a stop would have to wait too long for the end.
 bool Network::is_fused(std::size_t count) const {
   constexpr std::size_t kLong = std::size_t{1} << 32;
-  const std::size_t work = count * plan_->sizes.sample_work;
+  const std::size_t work = count * plan().sizes.sample_work;
   return work >= kTeamWork && work < kLong;
 }
 
@@ -235,11 +235,11 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
   if (with_update) optimizer_->begin(iterations + 1);
   if (with_update && is_fused(count)) {
     const Unstoppable whole;
-    return parallel_for(plan_->runs.size() - 1, [&](std::size_t run, int worker) {
+    return parallel_for(plan().runs.size() - 1, [&](std::size_t run, int worker) {
       float* const gradient = scratch_of(worker);
-      for (std::size_t i = plan_->runs[run]; i < plan_->runs[run + 1]; ++i) {
-        const TileTask& task = plan_->tiles[i];
-        const Step& s = plan_->steps[task.step];
+      for (std::size_t i = plan().runs[run]; i < plan().runs[run + 1]; ++i) {
+        const TileTask& task = plan().tiles[i];
+        const Step& s = plan().steps[task.step];
         if (!s.is_trained) continue;
         tile_gradient(task, count, gradient, task.tile.tile.columns, gradient);
         for_each_run(task.tile, task.tile.tile.columns, [&](std::size_t from, std::size_t to, std::size_t n) {
@@ -250,17 +250,17 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
     });
   }
 
-  run_pass(plan_->tiles.size(), count * plan_->sizes.sample_work, [&](std::size_t number, int worker) {
-    const TileTask& task = plan_->tiles[number];
-    const Step& s = plan_->steps[task.step];
+  run_pass(plan().tiles.size(), count * plan().sizes.sample_work, [&](std::size_t number, int worker) {
+    const TileTask& task = plan().tiles[number];
+    const Step& s = plan().steps[task.step];
     if (!s.is_trained) return;
     tile_gradient(task, count, gradients_.data() + s.trained_at + task.tile.at(), task.tile.row_length,
                   scratch_of(worker));
   });
   if (!with_update) return;
   for (const UpdateRun& run : updates_) update(run.values, run.at, gradients_.data() + run.at, run.floats);
-  for (const TileTask& task : plan_->tiles)
-    if (const Step& s = plan_->steps[task.step]; s.is_trained && s.packing.any) replicate_all(task);
+  for (const TileTask& task : plan().tiles)
+    if (const Step& s = plan().steps[task.step]; s.is_trained && s.packing.any) replicate_all(task);
 }
 
 std::size_t Network::train(const Samples& samples, double seconds, Sums& sums) {
@@ -301,7 +301,7 @@ double Network::gradients(const Samples& samples) {
 
 // Forward, the activations that objectives have taken over left out. Values stay in scratch.
 void Network::infer_chunk(const Samples& s, std::size_t position, std::size_t count, float* scratch) {
-  const Plan& p = *plan_;
+  const Plan& p = plan();
   float *values = scratch + p.sizes.layer_scratch, *layer_scratch = scratch + aligned(kernels_.gemm_scratch);
   for (std::size_t i = 0; i < p.inputs.size(); ++i)
     s.x[i].read(values + p.infer_values.at(i), s.order, position, count);
@@ -329,12 +329,12 @@ void Network::infer_chunk(const Samples& s, std::size_t position, std::size_t co
 template <class Body>
 void Network::infer_batch(const Samples& s, std::size_t start, std::size_t count, Body body) {
   const std::size_t size = inference_chunk(count), chunks = (count + size - 1) / size;
-  plan_->infer_values.fit(size);
-  lay_out_scratch(team_size(), plan_->sizes.layer_scratch + plan_->infer_values.size());
-  run_pass(chunks, count * plan_->sizes.sample_work, [&](std::size_t task, int worker) {
+  plan().infer_values.fit(size);
+  lay_out_scratch(team_size(), plan().sizes.layer_scratch + plan().infer_values.size());
+  run_pass(chunks, count * plan().sizes.sample_work, [&](std::size_t task, int worker) {
     const std::size_t first = task * size, n = std::min(size, count - first);
     infer_chunk(s, start + first, n, scratch_of(worker));
-    body(first, n, scratch_of(worker) + plan_->sizes.layer_scratch);
+    body(first, n, scratch_of(worker) + plan().sizes.layer_scratch);
   });
 }
 
@@ -348,8 +348,8 @@ std::size_t Network::test(const Samples& samples, double seconds, Sums& sums) {
       [&](std::size_t position, std::size_t count) {
         read_targets(samples, position, count);
         infer_batch(samples, position, count, [&](std::size_t first, std::size_t n, const float* values) {
-          for (std::size_t o = 0; o < plan_->outputs.size(); ++o) {
-            const std::size_t at = plan_->infer_values.at(plan_->outputs[o].infer_storage);
+          for (std::size_t o = 0; o < plan().outputs.size(); ++o) {
+            const std::size_t at = plan().infer_values.at(plan().outputs[o].infer_storage);
             evaluate_chunk(samples, o, values + at, nullptr, first, n, 1.0f);
           }
         });
@@ -363,10 +363,10 @@ std::size_t Network::predict(float* const* out, const Samples& samples, double s
       samples, seconds, threads_for_inference(samples), sample_cost(),
       [&](std::size_t position, std::size_t count) {
         infer_batch(samples, position, count, [&](std::size_t first, std::size_t n, const float* values) {
-          for (std::size_t o = 0; o < plan_->outputs.size(); ++o) {
-            const std::size_t storage = plan_->outputs[o].infer_storage;
-            write_output(o, out[o] + (position + first) * plan_->infer_storages[storage].size,
-                         values + plan_->infer_values.at(storage), n);
+          for (std::size_t o = 0; o < plan().outputs.size(); ++o) {
+            const std::size_t storage = plan().outputs[o].infer_storage;
+            write_output(o, out[o] + (position + first) * plan().infer_storages[storage].size,
+                         values + plan().infer_values.at(storage), n);
           }
         });
       });
@@ -376,14 +376,14 @@ void Network::forward(float* const* out, const Samples& samples) {
   refresh(samples.x);
   const std::size_t count = samples.stop - samples.start;
   with_team(threads_for_training(samples), [&] { sample_pass(samples, samples.start, count, false); });
-  for (std::size_t o = 0; o < plan_->outputs.size(); ++o)
-    write_output(o, out[o], value_at(plan_->outputs[o].storage, 0), count);
+  for (std::size_t o = 0; o < plan().outputs.size(); ++o)
+    write_output(o, out[o], value_at(plan().outputs[o].storage, 0), count);
 }
 
 // Through the last activation, where the objective has it.
 void Network::write_output(std::size_t output, float* to, const float* y, std::size_t count) const {
   const Objective& objective = program_->objectives[output];
-  const std::size_t size = plan_->storages[plan_->outputs[output].storage].size;
+  const std::size_t size = plan().storages[plan().outputs[output].storage].size;
   if (const ActivationFunction& last = objective.activation(); last.is_linear())
     std::copy_n(y, count * size, to);
   else
