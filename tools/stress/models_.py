@@ -93,7 +93,7 @@ def same_bits(
         net, _ = network(shape, layers, rng, loss, optimizer()._spec(), fuse=fuse)
         net.seed = seed
         x = hold(HELD[way](whole(rng, samples, *shape)))
-        y = make_target(rng, loss, (samples, *net.output_shape))
+        y = make_target(rng, loss, (samples, *net.output_shapes([shape])[0]))
         order = rng.permutation(samples) if shuffled else None
         sums = _core.Sums()
         for _ in range(2):
@@ -101,7 +101,7 @@ def same_bits(
         learned, metrics = net.read("parameters"), net.results(sums)
         sums = _core.Sums()
         assert net.test(x, y, None, 0, samples, batch, 60.0, sums) == samples
-        out = np.full((samples, *net.output_shape), np.nan, np.float32)
+        out = np.full((samples, *net.output_shapes([shape])[0]), np.nan, np.float32)
         assert net.predict(x, out, 0, samples, 60.0) == samples
         results.append((bits([learned, out]), repr((metrics, net.results(sums)))))
     assert results[0] == results[1]
