@@ -15,7 +15,8 @@ import pytest
 from test_saving_damage import doctor, put
 
 from nncore import Input, Model, Sequential
-from nncore.layers import Activation, Add, Concatenate, Dense
+from nncore.callbacks import EarlyStopping, LambdaCallback
+from nncore.layers import Activation, Add, Concatenate, Dense, Dot
 from nncore.models import load_model
 
 RNG = np.random.default_rng(0)
@@ -167,6 +168,55 @@ def test_data_that_is_not_of_the_inputs_is_described() -> None:
         ValueError, match=r"\(a, b\) or a dict with these names, got ndarray of shape \(16, 3\)"
     ):
         model.predict(X)
+
+
+def test_batches_of_other_output_shapes() -> None:
+    model = Model(x := Input((None, 3)), Dense(2)(x), name="m")
+    with pytest.raises(
+        ValueError, match=r"\[m\] batches have outputs of shapes \[\(4, 2\)\] and \[\(5, 2\)\]"
+    ):
+        model.predict((np.ones((2, n, 3)),) for n in (4, 4, 5))
+
+
+@pytest.mark.parametrize(
+    ("layer", "sizes"), [(Add(name="l"), (4, 5)), (Concatenate(name="l"), (1, 5)), (Dot(1, name="l"), (2, 3))]
+)
+def test_open_sizes_that_do_not_fit(layer: Any, sizes: tuple[int, int]) -> None:
+    model = Model([a := Input((None, 3)), b := Input((None, 3))], layer([a, b]))
+    with pytest.raises(ValueError, match=r"\[l\] expected"):
+        model.predict([np.ones((2, size, 3)) for size in sizes])
+
+
+# ---- training
+
+
+def two() -> Any:
+    x = Input((3,))
+    model = Model(x, [Dense(2, name="p")(x), Dense(2, name="q")(x)], name="two")
+    model.compile("sgd", "mse", metrics=[["mae"], None])
+    return model
+
+
+def test_callbacks_see_the_logs_of_each_output() -> None:
+    best = EarlyStopping(monitor="val_q_loss", min_delta=100, patience=1, restore_best_weights=True)
+    seen: list[Any] = []
+    watch = LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(sorted(logs)))
+    history = two().fit(X, [Y, Y], 8, 9, 0, [best, watch], validation_split=0.25)
+    assert len(history.history["val_q_loss"]) == 2
+    assert seen == [["loss", "p_loss", "p_mae", "q_loss"]] * 4
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"), [("mae", "was compiled with other metrics"), (None, "not compiled with a loss")]
+)
+def test_models_that_are_compiled_in_a_step(loss: Any, message: str) -> None:
+    model = two()
+    again = LambdaCallback(on_train_batch_end=lambda *_: model.compile("adam", loss))
+    with pytest.raises(RuntimeError, match=rf"\[two\] .*{message}"):
+        model.fit(X, [Y, Y], 8, 2, 0, [again])
+    model = two()
+    again = LambdaCallback(on_epoch_end=lambda *_: model.compile("adam", "mae"))
+    assert len(model.fit(X, [Y, Y], 8, 3, 0, [again]).history["q_loss"]) == 3
 
 
 # ---- lifetimes

@@ -342,6 +342,9 @@ class Trainable(Stack):
             network.check(data.x, data.y)
         except ValueError as error:
             one_each = isinstance(data.x, np.ndarray) and isinstance(data.y, np.ndarray)
+            if str(error).startswith("["):  # of a layer, which the core knows by its kind alone
+                xs = data.x if isinstance(data.x, tuple) else (data.x,)
+                self._shapes_for([array.shape[1:] for array in xs])
             if not one_each or "targets" not in str(error):
                 raise ValueError(f"[{self.name}] {error}") from None
             loss = self._settings.outputs[0].loss if self._settings else None
@@ -394,7 +397,10 @@ class Trainable(Stack):
         while not feed.done():
             if each:
                 callbacks.call(f"on_{mode}_batch_begin", made, {})
-            steps = feed.advance(work, each)
+            try:
+                steps = feed.advance(work, each)
+            except RuntimeError as error:  # a callback or another thread has compiled it in between
+                raise RuntimeError(f"[{self.name}] {error}") from None
             made += steps
             if each or progress.shown:
                 values = logs()

@@ -349,7 +349,7 @@ class Model(Trainable):
     def _predicted(self, feed: Feed, first: Data, called: CallbackList, look: int) -> Any:
         network = self._ready(first, compiled=False)
         xs = first.x if isinstance(first.x, tuple) else (first.x,)
-        shapes = network.output_shapes([array.shape[1:] for array in xs])
+        shapes = [tuple(one) for one in network.output_shapes([array.shape[1:] for array in xs])]
         outs = tuple(np.empty((first.rows, *sizes), np.float32) for sizes in shapes)
         parts: list[tuple[Floats, ...]] = []
 
@@ -360,6 +360,11 @@ class Model(Trainable):
             else:
                 made = network.forward(data.x, False)
                 parts.append(made if isinstance(made, tuple) else (made,))
+                if (other := [array.shape[1:] for array in parts[-1]]) != shapes:
+                    raise ValueError(
+                        f"[{self.name}] batches have outputs of shapes {shapes} and {other}, which cannot be "
+                        "one array: use predict_on_batch for each"
+                    )
             return stop
 
         def logs() -> Logs:
