@@ -276,6 +276,50 @@ def test_a_sequential_in_another_model_cannot_be_changed() -> None:
     assert inner.predict(X).shape == (16, 4)
 
 
+def test_a_sequential_cannot_be_a_part_of_itself() -> None:
+    model = Sequential([Dense(3)], name="s")
+    for layer in (model, Sequential([model])):
+        with pytest.raises(ValueError, match=r"\[s\] cannot be a part of itself"):
+            model.add(layer)
+    assert len(model.layers) == 1
+    for _ in range(40):  # models that are not built, which a walk must not enter twice
+        model = Sequential([Sequential([model]), Sequential([model])])
+    assert model.trainable
+
+
+def test_a_layer_on_other_shapes_than_its_weights_are_for() -> None:
+    layer = Dense(2, name="d")
+    value = layer(Input((3,)))
+    with pytest.raises(ValueError, match=r"\[d\] is built for samples of shape \(3,\), got \(4,\)"):
+        layer(Input((4,)))
+    assert layer(Input((5, 3))).shape == (None, 5, 2)
+    assert value.shape == (None, 2)
+
+
+MISTAKES: list[tuple[type[Exception], str, Callable[[], Any]]] = [
+    (ValueError, r"\[s\] takes one input, got 2",
+     lambda: Sequential([Dense(2)], name="s")([Input((3,)), Input((3,))])),
+    (TypeError, r"expected values alone, .* 'i'>, ndarray of shape \(16, 3\)\]",
+     lambda: Add()([Input((3,), name="i"), X])),
+    (TypeError, r"\[two\] expected a value for each input, got \[<.*>, ndarray of shape \(16, 3\)\]",
+     lambda: two()([Input((3,), name="i"), X])),
+    (ValueError, r"x has nothing for the input 'b'", lambda: Model(
+        [a := Input((3,), name="a"), b := Input((3,), name="b")], Add()([a, b]))({"a": Input((3,))})),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("error", "message", "call"), MISTAKES)
+def test_mistakes(error: type[Exception], message: str, call: Callable[[], Any]) -> None:
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_a_loss_by_the_name_of_the_last_layer_of_a_model_that_is_not_built() -> None:
+    model = Sequential([Dense(3), Dense(2, name="d")])
+    model.compile("sgd", {"d": "mse"}, metrics={"d": ["mae"]})
+    assert list(model.fit(X, Y, verbose=0).history) == ["loss", "mae"]
+
+
 # ---- files
 
 

@@ -7,17 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from ._messages import warn
-from ._values import Call, Form, OpenShape, Value, is_named, unpacked
+from ._values import Call, Form, OpenShape, Value, described, is_named, unpacked
 from .layers import InputLayer, Layer
 from .layers._weights import Shape
 
 _T = TypeVar("_T")
 _MOST_CALLS, _MOST_DEPTH = 2**16, 256  # models in models can make few calls many
-
-
-def _described(given: object) -> str:
-    shape = getattr(given, "shape", None)
-    return f"{given!r:.60}" if shape is None else f"{type(given).__name__} of shape {shape}"
 
 
 def _distinct(names: Sequence[str], taken: set[str]) -> list[str]:
@@ -232,7 +227,7 @@ class Graph:
                 warn(f"{text}: it is ignored")
             return [given.get(key) for key in keys]
         if not isinstance(given, (list, tuple)) or len(given) != len(names):
-            got = f"{len(given)} items" if isinstance(given, (list, tuple)) else _described(given)
+            got = f"{len(given)} items" if isinstance(given, (list, tuple)) else described(given)
             raise ValueError(
                 f"[{owner}] {what} must be a list or tuple of {len(names)} ({', '.join(names)}) or a dict "
                 f"with these names, got {got}"

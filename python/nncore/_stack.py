@@ -210,14 +210,17 @@ class Stack(Weighted, Compiled):
         """The layers that compute, of models in this one too, with their paths."""
         if self._flat is not None:
             return list(zip(self._flat.layers, self._flat.paths))
-        found: dict[int, tuple[Layer, str]] = {}
+        found: dict[int, tuple[Any, str]] = {}
+        self._gather("", found)
+        return [each for each in found.values() if not isinstance(each[0], (Stack, InputLayer))]
+
+    def _gather(self, path: str, found: dict[int, tuple[Any, str]]) -> None:
+        """Puts all layers and models within under their id, with their paths."""
         for layer in self.layers:
-            inner = layer._computing() if isinstance(layer, Stack) else [(layer, layer.name)]
-            prefix = f"{layer.name}/" if isinstance(layer, Stack) else ""
-            for one, path in inner:
-                if not isinstance(one, InputLayer):
-                    found.setdefault(id(one), (one, prefix + path))
-        return list(found.values())
+            if id(layer) not in found:
+                found[id(layer)] = layer, path + layer.name
+                if isinstance(layer, Stack):
+                    layer._gather(f"{path}{layer.name}/", found)
 
     # ---- weights
 

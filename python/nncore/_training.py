@@ -87,7 +87,7 @@ class Trainable(Stack):
             raise ValueError(f"[{owner}] jit_compile must be 'auto', True or False, got {jit_compile!r}")
         boolean(owner, "auto_scale_loss", auto_scale_loss)
         frozen = [path for layer, path in self._computing() if not layer.trainable]
-        names = self.output_names if self._graph else ["output"]
+        names = self.output_names if self._graph else [layer.name for layer in self.layers[-1:]] or ["output"]
         settings = _compile.settings(
             owner, optimizer, loss, loss_weights, metrics, weighted_metrics, names, frozen
         )
@@ -146,8 +146,7 @@ class Trainable(Stack):
         if graph is None or (len(graph.inputs) == 1 and not (self._takes_names and is_named(x))):
             return self._fitted("x", x, self._known_sample())
         given = graph.arranged(self.name, "x", x, graph.in_form, self.input_names)
-        if missing := [name for name, one in zip(self.input_names, given) if one is None]:
-            raise ValueError(f"[{self.name}] x has nothing for the input {missing[0]!r}")
+        self._require_all(given)
         samples = [value.sample for value in graph.inputs]
         named = list(zip(self.input_names, given, samples))
         if len(given) == 1:
@@ -157,6 +156,10 @@ class Trainable(Stack):
             rows = ", ".join(f"{len(a)} of {n!r}" for a, (n, _, _) in zip(arrays, named))
             raise ValueError(f"[{self.name}] all inputs must have the same number of samples, got {rows}")
         return tuple(arrays)
+
+    def _require_all(self, given: Sequence[object]) -> None:
+        if missing := [name for name, one in zip(self.input_names, given) if one is None]:
+            raise ValueError(f"[{self.name}] x has nothing for the input {missing[0]!r}")
 
     def _fitted(self, what: str, x: object, sample: OpenShape | None) -> Array:
         array = _data.as_array(self.name, what, x)

@@ -100,8 +100,16 @@ def values_in(x: object) -> list[Value] | None:
     if not isinstance(x, (list, tuple)) or not any(isinstance(item, Value) for item in x):
         return None
     if not all(isinstance(item, Value) for item in x):
-        raise TypeError(f"expected values alone, as layers and Input give them, got {x!r}")
+        raise TypeError(f"expected values alone, as layers and Input give them, got {described(x)}")
     return list(x)
+
+
+def described(x: object) -> str:
+    """x in few words, for an error."""
+    if isinstance(x, (list, tuple)):
+        return f"[{', '.join(map(described, x[:4]))}{', ...' if len(x) > 4 else ''}]"
+    shape = None if isinstance(x, Value) else getattr(x, "shape", None)
+    return f"{x!r:.60}" if shape is None else f"{type(x).__name__} of shape {shape}"
 
 
 def is_named(x: object) -> bool:

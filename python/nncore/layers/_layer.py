@@ -111,9 +111,13 @@ class Layer(Weighted, Settings):
         """With None for the batch axis."""
         return (None, *self._known_shapes()[1])
 
+    def _live_call(self) -> Call | None:
+        """The first call that a value or a model still holds."""
+        with whole:  # another thread may register one
+            return next(iter(self._calls), None)
+
     def _first_call(self) -> Call:
-        """The first that a value or a model still holds."""
-        for call in self._calls:
+        if (call := self._live_call()) is not None:
             return call
         raise AttributeError(
             f"[{self.name}] the layer is in no model and was not called on values such as those of Input, so "
@@ -236,14 +240,20 @@ class Layer(Weighted, Settings):
     def _fitting(self, before: Sequence[OpenShape]) -> OpenShape:
         """The shape after the layer. ValueError if the layer or the weights that it has do not fit."""
         after, parameters = self._infer(before)
-        if self._variables is not None and parameters != self._variables.shapes:
+        if self._variables is not None:
+            expected = self._variables.shapes
+        elif self._live_call() is not None and self._known_shapes()[0] != list(before):
+            expected = self._infer(self._known_shapes()[0])[1]
+        else:
+            return after
+        if parameters != expected:
             known = self._known_shapes()[0]
             raise ValueError(f"[{self.name}] is built for samples of shape {known[0]}, got {before[0]}")
         return after
 
     def _take_shapes(self, before: Sequence[OpenShape], after: OpenShape) -> None:
         """Shapes are those of the first call on values, or else of the last build."""
-        if self._shapes is None or next(iter(self._calls), None) is None:
+        if self._shapes is None or self._live_call() is None:
             self._shapes = list(before), after
 
     def _shapes_for(self, before: Sequence[OpenShape]) -> list[OpenShape]:

@@ -56,8 +56,7 @@ class InputLayer(Layer):
     def output(self) -> Value:
         """The value of this input."""
         with whole:  # another thread must not get another one
-            call = next(iter(self._calls), None)
-            if call is None:
+            if (call := self._live_call()) is None:
                 self._register(call := Call(self, (), [self.shape]))
         return call.values()[0]
 

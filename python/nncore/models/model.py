@@ -18,7 +18,7 @@ from .._graph import Graph
 from .._messages import warn
 from .._progress import Progress, style
 from .._training import Callbacks, Trainable
-from .._values import Form, Value, is_named, unpacked
+from .._values import Form, Value, described, is_named, unpacked
 from ..callbacks import CallbackList, History, Logs
 from ..layers._weights import Floats
 
@@ -269,8 +269,9 @@ class Model(Trainable):
             if form.keys:
                 graph = self._required_graph()
                 given = graph.arranged(self.name, "x", x, graph.in_form, self.input_names)
+                self._require_all(given)
             if not all(isinstance(one, Value) for one in given):
-                raise TypeError(f"[{self.name}] expected a value for each input, got {x!r:.100}")
+                raise TypeError(f"[{self.name}] expected a value for each input, got {described(given)}")
             values = self._called(given).values()
             return self._required_graph().out_form.pack(values)
         return self._outputs(x, training is not False and in_training(self.name, training))

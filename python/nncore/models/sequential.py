@@ -109,6 +109,11 @@ class Sequential(Model):
                 part of another one. The model is as before then.
         """
         self._require_alone()
+        within: dict[int, Any] = {id(layer): layer}
+        if isinstance(layer, Model):
+            layer._gather("", within)
+        if id(self) in within:
+            raise ValueError(f"[{self.name}] cannot be a part of itself")
         before = list(self._layers), self._start
         try:
             self._append(layer)
@@ -210,7 +215,9 @@ class Sequential(Model):
         return True
 
     def _called(self, values: Sequence[Value]) -> Call:
-        if self._network is None and len(values) == 1:
+        if len(values) != 1:
+            raise ValueError(f"[{self.name}] takes one input, got {len(values)}")
+        if self._network is None:
             self._build_for(self._known_sample() or values[0].sample)
         call = super()._called(values)
         with whole:
