@@ -350,6 +350,14 @@ CHANGES = {
     "a call of itself": ("calls must be at most 1", put(*LAST, "calls", [[2, [0]]])),
     "its own value": ("calls must be at most 0", put(*LAST, "calls", [[1, [1]]])),
     "a negative number": ("calls must be at least 0", put(*LAST, "calls", [[1, [-1]]])),
+    "a sum of nothing": (
+        "takes one input or more, got none",
+        lambda t: (
+            t["objects"][1].update(class_name="Add"),
+            t["objects"][1]["config"].clear(),
+            put(*LAST, "calls", [[1, []]])(t),
+        ),
+    ),
     "a call of nothing": ("takes one input, got 0", put(*LAST, "calls", [[1, []]])),
     "half a call": ("not enough values", put(*LAST, "calls", [[1]])),
     "an input that is none": ("the input 1 is no InputLayer", put(*LAST, "inputs", [1])),

@@ -188,6 +188,12 @@ def test_wrong_graphs_are_refused(calls: Any, outputs: list[int], message: str) 
         _core.Network([(2,)], [dense(2)], calls, outputs)
 
 
+@pytest.mark.parametrize("kind", ["add", "maximum", "concatenate", "dot", "dense"])
+def test_layers_of_no_inputs_are_refused(kind: str) -> None:
+    with pytest.raises(ValueError, match=rf"\[{kind}\] takes one input or more, got none"):
+        _core.infer((kind, {}), [])
+
+
 def test_wrong_shapes_of_merged_values_are_refused() -> None:
     for spec in (("add", {}), ("concatenate", {"axis": 0})):
         with pytest.raises(ValueError, match=r"\(2, 3\) and \(2, 4\)"):

@@ -57,6 +57,7 @@ constexpr std::array kLayers = {NNCORE_LAYERS(NNCORE_ENTRY) NNCORE_MERGES(NNCORE
 std::unique_ptr<Layer> make_layer(const Spec& spec, const std::vector<Shape>& inputs) {
   const auto entry = std::ranges::find_if(kLayers, [&](const Entry& e) { return spec.kind == e.kind; });
   if (entry == kLayers.end()) spec.fail("there is no layer of this kind");
+  if (inputs.empty()) spec.fail("takes one input or more, got none");
   if (inputs.size() > kMostInputs)
     spec.fail("takes at most " + std::to_string(kMostInputs) + " inputs, got " +
               std::to_string(inputs.size()) + ": let a layer join each part of them");

@@ -237,7 +237,7 @@ def write(
 
 
 _DAMAGE = (
-    ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError,
+    ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError,
     safetensors.SafetensorError,
 )  # fmt: skip
 

@@ -195,7 +195,7 @@ class Layer(Weighted, Settings):
         try:
             after, parameters = _core.infer((kind, attributes), closed(before, size))
         except ValueError as error:
-            hint = "" if before[0] else f" (x has one axis only, of samples or of features). {ONE_SAMPLE}"
+            hint = "" if all(before) else f" (x has one axis only, of samples or of features). {ONE_SAMPLE}"
             hint = f" ({size} stands for sizes that are open)" if any(None in b for b in before) else hint
             raise ValueError(f"[{self.name}] {str(error).removeprefix(f'[{kind}] ')}{hint}") from None
         return tuple(after), [(name, tuple(sizes)) for name, sizes in parameters]
