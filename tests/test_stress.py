@@ -34,7 +34,8 @@ sys.exit(main())
 # command -> (a fault, what is said of it)
 FAULTS = {
     "files": (
-        "_saving._is = lambda kind, value, what: exec('raise IndexError(what)') if value is None else value",
+        "_saving.reading.expect = lambda kind, value, what:"
+        " exec('raise IndexError(what)') if value is None else value",
         "repeat it: python -m tools.stress files --seed 1 --case",
     ),
     "models": (

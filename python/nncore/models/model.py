@@ -17,6 +17,7 @@ from .._forks import whole
 from .._graph import Graph
 from .._messages import warn
 from .._progress import Progress, style
+from .._samples import require_all
 from .._training import Callbacks, Trainable
 from .._values import Form, Value, described, is_named, unpacked
 from ..callbacks import CallbackList, History, Logs
@@ -269,7 +270,7 @@ class Model(Trainable):
             if form.keys:
                 graph = self._required_graph()
                 given = graph.arranged(self.name, "x", x, graph.in_form, self.input_names)
-                self._require_all(given)
+                require_all(self.name, graph.input_names, given)
             if not all(isinstance(one, Value) for one in given):
                 raise TypeError(f"[{self.name}] expected a value for each input, got {described(given)}")
             values = self._called(given).values()

@@ -1,0 +1,191 @@
+"""Models as files."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from pathlib import Path
+from typing import Any
+
+import safetensors.numpy
+
+from .. import _files, initializers, losses, metrics, optimizers
+from .. import layers as _layers
+from .._arguments import boolean
+from .._values import Form
+from ..layers import InputLayer, Variable
+from ..models import Model, Sequential
+from .content import MOST_BYTES, MOST_CALLS, MOST_LAYERS, MOST_TABLES, VERSION, memory
+
+
+def _named(thing: Any) -> dict[str, Any]:
+    for part in (thing, *(v for v in vars(thing).values() if isinstance(v, initializers.Initializer))):
+        known = [
+            m.CLASSES.get(type(part).__name__) for m in (_layers, initializers, optimizers, losses, metrics)
+        ]
+        if type(part) not in known:
+            raise ValueError(
+                f"[save] {thing.name!r} cannot be saved: its class {type(part).__name__} is not one "
+                "of nncore. Weights can be saved, with save_weights"
+            )
+    return {"class_name": type(thing).__name__, "config": thing.get_config()}
+
+
+class _Objects:
+    """Entries of a model and all that it is made of, each once, those in a model before it. Models name them
+    by number.
+
+    Attributes:
+        calls: of layers, summed over all models.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self.calls = 0
+        self._number: dict[int, int] = {}
+        self._paths = {id(layer): path for layer, path in model._computing()}
+        self._add(model)
+
+    def _put(self, entry: dict[str, Any]) -> int:
+        self.entries.append(entry)
+        return len(self.entries) - 1
+
+    def _add(self, thing: Any) -> int:
+        if id(thing) not in self._number:
+            if isinstance(thing, Model):
+                entry = self._model(thing)
+            else:
+                entry = _named(thing)
+                if thing._shapes is not None and not isinstance(thing, InputLayer):
+                    shapes = [list(one) for one in thing._shapes[0]]
+                    entry |= {"path": self._paths[id(thing)], "shapes": shapes}
+            self._number[id(thing)] = self._put(entry)
+        return self._number[id(thing)]
+
+    def _model(self, model: Model) -> dict[str, Any]:
+        common = {"name": model.name, "seed": model._seed, "epochs": model._epochs}
+        self.calls += model._graph.size if model._graph else 0
+        if isinstance(model, Sequential):
+            sample = model._known_sample()
+            config: dict[str, Any] = {
+                "input_shape": None if sample is None else list(sample),
+                "layers": [self._add(layer) for layer in model.layers],
+                "built": model.built,
+            }
+            return {"class_name": "Sequential", "config": common | config}
+        graph = model._required_graph()
+        inputs, numbers = [], {}
+        for i, (value, name) in enumerate(zip(graph.inputs, graph.input_names)):
+            owner, numbers[value.key] = value.key[0].owner, i
+            # A value of another layer that the model begins with becomes an input of its own.
+            made = {"class_name": "InputLayer", "config": {"name": name, "shape": list(value.sample)}}
+            inputs.append(self._add(owner) if isinstance(owner, InputLayer) else self._put(made))
+        calls, count = [], len(inputs)
+        for call in graph.calls:
+            calls.append([self._add(call.owner), [numbers[value.key] for value in call.inputs]])
+            for value in call.values():
+                numbers.setdefault(value.key, count)
+                count += 1
+        config = {
+            "inputs": inputs,
+            "calls": calls,
+            "outputs": [numbers[value.key] for value in graph.outputs],
+            "forms": [_form_entry(graph.in_form), _form_entry(graph.out_form)],
+        }
+        return {"class_name": "Model", "config": common | config}
+
+
+def _form_entry(form: Form) -> Any:
+    return list(form.keys) if form.keys else form.kind and form.kind.__name__
+
+
+def _compile_settings(model: Model, iterations: int) -> dict[str, Any] | None:
+    s = model._settings
+    if s is None:
+        return None
+    return {
+        "optimizer": _named(s.optimizer),
+        "outputs": [
+            {
+                "loss": s.given_loss if isinstance(s.given_loss, str) else j.loss and _named(j.loss),
+                "weight": j.weight,
+                "metrics": [m if isinstance(m, str) else _named(m) for m in j.metrics],
+                "weighted_metrics": [m if isinstance(m, str) else _named(m) for m in j.weighted_metrics],
+            }
+            for j in s.outputs
+        ],
+        "frozen": sorted(s.frozen),
+        "iterations": iterations,
+    }
+
+
+def weights_of(model: Model) -> list[tuple[str, Variable, str]]:
+    """Name in the file, the weight, and the path of its layer."""
+    return [(f"{path}/{w.name}", w, path) for layer, path in model._computing() for w in layer.weights]
+
+
+def to_bytes(model: Model, weights_only: bool) -> bytes:
+    """The content of a model file."""
+    network = model._network
+    if network is None and any(layer.weights for layer, _ in model._computing()):
+        raise ValueError(
+            f"[{model.name}] is not built, but some of its layers are: call build(input_shape) first"
+        )
+    weights = weights_of(model)
+    settings: dict[str, Any] = {
+        "version": VERSION,
+        "parameters": [[name, list(weight.shape)] for name, weight, _ in weights],
+    }
+    buffers, iterations = ([], 0) if network is None else network.state()
+    tensors, calls = {}, 0
+    if buffers:
+        tensors = {name: values for (name, _, _), values in zip(weights, model._parts(buffers[0][1]))}
+    if not weights_only:
+        trained = network is not None and model._compiled is network
+        objects = _Objects(model)
+        calls = objects.calls
+        settings |= {
+            "objects": objects.entries,
+            "compile": _compile_settings(model, iterations if trained else 0),
+        }
+        frozen = model._settings.frozen if model._settings else ()
+        for moment, flat in buffers[1:] if trained else ():
+            for (name, _, path), values in zip(weights, model._parts(flat)):
+                if path not in frozen:
+                    tensors[f"optimizer/{moment}/{name}"] = values
+    with memory(3 * sum(tensor.nbytes for tensor in tensors.values())):
+        data = safetensors.numpy.save(tensors, {"nncore": json.dumps(settings, allow_nan=False)})
+    header = data[8 : 8 + struct.unpack("<Q", data[:8])[0]]
+    too_large = len(header) > MOST_BYTES or header.count(b"[") + header.count(b"{") > MOST_TABLES
+    if too_large or len(settings.get("objects", ())) > MOST_LAYERS or calls > MOST_CALLS:
+        raise ValueError(
+            f"[{model.name:.80}] is too large to be loaded again: a file may have {MOST_LAYERS} layers, "
+            f"{MOST_CALLS} calls of them and 4 MB of names and settings"
+        )
+    return data
+
+
+# Ends of names that promise another format.
+_OTHERS = (
+    ".keras", ".h5", ".hdf5", ".hdf", ".json", ".onnx", ".npz", ".npy", ".pt", ".pth", ".pkl", ".pickle",
+    ".tflite", ".pb", ".zip",
+)  # fmt: skip
+
+
+def write(
+    owner: str, model: Model, filepath: str | os.PathLike[str], overwrite: bool, weights_only: bool
+) -> None:
+    """Puts a model file at filepath, as `_files.replace` does."""
+    path = Path(_files.path_of(filepath))
+    if path.suffix.lower() in _OTHERS:
+        raise ValueError(
+            f"[{owner}] the format {path.suffix!r} is not available yet: safetensors is written, so the name "
+            f"must say so, as {path.with_suffix('.safetensors').name!r}"
+        )
+    if weights_only:
+        model._built_network()
+    data = to_bytes(model, weights_only)
+    _files.replace(
+        _files.path_of(filepath), lambda file: file.write(data), boolean(owner, "overwrite", overwrite)
+    )
