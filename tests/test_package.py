@@ -125,7 +125,8 @@ def test_readme_code_on_digits_runs(code: str, tmp_path: Path) -> None:
     loss, accuracy = re.findall(r"\d+\.\d+", text.splitlines()[-1])[-2:]
     assert float(accuracy) > 0.97
     assert float(loss) < 0.1
-    assert (tmp_path / "digits.png").stat().st_size > 10_000
+    if "digits.png" in code:
+        assert (tmp_path / "digits.png").stat().st_size > 10_000
 
 
 # ---- instruction sets
