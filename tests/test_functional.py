@@ -345,6 +345,8 @@ MISTAKES: list[tuple[str, type[Exception], str, Callable[[], Any]]] = [
      lambda: two_by_two().compile("sgd", ["mse"])),
     ("metrics too few", ValueError, "one item for each of the 2 outputs",
      lambda: two_by_two().compile("sgd", "mse", metrics=["mae"])),
+    ("built for another shape", ValueError, "made for samples of shape",
+     lambda: Model(x := Input((3,)), Dense(2)(x)).build((None, 4))),
     ("no loss", ValueError, "there is no loss", lambda: compiled(None).fit([A, B], [P, Q])),
     ("a class with call", TypeError, "call would be ignored", lambda: type("M", (Model,), {
         "__module__": "user", "call": lambda self, x: x})),

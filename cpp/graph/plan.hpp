@@ -30,7 +30,7 @@ struct Storage {
   bool lasting = false;         // the parameter pass reads the gradient again
 };
 
-// Numbers of storages.
+// The storages that a step reads and writes, by number.
 struct Wires {
   std::vector<std::size_t> in;
   std::size_t out = 0;
@@ -46,7 +46,7 @@ struct Packing {
   std::uint64_t version = 0;  // Variables::version() that they were made from
 };
 
-// What lies in the arena besides values, and how many floats a sample or a chunk has of it.
+// What a step has in the arena besides values: places, and floats of a sample (kept) or chunk (sums).
 struct Saved {
   std::size_t kept = 0, kept_size = 0;
   std::size_t sums = 0, sums_size = 0;  // gradients of the parameters, of each chunk
@@ -82,6 +82,7 @@ struct Output {
   bool adds;  // another output is the same value
 };
 
+// What the passes over a plan need.
 struct Sizes {
   std::size_t sample_floats = 0;  // of values and gradients in the arena, for one sample
   std::size_t sample_work = 0;    // multiply-adds forward, for one sample

@@ -12,7 +12,8 @@ constexpr std::size_t kAnyNumber = ~std::size_t{0};  // of inputs
 // Inputs of shapes that broadcast to that of the output, as NumPy's do.
 class Elementwise : public Layer {
  public:
-  [[gnu::noinline]] Elementwise(const std::vector<Shape>& inputs, const Shape& output)
+  // rooms: runs of the output's shape that the layer needs in scratch.
+  [[gnu::noinline]] Elementwise(const std::vector<Shape>& inputs, const Shape& output, std::size_t rooms)
       : Layer(inputs[0], output) {
     for (const Shape& input : inputs) {
       std::vector<std::size_t>& steps = steps_.emplace_back();
@@ -25,7 +26,7 @@ class Elementwise : public Layer {
       broadcasts_ = true;
     }
     traits_.work = this->inputs() * output_size();
-    traits_.scratch = (this->inputs() + 2) * run() * output_size();
+    traits_.scratch = rooms * run() * output_size();
   }
 
  protected:
@@ -36,6 +37,19 @@ class Elementwise : public Layer {
   void for_each_run(const Chunk& c, Body body) const {
     for (std::size_t first = 0; first < c.samples; first += run())
       body(first, std::min(run(), c.samples - first));
+  }
+  // y = the first input, to which combine(y, x) adds each other.
+  template <class Combine>
+  void fold(const Chunk& c, Combine combine) const {
+    for_each_run(c, [&](std::size_t first, std::size_t count) {
+      const std::size_t n = count * output_size();
+      float* const y = c.y + first * output_size();
+      std::copy_n(input(c, 0, first, c.scratch), n, y);
+      for (std::size_t i = 1; i < inputs(); ++i) {
+        const float* const x = input(c, i, first, c.scratch);
+        for (std::size_t j = 0; j < n; ++j) y[j] = combine(y[j], x[j]);
+      }
+    });
   }
   // Samples from `first` on of an input, in the shape of the output: in `room` if it is another.
   [[gnu::noinline]] const float* input(const Chunk& c, std::size_t i, std::size_t first, float* room) const {
@@ -87,20 +101,12 @@ class Elementwise : public Layer {
 class Linear final : public Elementwise {
  public:
   Linear(const std::vector<Shape>& inputs, const Shape& output, float sign, float share)
-      : Elementwise(inputs, output), sign_(sign), share_(share) {}
+      : Elementwise(inputs, output, 1), sign_(sign), share_(share) {}
 
   void forward(const Chunk& c) const override {
-    for_each_run(c, [&](std::size_t first, std::size_t count) {
-      const std::size_t n = count * output_size();
-      float* const y = c.y + first * output_size();
-      std::copy_n(input(c, 0, first, c.scratch), n, y);
-      for (std::size_t i = 1; i < inputs(); ++i) {
-        const float* const x = input(c, i, first, c.scratch);
-        for (std::size_t j = 0; j < n; ++j) y[j] += sign_ * x[j];
-      }
-      if (share_ != 1.0f)
-        for (std::size_t j = 0; j < n; ++j) y[j] *= share_;
-    });
+    fold(c, [sign = sign_](float a, float b) { return a + sign * b; });
+    if (share_ != 1.0f)
+      for (std::size_t j = 0; j < c.samples * output_size(); ++j) c.y[j] *= share_;
   }
   void backward(const Chunk& c) const override {
     for_each_run(c, [&](std::size_t first, std::size_t count) {
@@ -123,19 +129,10 @@ class Linear final : public Elementwise {
 template <class Row>
 class Combined final : public Elementwise {
  public:
-  using Elementwise::Elementwise;
+  Combined(const std::vector<Shape>& inputs, const Shape& output)
+      : Elementwise(inputs, output, inputs.size() + 1) {}
 
-  void forward(const Chunk& c) const override {
-    for_each_run(c, [&](std::size_t first, std::size_t count) {
-      const std::size_t n = count * output_size();
-      float* const y = c.y + first * output_size();
-      std::copy_n(input(c, 0, first, c.scratch), n, y);
-      for (std::size_t i = 1; i < inputs(); ++i) {
-        const float* const x = input(c, i, first, c.scratch);
-        for (std::size_t j = 0; j < n; ++j) y[j] = Row::value(y[j], x[j]);
-      }
-    });
-  }
+  void forward(const Chunk& c) const override { fold(c, Row::value); }
   // What came before each input is made once more, then gone through from the end.
   void backward(const Chunk& c) const override {
     for_each_run(c, [&](std::size_t first, std::size_t count) {

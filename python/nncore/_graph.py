@@ -105,8 +105,8 @@ class Graph:
         return form, values
 
     def _walk(self, owner: str) -> tuple[list[Call], list[Any]]:
-        """The calls, and their owners in the order in which a walk back from the outputs meets them, behind
-        the inputs that it does not meet.
+        """The calls, and their owners in the order in which a walk back from the outputs meets them, after
+        the inputs that nothing reads.
         """
         given = {value.key for value in self.inputs}
         calls: list[Call] = []
@@ -141,6 +141,7 @@ class Graph:
         return calls, [*unread, *found.values()]
 
     def _in_order(self, found: list[Any]) -> list[Any]:
+        """Layers and models by the longest way from them to an output, the longest first."""
         depths: dict[int, int] = dict.fromkeys(map(id, found), 0)
         of_call: dict[Call, int] = {}
         for call in reversed(self.calls):
@@ -161,6 +162,7 @@ class Graph:
         return [at[value.key] for value in self.outputs]
 
     def flat(self) -> Flat:
+        """The graph for the core. ValueError if a layer's calls need weights of different shapes."""
         layers: dict[int, tuple[Layer, str]] = {}
         for layer, path in self.layers_within(""):
             layers.setdefault(id(layer), (layer, path))

@@ -148,6 +148,14 @@ class Stack(Weighted, Compiled):
         samples = [shape(self.name, "input_shape", one, batch_axis=True, is_open=True) for one in each]
         return graph.out_form.pack([(each[0][0], *after) for after in self._shapes_for(samples)])
 
+    def _packed(self, out: Any) -> Any:
+        """An array, or a tuple of one for each output, in the form of the model's outputs; of a list or tuple
+        of one output the array.
+        """
+        if self._gives_one:
+            return out
+        return self._required_graph().out_form.pack(out if isinstance(out, tuple) else (out,))
+
     # ---- calls on values
 
     def _shapes_for(self, before: Sequence[OpenShape]) -> list[OpenShape]:

@@ -24,8 +24,8 @@ _L = TypeVar("_L", bound="Layer")
 # What every layer of Keras also takes, with the values that switch it off.
 _NEUTRAL: dict[str, Any] = {"dtype": "float32", "autocast": True, "activity_regularizer": None}
 _OPTIONS = ("name", "trainable", "input_shape", "input_dim")
-# Sizes that open ones are tried with: those of weights and outputs that differ are open, too. Many numbers
-# divide them, so that Reshape finds them fit.
+# Shapes with open sizes are inferred twice, with these in place of None: output sizes that differ are open,
+# and weights that differ are an error. Many numbers divide both, so that Reshape accepts them.
 _TRIED = 720, 1440
 
 

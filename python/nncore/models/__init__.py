@@ -1,6 +1,7 @@
 """Models: `Sequential` for layers one after another, `Model` for any graph, and `load_model`."""
 
-from .model import Model, load_model
+from .files import load_model
+from .model import Model
 from .sequential import Sequential
 
 __all__ = ["Model", "Sequential", "load_model"]

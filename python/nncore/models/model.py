@@ -1,4 +1,4 @@
-"""`Model`, and `load_model` for those that were saved."""
+"""`Model`: a network of any graph of layers."""
 
 from __future__ import annotations
 
@@ -12,23 +12,16 @@ import numpy as np
 from .. import _core, _data, _names
 from .._arguments import boolean, integer
 from .._arguments import training as in_training
-from .._feeds import Data, Feed, Rows
-from .._forks import whole
+from .._feeds import Data
 from .._graph import Graph
 from .._messages import warn
+from .._prediction import predicted
 from .._progress import Progress, style
 from .._samples import require_all
 from .._training import Callbacks, Trainable
 from .._values import Form, Value, described, is_named, unpacked
 from ..callbacks import CallbackList, History, Logs
-from ..layers._weights import Floats
-
-
-def _saving() -> Any:
-    """The module, which is not imported with nncore: that takes longer than what most programs need of it."""
-    with whole:
-        from .. import _saving as module
-    return module
+from .files import saving
 
 
 class Model(Trainable):
@@ -70,11 +63,7 @@ class Model(Trainable):
     )
 
     def __init__(
-        self,
-        inputs: Any = None,
-        outputs: Any = None,
-        trainable: bool = True,
-        name: str | None = None,
+        self, inputs: Any = None, outputs: Any = None, trainable: bool = True, name: str | None = None
     ) -> None:
         owner = type(self).__name__
         trainable = boolean(owner, "trainable", trainable)
@@ -98,7 +87,13 @@ class Model(Trainable):
         Trainable.__init__(self, _names.automatic(own) if name is None else name)
 
     def build(self, input_shape: Any = None) -> None:
-        """Does nothing: a model of a graph is built. `Sequential` has its own."""
+        """Checks a shape with the batch axis, or a list of them: a model of a graph is built already.
+
+        Raises:
+            ValueError: the inputs do not take it.
+        """
+        if input_shape is not None:
+            self.compute_output_shape(input_shape)
 
     def _graph_for(self, data: Data) -> Graph:
         return self._required_graph()
@@ -292,14 +287,6 @@ class Model(Trainable):
             raise ValueError(f"[{self.name}] {error}") from None
         return self._packed(out)
 
-    def _packed(self, out: Any) -> Any:
-        """An array, or a tuple of one for each output, in the form of the model's outputs; of a list or tuple
-        of one output the array.
-        """
-        if self._gives_one:
-            return out
-        return self._required_graph().out_form.pack(out if isinstance(out, tuple) else (out,))
-
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs of one batch, as `predict`."""
         return self(x)
@@ -333,7 +320,8 @@ class Model(Trainable):
         """
         plain = batch_size is None and steps is None and callbacks is None
         if plain and type(x) is np.ndarray and type(verbose) is int and verbose == 0:
-            if self._network is not None and self._gives_one:  # the way of most single predictions
+            # As `_outputs` begins, without the call, which took 0.4 us of the 9 of a single prediction.
+            if self._network is not None and self._gives_one:
                 try:
                     return self._network.forward(x, False)
                 except _core.RefusedArray:
@@ -351,46 +339,7 @@ class Model(Trainable):
             if callbacks is None and not look:
                 return self._outputs(x, False)
         called = CallbackList(owner, callbacks, self)
-        return self._predicted(*self._feed((x, None, None), size, limit, self._inputs), called, look)
-
-    def _predicted(self, feed: Feed, first: Data, called: CallbackList, look: int) -> Any:
-        network = self._ready(first, compiled=False)
-        xs = first.x if isinstance(first.x, tuple) else (first.x,)
-        shapes = [tuple(one) for one in network.output_shapes([array.shape[1:] for array in xs])]
-        outs = tuple(np.empty((first.rows, *sizes), np.float32) for sizes in shapes)
-        parts: list[tuple[Floats, ...]] = []
-
-        def work(data: Data, order: Any, start: int, stop: int, size: int, seconds: float) -> int:
-            if isinstance(feed, Rows):
-                stop = network.predict(data.x, outs if len(outs) > 1 else outs[0], start, stop, seconds)
-                parts.append(tuple(out[start:stop] for out in outs))
-            else:
-                made = network.forward(data.x, False)
-                parts.append(made if isinstance(made, tuple) else (made,))
-                if (other := [array.shape[1:] for array in parts[-1]]) != shapes:
-                    raise ValueError(
-                        f"[{self.name}] batches have outputs of shapes {shapes} and {other}, which cannot be "
-                        "one array: use predict_on_batch for each"
-                    )
-            return stop
-
-        def logs() -> Logs:
-            return {"outputs": self._packed(parts[-1] if len(outs) > 1 else parts[-1][0])}
-
-        called.start(look, 1, feed.steps)
-        self.stop_predicting = False
-        with Progress(look).start("Prediction", feed.steps) as progress:
-            called.call("on_predict_begin", {})
-            feed.start(0)
-            self._steps("predict", feed, work, logs, called, progress)
-            progress.finish({})
-        called.call("on_predict_end", {})
-        if isinstance(feed, Rows):
-            rows = sum(len(part[0]) for part in parts)
-            found = tuple(out[:rows] for out in outs)
-        else:
-            found = tuple(np.concatenate(each) for each in zip(*parts))
-        return self._packed(found if len(found) > 1 else found[0])
+        return predicted(self, *self._feed((x, None, None), size, limit, self._inputs), called, look)
 
     # ---- summary
 
@@ -428,11 +377,11 @@ class Model(Trainable):
             OSError: the file cannot be written there.
             MemoryError: memory does not suffice for a copy of the weights.
         """
-        _saving().write("save", self, filepath, overwrite, weights_only=False)
+        saving().write("save", self, filepath, overwrite, weights_only=False)
 
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Writes the weights into one safetensors file. Arguments as `save`."""
-        _saving().write("save_weights", self, filepath, overwrite, weights_only=True)
+        saving().write("save_weights", self, filepath, overwrite, weights_only=True)
 
     def load_weights(self, filepath: str | os.PathLike[str]) -> None:
         """Sets the weights from a file of `save_weights` or `save`, in order, whatever the layers are called.
@@ -442,27 +391,7 @@ class Model(Trainable):
                 is changed then.
         """
         self._built_network()
-        self.set_weights(_saving().read_weights(self, filepath))
+        self.set_weights(saving().read_weights(self, filepath))
 
     def __reduce__(self) -> tuple[Callable[..., Model], tuple[type[Model], bytes]]:
-        return _saving().from_bytes, (type(self), _saving().to_bytes(self, weights_only=False))
-
-
-def load_model(filepath: str | os.PathLike[str], custom_objects: None = None, compile: bool = True) -> Any:
-    """The model that `Model.save` wrote: a `Sequential` or a `Model`.
-
-    The file can hold numbers and names of layers, but no code.
-
-    Args:
-        filepath: the file.
-        custom_objects: None; others are not available yet.
-        compile: False leaves compile settings and optimizer state out; default True.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is not a model of nncore, or it is damaged.
-        MemoryError: memory does not suffice.
-    """
-    if custom_objects is not None:
-        raise ValueError("[load_model] custom_objects are not available")
-    return _saving().read(None, filepath, boolean("load_model", "compile", compile))
+        return saving().from_bytes, (type(self), saving().to_bytes(self, weights_only=False))

@@ -1,0 +1,36 @@
+"""`load_model`, and the module that knows the files."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from .._arguments import boolean
+from .._forks import whole
+
+
+def saving() -> Any:
+    """The module, which is not imported with nncore: that takes longer than what most programs need of it."""
+    with whole:
+        from .. import _saving as module
+    return module
+
+
+def load_model(filepath: str | os.PathLike[str], custom_objects: None = None, compile: bool = True) -> Any:
+    """The model that `Model.save` wrote: a `Sequential` or a `Model`.
+
+    The file can hold numbers and names of layers, but no code.
+
+    Args:
+        filepath: the file.
+        custom_objects: None; others are not available yet.
+        compile: False leaves compile settings and optimizer state out; default True.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not a model of nncore, or it is damaged.
+        MemoryError: memory does not suffice.
+    """
+    if custom_objects is not None:
+        raise ValueError("[load_model] custom_objects are not available")
+    return saving().read(None, filepath, boolean("load_model", "compile", compile))
