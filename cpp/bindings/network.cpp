@@ -197,7 +197,7 @@ void bind_passes(py::module_& m, py::class_<Network>& network) {
             const std::size_t rows = a.rows();
             const Outputs out(n, a, py::none());
             if (training && rows > 0)
-              reading(n, [&] { n.forward(out.to.data(), a.samples(0, rows, rows)); });
+              writing(n, [&] { n.forward(out.to.data(), a.samples(0, rows, rows)); });
             else
               for (std::size_t at = 0; at < rows;) {
                 at = reading(n, [&] {

@@ -25,7 +25,7 @@ std::vector<ParameterTile> tiles_of(const Layer& layer, bool whole) {
   std::vector<ParameterTile> tiles;
   const auto parameters = layer.parameters();
   std::size_t start = 0;
-  for (std::size_t p = 0; p < parameters.size(); ++p) {
+  for (std::size_t p = 0; p < parameters.size() && !parameters[p].is_state; ++p) {
     const std::size_t rows = parameters[p].rows(), columns = parameters[p].columns();
     const Shape tile = whole ? Shape{rows, columns} : layer.tile_shape(p);
     const std::vector<std::size_t> down = cut(rows, tile[0]), across = cut(columns, tile[1]);

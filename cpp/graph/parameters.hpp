@@ -16,7 +16,7 @@ struct ParameterTile {
   std::size_t at() const { return start + tile.row * row_length + tile.column; }  // its first element
   std::size_t floats() const { return tile.rows * tile.columns; }
 };
-// whole: each parameter is one tile.
+// Of the parameters that train. whole: each is one tile.
 std::vector<ParameterTile> tiles_of(const Layer& layer, bool whole = false);
 
 // Calls body(from, to, count) for each run of floats of a tile that are side by side, `from` in the layer's

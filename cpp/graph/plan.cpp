@@ -79,8 +79,10 @@ void Plan::find_memory(const TrainedLayout& trained, const Kernels& kernels) {
   for (std::size_t i = 0; i < steps.size(); ++i) {
     Step& s = steps[i];
     const Layer& layer = *s.layer;
-    for (const Parameter& p : layer.parameters()) s.parameter_floats += size_of(p.shape);
+    for (const Parameter& p : layer.parameters())
+      if (!p.is_state) s.parameter_floats += size_of(p.shape);
     s.is_trained = trained.trains[s.number] && s.parameter_floats > 0;
+    if (trained.trains[s.number]) s.statistics = layer.batch_statistics();
     s.trained_at = trained.at[s.number];
     s.saved.kept_size = layer.traits().kept;
     if (s.is_trained && layer.traits().sums_by_chunk) s.saved.sums_size = s.parameter_floats;
@@ -94,7 +96,6 @@ void Plan::find_memory(const TrainedLayout& trained, const Kernels& kernels) {
       last[s.number] = i + 1;
     }
     sizes.sample_work += layer.traits().work;
-    sizes.sample_floats += s.saved.kept_size;
     sizes.layer_scratch = std::max(sizes.layer_scratch, layer.traits().scratch);
   }
   sizes.layer_scratch = aligned(kernels.gemm_scratch) + aligned(sizes.layer_scratch);
@@ -139,11 +140,9 @@ void Plan::find_memory(const TrainedLayout& trained, const Kernels& kernels) {
     sizes.most_added = std::max(sizes.most_added, added);
   }
 
+  find_stages();
   std::size_t widest = 0;
-  for (const Storage& b : storages) {
-    sizes.sample_floats += b.size * (b.needs_gradient ? 2 : 1);
-    widest = std::max(widest, b.size);
-  }
+  for (const Storage& b : storages) widest = std::max(widest, b.size);
   std::vector<Lifetime> passing, values;
   for (const Storage& s : storages)
     passing.push_back({s.needs_gradient && !s.lasting ? s.size : 0, s.first, s.last});
@@ -151,6 +150,44 @@ void Plan::find_memory(const TrainedLayout& trained, const Kernels& kernels) {
   gradients = SharedMemory(std::move(passing));
   infer_values = SharedMemory(std::move(values));
   sizes.infer_floats = std::max(2 * widest, infer_values.peak());
+}
+
+// Cuts the steps into stages. A gradient that one stage writes and another reads lasts.
+void Plan::find_stages() {
+  std::vector<std::size_t> written(storages.size());            // stage that writes the gradient first
+  std::vector<std::size_t> counted(storages.size(), SIZE_MAX);  // last stage that has counted its floats
+  const auto add = [&](std::size_t storage, Stage& stage) {
+    if (counted[storage] == stages.size()) return;
+    counted[storage] = stages.size();
+    const Storage& s = storages[storage];
+    stage.sample_floats += s.size * (s.needs_gradient ? 2 : 1);
+  };
+  Stage stage;
+  for (std::size_t i = 0; i < inputs.size(); ++i) add(i, stage);
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    Step& s = steps[i];
+    for (const std::size_t in : s.training.in) written[in] = std::max(written[in], stages.size());
+    if (s.statistics) {
+      stage.last = i;
+      for (const std::size_t in : s.training.in) add(in, stage);
+      stages.push_back(stage);
+      stage = {.first = i};
+      storages[s.training.out].lasting = storages[s.training.out].needs_gradient;
+    }
+    s.stage = stages.size();
+    for (const std::size_t in : s.training.in) add(in, stage);
+    add(s.training.out, stage);
+    stage.sample_floats += s.saved.kept_size;
+    stage.sample_work += s.layer->traits().work;
+    if (s.is_first) stage.parameters += s.parameter_floats;
+  }
+  stage.last = steps.size();
+  for (const Output& output : outputs) add(output.storage, stage), written[output.storage] = stages.size();
+  stages.push_back(stage);
+  for (Stage& each : stages) each.parameters = aligned(each.parameters);
+  for (const Step& s : steps)
+    if (written[s.training.out] != s.stage && storages[s.training.out].needs_gradient)
+      storages[s.training.out].lasting = true;
 }
 
 // The tiles of a layer suit all its steps: whole parameters where these are cut differently.
@@ -196,10 +233,10 @@ void Plan::cut_tiles() {
 }
 
 bool Plan::sums_chunks() const {
-  return std::ranges::any_of(steps, [](const Step& s) { return s.saved.sums_size > 0; });
+  return std::ranges::any_of(steps, [](const Step& s) { return s.saved.sums_size > 0 || s.statistics; });
 }
 
-std::size_t Plan::lay_out_training(std::size_t batch, std::size_t chunks) {
+std::size_t Plan::lay_out_training(std::size_t batch, const std::vector<std::size_t>& chunks) {
   Layout layout;
   for (Storage& s : storages) {
     s.value = layout.place(batch, s.size);
@@ -207,7 +244,11 @@ std::size_t Plan::lay_out_training(std::size_t batch, std::size_t chunks) {
   }
   for (Step& s : steps) {
     s.saved.kept = layout.place(batch, s.saved.kept_size);
-    s.saved.sums = layout.place(chunks, s.saved.sums_size);
+    s.saved.sums = layout.place(chunks[s.stage], s.saved.sums_size);
+    if (!s.statistics) continue;
+    s.saved.partials =
+        layout.place(std::max(chunks[s.stage], chunks[s.stage - 1]), s.statistics->partial_floats());
+    s.saved.statistics = layout.place(1, s.statistics->floats());
   }
   return layout.size();
 }

@@ -1,6 +1,7 @@
 // A graph for inputs of one shape: the steps that run, and where their values lie.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -49,7 +50,8 @@ struct Packing {
 // What a step has in the arena besides values: places, and floats of a sample (kept) or chunk (sums).
 struct Saved {
   std::size_t kept = 0, kept_size = 0;
-  std::size_t sums = 0, sums_size = 0;  // gradients of the parameters, of each chunk
+  std::size_t sums = 0, sums_size = 0;       // gradients of the parameters, of each chunk
+  std::size_t partials = 0, statistics = 0;  // of BatchStatistics: of each chunk, and of the batch
 };
 
 struct Step {
@@ -63,16 +65,31 @@ struct Step {
   std::size_t next = 0;     // the next step of this layer, or 0
   bool is_first = true;     // step of its layer
   bool is_trained = false;  // has parameters that train
+  // Where all chunks have to arrive before any goes on: null if the layer needs none, or is frozen.
+  const BatchStatistics* statistics = nullptr;
+  std::size_t stage = 0;
   Packing packing;
   Saved saved;
-  std::size_t parameter_floats = 0;
-  float* values = nullptr;     // of the parameters
-  std::size_t trained_at = 0;  // of their gradients and moments
+  std::size_t parameter_floats = 0;  // that train
+  float* values = nullptr;           // of the parameters
+  std::size_t trained_at = 0;        // of their gradients and moments
 };
 
 struct TileTask {
   std::size_t step;  // the first of its layer
   ParameterTile tile;
+};
+
+// Steps that a chunk of a training batch goes through without waiting for others. All stages but the first
+// begin with a step that has BatchStatistics.
+struct Stage {
+  std::size_t first = 0, last = 0;  // steps, the last not included
+  std::size_t sample_floats = 0;    // of values and gradients in the arena, for one sample
+  std::size_t sample_work = 0;      // multiply-adds forward, for one sample
+  std::size_t parameters = 0;       // floats that a chunk reads
+  std::size_t chunk_size = 0;       // samples, for the last batch of training
+
+  std::size_t chunks(std::size_t samples) const { return (samples + chunk_size - 1) / chunk_size; }
 };
 
 // An output of the graph.
@@ -84,7 +101,6 @@ struct Output {
 
 // What the passes over a plan need.
 struct Sizes {
-  std::size_t sample_floats = 0;  // of values and gradients in the arena, for one sample
   std::size_t sample_work = 0;    // multiply-adds forward, for one sample
   std::size_t infer_floats = 0;   // of values at inference, for one sample
   std::size_t layer_scratch = 0;  // floats that products and the neediest layer want
@@ -99,13 +115,16 @@ struct Plan {
        const std::vector<std::shared_ptr<Variables>>& variables, const TrainedLayout& trained,
        const Kernels& kernels);
 
-  // Places values, lasting gradients and sums of a batch in the arena, and returns their floats.
-  std::size_t lay_out_training(std::size_t batch, std::size_t chunks);
+  // Places values, lasting gradients and what chunks sum of a batch in the arena, and returns their floats.
+  // chunks: the most of each stage.
+  std::size_t lay_out_training(std::size_t batch, const std::vector<std::size_t>& chunks);
   bool sums_chunks() const;
+  std::size_t most_samples() const { return std::ranges::max(stages, {}, &Stage::chunk_size).chunk_size; }
 
   std::vector<Shape> inputs;
   std::vector<Output> outputs;
   std::vector<Step> steps;
+  std::vector<Stage> stages;  // of training
   std::vector<Storage> storages, infer_storages;
   std::vector<TileTask> tiles;
   std::vector<std::size_t> runs;  // of tiles that are enough work to share, about equal: starts, and the end
@@ -118,12 +137,13 @@ struct Plan {
   SharedMemory infer_values;  // of storages at inference, in a worker's scratch
 
   // For the last batch of training.
-  std::size_t chunk_size = 0, chunked_batch = 0;  // samples
+  std::size_t chunked_batch = 0;  // samples
   std::size_t arena_batch = 0, arena_floats = 0;
 
  private:
   void wire(const Graph& graph, const std::vector<Node>& nodes, std::size_t values, bool training);
   void find_memory(const TrainedLayout& trained, const Kernels& kernels);
+  void find_stages();
   std::vector<ParameterTile> tiles_of_all(std::size_t first) const;
   void cut_tiles();
 };

@@ -51,6 +51,7 @@ Variables::Variables(std::vector<Parameter> list)
   for (const Parameter& p : list_) {
     starts_.push_back(floats_);
     floats_ = checked_floats(1, floats_ + checked_floats(1, size_of(p.shape)));
+    if (!p.is_state) trainable_floats_ = floats_;
   }
   memory_ = std::make_shared<Buffer>(floats_);
 }

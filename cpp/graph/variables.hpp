@@ -56,14 +56,15 @@ class StoreLock {
 };
 
 // The variables of one layer, side by side in one block of memory: those that are trained, then its state.
-// All but what never changes (list, floats) is to be used with the store locked.
+// All but what never changes (list, floats, places) is to be used with the store locked.
 class Variables {
  public:
   explicit Variables(std::vector<Parameter> list);
 
   const std::vector<Parameter>& list() const { return list_; }
   std::size_t floats() const { return floats_; }
-  std::size_t start(std::size_t i) const { return starts_[i]; }  // of variable i in the block
+  std::size_t trainable_floats() const { return trainable_floats_; }  // those before the state
+  std::size_t start(std::size_t i) const { return starts_[i]; }       // of variable i in the block
 
   float* data() { return memory_->data() + offset_; }
   const float* data() const { return memory_->data() + offset_; }
@@ -86,7 +87,7 @@ class Variables {
  private:
   std::vector<Parameter> list_;
   std::vector<std::size_t> starts_;
-  std::size_t floats_ = 0, offset_ = 0;
+  std::size_t floats_ = 0, trainable_floats_ = 0, offset_ = 0;
   std::shared_ptr<Buffer> memory_;
   std::uint64_t version_ = 1;
   std::shared_ptr<Store> store_;

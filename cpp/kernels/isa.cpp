@@ -2,6 +2,7 @@
 // symbol that leaves this file: everything else has internal linkage, so that no code compiled for a newer
 // machine can be picked by the linker for everybody.
 #include "activation.hpp"
+#include "columns.hpp"
 #include "conv_pool_gradient.hpp"
 #include "depthwise.hpp"
 #include "gemm.hpp"
@@ -53,6 +54,8 @@ const Kernels kernels = {
     .conv_pool_input_gradient = conv_pool_input_gradient,
     .dropout = dropout,
     .column_sums = column_sums,
+    .centred_sums = centred_sums,
+    .column_affine = column_affine,
     .add = add,
     .add_wide = add_wide,
     .rescale = rescale,

@@ -140,6 +140,11 @@ struct Thresholds {
 using UpdateKernel = void(float* w, float* const* moment, const float* g, float decay, const float* scalars,
                           std::size_t n);
 
+// An affine map of each column: arrays of a number for each. u_scale: where there is a u.
+struct ColumnAffine {
+  const float *mean, *scale, *offset, *u_scale;
+};
+
 struct Kernels {
   const char* isa;    // "baseline", "avx2", "avx512" or "neon"
   std::size_t lanes;  // floats in a vector
@@ -232,9 +237,17 @@ struct Kernels {
   void (*dropout)(float* y, const float* x, std::uint64_t key, std::uint64_t first, float rate,
                   std::size_t n);
 
-  // ---- update.hpp
+  // ---- columns.hpp
   // y[j] = sum over i of x[i * ld + j], in order and in runs
   void (*column_sums)(float* y, const float* x, std::size_t rows, std::size_t columns, std::size_t ld);
+  // y[j] = sum over i of u[i, j] * (x[i, j] - mean[j]); u null: of (x[i, j] - mean[j])^2
+  void (*centred_sums)(float* y, const float* u, const float* x, const float* mean, std::size_t rows,
+                       std::size_t columns);
+  // y = (x - mean) * scale + offset [+ u * u_scale]; y may be x or u
+  void (*column_affine)(float* y, const float* x, const float* u, const ColumnAffine& c, std::size_t rows,
+                        std::size_t columns);
+
+  // ---- update.hpp
   // y[i] += x[i]
   void (*add)(float* y, const float* x, std::size_t n);
   // sum[i] += x[i]

@@ -66,49 +66,5 @@ inline void rescale(float* y, const float* x, float scale, float offset, std::si
       n, [&](std::size_t i, std::size_t lanes) { store(y + i, load(x + i, lanes) * scale + offset, lanes); });
 }
 
-inline void add_wide(double* sum, const float* x, std::size_t n) {
-  for (std::size_t i = 0; i < n; ++i) sum[i] += static_cast<double>(x[i]);
-}
-
-// Sums over rows of Vectors vectors of columns, the last of `tail` lanes.
-template <std::size_t Vectors>
-inline void column_sums_run(float* y, const float* x, std::size_t rows, std::size_t ld, std::size_t tail) {
-  const auto lanes = [&](std::size_t j) { return j + 1 < Vectors ? kLanes : tail; };
-  vec sum[Vectors] = {};
-  for (std::size_t i = 0; i < rows; ++i, x += ld)
-    for (std::size_t j = 0; j < Vectors; ++j) sum[j] += load(x + j * kLanes, lanes(j));
-  for (std::size_t j = 0; j < Vectors; ++j) store(y + j * kLanes, sum[j], lanes(j));
-}
-
-// The same sums, over many rows: runs of a few rows in float, added in double. Reading x takes longer than
-// that.
-template <std::size_t Vectors>
-[[gnu::noinline]] void long_column_sums(float* y, const float* x, std::size_t rows, std::size_t ld,
-                                        std::size_t tail) {
-  constexpr std::size_t kRun = 16;
-  const std::size_t columns = (Vectors - 1) * kLanes + tail;
-  double total[Vectors * kLanes] = {};
-  for (std::size_t first = 0; first < rows; first += kRun) {
-    column_sums_run<Vectors>(y, x + first * ld, rows - first < kRun ? rows - first : kRun, ld, tail);
-    add_wide(total, y, columns);
-  }
-  for (std::size_t j = 0; j < columns; ++j) y[j] = static_cast<float>(total[j]);
-}
-
-template <std::size_t Vectors>
-inline void column_sums_block(float* y, const float* x, std::size_t rows, std::size_t ld, std::size_t tail) {
-  if (rows <= kShortSum) return column_sums_run<Vectors>(y, x, rows, ld, tail);
-  long_column_sums<Vectors>(y, x, rows, ld, tail);
-}
-
-inline void column_sums(float* y, const float* x, std::size_t rows, std::size_t columns, std::size_t ld) {
-  constexpr std::size_t kBlockVectors = 4;
-  std::size_t j = 0;
-  for (; j + kBlockVectors * kLanes <= columns; j += kBlockVectors * kLanes)
-    column_sums_block<kBlockVectors>(y + j, x + j, rows, ld, kLanes);
-  for (; j < columns; j += kLanes)
-    column_sums_block<1>(y + j, x + j, rows, ld, columns - j < kLanes ? columns - j : kLanes);
-}
-
 }  // namespace
 }  // namespace nncore::NNCORE_ISA

@@ -27,18 +27,22 @@ struct ActivationFunction {
 // From the attribute `activation`, and one for each of its settings that is not the default.
 ActivationFunction activation_of(const Spec& spec);
 
-// y = f(z), where z is made of x by a kernel and perhaps a bias. Of each sample is kept z, if the gradient of
-// f reads it, then what else the layer wants.
+// y = f(z), where z is made of x, mostly by a kernel and perhaps a bias. Of each sample is kept z, if the
+// gradient of f reads it, then what else the layer wants.
 class ActivatedLayer : public Layer {
  public:
   ActivatedLayer(const Shape& input, Shape output, Parameter kernel, bool use_bias,
                  const ActivationFunction& activation)
+      : ActivatedLayer(input, std::move(output), {std::move(kernel)}, activation) {
+    if (use_bias) parameters_.push_back({"bias", {filters_}});
+  }
+  ActivatedLayer(const Shape& input, Shape output, std::vector<Parameter> parameters,
+                 const ActivationFunction& activation)
       : Layer(input, std::move(output)),
         filters_(this->output().back()),
         rows_(output_size() / filters_),
-        parameters_{std::move(kernel)},
+        parameters_(std::move(parameters)),
         activation_(activation) {
-    if (use_bias) parameters_.push_back({"bias", {filters_}});
     traits_.kept = kept_z();
     traits_.writes_dz = !activation_.is_linear();
   }

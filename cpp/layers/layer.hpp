@@ -1,6 +1,7 @@
 // What a layer is: settings, shapes and a few answers. It owns no batch memory and knows no other layer.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -21,12 +22,13 @@ inline std::size_t in_panels(const Kernels& k, std::size_t rows, std::size_t col
   return (columns + k.panel - 1) / k.panel * k.panel * rows;
 }
 
-// Seen as a matrix (all leading axes, last axis); the flat buffers hold its transpose if that is what the
-// kernels read.
+// A variable of a layer. Seen as a matrix (all leading axes, last axis); the flat buffers hold its transpose
+// if that is what the kernels read.
 struct Parameter {
   std::string name;
   Shape shape;
   bool transposed = false;
+  bool is_state = false;  // written by the layer in training, never by an optimizer; behind those that train
 
   std::size_t rows() const { return transposed ? shape.back() : size_of(shape) / shape.back(); }  // as held
   std::size_t columns() const { return transposed ? size_of(shape) / shape.back() : shape.back(); }
@@ -60,6 +62,10 @@ struct Chunk {
   // Of the layer's parameters, laid out like them, over this chunk alone. Null when nobody needs it, and for
   // layers that do not sum by chunk.
   float* gradient = nullptr;
+  // Of a layer with BatchStatistics, in training: those of this chunk, and those of the batch. Null where the
+  // layer is to use its moving statistics.
+  float* partial = nullptr;
+  const float* statistics = nullptr;
   bool unpacked = false;  // replica is parameter 0 as the user has it, after Layer::reads_unpacked
   // Forward alone: which of so many parts of y to write, after Traits::forward_parts.
   std::size_t part = 0, parts = 1;
@@ -74,7 +80,37 @@ struct Batch {
   const float* dy;  // or dz, after Traits::writes_dz
   float* gradient;  // of the tile, whose rows are gradient_row floats apart
   std::size_t gradient_row;
-  float* scratch;  // of this worker, see gradient_scratch
+  float* scratch;                     // of this worker, see gradient_scratch
+  const float* statistics = nullptr;  // of a layer with BatchStatistics
+};
+
+// What all chunks have found out for BatchStatistics, to be combined in their order.
+struct Partials {
+  const float* chunk(std::size_t i) const { return first + i * stride; }
+  std::size_t samples_of(std::size_t i) const { return std::min(chunk_size, samples - i * chunk_size); }
+
+  std::size_t samples, chunk_size, chunks;
+  const float* first;
+  std::size_t stride;  // floats from one chunk to the next
+  const float* parameters;
+  float* statistics;  // of the batch
+};
+
+// What a layer does besides that reads the whole batch in training. All chunks go through `summarize` before
+// the first goes through `forward`, and through `summarize_backward` before the first goes through
+// `backward`.
+class BatchStatistics {
+ public:
+  virtual ~BatchStatistics() = default;
+  virtual std::size_t partial_floats() const = 0;  // of a chunk
+  virtual std::size_t floats() const = 0;          // of the batch
+  // Writes c.partial from c.x, and from c.dy as well, where c.dz takes the place of dy for `backward`.
+  virtual void summarize(const Chunk& c) const = 0;
+  virtual void summarize_backward(const Chunk& c) const = 0;
+  virtual void combine(const Partials& p) const = 0;
+  virtual void combine_backward(const Partials& p) const = 0;
+  // Moves the layer's state towards the statistics of a batch, after the step.
+  virtual void move_state(float* parameters, const float* statistics) const = 0;
 };
 
 // Who is going to read a replica.
@@ -119,6 +155,9 @@ class Layer {
   // Makes what forward, backward and gradient need besides memory of the batch. To be called before them, by
   // one thread; at first it may take memory by the size of a sample, later it returns at once.
   virtual void prepare() {}
+
+  // Null, or what has to be done before forward and backward in training.
+  virtual const BatchStatistics* batch_statistics() const { return nullptr; }
 
   virtual void forward(const Chunk& c) const = 0;
   virtual void backward(const Chunk& c) const = 0;

@@ -64,9 +64,10 @@ void Network::own_variables() {
 TrainedLayout Network::trained_layout(const std::vector<bool>& trainable) const {
   TrainedLayout layout{trainable, std::vector<std::size_t>(variables_.size()), 0};
   for (std::size_t i = 0; i < variables_.size(); ++i) {
-    if (!trainable[i] || variables_[i]->floats() == 0) continue;
-    layout.at[i] = block_start(layout.size, variables_[i]->floats());
-    layout.size = layout.at[i] + variables_[i]->floats();
+    const std::size_t floats = variables_[i]->trainable_floats();
+    if (!trainable[i] || floats == 0) continue;
+    layout.at[i] = block_start(layout.size, floats);
+    layout.size = layout.at[i] + floats;
   }
   return layout;
 }
@@ -160,7 +161,7 @@ void Network::catch_up(const Store& now) {
 // Training has kept the packed weights of this plan up to date, and no others.
 void Network::mark_trained() {
   for (Step& step : plan().steps) {
-    if (!step.is_trained) continue;
+    if (!step.is_trained && !step.statistics) continue;
     Variables& v = *variables_[step.number];
     if (step.is_first) v.changed();
     step.packing.version = v.version();
@@ -171,7 +172,7 @@ void Network::mark_trained() {
 void Network::find_updates() {
   updates_.clear();
   for (std::size_t i = 0; i < variables_.size(); ++i) {
-    const std::size_t floats = variables_[i]->floats();
+    const std::size_t floats = variables_[i]->trainable_floats();
     if (!trained_.trains[i] || floats == 0) continue;
     float* const values = variables_[i]->data();
     if (!updates_.empty()) {
@@ -230,7 +231,7 @@ void Network::read(const std::string& name, float* values) const {
     const Variables& v = *variables_[p.layer];
     if (!from)
       v.get(p.index, values + p.offset);
-    else if (trained_.trains[p.layer])
+    else if (is_trained(p))
       v.copy_out(values + p.offset, from->data() + trained_.at[p.layer], p.index);
   }
 }
@@ -242,7 +243,7 @@ void Network::write(const std::string& name, const float* values) {
     Variables& v = *variables_[p.layer];
     if (!to)
       v.set(p.index, values + p.offset);
-    else if (trained_.trains[p.layer])
+    else if (is_trained(p))
       v.copy_in(const_cast<Buffer*>(to)->data() + trained_.at[p.layer], values + p.offset, p.index);
   }
 }

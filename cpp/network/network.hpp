@@ -101,7 +101,7 @@ class Network {
   // One batch, samples.start to samples.stop, forward and backward without an update: the loss. Only then
   // does the buffer "gradients" hold those of this batch.
   double gradients(const Samples& samples);
-  // One batch as in training, without the way back.
+  // One batch as in training, without the way back. Moves the state of layers.
   void forward(float* const* out, const Samples& samples);
   void reset(Sums& sums) const { sums = program_ ? program_->empty : Sums{}; }
 
@@ -111,6 +111,7 @@ class Network {
 
  private:
   void own_variables();
+  bool is_trained(const Place& p) const { return trained_.trains[p.layer] && !parameter(p).is_state; }
   TrainedLayout trained_layout(const std::vector<bool>& trainable) const;
   const Buffer* trained_buffer(const std::string& name) const;  // null for "parameters"
   std::unique_ptr<Program> program_for(std::vector<Shape> inputs, const std::vector<Judged>& judged,
@@ -144,7 +145,7 @@ class Network {
   int threads_for_training(const Samples& s) const;
   int threads_for_inference(const Samples& s) const;
   std::size_t inference_chunk(std::size_t batch) const;
-  std::size_t training_chunk(std::size_t batch) const;
+  std::size_t training_chunk(const Stage& stage, std::size_t batch) const;
 
   Plan& plan() const { return program_->plan; }
   bool has_loss() const { return std::ranges::any_of(program_->objectives, &Objective::has_loss); }
@@ -154,8 +155,15 @@ class Network {
   }
   float* gradient_at(std::size_t storage, std::size_t first, float* scratch);
   Chunk chunk(const Step& step, std::size_t first, std::size_t count, float* scratch);
-  void forward_chunk(std::size_t first, std::size_t count, float* scratch);
-  void backward_chunk(std::size_t first, std::size_t count, float* scratch);
+  template <class Summarize>
+  void summarize_chunk(const Step& s, const Stage& stage, Chunk& c, Summarize summarize);
+  Partials partials(const Step& s, const Stage& stage, std::size_t count);
+  void forward_chunk(const Stage& stage, std::size_t first, std::size_t count, float* scratch);
+  void backward_chunk(const Stage& stage, std::size_t first, std::size_t count, float* scratch);
+  template <class Body>
+  void for_chunks(const Stage& stage, std::size_t count, Body body);
+  void judge_chunk(const Samples& s, std::size_t first, std::size_t n, float* scratch, std::size_t count);
+  void move_state();
   void infer_chunk(const Samples& s, std::size_t position, std::size_t count, float* scratch);
   template <class Body>
   void infer_batch(const Samples& s, std::size_t start, std::size_t count, Body body);

@@ -1,9 +1,10 @@
 // The two passes of a training step, and the one pass of evaluation and prediction.
 //
 // Pass 1 cuts the batch into chunks of samples, and carries each forward through all steps, through the loss
-// and back. Pass 2 cuts the parameters into tiles, makes the gradient of each over the whole batch, and
-// updates it. How both are cut depends on shapes alone, and what chunks have summed is added in their order,
-// so results do not depend on the number of threads.
+// and back. Where a step reads the whole batch, it does so in stages: all chunks arrive there before any goes
+// on, in both directions. Pass 2 cuts the parameters into tiles, makes the gradient of each over the whole
+// batch, and updates it. How both are cut depends on shapes alone, and what chunks have summed is added in
+// their order, so results do not depend on the number of threads.
 #include <algorithm>
 #include <array>
 
@@ -31,18 +32,21 @@ std::size_t Network::inference_chunk(std::size_t batch) const {
   return chunk_size(plan().sizes.infer_floats, flat_size_, batch, batch * plan().sizes.sample_work);
 }
 
-std::size_t Network::training_chunk(std::size_t batch) const {
-  return chunk_size(plan().sizes.sample_floats, 2 * flat_size_, batch, batch * plan().sizes.sample_work * 2);
+std::size_t Network::training_chunk(const Stage& stage, std::size_t batch) const {
+  return chunk_size(stage.sample_floats, 2 * stage.parameters, batch, batch * stage.sample_work * 2);
 }
 
 // The places change before the memory is there, so the old capacity is given up first.
 void Network::lay_out_arena(std::size_t batch) {
   if (batch > plan().arena_batch) {
     plan().arena_batch = 0;
-    std::size_t chunks = 0;  // the most of any batch up to this one
-    for (std::size_t count = 1; plan().sums_chunks() && count <= batch; ++count) {
-      const std::size_t size = training_chunk(count);
-      chunks = std::max(chunks, (count + size - 1) / size);
+    std::vector<std::size_t> chunks;  // of each stage the most of any batch up to this one
+    for (const Stage& stage : plan().stages) {
+      std::size_t& most = chunks.emplace_back(0);
+      for (std::size_t count = 1; plan().sums_chunks() && count <= batch; ++count) {
+        const std::size_t size = training_chunk(stage, count);
+        most = std::max(most, (count + size - 1) / size);
+      }
     }
     plan().arena_floats = plan().lay_out_training(batch, chunks);
   }
@@ -87,12 +91,33 @@ Chunk Network::chunk(const Step& s, std::size_t first, std::size_t count, float*
           .dy = dz,
           .dz = dz,
           .dx = gradient_at(s.training.in[0], first, scratch),
-          .gradient =
-              s.saved.sums_size ? a + s.saved.sums + first / plan().chunk_size * s.saved.sums_size : nullptr};
+          .gradient = s.saved.sums_size
+                          ? a + s.saved.sums + first / plan().stages[s.stage].chunk_size * s.saved.sums_size
+                          : nullptr,
+          .statistics = s.statistics ? a + s.saved.statistics : nullptr};
 }
 
-void Network::forward_chunk(std::size_t first, std::size_t count, float* scratch) {
-  for (const Step& s : plan().steps) {
+// Before the first chunk goes on to the step with which this stage ends or begins.
+template <class Summarize>
+void Network::summarize_chunk(const Step& s, const Stage& stage, Chunk& c, Summarize summarize) {
+  c.partial = arena_.data() + s.saved.partials + c.first / stage.chunk_size * s.statistics->partial_floats();
+  (s.statistics->*summarize)(c);
+}
+
+// What the chunks of a stage have summarized.
+Partials Network::partials(const Step& s, const Stage& stage, std::size_t count) {
+  return {.samples = count,
+          .chunk_size = stage.chunk_size,
+          .chunks = stage.chunks(count),
+          .first = arena_.data() + s.saved.partials,
+          .stride = s.statistics->partial_floats(),
+          .parameters = s.values,
+          .statistics = arena_.data() + s.saved.statistics};
+}
+
+void Network::forward_chunk(const Stage& stage, std::size_t first, std::size_t count, float* scratch) {
+  for (std::size_t number = stage.first; number < stage.last; ++number) {
+    const Step& s = plan().steps[number];
     if (!s.training.runs()) continue;
     Chunk c = chunk(s, first, count, scratch);
     std::array<const float*, kMostInputs> xs;
@@ -103,15 +128,24 @@ void Network::forward_chunk(std::size_t first, std::size_t count, float* scratch
     }
     s.layer->forward(c);
   }
+  if (stage.last == plan().steps.size()) return;
+  const Step& next = plan().steps[stage.last];
+  Chunk c = chunk(next, first, count, scratch);
+  summarize_chunk(next, stage, c, &BatchStatistics::summarize);
 }
 
 // A gradient that others have written to comes from the layer in scratch, and is added.
-void Network::backward_chunk(std::size_t first, std::size_t count, float* scratch) {
-  for (std::size_t number = plan().steps.size(); number-- > 0;) {
+void Network::backward_chunk(const Stage& stage, std::size_t first, std::size_t count, float* scratch) {
+  // The step that begins the next stage has its backward in this one.
+  for (std::size_t number = std::min(stage.last + 1, plan().steps.size()); number-- > stage.first;) {
     const Step& s = plan().steps[number];
     if (!s.training.runs()) continue;
     Chunk c = chunk(s, first, count, scratch);
     if (!c.dy) continue;
+    if (s.statistics && number == stage.first) {
+      summarize_chunk(s, stage, c, &BatchStatistics::summarize_backward);
+      continue;
+    }
     if (s.is_chained) {
       c.xs = &c.x;
       c.dxs = &c.dx;
@@ -144,39 +178,73 @@ void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count
   Plan& p = plan();
   if (count != p.chunked_batch) {
     p.chunked_batch = 0;
-    p.chunk_size = training_chunk(count);
-    p.gradients.fit(p.chunk_size);
+    std::size_t most = 0;
+    for (Stage& stage : p.stages) most = std::max(most, stage.chunk_size = training_chunk(stage, count));
+    p.gradients.fit(most);
     lay_out_arena(count);
     p.chunked_batch = count;
   }
   arena_.reserve(p.arena_floats);
-  const std::size_t work = count * p.sizes.sample_work * 2, size = p.chunk_size,
-                    chunks = (count + size - 1) / size;
   step_key_ = key_of_step(seed, iterations);
   if (with_loss) read_targets(s, start, count);
   lay_out_scratch(team_size(), std::max(p.sizes.layer_scratch + p.gradients.size() +
-                                            checked_floats(size, p.sizes.most_added),
+                                            checked_floats(p.most_samples(), p.sizes.most_added),
                                         p.sizes.tile_scratch));
-  run_pass(chunks, work, [&](std::size_t task, int worker) {
-    const std::size_t first = task * size, n = std::min(size, count - first);
-    float* scratch = scratch_of(worker);
-    for (std::size_t i = 0; i < p.inputs.size(); ++i)
-      s.x[i].read(arena_.data() + p.storages[i].value + first * p.storages[i].size, s.order, start + first,
-                  n);
-    forward_chunk(first, n, scratch);
-    if (!with_loss) return;
-    bool any = false;
-    for (std::size_t o = 0; o < p.outputs.size(); ++o) {
-      const Output& output = p.outputs[o];
-      float* const gradient = gradient_at(output.storage, first, scratch);
-      any = any || gradient;
-      float* const own = output.adds ? scratch + p.sizes.layer_scratch + p.gradients.size() : gradient;
-      evaluate_chunk(s, o, value_at(output.storage, first), own, first, n,
-                     static_cast<float>(judged_[o].weight) / static_cast<float>(count));
-      if (output.adds && gradient) kernels_.add(gradient, own, n * p.storages[output.storage].size);
-    }
-    if (any) backward_chunk(first, n, scratch);
+  const std::size_t last = p.stages.size() - 1;
+  bool any = false;
+  for (const Output& output : p.outputs) any = any || p.storages[output.storage].needs_gradient;
+  for (std::size_t number = 0; number <= last; ++number) {
+    const Stage& stage = p.stages[number];
+    for_chunks(stage, count, [&](std::size_t first, std::size_t n, float* scratch) {
+      for (std::size_t i = 0; number == 0 && i < p.inputs.size(); ++i)
+        s.x[i].read(arena_.data() + p.storages[i].value + first * p.storages[i].size, s.order, start + first,
+                    n);
+      forward_chunk(stage, first, n, scratch);
+      if (number < last || !with_loss) return;
+      judge_chunk(s, first, n, scratch, count);
+      if (any) backward_chunk(stage, first, n, scratch);
+    });
+    if (number == last) break;
+    const Step& next = p.steps[stage.last];
+    next.statistics->combine(partials(next, stage, count));
+  }
+  for (std::size_t number = last; with_loss && any && number-- > 0;) {
+    const Step& next = p.steps[p.stages[number].last];
+    if (p.storages[next.training.out].needs_gradient)
+      next.statistics->combine_backward(partials(next, p.stages[number + 1], count));
+    for_chunks(p.stages[number], count, [&](std::size_t first, std::size_t n, float* scratch) {
+      backward_chunk(p.stages[number], first, n, scratch);
+    });
+  }
+}
+
+// Calls body(first, count, scratch) for the chunks of a stage.
+template <class Body>
+void Network::for_chunks(const Stage& stage, std::size_t count, Body body) {
+  const std::size_t size = stage.chunk_size;
+  run_pass(stage.chunks(count), count * stage.sample_work * 2, [&](std::size_t task, int worker) {
+    body(task * size, std::min(size, count - task * size), scratch_of(worker));
   });
+}
+
+// Losses and metrics of some samples, and the gradients with which the way back begins.
+void Network::judge_chunk(const Samples& s, std::size_t first, std::size_t n, float* scratch,
+                          std::size_t count) {
+  const Plan& p = plan();
+  for (std::size_t o = 0; o < p.outputs.size(); ++o) {
+    const Output& output = p.outputs[o];
+    float* const gradient = gradient_at(output.storage, first, scratch);
+    float* const own = output.adds ? scratch + p.sizes.layer_scratch + p.gradients.size() : gradient;
+    evaluate_chunk(s, o, value_at(output.storage, first), own, first, n,
+                   static_cast<float>(judged_[o].weight) / static_cast<float>(count));
+    if (output.adds && gradient) kernels_.add(gradient, own, n * p.storages[output.storage].size);
+  }
+}
+
+// By the batch of the last sample pass, in the order of the graph.
+void Network::move_state() {
+  for (const Step& s : plan().steps)
+    if (s.statistics) s.statistics->move_state(s.values, arena_.data() + s.saved.statistics);
 }
 
 // The gradient of a tile, whose rows are then `row` floats apart: of the first call of a layer, then added
@@ -206,9 +274,10 @@ void Network::step_gradient(const Step& s, const ParameterTile& t, std::size_t c
                               .dy = a + plan().storages[s.training.out].gradient,
                               .gradient = gradient,
                               .gradient_row = row,
-                              .scratch = scratch},
+                              .scratch = scratch,
+                              .statistics = s.statistics ? a + s.saved.statistics : nullptr},
                              t.tile);
-  const std::size_t chunks = (count + plan().chunk_size - 1) / plan().chunk_size;
+  const std::size_t chunks = plan().stages[s.stage].chunks(count);
   for_each_run(t, row, [&](std::size_t from, std::size_t to, std::size_t n) {
     add_chunks(kernels_, gradient + to, a + s.saved.sums + from, s.saved.sums_size, chunks, n);
   });
@@ -281,6 +350,7 @@ std::size_t Network::train(const Samples& samples, double seconds, Sums& sums) {
                        check_order(samples, position, position + count);
                        sample_pass(samples, position, count, true);
                        parameter_pass(count, true);
+                       move_state();
                        ++iterations;
                        add_metrics(samples, count, sums);
                      });
@@ -376,6 +446,8 @@ void Network::forward(float* const* out, const Samples& samples) {
   refresh(samples.x);
   const std::size_t count = samples.stop - samples.start;
   with_team(threads_for_training(samples), [&] { sample_pass(samples, samples.start, count, false); });
+  move_state();
+  if (plan().stages.size() > 1) mark_trained();
   for (std::size_t o = 0; o < plan().outputs.size(); ++o)
     write_output(o, out[o], value_at(plan().outputs[o].storage, 0), count);
 }

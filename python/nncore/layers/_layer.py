@@ -55,6 +55,7 @@ class Layer(Weighted, Settings):
     kind: ClassVar[str]
     _several: ClassVar[bool] = False  # a list of inputs
     unavailable: ClassVar[Mapping[str, Any]] = {}
+    _state: ClassVar[tuple[str, ...]] = ()  # names of weights that the layer itself moves in training
 
     def __init__(self, options: dict[str, Any]) -> None:
         owner = type(self).__name__
@@ -313,7 +314,7 @@ class Layer(Weighted, Settings):
         on = in_training(self.name, training)
         arrays = [as_array(self.name, "x", one) for one in (x if self._several else [x])]
         self.build([(None, *a.shape[1:]) for a in arrays] if self._several else (None, *arrays[0].shape[1:]))
-        return self._computed(arrays, on)
+        return self._computed(arrays, on and (self.trainable or not self._state))
 
     def _computed(self, arrays: list[NDArray[Any]], training: bool) -> Floats:
         """By a network of this layer alone."""

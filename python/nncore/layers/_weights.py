@@ -23,6 +23,8 @@ class Holder(Protocol):
     def name(self) -> str: ...
     @property
     def trainable(self) -> bool: ...
+    @property
+    def _state(self) -> tuple[str, ...]: ...
     def _read(self, first: int, count: int) -> list[Floats]: ...
     def _write(self, first: int, values: list[Floats]) -> None: ...
 
@@ -49,7 +51,8 @@ class Variable:
 
     @property
     def trainable(self) -> bool:
-        return self._layer.trainable
+        """Whether training changes it by gradients: not so what the layer itself moves."""
+        return self._layer.trainable and self.name not in self._layer._state
 
     @property
     def ndim(self) -> int:
