@@ -9,6 +9,7 @@ namespace nncore {
 #define NNCORE_LAYERS(LAYER)      \
   LAYER(activation)               \
   LAYER(average_pooling2d)        \
+  LAYER(batch_normalization)      \
   LAYER(conv2d)                   \
   LAYER(dense)                    \
   LAYER(dropout)                  \

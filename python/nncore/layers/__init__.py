@@ -32,6 +32,7 @@ from .merging import (
     multiply,
     subtract,
 )  # fmt: skip
+from .normalization import BatchNormalization
 
 # Keras' other names of the same.
 AvgPool2D = AveragePooling2D
@@ -47,6 +48,7 @@ __all__ = [
     "Average",
     "AveragePooling2D",
     "AvgPool2D",
+    "BatchNormalization",
     "Concatenate",
     "Conv2D",
     "Convolution2D",

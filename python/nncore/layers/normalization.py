@@ -1,0 +1,118 @@
+"""Layers that normalize."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from .. import initializers
+from .._arguments import boolean, integer, number
+from ._layer import Layer
+from ._weights import Variable
+
+_Initializer = str | initializers.Initializer
+
+
+class BatchNormalization(Layer):
+    """gamma * (x - mean) / sqrt(variance + epsilon) + beta for each index of an axis (Ioffe and Szegedy 2015).
+
+    In training, mean and variance are those of the batch, over all other axes, and the moving ones follow
+    them: ``moving = momentum * moving + (1 - momentum) * of the batch``, in `fit`, `train_on_batch` and calls
+    with ``training=True``, for each call of the layer. Elsewhere, and where the layer has
+    ``trainable=False``, they are the moving ones. The variance is the mean of squares about the mean. Sample
+    weights do not enter.
+
+    At prediction, the layer is part of a Dense or Conv2D before it that has no activation and whose output
+    nothing else reads.
+
+    Args:
+        axis: of the features; -1 (default) is the last one, 1 the first behind the batch.
+        momentum: in [0, 1]; default 0.99.
+        epsilon: at least 0; default 0.001.
+        center: whether there is a beta; default True.
+        scale: whether there is a gamma; default True.
+        beta_initializer: default zeros.
+        gamma_initializer: default ones.
+        moving_mean_initializer: default zeros.
+        moving_variance_initializer: default ones.
+        options: name, trainable, input_shape, dtype, see `Layer`. Regularizers, constraints, renorm and
+            synchronized are not available, so None or False.
+
+    The weights are gamma, beta, moving_mean and moving_variance, each (features,).
+
+    >>> import numpy as np
+    >>> layer = BatchNormalization()
+    >>> x = np.array([[1.0, 10.0], [3.0, 30.0]])
+    >>> layer(x, training=True).round(2).tolist()
+    [[-1.0, -1.0], [1.0, 1.0]]
+    >>> layer.moving_mean.numpy().round(2).tolist()
+    [0.02, 0.2]
+    """
+
+    kind = "batch_normalization"
+    _state = ("moving_mean", "moving_variance")
+    _settings = (
+        "axis", "momentum", "epsilon", "center", "scale", "beta_initializer", "gamma_initializer",
+        "moving_mean_initializer", "moving_variance_initializer",
+    )  # fmt: skip
+    unavailable: ClassVar[Mapping[str, Any]] = {
+        "beta_regularizer": None,
+        "gamma_regularizer": None,
+        "beta_constraint": None,
+        "gamma_constraint": None,
+        "renorm": False,
+        "renorm_clipping": None,
+        "renorm_momentum": 0.99,
+        "synchronized": False,
+    }
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: _Initializer = "zeros",
+        gamma_initializer: _Initializer = "ones",
+        moving_mean_initializer: _Initializer = "zeros",
+        moving_variance_initializer: _Initializer = "ones",
+        **options: Any,
+    ) -> None:
+        super().__init__(options)
+        owner = type(self).__name__
+        self.axis = integer(owner, "axis", axis, low=-(2**31))
+        self.momentum = number(owner, "momentum", momentum, 0.0, 1.0)
+        self.epsilon = number(owner, "epsilon", epsilon, 0.0)
+        self.center = boolean(owner, "center", center)
+        self.scale = boolean(owner, "scale", scale)
+        for name, value in (
+            ("beta_initializer", beta_initializer),
+            ("gamma_initializer", gamma_initializer),
+            ("moving_mean_initializer", moving_mean_initializer),
+            ("moving_variance_initializer", moving_variance_initializer),
+        ):
+            setattr(self, name, initializers.get(value, owner))
+
+    def _spec(self) -> tuple[str, dict[str, Any]]:
+        kind, attributes = super()._spec()
+        return kind, attributes | {"activation": "linear"}
+
+    @property
+    def gamma(self) -> Variable | None:
+        """A view of gamma; None with ``scale=False``. This and the next ones raise AttributeError before the
+        layer is built.
+        """
+        return self._weight("gamma") if self.scale else None
+
+    @property
+    def beta(self) -> Variable | None:
+        return self._weight("beta") if self.center else None
+
+    @property
+    def moving_mean(self) -> Variable:
+        return self._weight("moving_mean")
+
+    @property
+    def moving_variance(self) -> Variable:
+        return self._weight("moving_variance")
