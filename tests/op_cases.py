@@ -64,6 +64,13 @@ def of_pool(
     return Case(op, [x], arguments, 64)
 
 
+def of_batch(rng: np.random.Generator, *shape: int, axis: int = -1) -> Case:
+    features = shape[axis]
+    arrays = [3.0 + normal(rng, *shape, scale=2.0), 1.0 + normal(rng, features), normal(rng, features)]
+    length = 4 * int(np.prod(shape)) // features
+    return Case("normalize_batch", arrays, {"axis": axis, "epsilon": 0.01}, length)
+
+
 def elementwise(op: str, **arguments: Any) -> Callable[[np.random.Generator, int], Case]:
     return lambda rng, n: Case(op, [normal(rng, 3, n, scale=3.0)], arguments)
 
@@ -97,6 +104,10 @@ CASES: dict[str, Build] = {
         rng, (9, 8, n + 31), (3, 3), 32, samples=1, padding="same"
     ),
     "conv2d winograd of n filters": lambda rng, n: of_conv2d(rng, (11, 12, 33), (3, 3), n + 31, samples=3),
+    "normalize_batch of n features": lambda rng, n: of_batch(rng, 23, n),
+    "normalize_batch of n samples": lambda rng, n: of_batch(rng, n + 1, 5),
+    "normalize_batch of n rows": lambda rng, n: of_batch(rng, 3, n, 4),
+    "normalize_batch of axis 1": lambda rng, n: of_batch(rng, 4, 3, n, axis=1),
     **{name: elementwise(name, **LAYERS[name].variants[0]) for name in ("rescale", "dropout")},
 }
 
@@ -176,6 +187,6 @@ def forward(module: Any, case: Case) -> Array:
 def backward(module: Any, case: Case, place: Callable[[Array], Array] = np.asarray) -> list[Array]:
     """Gradients for a normal dy, which `place` puts somewhere in memory."""
     dy = place(normal(np.random.default_rng(3), *forward(reference, case).shape))
-    arrays = case.arrays[:2] if case.op in ("dense", "conv2d") else case.arrays
+    arrays = case.arrays[:2] if case.op in ("dense", "conv2d", "normalize_batch") else case.arrays
     gradients = getattr(module, case.op + "_backward")(dy, *arrays, **case.arguments)
     return list(gradients) if isinstance(gradients, tuple) else [gradients]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -63,6 +63,11 @@ def pooling(
 
 def activation(activation: str, **settings: float) -> Spec:
     return "activation", {"activation": activation, **settings}
+
+
+def batch_normalization(axis: int = -1, center: bool = True, scale: bool = True, **settings: Any) -> Spec:
+    defaults = {"momentum": 0.75, "epsilon": 0.01, "activation": "linear"}
+    return "batch_normalization", {"axis": axis, "center": center, "scale": scale, **defaults, **settings}
 
 
 def loss_spec(name: str, from_logits: bool = False, **settings: float) -> Spec:
@@ -126,12 +131,42 @@ def _product(spec: Spec) -> tuple[str, dict[str, Any]]:
     return spec[0], {name: spec[1][name] for name in names}
 
 
-def layer_forward(spec: Spec, x: Array, parameters: list[Array], mask: Array | None = None) -> Array:
-    """mask: of what a dropout layer keeps; None outside training."""
+class Affine(NamedTuple):
+    """What a normalization makes of its parameters."""
+
+    arguments: dict[str, Any]  # of the reference
+    state: list[Array]
+    each: tuple[int, ...]  # the shape of one number for each feature
+
+    @classmethod
+    def of(cls, spec: Spec, x: Array, parameters: list[Array]) -> Affine:
+        attributes, given = spec[1], list(parameters)
+        arguments = {name: attributes[name] for name in ("axis", "epsilon")}
+        for name, used in (("gamma", attributes["scale"]), ("beta", attributes["center"])):
+            arguments[name] = given.pop(0) if used else None
+        axis = attributes["axis"] % x.ndim
+        return cls(arguments, given, tuple(n if i == axis else 1 for i, n in enumerate(x.shape)))
+
+
+def _normalized(spec: Spec, x: Array, parameters: list[Array], training: bool) -> Array:
+    affine = Affine.of(spec, x, parameters)
+    if training:
+        return reference.normalize_batch(x, **affine.arguments)
+    mean, variance = (values.reshape(affine.each) for values in affine.state)
+    gamma, beta = (affine.arguments[name] for name in ("gamma", "beta"))
+    y = (x - mean) / np.sqrt(variance + affine.arguments["epsilon"])
+    y = y if gamma is None else y * gamma.reshape(affine.each)
+    return y if beta is None else y + beta.reshape(affine.each)
+
+
+def layer_forward(spec: Spec, x: Array, parameters: list[Array], mask: Any = None) -> Array:
+    """mask: in training, what a dropout layer keeps, or True; None outside training."""
     kind, attributes = spec
     if kind in ("dense", "conv2d"):
         name, arguments = _product(spec)
         return activate(attributes, getattr(reference, name)(x, *parameters, **arguments))
+    if kind == "batch_normalization":
+        return activate(attributes, _normalized(spec, x, parameters, mask is not None))
     if kind == "activation":
         return activate(attributes, x)
     if kind in _POOLS:
@@ -147,9 +182,9 @@ def layer_forward(spec: Spec, x: Array, parameters: list[Array], mask: Array | N
 
 
 def layer_backward(
-    spec: Spec, dy: Array, x: Array, parameters: list[Array], mask: Array | None = None
+    spec: Spec, dy: Array, x: Array, parameters: list[Array], mask: Any = None
 ) -> tuple[Array, list[Array]]:
-    """(dx, gradient of each parameter)."""
+    """(dx, gradient of each parameter), in training."""
     kind, attributes = spec
     if kind in ("dense", "conv2d"):
         name, arguments = _product(spec)
@@ -157,6 +192,12 @@ def layer_backward(
         dz = activate_backward(attributes, dy, z)
         dx, *gradients = getattr(reference, name + "_backward")(dz, x, parameters[0], **arguments)
         return dx, gradients[: len(parameters)]
+    if kind == "batch_normalization":
+        dz = activate_backward(attributes, dy, _normalized(spec, x, parameters, True))
+        arguments = Affine.of(spec, x, parameters).arguments
+        del arguments["beta"]
+        dx, dgamma, dbeta = reference.normalize_batch_backward(dz, x, **arguments)
+        return dx, [dgamma] * attributes["scale"] + [dbeta] * attributes["center"]
     if kind == "activation":
         return activate_backward(attributes, dy, x), []
     if kind in _POOLS:
@@ -238,11 +279,11 @@ class ReferenceModel:
     def _per_row(weight: Array, rows: Array) -> Array:
         return weight.reshape(-1, *[1] * (rows.ndim - 1))
 
-    def mask(self, number: int, shape: tuple[int, ...], step: int) -> Array | None:
-        """What layer `number` keeps of a batch of this shape, if it is a dropout layer."""
+    def mask(self, number: int, shape: tuple[int, ...], step: int) -> Any:
+        """What layer `number` keeps of a batch of this shape, if it is a dropout layer; else True."""
         kind, attributes = self.layers[number]
         if kind != "dropout":
-            return None
+            return True
         return reference.dropout_mask(shape, attributes["rate"], self.seed, step, number)
 
 
@@ -281,10 +322,12 @@ def network(
     """
     net = chain(input_shape, layers, fuse)
     flat = np.zeros_like(net.read("parameters"))
-    for _, _, offset, shape in net.layout:
+    for _, name, offset, shape in net.layout:
         size = int(np.prod(shape))
         deviation = scale / np.sqrt(max(1, np.prod(shape[:-1]))) if len(shape) > 1 else 0.1
         flat[offset : offset + size] = rng.normal(scale=deviation, size=size)
+        if name in ("gamma", "moving_variance"):
+            flat[offset : offset + size] = np.abs(1.0 + flat[offset : offset + size])
     net.write("parameters", flat)
     if loss is not None:
         compile_chain(net, loss, [(name, {}) for name in metrics], optimizer, [True] * len(layers))

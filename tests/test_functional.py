@@ -101,7 +101,7 @@ def test_a_chain_has_the_bits_of_its_sequential() -> None:
             model = Model(start, value)
         model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
         history = model.fit(x, y, epochs=3, batch_size=8, verbose=0)
-        found.append((history.history, model.predict(x).tobytes(), model._network.steps))
+        found.append((history.history, model.predict(x).tobytes(), model._network.steps()))
     assert found[0] == found[1]
 
 

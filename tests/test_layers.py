@@ -14,6 +14,7 @@ from reference_model import (
     Spec,
     activation,
     assert_close,
+    batch_normalization,
     chain,
     compile_chain,
     conv2d,
@@ -75,6 +76,16 @@ LAYERS: dict[str, Row] = {
     "flatten": Row(FLATTEN, IMAGE, (336,), []),
     "reshape": Row(("reshape", {"target_shape": (4, -1, 2)}), IMAGE, (4, 42, 2), []),
     "dropout": Row(("dropout", {"rate": 0.3}), IMAGE, IMAGE, []),
+    "batch_normalization": Row(batch_normalization(), (7,), (7,), [(7,)] * 4),
+    "batch_normalization of images": Row(
+        batch_normalization(activation="relu", center=False), IMAGE, IMAGE, [(6,)] * 3
+    ),
+    "batch_normalization of an axis": Row(
+        batch_normalization(1, scale=False, activation="silu"), IMAGE, IMAGE, [(7,)] * 3
+    ),
+    "batch_normalization without weights": Row(
+        batch_normalization(center=False, scale=False), IMAGE, IMAGE, [(6,)] * 2
+    ),
     "rescaling": Row(("rescaling", {"scale": 0.5, "offset": -1.0}), IMAGE, IMAGE, []),
 }
 for _row in ACTIVATION_ROWS:
@@ -102,7 +113,12 @@ def test_shapes(row: Row) -> None:
     output, parameters = _core.infer(row.spec, [row.input])
     assert output == row.output
     assert [shape for _, shape in parameters] == row.parameters
-    assert [name for name, _ in parameters] == ["kernel", "bias"][: len(parameters)]
+    if row.spec[0] == "batch_normalization":
+        wanted = [("gamma", row.spec[1]["scale"]), ("beta", row.spec[1]["center"])]
+        names = [name for name, used in wanted if used] + ["moving_mean", "moving_variance"]
+    else:
+        names = ["kernel", "bias"][: len(parameters)]
+    assert [name for name, _ in parameters] == names
 
 
 @rows
@@ -114,12 +130,33 @@ def test_forward(isa: str, rng: np.random.Generator, row: Row, fuse: bool) -> No
     for training in (False, True):
         expected = model.forward(x, training)[-1]
         assert_close(net.forward(x, training), expected, int(np.prod(row.input)))
+    model.parameters = of_layers(net, 1, "parameters")  # with the state that a call in training has moved
     out = np.zeros((BATCH, *row.output), np.float32)
     assert net.predict(x, out, 0, BATCH, 60.0) == BATCH
     assert_close(out, model.forward(x)[-1], int(np.prod(row.input)))
 
 
 @rows
+def test_backward_of_a_network(isa: str, rng: np.random.Generator, row: Row) -> None:
+    """dx and the gradient of each parameter for a given dy."""
+    variables = _core.Variables(row.spec, [row.input])
+    net = _core.Network([row.input], [row.spec], [(0, [0])], [1], True, [variables], True)
+    x, dy = normal(rng, BATCH, *row.input), normal(rng, BATCH, *row.output)
+    parameters = [normal(rng, *shape) for shape in row.parameters]
+    variables.write(0, parameters)
+    dx = net.backward(x, dy)
+    mask = ReferenceModel([row.spec], [parameters], seed=net.seed).mask(0, x.shape, step=0)
+    expected_dx, expected = layer_backward(row.spec, dy, x.astype(float), parameters, mask)
+    length = BATCH * int(np.prod(row.input))
+    assert_close(dx, expected_dx, length, name="dx")
+    for actual, gradient in zip(of_layers(net, 1, "gradients")[0], expected):
+        assert_close(actual, gradient, length)
+
+
+ALONE = {name: row for name, row in LAYERS.items() if row.spec[0] != "batch_normalization"}
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=name) for name, row in ALONE.items()])
 def test_backward(isa: str, rng: np.random.Generator, row: Row) -> None:
     """The layer alone: dx and the gradient of each parameter for a given dy."""
     x, dy = normal(rng, BATCH, *row.input), normal(rng, BATCH, *row.output)
@@ -321,7 +358,7 @@ def test_fused_steps_equal_separate_ones(isa: str, name: str) -> None:
         value = net.gradients(x, y, None)
         gradients = net.read("gradients")
         assert net.train(x, y, None, None, 0, BATCH, BATCH, 60.0, _core.Sums()) == BATCH
-        results.append((value, gradients, net.forward(x, False), net.read("parameters"), len(net.steps)))
+        results.append((value, gradients, net.forward(x, False), net.read("parameters"), len(net.steps())))
         expected = model.gradients(x, y)
         assert_close(value, expected.loss, 1000)
         for layer, arrays in enumerate(of_layers(net, len(layers), "gradients")):

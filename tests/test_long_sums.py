@@ -117,7 +117,7 @@ def test_gradients_of_a_pooled_convolution(
         ]
     )
     assert model._network is not None
-    assert model._network.steps == ["conv2d+max_pooling2d"]
+    assert model._network.steps() == ["conv2d+max_pooling2d"]
     # All weights are 0, so the first position of each window is its maximum.
     model.set_weights([np.zeros((kernel, kernel, channels, 2)), np.zeros(2)])
     x = mixed(rng, *shape, channels, sign=False)

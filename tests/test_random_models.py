@@ -151,7 +151,7 @@ def test_random_models(
         net, model = network(shape, layers, rng, loss, made._spec(), fuse=fuse)
     finally:
         _core.select_isa(before)
-    note(f"steps: {net.steps}")
+    note(f"steps: {net.steps()}")
     net.seed = model.seed = seed
     x = rng.normal(size=(samples, *shape)).astype(np.float32)
     y = make_target(rng, loss, (samples, *net.output_shapes([shape])[0]))

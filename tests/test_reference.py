@@ -40,6 +40,8 @@ FUNCTIONS: list[tuple[str, list[np.ndarray], dict[str, Any]]] = [
     ("conv2d", [IMAGE, normal(3, 3, 4, 3)], {"dilation_rate": 2, "padding": "same"}),
     ("conv2d", [IMAGE, normal(2, 2, 2, 6)], {"groups": 2}),
     ("conv2d", [IMAGE, normal(3, 3, 1, 4)], {"groups": 4, "padding": "same", "strides": 2}),
+    ("normalize_batch", [ROWS, normal(5)], {}),
+    ("normalize_batch", [IMAGE, normal(5)], {"axis": 1, "epsilon": 0.1}),
     ("max_pool2d", [IMAGE], {}),
     ("max_pool2d", [IMAGE], {"pool_size": (3, 2), "strides": 1}),
     ("max_pool2d", [IMAGE], {"pool_size": 3, "strides": 2, "padding": "same"}),

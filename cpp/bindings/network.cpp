@@ -114,6 +114,11 @@ struct Outputs {
       }
     for (Floats& array : arrays) to.push_back(array.mutable_data());
   }
+  // For the gradients of the inputs.
+  explicit Outputs(const Arrays& a) {
+    for (const Source& x : a.x) arrays.push_back(make_floats(with_rows(a.rows(), x.row_shape())));
+    for (Floats& array : arrays) to.push_back(array.mutable_data());
+  }
   py::object result() const {
     if (arrays.size() == 1) return arrays[0];
     py::tuple all(arrays.size());
@@ -184,6 +189,20 @@ void bind_passes(py::module_& m, py::class_<Network>& network) {
             return reading(n, [&] { return n.gradients(samples); });
           },
           py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true))
+      .def(
+          "backward",
+          [](Network& n, const py::object& x, const Floats& dy) {
+            const Arrays a(n, x);
+            if (n.graph().outputs.size() != 1 || !n.takes_input_gradients())
+              throw std::invalid_argument("expected a network of one output with input_gradients");
+            const Outputs out(n, a, py::make_tuple(dy));
+            const Outputs dx(a);
+            const float* const from = dy.data();
+            if (a.rows() > 0)
+              reading(n, [&] { n.backward(dx.to.data(), &from, a.samples(0, a.rows(), a.rows())); });
+            return dx.result();
+          },
+          py::arg("x"), py::arg("dy"))
       .def(
           "forward",
           [](Network& n, const py::object& x, bool training) {

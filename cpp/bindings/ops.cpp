@@ -44,6 +44,7 @@ struct Arguments {
     const Shape sample(leading.end() - axes, leading.end());
     leading.resize(leading.size() - sample.size());
     layer = make_layer(spec, {sample});
+    if (layer->batch_statistics()) spec.fail("reads the whole batch, which a network alone can do");
     const auto expected = layer->parameters();
     if (parameters_in.size() != expected.size())
       spec.fail("expected " + std::to_string(expected.size()) + " parameters, got " +

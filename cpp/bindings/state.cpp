@@ -78,13 +78,15 @@ void bind_network(py::module_& m) {
       .def(py::init([](const py::sequence& input_shapes, const py::sequence& layers,
                        const std::vector<std::pair<std::size_t, std::vector<std::size_t>>>& calls,
                        const std::vector<std::size_t>& outputs, bool fuse,
-                       const std::vector<std::shared_ptr<Variables>>& variables) {
+                       const std::vector<std::shared_ptr<Variables>>& variables, bool input_gradients) {
              Graph graph{shapes_from(input_shapes, true), specs_from(layers), {}, outputs};
              for (const auto& [layer, inputs] : calls) graph.calls.push_back({layer, inputs});
-             return run_core([&] { return std::make_unique<Network>(graph, fuse, variables); });
+             return run_core(
+                 [&] { return std::make_unique<Network>(graph, fuse, variables, input_gradients); });
            }),
            py::arg("input_shapes"), py::arg("layers"), py::arg("calls"), py::arg("outputs"),
-           py::arg("fuse") = true, py::arg("variables") = std::vector<std::shared_ptr<Variables>>())
+           py::arg("fuse") = true, py::arg("variables") = std::vector<std::shared_ptr<Variables>>(),
+           py::arg("input_gradients") = false)
       .def(
           "output_shapes",
           [](Network& n, const py::sequence& input_shapes) {
@@ -103,8 +105,12 @@ void bind_network(py::module_& m) {
               layout.emplace_back(p.layer, n.parameter(p).name, p.offset, tuple_of(n.parameter(p).shape));
             return layout;
           })
-      .def_property_readonly("steps",
-                             [](const Network& n) { return looking(n, [&] { return n.step_labels(); }); })
+      .def(
+          "steps",
+          [](const Network& n, bool inference) {
+            return looking(n, [&] { return n.step_labels(inference); });
+          },
+          py::arg("inference") = false)
       .def_property_readonly("buffers",
                              [](const Network& n) { return looking(n, [&] { return n.buffer_names(); }); })
       .def(

@@ -14,7 +14,7 @@ bool with_its_activation(Node& node, const Node& next) {
       !activation_of(node.spec).is_linear())
     return false;
   node.spec = with_activation(node.spec, next.spec);
-  node.label = label_of(node.spec);
+  if (!activation_of(next.spec).is_linear()) node.label += "+" + label_of(next.spec);
   node.made = make_layer(node.spec, {node.made->input()});
   return true;
 }
@@ -29,14 +29,33 @@ bool conv2d_with_pooling(Node& node, const Node& next) {
   return true;
 }
 
+// A product without an activation, and a normalization of its columns by moving statistics.
+bool with_normalization(Node& node, const Node& next) {
+  if (next.spec.kind != "batch_normalization" || node.normalizes ||
+      (node.spec.kind != "dense" && node.spec.kind != "conv2d") || !activation_of(node.spec).is_linear())
+    return false;
+  const std::int64_t axis = next.spec.integer("axis");
+  if (axis != -1 && axis != static_cast<std::int64_t>(node.made->output().size())) return false;
+  node.spec.attributes["use_bias"] = true;
+  node.label += "+" + next.label;
+  node.made = make_layer(node.spec, {node.made->input()});
+  node.normalization = next.layer;
+  node.normalizes = next.made;
+  return true;
+}
+
 // Makes `node` do what both do, if it can. Nobody but `next` reads what `node` makes.
-using Rule = bool (*)(Node& node, const Node& next);
-constexpr std::array<Rule, 2> kRules = {with_its_activation, conv2d_with_pooling};
+struct Rule {
+  bool (*apply)(Node& node, const Node& next);
+  bool for_inference = false;  // alone
+};
+constexpr std::array kRules = {Rule{with_its_activation}, Rule{conv2d_with_pooling},
+                               Rule{with_normalization, true}};
 
 }  // namespace
 
 // Layers that are called more than once stay as they are: their tiles are those of all calls.
-void fuse(const Graph& graph, std::vector<Node>& nodes) {
+void fuse(const Graph& graph, std::vector<Node>& nodes, bool for_inference) {
   std::vector<std::size_t> readers(graph.values()), reader(graph.values()), calls(graph.layers.size());
   for (const std::size_t value : graph.outputs) ++readers[value];
   for (const Node& node : nodes) {
@@ -51,8 +70,8 @@ void fuse(const Graph& graph, std::vector<Node>& nodes) {
       if (calls[node.layer] > 1 || readers[node.output] != 1) break;
       const Node* const next = of_call[reader[node.output]];
       if (!next || next->inputs[0] != node.output || calls[next->layer] > 1) break;
-      for (const Rule rule : kRules) {
-        if (!rule(node, *next)) continue;
+      for (const Rule& rule : kRules) {
+        if ((rule.for_inference && !for_inference) || !rule.apply(node, *next)) continue;
         node.output = next->output;
         of_call[next->call] = nullptr;
         changed = true;

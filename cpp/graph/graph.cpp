@@ -69,7 +69,8 @@ std::vector<Node> nodes_of(const Graph& graph, const std::vector<Shape>& inputs,
   std::vector<Shape> shapes = inputs;
   for (std::size_t i = 0; i < graph.calls.size(); ++i) {
     const Call& call = graph.calls[i];
-    Node node{graph.layers[call.layer], call.layer, i, call.inputs, graph.value_of(i), {}, nullptr};
+    Node node{
+        graph.layers[call.layer], call.layer, i, call.inputs, graph.value_of(i), {}, nullptr, 0, nullptr};
     if (detached[node.output]) node.spec = without_activation(node.spec);
     node.label = label_of(node.spec);
     std::vector<Shape> from;

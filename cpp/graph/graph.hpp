@@ -43,6 +43,9 @@ struct Node {
   std::size_t output;
   std::string label;
   std::shared_ptr<Layer> made;  // shared by calls of one layer on equal shapes
+  // A normalization that is part of the weights: the number of its layer, and the layer.
+  std::size_t normalization = 0;
+  std::shared_ptr<Layer> normalizes;
 };
 
 // The calls of a graph for inputs of these shapes. detached: for each value, whether the activation that
@@ -51,8 +54,8 @@ std::vector<Node> nodes_of(const Graph& graph, const std::vector<Shape>& inputs,
                            const std::vector<bool>& detached);
 // Without the nodes that no output needs.
 void drop_unused(const Graph& graph, std::vector<Node>& nodes);
-// One node for several wherever a rule allows it.
-void fuse(const Graph& graph, std::vector<Node>& nodes);
+// One node for several wherever a rule allows it. for_inference: also those that training cannot use.
+void fuse(const Graph& graph, std::vector<Node>& nodes, bool for_inference);
 // An activation becomes a node of its own: the graph that fused ones are held equal to.
 void split(std::vector<Node>& nodes, std::size_t& values);
 

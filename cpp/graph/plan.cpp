@@ -10,7 +10,7 @@ namespace nncore {
 
 Plan::Plan(const Graph& graph, std::vector<Shape> input_shapes, const std::vector<bool>& detached,
            bool is_fused, const std::vector<std::shared_ptr<Variables>>& variables,
-           const TrainedLayout& trained, const Kernels& kernels)
+           const TrainedLayout& trained, const Kernels& kernels, bool for_inference)
     : inputs(std::move(input_shapes)) {
   std::vector<Node> nodes = nodes_of(graph, inputs, detached);
   for (const Node& node : nodes)
@@ -22,7 +22,7 @@ Plan::Plan(const Graph& graph, std::vector<Shape> input_shapes, const std::vecto
   drop_unused(graph, nodes);
   std::size_t values = graph.values();
   if (is_fused)
-    fuse(graph, nodes);
+    fuse(graph, nodes, for_inference);
   else
     split(nodes, values);
   for (const Node& node : nodes) {
@@ -31,6 +31,7 @@ Plan::Plan(const Graph& graph, std::vector<Shape> input_shapes, const std::vecto
     step.number = node.layer;
     step.call = node.call;
     step.label = node.label;
+    step.folding = {node.normalizes, node.normalization};
   }
   wire(graph, nodes, values, true);
   wire(graph, nodes, values, false);
@@ -74,6 +75,8 @@ void Plan::wire(const Graph& graph, const std::vector<Node>& nodes, std::size_t 
 }
 
 void Plan::find_memory(const TrainedLayout& trained, const Kernels& kernels) {
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    storages[i].needs_gradient = storages[i].lasting = trained.inputs;
   std::size_t replicas = 0;
   std::vector<std::size_t> last(trained.trains.size());  // step of each layer, from 1
   for (std::size_t i = 0; i < steps.size(); ++i) {
@@ -117,6 +120,13 @@ void Plan::find_memory(const TrainedLayout& trained, const Kernels& kernels) {
     if (first == i) replicas += aligned(packed);
   }
   replica.grow(replicas);
+  std::size_t weights = 0;
+  for (Step& s : steps)
+    if (s.folding.layer) {
+      s.folding.at = weights;
+      weights += aligned(s.parameter_floats);
+    }
+  if (weights > 0) folded.grow(weights);
   for (std::size_t i = steps.size(); i-- > 0;)
     if (const std::size_t next = steps[i].next)
       steps[i].packing.any = steps[i].packing.any || steps[next].packing.any;

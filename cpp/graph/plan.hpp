@@ -18,6 +18,7 @@ struct TrainedLayout {
   std::vector<bool> trains;     // of each layer
   std::vector<std::size_t> at;  // of each layer
   std::size_t size = 0;
+  bool inputs = false;  // whether the gradients of the graph's inputs are wanted as well
 };
 
 // The memory of a value and of its views.
@@ -54,6 +55,14 @@ struct Saved {
   std::size_t partials = 0, statistics = 0;  // of BatchStatistics: of each chunk, and of the batch
 };
 
+// A normalization in the weights of the step before it, at inference.
+struct Folding {
+  std::shared_ptr<Layer> layer;  // or null
+  std::size_t number = 0;        // of the layer
+  std::size_t at = 0;            // of the step's weights in Plan::folded
+  std::uint64_t version = 0;     // Variables::version() of the normalization that they were made from
+};
+
 struct Step {
   std::shared_ptr<Layer> layer;
   std::size_t number = 0,
@@ -68,6 +77,7 @@ struct Step {
   // Where all chunks have to arrive before any goes on: null if the layer needs none, or is frozen.
   const BatchStatistics* statistics = nullptr;
   std::size_t stage = 0;
+  Folding folding;
   Packing packing;
   Saved saved;
   std::size_t parameter_floats = 0;  // that train
@@ -110,10 +120,11 @@ struct Sizes {
 };
 
 struct Plan {
-  // Throws std::invalid_argument naming the layer that does not accept its input or has other variables.
+  // for_inference: layers are fused in ways that training cannot use. Throws std::invalid_argument naming the
+  // layer that does not accept its input or has other variables.
   Plan(const Graph& graph, std::vector<Shape> inputs, const std::vector<bool>& detached, bool is_fused,
        const std::vector<std::shared_ptr<Variables>>& variables, const TrainedLayout& trained,
-       const Kernels& kernels);
+       const Kernels& kernels, bool for_inference = false);
 
   // Places values, lasting gradients and what chunks sum of a batch in the arena, and returns their floats.
   // chunks: the most of each stage.
@@ -129,6 +140,7 @@ struct Plan {
   std::vector<TileTask> tiles;
   std::vector<std::size_t> runs;  // of tiles that are enough work to share, about equal: starts, and the end
   Buffer replica;
+  Buffer folded;                                   // weights of steps that have normalizations in theirs
   std::uint64_t seen_version = 0, seen_moves = 0;  // of the store
 
   Sizes sizes;

@@ -86,7 +86,7 @@ class BatchNormalization final : public ActivatedLayer, public BatchStatistics {
         mean += distance * n / all;
         count = all;
       });
-      const double variance = squares / count, rstd = 1.0 / std::sqrt(variance + double{s_.epsilon});
+      const double variance = squares / count, rstd = rstd_of(variance);
       write_channel(p.statistics, channel, p.parameters, mean, rstd);
       p.statistics[at(kMean) + channel] = static_cast<float>(mean);
       p.statistics[at(kVariance) + channel] = static_cast<float>(variance);
@@ -119,6 +119,15 @@ class BatchNormalization final : public ActivatedLayer, public BatchStatistics {
       moving[i] = moving[i] * s_.momentum + statistics[at(kMean) + i] * (1.0f - s_.momentum);
   }
 
+  void moving_map(float* scale, float* offset, const float* parameters) const override {
+    const float *mean = parameters + state(), *variance = mean + s_.channels;
+    for (std::size_t i = 0; i < s_.channels; ++i) {
+      const double factor = gamma(parameters, i) * rstd_of(double{variance[i]});
+      scale[i] = static_cast<float>(factor);
+      offset[i] = static_cast<float>(beta(parameters, i) - double{mean[i]} * factor);
+    }
+  }
+
  private:
   // What the statistics of a batch hold: numbers for each column, then for each channel.
   enum Column { kCentre, kScale, kOffset, kSlope, kShift };
@@ -138,15 +147,22 @@ class BatchNormalization final : public ActivatedLayer, public BatchStatistics {
   std::size_t state() const { return (std::size_t{s_.scale} + std::size_t{s_.center}) * s_.channels; }
   std::size_t rows(const Chunk& c) const { return c.samples * rows_of_columns_; }
 
+  double gamma(const float* parameters, std::size_t channel) const {
+    return s_.scale ? double{parameters[channel]} : 1.0;
+  }
+  double beta(const float* parameters, std::size_t channel) const {
+    return s_.center ? double{parameters[(s_.scale ? s_.channels : 0) + channel]} : 0.0;
+  }
+  double rstd_of(double variance) const { return 1.0 / std::sqrt(variance + double{s_.epsilon}); }
+
   void fill(float* columns, std::size_t channel, double value) const {
     std::fill_n(columns + channel * s_.inner, s_.inner, static_cast<float>(value));
   }
   void write_channel(float* columns, std::size_t channel, const float* parameters, double mean,
                      double rstd) const {
-    const float* const beta = parameters + (s_.scale ? s_.channels : 0);
     fill(columns, channel, mean);
-    fill(columns + at(kScale), channel, s_.scale ? rstd * double{parameters[channel]} : rstd);
-    fill(columns + at(kOffset), channel, s_.center ? double{beta[channel]} : 0.0);
+    fill(columns + at(kScale), channel, rstd * gamma(parameters, channel));
+    fill(columns + at(kOffset), channel, beta(parameters, channel));
   }
   ColumnAffine map_of(const float* columns) const {
     return {columns, columns + at(kScale), columns + at(kOffset), nullptr};
@@ -154,8 +170,7 @@ class BatchNormalization final : public ActivatedLayer, public BatchStatistics {
   ColumnAffine moving_map(const Chunk& c) const {
     const float *mean = c.parameters + state(), *variance = mean + s_.channels;
     for (std::size_t i = 0; i < s_.channels; ++i)
-      write_channel(c.scratch, i, c.parameters, double{mean[i]},
-                    1.0 / std::sqrt(double{variance[i]} + double{s_.epsilon}));
+      write_channel(c.scratch, i, c.parameters, double{mean[i]}, rstd_of(double{variance[i]}));
     return map_of(c.scratch);
   }
 

@@ -111,6 +111,8 @@ class BatchStatistics {
   virtual void combine_backward(const Partials& p) const = 0;
   // Moves the layer's state towards the statistics of a batch, after the step.
   virtual void move_state(float* parameters, const float* statistics) const = 0;
+  // What the layer does by its state: y = x * scale + offset for each channel.
+  virtual void moving_map(float* scale, float* offset, const float* parameters) const = 0;
 };
 
 // Who is going to read a replica.

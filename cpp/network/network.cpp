@@ -22,7 +22,8 @@ std::vector<std::vector<Parameter>> parameters_of(const Graph& graph) {
 
 }  // namespace
 
-Network::Network(Graph graph, bool is_fused, std::vector<std::shared_ptr<Variables>> variables)
+Network::Network(Graph graph, bool is_fused, std::vector<std::shared_ptr<Variables>> variables,
+                 bool input_gradients)
     : kernels_(active_kernels()),
       graph_(std::move(graph)),
       fuse_(is_fused),
@@ -32,6 +33,7 @@ Network::Network(Graph graph, bool is_fused, std::vector<std::shared_ptr<Variabl
     for (const auto& list : parameters_of(graph_)) variables_.push_back(std::make_shared<Variables>(list));
   own_variables();
   judged_.resize(graph_.outputs.size());
+  trained_.inputs = input_gradients;
   trained_ = trained_layout(std::vector<bool>(graph_.layers.size(), true));
   if (!is_open(graph_)) output_shapes_ = output_shapes(graph_.inputs);
 }
@@ -62,7 +64,7 @@ void Network::own_variables() {
 
 // Blocks follow each other as in Variables::bring_together, so that runs of both coincide.
 TrainedLayout Network::trained_layout(const std::vector<bool>& trainable) const {
-  TrainedLayout layout{trainable, std::vector<std::size_t>(variables_.size()), 0};
+  TrainedLayout layout{trainable, std::vector<std::size_t>(variables_.size()), 0, trained_.inputs};
   for (std::size_t i = 0; i < variables_.size(); ++i) {
     const std::size_t floats = variables_[i]->trainable_floats();
     if (!trainable[i] || floats == 0) continue;
@@ -77,8 +79,21 @@ std::unique_ptr<Program> Network::program_for(std::vector<Shape> inputs, const s
   std::vector<bool> detached(graph_.values());
   for (std::size_t i = 0; i < judged.size(); ++i)
     if (Objective::takes_over(judged[i].loss, graph_.last_activation(i))) detached[graph_.outputs[i]] = true;
-  auto program = std::make_unique<Program>(Program{
-      Plan(graph_, std::move(inputs), detached, fuse_, variables_, trained, kernels_), {}, {}, 0, 0, {}});
+  auto program = std::make_unique<Program>(
+      Program{Plan(graph_, std::move(inputs), detached, fuse_, variables_, trained, kernels_),
+              nullptr,
+              {},
+              {},
+              0,
+              0,
+              {}});
+  if (fuse_ && std::ranges::any_of(program->plan.steps,
+                                   [](const Step& s) { return s.layer->batch_statistics() != nullptr; })) {
+    const TrainedLayout none = trained_layout(std::vector<bool>(variables_.size()));
+    program->folded = std::make_unique<Plan>(graph_, program->plan.inputs, detached, fuse_, variables_, none,
+                                             kernels_, true);
+    if (program->folded->folded.size() == 0) program->folded = nullptr;
+  }
   for (std::size_t i = 0; i < judged.size(); ++i) {
     std::vector<Spec> metrics = judged[i].metrics;
     metrics.insert(metrics.end(), judged[i].weighted_metrics.begin(), judged[i].weighted_metrics.end());
@@ -142,20 +157,45 @@ void Network::compile(const std::vector<Judged>& outputs, const std::optional<Sp
 }
 
 // No store has the number 0, so that a plan that has seen nothing catches up.
-void Network::catch_up(const Store& now) {
-  if (plan().seen_version == 0)
-    for (const Step& step : plan().steps) step.layer->prepare();
-  if (now.moves != plan().seen_moves) {
-    for (Step& step : plan().steps) step.values = variables_[step.number]->data();
+void Network::catch_up(Plan& plan, const Store& now) {
+  if (plan.seen_version == 0)
+    for (const Step& step : plan.steps) step.layer->prepare();
+  if (now.moves != plan.seen_moves) {
+    for (Step& step : plan.steps)
+      step.values =
+          step.folding.layer ? plan.folded.data() + step.folding.at : variables_[step.number]->data();
     find_updates();
   }
-  for (const TileTask& task : plan().tiles)
-    if (const Step& step = plan().steps[task.step];
-        step.packing.version != variables_[step.number]->version())
-      replicate_all(task);
-  for (Step& step : plan().steps) step.packing.version = variables_[step.number]->version();
-  plan().seen_version = now.version;
-  plan().seen_moves = now.moves;
+  for (Step& step : plan.steps)
+    if (step.folding.layer && !is_current(step)) fold(plan, step);
+  for (const TileTask& task : plan.tiles)
+    if (!is_current(plan.steps[task.step])) replicate_all(plan, task);
+  for (Step& step : plan.steps) {
+    step.packing.version = variables_[step.number]->version();
+    if (step.folding.layer) step.folding.version = variables_[step.folding.number]->version();
+  }
+  plan.seen_version = now.version;
+  plan.seen_moves = now.moves;
+}
+
+// Whether packed and folded weights are those of the variables.
+bool Network::is_current(const Step& step) const {
+  return step.packing.version == variables_[step.number]->version() &&
+         (!step.folding.layer || step.folding.version == variables_[step.folding.number]->version());
+}
+
+// Weights of a product that stand for its own and the normalization behind it.
+void Network::fold(Plan& plan, Step& step) {
+  const Variables &own = *variables_[step.number], &normalization = *variables_[step.folding.number];
+  const Parameter& kernel = own.list()[0];
+  const std::size_t floats = size_of(kernel.shape), units = kernel.shape.back();
+  std::vector<float> scale(units), bias(units);
+  step.folding.layer->batch_statistics()->moving_map(scale.data(), bias.data(), normalization.data());
+  float* const to = plan.folded.data() + step.folding.at;
+  for (std::size_t i = 0; i < floats; ++i)
+    to[i] = own.data()[i] * scale[kernel.transposed ? i / (floats / units) : i % units];
+  for (std::size_t i = 0; i < units; ++i)
+    to[floats + i] = bias[i] + (own.list().size() > 1 ? own.data()[own.start(1) + i] * scale[i] : 0.0f);
 }
 
 // Training has kept the packed weights of this plan up to date, and no others.
@@ -187,21 +227,21 @@ void Network::find_updates() {
 }
 
 // One tile of the packed weights of all steps of a layer.
-void Network::replicate_all(const TileTask& task) {
+void Network::replicate_all(Plan& plan, const TileTask& task) {
   const Layer* packed = nullptr;
-  for (const Step* s = &plan().steps[task.step]; s; s = s->next ? &plan().steps[s->next] : nullptr) {
+  for (const Step* s = &plan.steps[task.step]; s; s = s->next ? &plan.steps[s->next] : nullptr) {
     if (s->layer.get() == packed) continue;
     packed = s->layer.get();
-    packed->replicate(kernels_, plan().replica.data() + s->packing.at, s->values, task.tile.tile,
+    packed->replicate(kernels_, plan.replica.data() + s->packing.at, s->values, task.tile.tile,
                       {.forward = true, .dx = s->packing.for_dx});
   }
 }
 
-std::vector<std::string> Network::step_labels() const {
+std::vector<std::string> Network::step_labels(bool inference) const {
   std::vector<std::string> labels;
   if (!program_) return labels;
-  for (const Step& step : plan().steps)
-    if (step.training.runs()) labels.push_back(step.label);
+  for (const Step& step : (inference ? program_->inference() : plan()).steps)
+    if ((inference ? step.inference : step.training).runs()) labels.push_back(step.label);
   for (const Objective& objective : program_->objectives)
     if (!objective.activation().is_linear())
       labels.push_back(std::string(objective.activation().row().name) + "+loss");

@@ -48,29 +48,34 @@ struct Judged {
 // A plan, and what judges its outputs, with the places of what that reads and writes.
 struct Program {
   Plan plan;
+  std::unique_ptr<Plan> folded;       // for inference, where that differs
   std::vector<Objective> objectives;  // of each output
   std::vector<Objective::Places> results;
   std::size_t results_batch = 0, results_floats = 0;
   Sums empty;
+
+  Plan& inference() { return folded ? *folded : plan; }
 };
 
 // Not safe for calls at the same time: the caller locks `store` around each but the constructor.
 class Network {
  public:
   // variables: of each layer, which other networks may hold as well; their stores become one. None: new ones,
-  // for which no size of the inputs may be open.
-  Network(Graph graph, bool fuse, std::vector<std::shared_ptr<Variables>> variables = {});
+  // for which no size of the inputs may be open. input_gradients: as `backward` needs.
+  Network(Graph graph, bool fuse, std::vector<std::shared_ptr<Variables>> variables = {},
+          bool input_gradients = false);
 
   Store& store() const { return *store_; }
   const std::vector<std::shared_ptr<Variables>>& variables() const { return variables_; }
 
   const Graph& graph() const { return graph_; }
+  bool takes_input_gradients() const { return trained_.inputs; }
   // For samples of these shapes.
   std::vector<Shape> output_shapes(const std::vector<Shape>& inputs);
   // Those of a graph without open sizes; else none. Never changes, so it may be asked without the lock.
   const std::vector<Shape>& output_shapes() const { return output_shapes_; }
-  // What the last plan runs; none before the first.
-  std::vector<std::string> step_labels() const;
+  // What the last plan runs, in training or at inference; none before the first.
+  std::vector<std::string> step_labels(bool inference) const;
   const std::vector<Place>& places() const { return places_; }
   const Parameter& parameter(const Place& p) const { return variables_[p.layer]->list()[p.index]; }
 
@@ -103,6 +108,9 @@ class Network {
   double gradients(const Samples& samples);
   // One batch as in training, without the way back. Moves the state of layers.
   void forward(float* const* out, const Samples& samples);
+  // One batch as in training and back: dx of each input from dy of each output (samples.stop, its size). Then
+  // the buffer "gradients" holds those of the parameters.
+  void backward(float* const* dx, const float* const* dy, const Samples& samples);
   void reset(Sums& sums) const { sums = program_ ? program_->empty : Sums{}; }
 
   std::uint64_t seed = 0, iterations = 0;
@@ -119,17 +127,20 @@ class Network {
   void use(std::vector<Shape> inputs);
   // To be called first by each call that works on samples: the plan for their shapes, with what the
   // variables' versions show to be out of date made anew.
-  void refresh(const Source* x) {
+  void refresh(const Source* x, bool inference) {
     for (std::size_t i = 0; i < graph_.inputs.size(); ++i)
       if (!program_ || x[i].row_shape() != plan().inputs[i]) {
         use(shapes_of(x));
         break;
       }
     const Store& now = store_->current();
-    if (now.version != plan().seen_version || now.moves != plan().seen_moves) catch_up(now);
+    Plan& plan = inference ? program_->inference() : program_->plan;
+    if (now.version != plan.seen_version || now.moves != plan.seen_moves) catch_up(plan, now);
   }
   std::vector<Shape> shapes_of(const Source* x) const;
-  void catch_up(const Store& now);
+  void catch_up(Plan& plan, const Store& now);
+  bool is_current(const Step& step) const;
+  void fold(Plan& plan, Step& step);
   void mark_trained();
   void find_updates();
   void lay_out_arena(std::size_t batch);
@@ -148,6 +159,7 @@ class Network {
   std::size_t training_chunk(const Stage& stage, std::size_t batch) const;
 
   Plan& plan() const { return program_->plan; }
+  Plan& inference() const { return program_->inference(); }
   bool has_loss() const { return std::ranges::any_of(program_->objectives, &Objective::has_loss); }
   const float* value_at(std::size_t storage, std::size_t first) const {
     const Storage& s = plan().storages[storage];
@@ -162,7 +174,8 @@ class Network {
   void backward_chunk(const Stage& stage, std::size_t first, std::size_t count, float* scratch);
   template <class Body>
   void for_chunks(const Stage& stage, std::size_t count, Body body);
-  void judge_chunk(const Samples& s, std::size_t first, std::size_t n, float* scratch, std::size_t count);
+  void judge_chunk(const Samples& s, std::size_t first, std::size_t n, float* scratch, std::size_t count,
+                   const float* const* dy);
   void move_state();
   void infer_chunk(const Samples& s, std::size_t position, std::size_t count, float* scratch);
   template <class Body>
@@ -174,7 +187,8 @@ class Network {
                                           s.weight && s.weight[output], first, count, y, gradient, scale);
   }
   void write_output(std::size_t output, float* to, const float* y, std::size_t count) const;
-  void sample_pass(const Samples& s, std::size_t start, std::size_t count, bool with_loss);
+  void sample_pass(const Samples& s, std::size_t start, std::size_t count, bool goes_back,
+                   const float* const* dy = nullptr);
   // Pass 2 takes each tile from its gradient to its update in one go.
   bool is_fused(std::size_t count) const;
   void parameter_pass(std::size_t count, bool with_update);
@@ -182,7 +196,7 @@ class Network {
                      float* scratch);
   void step_gradient(const Step& step, const ParameterTile& t, std::size_t count, float* gradient,
                      std::size_t row, float* scratch);
-  void replicate_all(const TileTask& task);
+  void replicate_all(Plan& plan, const TileTask& task);
   void update(float* values, std::size_t at, const float* gradient, std::size_t n);
   double output_loss(std::size_t output, std::size_t count) const;
   double batch_loss(std::size_t count) const;

@@ -24,12 +24,13 @@ int Network::threads_for_training(const Samples& s) const {
 // There is nothing to share when a batch is one chunk.
 int Network::threads_for_inference(const Samples& s) const {
   const std::size_t batch = std::min(s.batch_size, s.stop - s.start);
-  return batch * plan().sizes.sample_work < kTeamWork || inference_chunk(batch) == batch ? 1
-                                                                                         : get_num_threads();
+  return batch * inference().sizes.sample_work < kTeamWork || inference_chunk(batch) == batch
+             ? 1
+             : get_num_threads();
 }
 
 std::size_t Network::inference_chunk(std::size_t batch) const {
-  return chunk_size(plan().sizes.infer_floats, flat_size_, batch, batch * plan().sizes.sample_work);
+  return chunk_size(inference().sizes.infer_floats, flat_size_, batch, batch * inference().sizes.sample_work);
 }
 
 std::size_t Network::training_chunk(const Stage& stage, std::size_t batch) const {
@@ -142,7 +143,7 @@ void Network::backward_chunk(const Stage& stage, std::size_t first, std::size_t 
     if (!s.training.runs()) continue;
     Chunk c = chunk(s, first, count, scratch);
     if (!c.dy) continue;
-    if (s.statistics && number == stage.first) {
+    if (s.statistics && &plan().stages[s.stage] == &stage) {
       summarize_chunk(s, stage, c, &BatchStatistics::summarize_backward);
       continue;
     }
@@ -173,8 +174,9 @@ void Network::backward_chunk(const Stage& stage, std::size_t first, std::size_t 
   }
 }
 
-// Pass 1; forward only without a loss.
-void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count, bool with_loss) {
+// Pass 1. goes_back: from the losses or, where dy is given, from these gradients of the outputs.
+void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count, bool goes_back,
+                          const float* const* dy) {
   Plan& p = plan();
   if (count != p.chunked_batch) {
     p.chunked_batch = 0;
@@ -186,7 +188,7 @@ void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count
   }
   arena_.reserve(p.arena_floats);
   step_key_ = key_of_step(seed, iterations);
-  if (with_loss) read_targets(s, start, count);
+  if (goes_back && !dy) read_targets(s, start, count);
   lay_out_scratch(team_size(), std::max(p.sizes.layer_scratch + p.gradients.size() +
                                             checked_floats(p.most_samples(), p.sizes.most_added),
                                         p.sizes.tile_scratch));
@@ -200,15 +202,15 @@ void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count
         s.x[i].read(arena_.data() + p.storages[i].value + first * p.storages[i].size, s.order, start + first,
                     n);
       forward_chunk(stage, first, n, scratch);
-      if (number < last || !with_loss) return;
-      judge_chunk(s, first, n, scratch, count);
+      if (number < last || !goes_back) return;
+      judge_chunk(s, first, n, scratch, count, dy);
       if (any) backward_chunk(stage, first, n, scratch);
     });
     if (number == last) break;
     const Step& next = p.steps[stage.last];
     next.statistics->combine(partials(next, stage, count));
   }
-  for (std::size_t number = last; with_loss && any && number-- > 0;) {
+  for (std::size_t number = last; goes_back && any && number-- > 0;) {
     const Step& next = p.steps[p.stages[number].last];
     if (p.storages[next.training.out].needs_gradient)
       next.statistics->combine_backward(partials(next, p.stages[number + 1], count));
@@ -227,16 +229,19 @@ void Network::for_chunks(const Stage& stage, std::size_t count, Body body) {
   });
 }
 
-// Losses and metrics of some samples, and the gradients with which the way back begins.
+// Losses and metrics of some samples, and the gradients with which the way back begins: of the losses, or dy.
 void Network::judge_chunk(const Samples& s, std::size_t first, std::size_t n, float* scratch,
-                          std::size_t count) {
+                          std::size_t count, const float* const* dy) {
   const Plan& p = plan();
   for (std::size_t o = 0; o < p.outputs.size(); ++o) {
     const Output& output = p.outputs[o];
     float* const gradient = gradient_at(output.storage, first, scratch);
     float* const own = output.adds ? scratch + p.sizes.layer_scratch + p.gradients.size() : gradient;
-    evaluate_chunk(s, o, value_at(output.storage, first), own, first, n,
-                   static_cast<float>(judged_[o].weight) / static_cast<float>(count));
+    if (const std::size_t size = p.storages[output.storage].size; dy && gradient)
+      std::copy_n(dy[o] + first * size, n * size, own);
+    else
+      evaluate_chunk(s, o, value_at(output.storage, first), own, first, n,
+                     static_cast<float>(judged_[o].weight) / static_cast<float>(count));
     if (output.adds && gradient) kernels_.add(gradient, own, n * p.storages[output.storage].size);
   }
 }
@@ -314,7 +319,7 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
         for_each_run(task.tile, task.tile.tile.columns, [&](std::size_t from, std::size_t to, std::size_t n) {
           update(s.values + from, s.trained_at + from, gradient + to, n);
         });
-        if (s.packing.any) replicate_all(task);
+        if (s.packing.any) replicate_all(plan(), task);
       }
     });
   }
@@ -329,11 +334,11 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
   if (!with_update) return;
   for (const UpdateRun& run : updates_) update(run.values, run.at, gradients_.data() + run.at, run.floats);
   for (const TileTask& task : plan().tiles)
-    if (const Step& s = plan().steps[task.step]; s.is_trained && s.packing.any) replicate_all(task);
+    if (const Step& s = plan().steps[task.step]; s.is_trained && s.packing.any) replicate_all(plan(), task);
 }
 
 std::size_t Network::train(const Samples& samples, double seconds, Sums& sums) {
-  refresh(samples.x);
+  refresh(samples.x, false);
   check_targets(samples);
   require(optimizer_ != nullptr, "an optimizer");
   require(has_loss(), "a loss");
@@ -357,7 +362,7 @@ std::size_t Network::train(const Samples& samples, double seconds, Sums& sums) {
 }
 
 double Network::gradients(const Samples& samples) {
-  refresh(samples.x);
+  refresh(samples.x, false);
   check_targets(samples);
   require(has_loss(), "a loss");
   const std::size_t count = samples.stop - samples.start;
@@ -369,9 +374,23 @@ double Network::gradients(const Samples& samples) {
   return batch_loss(count);
 }
 
+void Network::backward(float* const* dx, const float* const* dy, const Samples& samples) {
+  refresh(samples.x, false);
+  const std::size_t count = samples.stop - samples.start;
+  gradients_.grow(trained_.size);
+  with_team(threads_for_training(samples), [&] {
+    sample_pass(samples, samples.start, count, true, dy);
+    parameter_pass(count, false);
+  });
+  for (std::size_t i = 0; i < plan().inputs.size(); ++i) {
+    const Storage& s = plan().storages[i];
+    std::copy_n(arena_.data() + s.gradient, count * s.size, dx[i]);
+  }
+}
+
 // Forward, the activations that objectives have taken over left out. Values stay in scratch.
 void Network::infer_chunk(const Samples& s, std::size_t position, std::size_t count, float* scratch) {
-  const Plan& p = plan();
+  const Plan& p = inference();
   float *values = scratch + p.sizes.layer_scratch, *layer_scratch = scratch + aligned(kernels_.gemm_scratch);
   for (std::size_t i = 0; i < p.inputs.size(); ++i)
     s.x[i].read(values + p.infer_values.at(i), s.order, position, count);
@@ -399,17 +418,17 @@ void Network::infer_chunk(const Samples& s, std::size_t position, std::size_t co
 template <class Body>
 void Network::infer_batch(const Samples& s, std::size_t start, std::size_t count, Body body) {
   const std::size_t size = inference_chunk(count), chunks = (count + size - 1) / size;
-  plan().infer_values.fit(size);
-  lay_out_scratch(team_size(), plan().sizes.layer_scratch + plan().infer_values.size());
-  run_pass(chunks, count * plan().sizes.sample_work, [&](std::size_t task, int worker) {
+  inference().infer_values.fit(size);
+  lay_out_scratch(team_size(), inference().sizes.layer_scratch + inference().infer_values.size());
+  run_pass(chunks, count * inference().sizes.sample_work, [&](std::size_t task, int worker) {
     const std::size_t first = task * size, n = std::min(size, count - first);
     infer_chunk(s, start + first, n, scratch_of(worker));
-    body(first, n, scratch_of(worker) + plan().sizes.layer_scratch);
+    body(first, n, scratch_of(worker) + inference().sizes.layer_scratch);
   });
 }
 
 std::size_t Network::test(const Samples& samples, double seconds, Sums& sums) {
-  refresh(samples.x);
+  refresh(samples.x, true);
   check_targets(samples);
   require(has_loss() || std::ranges::any_of(program_->objectives, &Objective::has_metrics), "a loss");
   check_sums(sums);
@@ -418,8 +437,8 @@ std::size_t Network::test(const Samples& samples, double seconds, Sums& sums) {
       [&](std::size_t position, std::size_t count) {
         read_targets(samples, position, count);
         infer_batch(samples, position, count, [&](std::size_t first, std::size_t n, const float* values) {
-          for (std::size_t o = 0; o < plan().outputs.size(); ++o) {
-            const std::size_t at = plan().infer_values.at(plan().outputs[o].infer_storage);
+          for (std::size_t o = 0; o < inference().outputs.size(); ++o) {
+            const std::size_t at = inference().infer_values.at(inference().outputs[o].infer_storage);
             evaluate_chunk(samples, o, values + at, nullptr, first, n, 1.0f);
           }
         });
@@ -428,22 +447,22 @@ std::size_t Network::test(const Samples& samples, double seconds, Sums& sums) {
 }
 
 std::size_t Network::predict(float* const* out, const Samples& samples, double seconds) {
-  refresh(samples.x);
+  refresh(samples.x, true);
   return for_batches(
       samples, seconds, threads_for_inference(samples), sample_cost(),
       [&](std::size_t position, std::size_t count) {
         infer_batch(samples, position, count, [&](std::size_t first, std::size_t n, const float* values) {
-          for (std::size_t o = 0; o < plan().outputs.size(); ++o) {
-            const std::size_t storage = plan().outputs[o].infer_storage;
-            write_output(o, out[o] + (position + first) * plan().infer_storages[storage].size,
-                         values + plan().infer_values.at(storage), n);
+          for (std::size_t o = 0; o < inference().outputs.size(); ++o) {
+            const std::size_t storage = inference().outputs[o].infer_storage;
+            write_output(o, out[o] + (position + first) * inference().infer_storages[storage].size,
+                         values + inference().infer_values.at(storage), n);
           }
         });
       });
 }
 
 void Network::forward(float* const* out, const Samples& samples) {
-  refresh(samples.x);
+  refresh(samples.x, false);
   const std::size_t count = samples.stop - samples.start;
   with_team(threads_for_training(samples), [&] { sample_pass(samples, samples.start, count, false); });
   move_state();

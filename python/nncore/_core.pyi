@@ -122,12 +122,14 @@ class Network:
         outputs: Sequence[int],
         fuse: bool = True,
         variables: Sequence[Variables] = (),
+        input_gradients: bool = False,
     ) -> None:
         """A graph for samples of these shapes, in which None may be any size.
 
         Args:
             calls: the number of a layer and of the values that it reads, which are made before.
             variables: of each layer; none for new ones, which needs all sizes.
+            input_gradients: as `backward` needs.
         """
 
     def output_shapes(self, input_shapes: Sequence[Shape]) -> list[Shape]: ...
@@ -135,8 +137,7 @@ class Network:
     def layout(self) -> list[tuple[int, str, int, Shape]]:
         """(layer index, name, offset, shape) of each parameter in flat copies, which have gaps."""
 
-    @property
-    def steps(self) -> list[str]:
+    def steps(self, inference: bool = False) -> list[str]:
         """What the last plan runs, one line a step, e.g. 'conv2d+relu+max_pooling2d'."""
 
     @property
@@ -202,6 +203,11 @@ class Network:
 
     def forward(self, x: Arrays, training: bool) -> Any:
         """A float32 array, or a tuple of one for each output."""
+
+    def backward(self, x: Arrays, dy: Floats) -> Any:
+        """Forward and back of one batch, of a network of one output whose gradient is dy: dx of each input, as
+        of `forward`. Then read('gradients')."""
+
     def results(self, sums: Sums) -> list[float | NDArray[np.float64]]:
         """The loss; of each output, its own loss if there are several, then metrics and weighted metrics.
         None of an empty Sums."""

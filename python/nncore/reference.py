@@ -40,6 +40,7 @@ __all__ = sorted(_TABLE)
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .ops.normalization import *  # noqa: F403
     from .ops.pooling import *  # noqa: F403
     from .ops.products import *  # noqa: F403
     from .ops.randomness import *  # noqa: F403

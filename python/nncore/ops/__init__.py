@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from .. import activations, metrics  # noqa: F401 (their operations)
 from .._operations import ACTIVATIONS, LAYERS, namespace
 from .._rows import LOSSES, METRICS
-from . import pooling, products, randomness  # noqa: F401
+from . import normalization, pooling, products, randomness  # noqa: F401
 from .updates import UPDATES
 
 OPERATIONS = [o for family in (ACTIVATIONS, LAYERS, LOSSES, METRICS, UPDATES) for o in family.values()]
@@ -31,6 +31,7 @@ __all__ = sorted(_TABLE)
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .normalization import *  # noqa: F403
     from .pooling import *  # noqa: F403
     from .products import *  # noqa: F403
     from .randomness import *  # noqa: F403

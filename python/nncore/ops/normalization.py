@@ -1,0 +1,132 @@
+"""Normalization by statistics of a batch."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import _core
+from .._arguments import integer, number
+from .._operations import expect_shape, floats, layer, wide
+
+Floats = NDArray[Any]  # float32, and float64 from the reference
+
+
+class NetworkCall(NamedTuple):
+    """A call of a network of one layer in training, for layers that read the whole batch."""
+
+    spec: _core.Spec
+    x: Floats
+    weights: tuple[Floats, ...]
+
+    @property
+    def output(self) -> tuple[int, ...]:
+        return self.x.shape
+
+    def _network(self) -> _core.Network:
+        shapes = [self.x.shape[1:]]
+        variables = _core.Variables(self.spec, shapes)
+        variables.write(0, list(self.weights))
+        return _core.Network(shapes, [self.spec], [(0, [0])], [1], True, [variables], True)
+
+    def forward(self) -> Floats:
+        out: Floats = self._network().forward(self.x, True)
+        return out
+
+    def backward(self, dy: Floats) -> tuple[Floats, ...]:
+        network = self._network()
+        dx, flat = network.backward(self.x, dy), network.read("gradients")
+        trained = [flat[at : at + math.prod(sizes)].reshape(sizes) for _, _, at, sizes in network.layout[:2]]
+        return (dx, *trained)
+
+
+def _normalize_batch(
+    op: str,
+    x: ArrayLike,
+    gamma: ArrayLike | None,
+    axis: int,
+    epsilon: float,
+    beta: ArrayLike | None = None,
+) -> NetworkCall:
+    a = floats(op, "x", x)
+    if a.ndim < 2 or 0 in a.shape[1:]:
+        raise ValueError(f"[{op}] expected x of shape (samples, ...), got {a.shape}")
+    axis = integer(op, "axis", axis, low=-a.ndim, high=a.ndim - 1)
+    if axis % a.ndim == 0:
+        raise ValueError(f"[{op}] expected an axis behind that of the samples, got {axis}")
+    features = a.shape[axis]
+    each = []
+    for name, given, default in (("gamma", gamma, 1.0), ("beta", beta, 0.0)):
+        each.append(floats(op, name, np.full(features, default) if given is None else given))
+        expect_shape(op, name, each[-1], (features,))
+    attributes = {
+        "axis": axis,
+        "momentum": 0.0,
+        "epsilon": number(op, "epsilon", epsilon, 0.0),
+        "center": True,
+        "scale": True,
+        "activation": "linear",
+    }
+    moving = np.zeros(features, np.float32)
+    return NetworkCall(("batch_normalization", attributes), a, (*each, moving, moving))
+
+
+def _along(x: Floats, axis: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The other axes, and the shape of one number for each feature."""
+    others = tuple(i for i in range(x.ndim) if i != axis % x.ndim)
+    return others, tuple(1 if i in others else size for i, size in enumerate(x.shape))
+
+
+@layer(_normalize_batch)
+def normalize_batch(
+    x: ArrayLike,
+    gamma: ArrayLike | None = None,
+    beta: ArrayLike | None = None,
+    axis: int = -1,
+    epsilon: float = 1e-3,
+) -> Floats:
+    """y = gamma * x^ + beta with x^ = (x - mean) / sqrt(variance + epsilon), what `BatchNormalization` computes
+    in training (Ioffe and Szegedy 2015).
+
+    Mean and variance are those of each feature, an index of the axis, over all other axes. The variance is
+    the mean of squares about the mean.
+
+    x (samples, ...), gamma and beta (features,), by default 1 and 0 -> the shape of x.
+
+    >>> normalize_batch([[1, 0], [3, 0]], epsilon=0.0, gamma=[10, 10], beta=[0, 5])[:, 0].tolist()
+    [-10.0, 10.0]
+    """
+    x = wide(x)
+    others, each = _along(x, axis)
+    centred = x - x.mean(others, keepdims=True)
+    y = centred / np.sqrt((centred**2).mean(others, keepdims=True) + epsilon)
+    if gamma is not None:
+        y = y * wide(gamma).reshape(each)
+    return y if beta is None else y + wide(beta).reshape(each)
+
+
+@layer(_normalize_batch)
+def normalize_batch_backward(
+    dy: ArrayLike, x: ArrayLike, gamma: ArrayLike | None = None, axis: int = -1, epsilon: float = 1e-3
+) -> tuple[Floats, Floats, Floats]:
+    """(dx, dgamma, dbeta): dgamma = sum of dy * x^, dbeta = sum of dy, over all axes but that of features.
+
+    Each x reaches all y of its feature: its own with factor gamma / sqrt(variance + epsilon), and all of them
+    through the mean and the variance. Together that takes out of dy what a change of mean or variance would
+    undo: dx = gamma / sqrt(variance + epsilon) * (dy - mean of dy - x^ * mean of (dy * x^)).
+
+    >>> dx, dgamma, dbeta = normalize_batch_backward([[1], [0]], [[1], [3]], epsilon=0.0)
+    >>> dx.tolist(), dgamma.tolist(), dbeta.tolist()
+    ([[0.0], [0.0]], [-1.0], [1.0])
+    """
+    dy, x = wide(dy), wide(x)
+    others, each = _along(x, axis)
+    centred = x - x.mean(others, keepdims=True)
+    deviation = np.sqrt((centred**2).mean(others, keepdims=True) + epsilon)
+    x_hat = centred / deviation
+    scale = (1.0 if gamma is None else wide(gamma).reshape(each)) / deviation
+    dx = scale * (dy - dy.mean(others, keepdims=True) - x_hat * (dy * x_hat).mean(others, keepdims=True))
+    return dx, (dy * x_hat).sum(others), dy.sum(others)
