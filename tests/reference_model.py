@@ -148,6 +148,14 @@ class Affine(NamedTuple):
         return cls(arguments, given, tuple(n if i == axis else 1 for i, n in enumerate(x.shape)))
 
 
+def moved_state(spec: Spec, x: Array, parameters: list[Array]) -> list[Array]:
+    """The moving statistics of a normalization after a batch."""
+    momentum, axis = spec[1]["momentum"], spec[1]["axis"] % x.ndim
+    others = tuple(i for i in range(x.ndim) if i != axis)
+    old = Affine.of(spec, x, parameters).state
+    return [momentum * a + (1 - momentum) * b for a, b in zip(old, (x.mean(others), x.var(others)))]
+
+
 def _normalized(spec: Spec, x: Array, parameters: list[Array], training: bool) -> Array:
     affine = Affine.of(spec, x, parameters)
     if training:

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from op_cases import normal
-from reference_model import Array, Spec, assert_close, conv2d, dense, layer_backward, layer_forward, of_layers
+from reference_model import (
+    Array,
+    Spec,
+    assert_close,
+    batch_normalization,
+    conv2d,
+    dense,
+    layer_backward,
+    layer_forward,
+    of_layers,
+)
 
 from nncore import _core
 
@@ -24,7 +34,7 @@ class ReferenceGraph:
     def __init__(self, layers: list[Spec], calls: Calls, parameters: list[list[Array]]) -> None:
         self.layers, self.calls, self.parameters = layers, calls, parameters
 
-    def forward(self, inputs: list[Array]) -> list[Array]:
+    def forward(self, inputs: list[Array], training: bool) -> list[Array]:
         values = [np.asarray(x, np.float64) for x in inputs]
         for layer, numbers in self.calls:
             spec, xs = self.layers[layer], [values[n] for n in numbers]
@@ -35,7 +45,7 @@ class ReferenceGraph:
             elif spec[0] == "concatenate":
                 values.append(np.concatenate(xs, axis=1 + spec[1]["axis"]))
             else:
-                values.append(layer_forward(spec, xs[0], self.parameters[layer]))
+                values.append(layer_forward(spec, xs[0], self.parameters[layer], training or None))
         return values
 
     def gradients(self, values: list[Array], slopes: dict[int, Array], inputs: int) -> list[list[Array]]:
@@ -66,7 +76,11 @@ class ReferenceGraph:
 
 
 def filled(network: _core.Network, rng: np.random.Generator) -> _core.Network:
-    network.write("parameters", normal(rng, len(network.read("parameters"))) * np.float32(0.4))
+    flat = normal(rng, len(network.read("parameters"))) * np.float32(0.4)
+    for _, name, at, shape in network.layout:
+        if name in ("gamma", "moving_variance"):
+            flat[at : at + shape[0]] = np.abs(flat[at : at + shape[0]]) + 0.5
+    network.write("parameters", flat)
     return network
 
 
@@ -84,6 +98,8 @@ def graphs(draw: st.DrawFn) -> tuple[int, list[Spec], Calls, list[int]]:
         ("flatten", {}),
         ("dropout", {"rate": 0.0}),
         ("activation", {"activation": "linear"}),
+        batch_normalization(epsilon=0.1),
+        batch_normalization(epsilon=0.1, scale=False),
     ]
     calls: Calls = []
     widths = [WIDTH] * inputs
@@ -112,7 +128,7 @@ def test_drawn_graphs_have_the_values_and_gradients_of_numpy(
     network = filled(_core.Network([(WIDTH,)] * inputs, layers, calls, outputs, fuse), rng)
     reference = ReferenceGraph(layers, calls, of_layers(network, len(layers), "parameters"))
     xs = [normal(rng, SAMPLES, WIDTH) for _ in range(inputs)]
-    values = reference.forward(xs)
+    values, at_inference = reference.forward(xs, True), reference.forward(xs, False)
     ys = [normal(rng, *values[n].shape) for n in outputs]
     weights = [1.0, 0.5, 2.0][: len(outputs)]
     slopes: dict[int, Array] = {}
@@ -131,7 +147,7 @@ def test_drawn_graphs_have_the_values_and_gradients_of_numpy(
         assert_close(loss, sum(losses), 64, name="loss")
         predicted = network.forward(tuple(xs), False)
         for n, y in zip(outputs, predicted if len(outputs) > 1 else [predicted]):
-            assert_close(y, values[n], 64, scale=1.0, name="output")
+            assert_close(y, at_inference[n], 64, scale=1.0, name="output")
         found = of_layers(network, len(layers), "gradients")
         for layer, (actual, wanted) in enumerate(zip(found, expected)):
             for a, b in zip(actual, wanted):

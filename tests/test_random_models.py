@@ -18,9 +18,11 @@ from reference_model import (
     Spec,
     activation,
     assert_close,
+    batch_normalization,
     conv2d,
     dense,
     loss_call,
+    moved_state,
     network,
     of_layers,
     pooling,
@@ -38,7 +40,7 @@ paddings = st.sampled_from(["valid", "same"])
 @st.composite
 def layers_for(draw: st.DrawFn, shape: tuple[int, ...]) -> Spec:
     """A layer that accepts samples of this shape."""
-    kinds = ["dense", "activation", "dropout", "rescaling", "reshape"]
+    kinds = ["dense", "activation", "dropout", "rescaling", "reshape", "batch_normalization"]
     if len(shape) == 3:
         kinds += ["conv2d", "conv2d", "conv2d", "max_pooling2d", "max_pooling2d", "average_pooling2d"]
         kinds += ["global_max_pooling2d", "global_average_pooling2d"]
@@ -47,6 +49,9 @@ def layers_for(draw: st.DrawFn, shape: tuple[int, ...]) -> Spec:
     kind = draw(st.sampled_from(kinds))
     if kind == "dense":
         return dense(draw(st.integers(1, 20)), **draw(activations), use_bias=draw(st.booleans()))
+    if kind == "batch_normalization":
+        flags = {name: draw(st.booleans()) for name in ("center", "scale")}
+        return batch_normalization(draw(st.integers(1, len(shape))), **flags, epsilon=0.1)
     if kind == "activation":
         return activation(**draw(activations))
     if kind == "dropout":
@@ -165,16 +170,21 @@ def test_random_models(
     # p - t carries the rounding of 1, however small it is
     largest = max(0.05, *(np.abs(g).max() for layer in expected.gradients for g in layer))
     for number, layer in enumerate(expected.gradients):
-        assert len(gradients[number]) == len(layer)
         for actual, gradient in zip(gradients[number], layer):
             assert_close(actual, gradient, length, scale=largest, name=f"gradient of layer {number}")
 
+    inputs = model.forward(x, training=True)
     sums = _core.Sums()
     assert net.train(x, y, weight, None, 0, samples, samples, 60.0, sums) == samples
     assert net.iterations == 1
     assert_close(net.results(sums)[0], expected.loss, length, scale=1.0, name="loss of the step")
     for number, layer in enumerate(of_layers(net, len(layers), "parameters")):
-        for actual, w, g in zip(layer, model.parameters[number], gradients[number]):
+        count = len(expected.gradients[number])  # what follows is state
+        if layer[count:]:
+            state = moved_state(layers[number], inputs[number], model.parameters[number])
+            assert not np.any(gradients[number][count:])
+            assert_close(layer[count:], state, length, scale=1.0, name=f"state of layer {number}")
+        for actual, w, g in zip(layer, model.parameters[number][:count], gradients[number]):
             moments = {name: np.zeros_like(w) for name in moments_of(made)}
             expected_w, _ = reference_step(made, w, g, moments, 1)
             size = float(np.abs(w).max(initial=0.0))  # of which a step may leave little

@@ -65,18 +65,33 @@ inline void column_sums(float* y, const float* x, std::size_t rows, std::size_t 
   });
 }
 
-inline void centred_sums(float* y, const float* u, const float* x, const float* mean, std::size_t rows,
-                         std::size_t columns) {
+inline void column_products(float* y, const float* u, const float* x, const float* mean, std::size_t rows,
+                            std::size_t columns) {
   for_column_blocks(columns, [&]<std::size_t Vectors>(std::size_t first, std::size_t tail) {
-    const float *const us = (u ? u : x) + first, *const xs = x + first;
-    vec centre[Vectors], u_centre[Vectors] = {};
-    for (std::size_t j = 0; j < Vectors; ++j) {
-      centre[j] = load(mean + first + j * kLanes, j + 1 < Vectors ? kLanes : tail);
-      if (!u) u_centre[j] = centre[j];
-    }
+    const float *const us = u + first, *const xs = x + first, *const centre = mean + first;
     column_sums_block<Vectors>(
-        y + first, rows, columns, tail, [&](vec sum, std::size_t at, std::size_t lanes, std::size_t j) {
-          return fma(load(us + at, lanes) - u_centre[j], load(xs + at, lanes) - centre[j], sum);
+        y + first, rows, columns, tail, [=](vec sum, std::size_t at, std::size_t lanes, std::size_t j) {
+          return fma(load(us + at, lanes), load(xs + at, lanes) - load(centre + j * kLanes, lanes), sum);
+        });
+  });
+}
+
+inline void column_moments(float* shift, float* squares, const float* x, std::size_t rows,
+                           std::size_t columns) {
+  const float count = static_cast<float>(rows);
+  for_column_blocks(columns, [&]<std::size_t Vectors>(std::size_t first, std::size_t tail) {
+    const float* const xs = x + first;
+    float* const shifts = shift + first;
+    column_sums_block<Vectors>(shifts, rows, columns, tail,
+                               [=](vec sum, std::size_t at, std::size_t lanes, std::size_t j) {
+                                 return sum + (load(xs + at, lanes) - load(xs + j * kLanes, lanes));
+                               });
+    for (std::size_t j = 0; j < (Vectors - 1) * kLanes + tail; ++j) shifts[j] /= count;
+    column_sums_block<Vectors>(
+        squares + first, rows, columns, tail, [=](vec sum, std::size_t at, std::size_t lanes, std::size_t j) {
+          const vec d =
+              load(xs + at, lanes) - load(xs + j * kLanes, lanes) - load(shifts + j * kLanes, lanes);
+          return fma(d, d, sum);
         });
   });
 }

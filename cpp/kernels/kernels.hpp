@@ -240,9 +240,11 @@ struct Kernels {
   // ---- columns.hpp
   // y[j] = sum over i of x[i * ld + j], in order and in runs
   void (*column_sums)(float* y, const float* x, std::size_t rows, std::size_t columns, std::size_t ld);
-  // y[j] = sum over i of u[i, j] * (x[i, j] - mean[j]); u null: of (x[i, j] - mean[j])^2
-  void (*centred_sums)(float* y, const float* u, const float* x, const float* mean, std::size_t rows,
-                       std::size_t columns);
+  // y[j] = sum over i of u[i, j] * (x[i, j] - mean[j])
+  void (*column_products)(float* y, const float* u, const float* x, const float* mean, std::size_t rows,
+                          std::size_t columns);
+  // The mean of each column, as its distance from the first row, and the sum of squares about it.
+  void (*column_moments)(float* shift, float* squares, const float* x, std::size_t rows, std::size_t columns);
   // y = (x - mean) * scale + offset [+ u * u_scale]; y may be x or u
   void (*column_affine)(float* y, const float* x, const float* u, const ColumnAffine& c, std::size_t rows,
                         std::size_t columns);

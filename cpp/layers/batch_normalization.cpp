@@ -30,8 +30,8 @@ class BatchNormalization final : public ActivatedLayer, public BatchStatistics {
   }
 
   const BatchStatistics* batch_statistics() const override { return this; }
-  std::size_t partial_floats() const override { return 2 * columns_; }
-  std::size_t floats() const override { return 5 * columns_ + 5 * s_.channels; }
+  std::size_t partial_floats() const override { return 3 * columns_; }
+  std::size_t floats() const override { return 5 * columns_ + 6 * s_.channels; }
 
   void forward(const Chunk& c) const override {
     float* const z = z_of(c, 0);
@@ -61,27 +61,26 @@ class BatchNormalization final : public ActivatedLayer, public BatchStatistics {
     std::copy_n(b.statistics + at(which) + t.column, t.columns, b.gradient);
   }
 
-  // The mean of each column, and the sum of squares about it.
+  // The first row, the distance of the mean from it, and the sum of squares about the mean: distances are
+  // small where the mean is large.
   void summarize(const Chunk& c) const override {
-    const std::size_t n = rows(c);
-    c.kernels.column_sums(c.partial, c.x, n, columns_, columns_);
-    for (std::size_t k = 0; k < columns_; ++k) c.partial[k] /= static_cast<float>(n);
-    c.kernels.centred_sums(c.partial + columns_, nullptr, c.x, c.partial, n, columns_);
+    std::copy_n(c.x, columns_, c.partial);
+    c.kernels.column_moments(c.partial + columns_, c.partial + 2 * columns_, c.x, rows(c), columns_);
   }
 
   // The sums of dz and dz * (x - mean) of each column.
   void summarize_backward(const Chunk& c) const override {
     const float* const dz = activation_gradient(c);
     c.kernels.column_sums(c.partial, dz, rows(c), columns_, columns_);
-    c.kernels.centred_sums(c.partial + columns_, dz, c.x, c.statistics, rows(c), columns_);
+    c.kernels.column_products(c.partial + columns_, dz, c.x, c.statistics, rows(c), columns_);
   }
 
   // Means and squares of parts are combined pairwise (Chan, Golub and LeVeque 1983).
   void combine(const Partials& p) const override {
     for (std::size_t channel = 0; channel < s_.channels; ++channel) {
       double count = 0.0, mean = 0.0, squares = 0.0;
-      for_each_part(p, channel, [&](double n, double part_mean, double part_squares) {
-        const double all = count + n, distance = part_mean - mean;
+      for_each_part(p, channel, [&](double n, double first_row, double shift, double part_squares) {
+        const double all = count + n, distance = first_row + shift - mean;
         squares += part_squares + distance * distance * count * n / all;
         mean += distance * n / all;
         count = all;
@@ -91,6 +90,7 @@ class BatchNormalization final : public ActivatedLayer, public BatchStatistics {
       p.statistics[at(kMean) + channel] = static_cast<float>(mean);
       p.statistics[at(kVariance) + channel] = static_cast<float>(variance);
       p.statistics[at(kDeviation) + channel] = static_cast<float>(rstd);
+      p.statistics[at(kRest) + channel] = static_cast<float>(rest_of(mean));
     }
   }
 
@@ -98,18 +98,20 @@ class BatchNormalization final : public ActivatedLayer, public BatchStatistics {
   void combine_backward(const Partials& p) const override {
     for (std::size_t channel = 0; channel < s_.channels; ++channel) {
       double count = 0.0, sum = 0.0, product = 0.0;
-      for_each_part(p, channel, [&](double n, double part_sum, double part_product) {
+      for_each_part(p, channel, [&](double n, double part_sum, double part_product, double) {
         count += n;
         sum += part_sum;
         product += part_product;
       });
       const double rstd = double{p.statistics[at(kDeviation) + channel]},
+                   rest = double{p.statistics[at(kRest) + channel]},
                    scale = double{p.statistics[at(kScale) + channel * s_.inner]};
-      product *= rstd;
+      product = (product - rest * sum) * rstd;
+      const double slope = -scale * rstd * product / count;
       p.statistics[at(kBeta) + channel] = static_cast<float>(sum);
       p.statistics[at(kGamma) + channel] = static_cast<float>(product);
-      fill(p.statistics + at(kSlope), channel, -scale * rstd * product / count);
-      fill(p.statistics + at(kShift), channel, -scale * sum / count);
+      fill(p.statistics + at(kSlope), channel, slope);
+      fill(p.statistics + at(kShift), channel, -scale * sum / count - slope * rest);
     }
   }
 
@@ -131,7 +133,7 @@ class BatchNormalization final : public ActivatedLayer, public BatchStatistics {
  private:
   // What the statistics of a batch hold: numbers for each column, then for each channel.
   enum Column { kCentre, kScale, kOffset, kSlope, kShift };
-  enum Channel { kMean, kVariance, kDeviation, kGamma, kBeta };
+  enum Channel { kMean, kVariance, kDeviation, kRest, kGamma, kBeta };
   std::size_t at(Column c) const { return c * columns_; }
   std::size_t at(Channel c) const { return 5 * columns_ + c * s_.channels; }
 
@@ -153,6 +155,8 @@ class BatchNormalization final : public ActivatedLayer, public BatchStatistics {
   double beta(const float* parameters, std::size_t channel) const {
     return s_.center ? double{parameters[(s_.scale ? s_.channels : 0) + channel]} : 0.0;
   }
+  // What a float leaves of a mean, which matters where the mean is large beside the deviation.
+  static double rest_of(double mean) { return mean - double{static_cast<float>(mean)}; }
   double rstd_of(double variance) const { return 1.0 / std::sqrt(variance + double{s_.epsilon}); }
 
   void fill(float* columns, std::size_t channel, double value) const {
@@ -160,9 +164,10 @@ class BatchNormalization final : public ActivatedLayer, public BatchStatistics {
   }
   void write_channel(float* columns, std::size_t channel, const float* parameters, double mean,
                      double rstd) const {
+    const double scale = rstd * gamma(parameters, channel);
     fill(columns, channel, mean);
-    fill(columns + at(kScale), channel, rstd * gamma(parameters, channel));
-    fill(columns + at(kOffset), channel, beta(parameters, channel));
+    fill(columns + at(kScale), channel, scale);
+    fill(columns + at(kOffset), channel, beta(parameters, channel) - rest_of(mean) * scale);
   }
   ColumnAffine map_of(const float* columns) const {
     return {columns, columns + at(kScale), columns + at(kOffset), nullptr};
@@ -174,14 +179,15 @@ class BatchNormalization final : public ActivatedLayer, public BatchStatistics {
     return map_of(c.scratch);
   }
 
-  // Calls body(count, first number, second number) for the columns of a channel, of all chunks in their
+  // Calls body(count, the three numbers) for the columns of a channel, of all chunks in their
   // order.
   template <class Body>
   void for_each_part(const Partials& p, std::size_t channel, Body body) const {
     for (std::size_t i = 0; i < p.chunks; ++i) {
       const float* const part = p.chunk(i) + channel * s_.inner;
       const auto n = static_cast<double>(p.samples_of(i) * rows_of_columns_);
-      for (std::size_t k = 0; k < s_.inner; ++k) body(n, double{part[k]}, double{part[columns_ + k]});
+      for (std::size_t k = 0; k < s_.inner; ++k)
+        body(n, double{part[k]}, double{part[columns_ + k]}, double{part[2 * columns_ + k]});
     }
   }
 

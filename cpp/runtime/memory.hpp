@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <new>
@@ -29,9 +30,16 @@ constexpr std::size_t kMostFloats = PTRDIFF_MAX / sizeof(float) / 16;
 
 class OutOfMemory : public std::bad_alloc {
  public:
-  const char* what() const noexcept override {
-    return "there is not enough memory for a network and batch of this size";
+  explicit OutOfMemory(std::size_t bytes) {
+    const double gigabytes = static_cast<double>(bytes) / 1e9;
+    std::snprintf(text_, sizeof text_,
+                  "there is not enough memory for a network and batch of this size: %.3g GB more", gigabytes);
   }
+  OutOfMemory() : OutOfMemory(SIZE_MAX) {}
+  const char* what() const noexcept override { return text_; }
+
+ private:
+  char text_[112];
 };
 
 // count * each. Throws OutOfMemory where no memory could hold that many floats.
@@ -77,7 +85,7 @@ inline FloatMemory allocate_floats(std::size_t size, std::size_t alignment = kAl
   const std::size_t bytes = (checked_floats(1, size) + kSlack) * sizeof(float);
   FloatMemory memory(
       static_cast<float*>(std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment)));
-  if (!memory) throw OutOfMemory();
+  if (!memory) throw OutOfMemory(bytes);
   advise_huge_pages(memory.get(), bytes);
   return memory;
 }

@@ -205,8 +205,8 @@ class Network:
         """A float32 array, or a tuple of one for each output."""
 
     def backward(self, x: Arrays, dy: Floats) -> Any:
-        """Forward and back of one batch, of a network of one output whose gradient is dy: dx of each input, as
-        of `forward`. Then read('gradients')."""
+        """Forward and back of one batch, of a network of one output whose gradient is dy: dx of each input.
+        Then read('gradients')."""
 
     def results(self, sums: Sums) -> list[float | NDArray[np.float64]]:
         """The loss; of each output, its own loss if there are several, then metrics and weighted metrics.

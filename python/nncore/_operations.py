@@ -11,7 +11,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -221,7 +221,14 @@ def activation(
 LAYERS: dict[str, Operation] = {}
 
 
-def layer(prepare: Callable[..., LayerCall], **about: Any) -> Callable[[_F], _F]:
+class Prepared(Protocol):
+    """A call of a kernel with checked arguments."""
+
+    def forward(self) -> Floats: ...
+    def backward(self, dy: Floats) -> Floats | tuple[Floats, ...]: ...
+
+
+def layer(prepare: Callable[..., Prepared], **about: Any) -> Callable[[_F], _F]:
     """Makes an operation f(x, ...), or behind it its gradient f_backward(dy, x, ...), of its reference.
 
     Args:

@@ -13,6 +13,14 @@ from .callbacks import CallbackList, Logs
 from .layers._weights import Floats
 
 
+def freeze_state(model: Trainable) -> None:
+    """Before a call in training: layers that do not train leave their state alone, as after `compile`."""
+    layers = [layer for layer, _ in model._computing()]
+    if not model.compiled and any(layer._state for layer in layers) and model._network is not None:
+        no = [()] * len(model.outputs)
+        model._network.compile([None] * len(no), [1.0] * len(no), no, no, None, [x.trainable for x in layers])
+
+
 def predicted(model: Trainable, feed: Feed, first: Data, called: CallbackList, look: int) -> Any:
     """The outputs for what a feed serves, in the form of the model's outputs.
 

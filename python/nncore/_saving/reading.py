@@ -226,7 +226,7 @@ def _restore_compile(model: Model, saved: Mapping[str, Any], tensors: dict[str, 
     for moment in network.buffers[2:]:
         parts = []
         for path, w, layer in weights_of(model):
-            name, is_frozen = f"optimizer/{moment}/{path}", layer in frozen
+            name, is_frozen = f"optimizer/{moment}/{path}", layer in frozen or w._is_state
             if is_frozen and name not in tensors:
                 parts.append(np.zeros(w.shape, np.float32))
             else:  # also of frozen layers, whose moments older files hold

@@ -151,8 +151,8 @@ def to_bytes(model: Model, weights_only: bool) -> bytes:
         }
         frozen = model._settings.frozen if model._settings else ()
         for moment, flat in buffers[1:] if trained else ():
-            for (name, _, path), values in zip(weights, model._parts(flat)):
-                if path not in frozen:
+            for (name, weight, path), values in zip(weights, model._parts(flat)):
+                if path not in frozen and not weight._is_state:
                     tensors[f"optimizer/{moment}/{name}"] = values
     with memory(3 * sum(tensor.nbytes for tensor in tensors.values())):
         data = safetensors.numpy.save(tensors, {"nncore": json.dumps(settings, allow_nan=False)})

@@ -52,7 +52,11 @@ class Variable:
     @property
     def trainable(self) -> bool:
         """Whether training changes it by gradients: not so what the layer itself moves."""
-        return self._layer.trainable and self.name not in self._layer._state
+        return self._layer.trainable and not self._is_state
+
+    @property
+    def _is_state(self) -> bool:
+        return self.name in self._layer._state
 
     @property
     def ndim(self) -> int:

@@ -16,11 +16,11 @@ _Initializer = str | initializers.Initializer
 class BatchNormalization(Layer):
     """gamma * (x - mean) / sqrt(variance + epsilon) + beta for each index of an axis.
 
-    Ioffe and Szegedy 2015. In training, mean and variance are those of the batch, over all other axes, and the moving ones follow
-    them: ``moving = momentum * moving + (1 - momentum) * of the batch``, in `fit`, `train_on_batch` and calls
-    with ``training=True``, for each call of the layer. Elsewhere, and where the layer has
-    ``trainable=False``, they are the moving ones. The variance is the mean of squares about the mean. Sample
-    weights do not enter.
+    Ioffe and Szegedy 2015. In training, mean and variance are those of the batch, over all other axes, and
+    the moving ones follow them: ``moving = momentum * moving + (1 - momentum) * of the batch``, in `fit`,
+    `train_on_batch` and calls with ``training=True``, for each call of the layer. Elsewhere, and where the
+    layer has ``trainable=False``, they are the moving ones. The variance is the mean of squares about the
+    mean. Sample weights do not enter.
 
     At prediction, the layer is part of a Dense or Conv2D before it that has no activation and whose output
     nothing else reads.

@@ -15,7 +15,7 @@ from .._arguments import training as in_training
 from .._feeds import Data
 from .._graph import Graph
 from .._messages import warn
-from .._prediction import predicted
+from .._prediction import freeze_state, predicted
 from .._progress import Progress, style
 from .._samples import require_all
 from .._training import Callbacks, Trainable
@@ -250,7 +250,8 @@ class Model(Trainable):
         return self._returned(logs, as_dict)
 
     def __call__(self, x: Any, training: bool | None = None) -> Any:
-        """Outputs (n, ...) of inputs (n, ...). With `training`, dropout is at work; weights stay.
+        """Outputs (n, ...) of inputs (n, ...). With `training`, dropout is at work, and normalizations use
+        the batch and move their statistics; other weights stay.
 
         On values, as those of `Input`, the model is called like a layer: it gives values in the form of its
         outputs, and its layers, with their weights, become part of the model that is described.
@@ -270,7 +271,9 @@ class Model(Trainable):
                 raise TypeError(f"[{self.name}] expected a value for each input, got {described(given)}")
             values = self._called(given).values()
             return self._required_graph().out_form.pack(values)
-        return self._outputs(x, training is not False and in_training(self.name, training))
+        if on := training is not False and in_training(self.name, training):
+            freeze_state(self)
+        return self._outputs(x, on)
 
     def _outputs(self, x: object, training: bool) -> Any:
         if type(x) is np.ndarray and self._network is not None:

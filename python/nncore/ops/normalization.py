@@ -62,7 +62,7 @@ def _normalize_batch(
     for name, given, default in (("gamma", gamma, 1.0), ("beta", beta, 0.0)):
         each.append(floats(op, name, np.full(features, default) if given is None else given))
         expect_shape(op, name, each[-1], (features,))
-    attributes = {
+    attributes: dict[str, Any] = {
         "axis": axis,
         "momentum": 0.0,
         "epsilon": number(op, "epsilon", epsilon, 0.0),
@@ -88,11 +88,10 @@ def normalize_batch(
     axis: int = -1,
     epsilon: float = 1e-3,
 ) -> Floats:
-    """y = gamma * x^ + beta with x^ = (x - mean) / sqrt(variance + epsilon), what `BatchNormalization` computes
-    in training (Ioffe and Szegedy 2015).
+    """y = gamma * x^ + beta, x^ = (x - mean) / sqrt(variance + epsilon): `BatchNormalization` in training.
 
-    Mean and variance are those of each feature, an index of the axis, over all other axes. The variance is
-    the mean of squares about the mean.
+    Ioffe and Szegedy 2015. Mean and variance are those of each feature, an index of the axis, over all other
+    axes. The variance is the mean of squares about the mean.
 
     x (samples, ...), gamma and beta (features,), by default 1 and 0 -> the shape of x.
 
@@ -102,7 +101,7 @@ def normalize_batch(
     x = wide(x)
     others, each = _along(x, axis)
     centred = x - x.mean(others, keepdims=True)
-    y = centred / np.sqrt((centred**2).mean(others, keepdims=True) + epsilon)
+    y: Floats = centred / np.sqrt((centred**2).mean(others, keepdims=True) + epsilon)
     if gamma is not None:
         y = y * wide(gamma).reshape(each)
     return y if beta is None else y + wide(beta).reshape(each)
