@@ -10,6 +10,7 @@
 #include "loss.hpp"
 #include "metric.hpp"
 #include "narrow.hpp"
+#include "normalization.hpp"
 #include "pool2d.hpp"
 #include "random.hpp"
 #include "softmax.hpp"
@@ -52,6 +53,8 @@ const Kernels kernels = {
     .conv_pool = conv_pool,
     .conv_pool_gradient = conv_pool_gradient,
     .conv_pool_input_gradient = conv_pool_input_gradient,
+    .normalize_rows = normalize_rows,
+    .normalize_rows_backward = normalize_rows_backward,
     .dropout = dropout,
     .column_sums = column_sums,
     .column_products = column_products,

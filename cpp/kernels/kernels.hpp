@@ -145,6 +145,10 @@ struct ColumnAffine {
   const float *mean, *scale, *offset, *u_scale;
 };
 
+// Of a row: its mean; rstd = 1 / sqrt(variance + epsilon); what the rounding of the mean has left, times
+// -rstd.
+constexpr std::size_t kRowMoments = 3;
+
 struct Kernels {
   const char* isa;    // "baseline", "avx2", "avx512" or "neon"
   std::size_t lanes;  // floats in a vector
@@ -231,6 +235,15 @@ struct Kernels {
   // One sample; w (filters, taps) is the transposed kernel.
   void (*conv_pool_input_gradient)(float* dx, const float* dy, const std::uint8_t* argmax, const float* w,
                                    const ConvPool& c);
+
+  // ---- normalization.hpp
+  // y = (x - mean) / sqrt(variance + epsilon) * gamma + beta for rows of n. gamma, beta (n); moments (rows,
+  // kRowMoments). y or moments may be null.
+  void (*normalize_rows)(float* y, float* moments, const float* x, const float* gamma, const float* beta,
+                         double epsilon, std::size_t rows, std::size_t n);
+  // dgamma, dbeta += the gradients, row by row. dx may be null.
+  void (*normalize_rows_backward)(float* dx, float* dgamma, float* dbeta, const float* dy, const float* x,
+                                  const float* gamma, const float* moments, std::size_t rows, std::size_t n);
 
   // ---- random.hpp; keeps element i with probability 1 - rate and scales it by 1 / (1 - rate). The choice
   // depends on (key, first + i) alone. y may be x.
