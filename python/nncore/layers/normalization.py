@@ -12,8 +12,41 @@ from ._weights import Variable
 
 _Initializer = str | initializers.Initializer
 
+# What Keras' normalizations also take, with the values that switch it off.
+NO_REGULARIZERS = {
+    f"{name}_{what}": None for name in ("beta", "gamma") for what in ("regularizer", "constraint")
+}
 
-class BatchNormalization(Layer):
+
+class Normalization(Layer):
+    """A layer with a gamma and a beta, each of which may be left out."""
+
+    _abstract = True
+    unavailable: ClassVar[Mapping[str, Any]] = NO_REGULARIZERS
+
+    def _set_common(self, epsilon: Any, center: Any, scale: Any, **initial: Any) -> None:
+        owner = type(self).__name__
+        self.epsilon = number(owner, "epsilon", epsilon, 0.0)
+        self.center = boolean(owner, "center", center)
+        self.scale = boolean(owner, "scale", scale)
+        for name, value in initial.items():
+            if value is None:
+                raise TypeError(f"[{owner}] {name} must be a name or an Initializer, got None")
+            setattr(self, name, initializers.get(value, owner))
+
+    @property
+    def gamma(self) -> Variable | None:
+        """A view of gamma; None with ``scale=False``. This and the other weights raise AttributeError before
+        the layer is built.
+        """
+        return self._weight("gamma") if self.scale else None
+
+    @property
+    def beta(self) -> Variable | None:
+        return self._weight("beta") if self.center else None
+
+
+class BatchNormalization(Normalization):
     """gamma * (x - mean) / sqrt(variance + epsilon) + beta for each index of an axis.
 
     Ioffe and Szegedy 2015. In training, mean and variance are those of the batch, over all other axes, and
@@ -56,10 +89,7 @@ class BatchNormalization(Layer):
         "moving_mean_initializer", "moving_variance_initializer",
     )  # fmt: skip
     unavailable: ClassVar[Mapping[str, Any]] = {
-        "beta_regularizer": None,
-        "gamma_regularizer": None,
-        "beta_constraint": None,
-        "gamma_constraint": None,
+        **NO_REGULARIZERS,
         "renorm": False,
         "renorm_clipping": None,
         "renorm_momentum": 0.99,
@@ -83,31 +113,19 @@ class BatchNormalization(Layer):
         owner = type(self).__name__
         self.axis = integer(owner, "axis", axis, low=-(2**31))
         self.momentum = number(owner, "momentum", momentum, 0.0, 1.0)
-        self.epsilon = number(owner, "epsilon", epsilon, 0.0)
-        self.center = boolean(owner, "center", center)
-        self.scale = boolean(owner, "scale", scale)
-        for name, value in (
-            ("beta_initializer", beta_initializer),
-            ("gamma_initializer", gamma_initializer),
-            ("moving_mean_initializer", moving_mean_initializer),
-            ("moving_variance_initializer", moving_variance_initializer),
-        ):
-            setattr(self, name, initializers.get(value, owner))
+        self._set_common(
+            epsilon,
+            center,
+            scale,
+            beta_initializer=beta_initializer,
+            gamma_initializer=gamma_initializer,
+            moving_mean_initializer=moving_mean_initializer,
+            moving_variance_initializer=moving_variance_initializer,
+        )
 
     def _spec(self) -> tuple[str, dict[str, Any]]:
         kind, attributes = super()._spec()
         return kind, attributes | {"activation": "linear"}
-
-    @property
-    def gamma(self) -> Variable | None:
-        """A view of gamma; None with ``scale=False``. This and the next ones raise AttributeError before the
-        layer is built.
-        """
-        return self._weight("gamma") if self.scale else None
-
-    @property
-    def beta(self) -> Variable | None:
-        return self._weight("beta") if self.center else None
 
     @property
     def moving_mean(self) -> Variable:

@@ -43,6 +43,17 @@ class NetworkCall(NamedTuple):
         return (dx, *trained)
 
 
+def _gamma_and_beta(
+    op: str, shape: tuple[int, ...], gamma: ArrayLike | None, beta: ArrayLike | None
+) -> tuple[Floats, ...]:
+    """As the kernels take them: 1 and 0 where they are None."""
+    found = []
+    for name, given, default in (("gamma", gamma, 1.0), ("beta", beta, 0.0)):
+        found.append(floats(op, name, np.full(shape, default) if given is None else given))
+        expect_shape(op, name, found[-1], shape)
+    return tuple(found)
+
+
 def _normalize_batch(
     op: str,
     x: ArrayLike,
@@ -58,10 +69,7 @@ def _normalize_batch(
     if axis % a.ndim == 0:
         raise ValueError(f"[{op}] expected an axis behind that of the samples, got {axis}")
     features = a.shape[axis]
-    each = []
-    for name, given, default in (("gamma", gamma, 1.0), ("beta", beta, 0.0)):
-        each.append(floats(op, name, np.full(features, default) if given is None else given))
-        expect_shape(op, name, each[-1], (features,))
+    each = _gamma_and_beta(op, (features,), gamma, beta)
     attributes: dict[str, Any] = {
         "axis": axis,
         "momentum": 0.0,
