@@ -79,7 +79,7 @@ def _pooling(normal: Normal, quick: bool) -> Iterator[Case]:
 
 
 def _rows(normal: Normal, quick: bool) -> Iterator[Case]:
-    """Softmax, losses and accuracies."""
+    """Softmax, normalization, losses and accuracies."""
     from nncore import losses  # noqa: F401 (their operations)
     from nncore._rows import LOSSES
 
@@ -89,6 +89,9 @@ def _rows(normal: Normal, quick: bool) -> Iterator[Case]:
         one_hot = np.eye(classes, dtype=np.float32)[labels]
         yield Case("softmax" + size, "softmax", [x], {})
         yield Case("softmax_backward" + size, "softmax_backward", [t, x], {})
+        gamma, beta = normal(classes), normal(classes)
+        yield Case("layer_normalization" + size, "layer_normalization", [x, gamma, beta], {})
+        yield Case(f"layer_normalization_backward{size}", "layer_normalization_backward", [t, x, gamma], {})
         for op, loss in LOSSES.items():
             target, output = {"numbers": (t, x), "classes": (labels, p)}.get(loss.inputs, (one_hot, p))
             yield Case(op + size, op, [target, output], {})
@@ -130,6 +133,6 @@ TITLES = {
     "convolution": "Convolutions",
     "elementwise": "Elementwise, 32 x 26 x 26 x 64",
     "pooling": "Pooling, 32 x 26 x 26 x 64",
-    "rows": "Softmax, losses and accuracies",
+    "rows": "Softmax, normalization, losses and accuracies",
     "updates": "Optimizers, 1,000,000 weights",
 }

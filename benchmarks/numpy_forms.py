@@ -46,6 +46,24 @@ def silu_backward(dy: Array, x: Array) -> Array:
     return dy * s * (1 + x * (1 - s))
 
 
+def _normalized(x: Array) -> tuple[Array, Array]:
+    """(x - mean) * rstd, and rstd"""
+    difference = x - x.mean(axis=-1, keepdims=True)
+    rstd = 1 / np.sqrt((difference * difference).mean(axis=-1, keepdims=True) + _F(1e-7))
+    return difference * rstd, rstd
+
+
+def layer_normalization(x: Array, gamma: Array, beta: Array) -> Array:
+    return _normalized(x)[0] * gamma + beta
+
+
+def layer_normalization_backward(dy: Array, x: Array, gamma: Array) -> tuple[Array, ...]:
+    t, rstd = _normalized(x)
+    g = dy * gamma
+    dx = (g - g.mean(axis=-1, keepdims=True) - t * (g * t).mean(axis=-1, keepdims=True)) * rstd
+    return dx, (dy * t).sum(axis=0), dy.sum(axis=0)
+
+
 def _windows(x: Array, kernel: Array, strides: int, padding: str) -> tuple[Array, tuple[int, int]]:
     """((n, h_out, w_out, c, kh, kw), zeros before the first row and column)"""
     kh, kw = kernel.shape[:2]

@@ -60,6 +60,18 @@ def products() -> Iterator[Golden]:
     yield Golden("product", "rescale", (1, N), [float(a) for a in scales], inputs, {"y": y})
 
 
+def normalization() -> Iterator[Golden]:
+    """Settings: epsilon."""
+    for n in (*SIZES, 5000):
+        inputs = drawn_arrays(x=(19, n), dy=(19, n), gamma=(n,), beta=(n,))
+        x, dy, gamma, beta = inputs.values()
+        y = reference.layer_normalization(x, gamma, beta, epsilon=0.25)
+        gradients = reference.layer_normalization_backward(dy, x, gamma, epsilon=0.25)
+        outputs = {"y": y, **dict(zip(("dx", "dgamma", "dbeta"), gradients))}
+        allowed = {name: (a, np.full_like(a, 64.0)) for name, a in outputs.items()}  # of values up to 4
+        yield Golden("normalization", "rows", x.shape, [0.25], inputs, allowed)
+
+
 def pooling() -> Iterator[Golden]:
     """Settings: those of Pool2D, in their order."""
     for (h, w), (out_h, out_w), pool, strides, pads in (
@@ -162,4 +174,4 @@ def winograd() -> Iterator[Golden]:
         yield Golden("image", "winograd", (rows, columns), settings, inputs, outputs)
 
 
-FAMILIES = (products, pooling, conv_pool, conv_pool_gradients, winograd)
+FAMILIES = (products, normalization, pooling, conv_pool, conv_pool_gradients, winograd)

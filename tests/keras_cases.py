@@ -160,6 +160,33 @@ def row(layer: Callable[[Any], Any]) -> Case:
     return lambda k: k.Sequential([k.Input((9,)), layer(k.layers)]).predict(ROW, verbose=0)
 
 
+def normalized(k: Any) -> Any:
+    """Weights, and steps of Adam through layers over several axes, with and without gamma and beta."""
+    n = k.layers
+    model = k.Sequential([k.Input((9, 8, 4)), n.Conv2D(3, 2), n.LayerNormalization(name="a"), n.ReLU()])
+    model.add(n.LayerNormalization([1, 2, 3], 0.1, scale=False, name="b"))
+    model.add(n.Flatten())
+    model.add(n.Dense(6))
+    model.add(n.LayerNormalization(center=False, name="c"))
+    model.add(n.Dense(2))
+    layer = model.get_layer("a")
+    found = [[w.name, w.shape, float(np.sum(w))] for w in layer.weights]
+    set_weights(model).compile(k.optimizers.Adam(0.01), "mse")
+    losses = [model.train_on_batch(IMAGES, IMAGES[:, 0, 0, :2]) for _ in range(4)]
+    settings = {key: value for key, value in n.LayerNormalization().get_config().items() if key != "name"}
+    kept = {key: settings[key] for key in ("axis", "epsilon", "center", "scale", "trainable")}
+    return [found, kept, losses, [w for w in model.get_weights() if w.size < 50], model.count_params()]
+
+
+def normalization(k: Any) -> Any:
+    """The function, with its defaults and without, and of values far from 0."""
+    f, x = k.ops.layer_normalization, IMAGES[0]
+    last, both = (np.cos(np.arange(size, dtype=np.float32)) for size in (4, 32))
+    calls = [f(x), f(x, last), f(x, last, last[::-1].copy(), epsilon=0.5), f(x + 50, axis=[0, 1, 2])]
+    calls.append(f(x, both.reshape(8, 4), None, [2, 1], 0.01))
+    return [np.asarray(y).reshape(-1)[::37] for y in calls]
+
+
 def names(k: Any) -> Any:
     n = k.layers
     k.utils.clear_session()
@@ -324,6 +351,8 @@ CASES: dict[str, Case] = {
     "events": events,
     "epochs": epochs,
     "weights": weights,
+    "LayerNormalization in training": normalized,
+    "the function layer_normalization": normalization,
     **{f"optimizer: {case}": optimizer(name, **given) for case, (name, given) in SETTINGS.items()},
     **{f"arguments of the optimizer {name}": arguments(name) for name in OPTIMIZERS},
     "models that share layers": gan,
@@ -344,6 +373,8 @@ CASES: dict[str, Case] = {
     "reshape": image(lambda n: n.Reshape((-1, 2))),
     "flatten": image(lambda n: n.Flatten(), lambda n: n.Dense(3)),
     "dense of images": image(lambda n: n.Dense(2)),
+    "layer_normalization": image(lambda n: n.LayerNormalization()),
+    "layer_normalization of two axes": image(lambda n: n.LayerNormalization(axis=[3, 2], center=False)),
     "rescaling": image(lambda n: n.Rescaling(2.0, 1.0)),
     "dropout": image(lambda n: n.Dropout(0.5)),
     **{

@@ -87,6 +87,12 @@ LOSS_ROWS = [loss_spec(name, **settings) for name, o in LOSSES.items() for setti
 
 FLATTEN: Spec = ("flatten", {})
 
+
+def layer_normalization(*axis: int, epsilon: float = 1e-3, center: bool = True, scale: bool = True) -> Spec:
+    settings = {"epsilon": epsilon, "center": center, "scale": scale}
+    return "layer_normalization", {"axis": axis or (-1,), **settings}
+
+
 # ---- one layer
 
 
@@ -131,6 +137,14 @@ def _product(spec: Spec) -> tuple[str, dict[str, Any]]:
     return spec[0], {name: spec[1][name] for name in names}
 
 
+def _affine(attributes: dict[str, Any], parameters: list[Array]) -> tuple[dict[str, Any], list[Array]]:
+    """Arguments of the reference of a normalization, and its state."""
+    given, arguments = list(parameters), {name: attributes[name] for name in ("axis", "epsilon")}
+    for name, used in (("gamma", attributes["scale"]), ("beta", attributes["center"])):
+        arguments[name] = given.pop(0) if used else None
+    return arguments, given
+
+
 class Affine(NamedTuple):
     """What a normalization makes of its parameters."""
 
@@ -140,12 +154,9 @@ class Affine(NamedTuple):
 
     @classmethod
     def of(cls, spec: Spec, x: Array, parameters: list[Array]) -> Affine:
-        attributes, given = spec[1], list(parameters)
-        arguments = {name: attributes[name] for name in ("axis", "epsilon")}
-        for name, used in (("gamma", attributes["scale"]), ("beta", attributes["center"])):
-            arguments[name] = given.pop(0) if used else None
-        axis = attributes["axis"] % x.ndim
-        return cls(arguments, given, tuple(n if i == axis else 1 for i, n in enumerate(x.shape)))
+        arguments, state = _affine(spec[1], parameters)
+        axis = arguments["axis"] % x.ndim
+        return cls(arguments, state, tuple(n if i == axis else 1 for i, n in enumerate(x.shape)))
 
 
 def moved_state(spec: Spec, x: Array, parameters: list[Array]) -> list[Array]:
@@ -185,6 +196,8 @@ def layer_forward(spec: Spec, x: Array, parameters: list[Array], mask: Any = Non
         return x.reshape(len(x), *attributes["target_shape"])
     if kind == "rescaling":
         return reference.rescale(x, **attributes)
+    if kind == "layer_normalization":
+        return reference.layer_normalization(x, **_affine(attributes, parameters)[0])
     assert kind == "dropout"
     return x if mask is None else np.where(mask, x / (1.0 - attributes["rate"]), 0.0)
 
@@ -212,6 +225,11 @@ def layer_backward(
         return getattr(reference, _POOLS[kind] + "_backward")(dy, x, **attributes), []
     if kind == "rescaling":
         return reference.rescale_backward(dy, x, **attributes), []
+    if kind == "layer_normalization":
+        arguments = _affine(attributes, parameters)[0]
+        del arguments["beta"]
+        dx, dgamma, dbeta = reference.layer_normalization_backward(dy, x, **arguments)
+        return dx, [dgamma] * attributes["scale"] + [dbeta] * attributes["center"]
     if kind == "dropout":
         return layer_forward(spec, dy, [], mask), []
     return dy.reshape(x.shape), []

@@ -25,6 +25,7 @@ from nncore.layers import (
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
     Input,
+    LayerNormalization,
     LeakyReLU,
     MaxPooling2D,
     ReLU,
@@ -52,6 +53,10 @@ STACKS: dict[str, Callable[[], list[Any]]] = {
     "global_max_pooling2d": lambda: [Conv2D(33, 3), GlobalMaxPooling2D()],
     "reshape": lambda: [Reshape((11, -1, 4)), Conv2D(3, 2), Reshape((-1,))],
     "rescaling": lambda: [Rescaling(2.0, -1.0), Flatten()],
+    "layer_normalization": lambda: [
+        LayerNormalization(), Conv2D(5, 3), LayerNormalization([1, 2, 3], scale=False), Flatten(), Dense(33),
+        LayerNormalization(center=False),
+    ],
     "dropout": lambda: [Dropout(0.3), Flatten(), Dense(50, activation="relu"), Dropout(0.5)],
     "activations": lambda: [Flatten(), *chain(*([Dense(40), Activation(name)] for name in ACTIVATIONS))],
     "layers of activations": lambda: [

@@ -70,6 +70,14 @@ SIGNATURES: dict[str, tuple[Callable[..., Any], str]] = {
     "ELU": (layers.ELU, "alpha=1.0"),
     "Softmax": (layers.Softmax, "axis=-1"),
     "Rescaling": (layers.Rescaling, "scale, offset=0.0"),
+    "LayerNormalization": (
+        layers.LayerNormalization,
+        "axis=-1, epsilon=0.001, center=True, scale=True, beta_initializer='zeros', gamma_initializer='ones'",
+    ),
+    "layer_normalization": (
+        nncore.ops.layer_normalization,
+        "x, gamma=None, beta=None, axis=-1, epsilon=None",
+    ),
     "Concatenate": (layers.Concatenate, "axis=-1"),
     "Dot": (layers.Dot, "axes, normalize=False"),
     "Input": (layers.Input, "shape=None, batch_size=None, dtype=None"),

@@ -21,6 +21,7 @@ from reference_model import (
     dense,
     layer_backward,
     layer_forward,
+    layer_normalization,
     loss_spec,
     network,
     of_layers,
@@ -86,6 +87,15 @@ LAYERS: dict[str, Row] = {
     "batch_normalization without weights": Row(
         batch_normalization(center=False, scale=False), IMAGE, IMAGE, [(6,)] * 2
     ),
+    "layer_normalization": Row(layer_normalization(), IMAGE, IMAGE, [(6,)] * 2),
+    "layer_normalization of rows": Row(layer_normalization(3, 2), IMAGE, IMAGE, [(8, 6)] * 2),
+    "layer_normalization of images": Row(layer_normalization(1, 2, 3, center=False), IMAGE, IMAGE, [IMAGE]),
+    "layer_normalization without gamma": Row(
+        layer_normalization(epsilon=0.1, scale=False), (65,), (65,), [(65,)]
+    ),
+    "layer_normalization without weights": Row(
+        layer_normalization(-2, -1, scale=False, center=False), IMAGE, IMAGE, []
+    ),
     "rescaling": Row(("rescaling", {"scale": 0.5, "offset": -1.0}), IMAGE, IMAGE, []),
 }
 for _row in ACTIVATION_ROWS:
@@ -113,9 +123,10 @@ def test_shapes(row: Row) -> None:
     output, parameters = _core.infer(row.spec, [row.input])
     assert output == row.output
     assert [shape for _, shape in parameters] == row.parameters
-    if row.spec[0] == "batch_normalization":
+    if "center" in row.spec[1]:
         wanted = [("gamma", row.spec[1]["scale"]), ("beta", row.spec[1]["center"])]
-        names = [name for name, used in wanted if used] + ["moving_mean", "moving_variance"]
+        moving = ["moving_mean", "moving_variance"] * (row.spec[0] == "batch_normalization")
+        names = [name for name, used in wanted if used] + moving
     else:
         names = ["kernel", "bias"][: len(parameters)]
     assert [name for name, _ in parameters] == names

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import nncore
-from nncore import layers, ops
+from nncore import layers, ops, reference
 
 LIMIT = 1e-6  # of the error, relative to the sum of absolute values
 
@@ -149,6 +149,35 @@ def test_means_of_large_windows(rng: np.random.Generator, channels: int) -> None
     np.testing.assert_allclose(
         model.predict(np.broadcast_to(np.float32(0.1), (1, 1, 3_000_000, 1))), 0.1, rtol=5e-6
     )
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(3, 1_000_000), (300_000, 3)])
+def test_normalization_of_long_rows_and_of_many(rng: np.random.Generator, rows: int, columns: int) -> None:
+    x, dy = (rng.normal(size=(rows, columns)).astype(np.float32) for _ in range(2))
+    x += np.float32(3)
+    gamma = rng.normal(size=columns).astype(np.float32)
+    settings = {"axis": -1, "epsilon": 0.5}
+    actual = (
+        ops.layer_normalization(x, gamma, **settings),
+        *ops.layer_normalization_backward(dy, x, gamma, **settings),
+    )
+    expected = (
+        reference.layer_normalization(x, gamma, **settings),
+        *reference.layer_normalization_backward(dy, x, gamma, **settings),
+    )
+    for a, b in zip(actual, expected):
+        np.testing.assert_allclose(a, b, rtol=LIMIT, atol=LIMIT * np.abs(b).max())
+
+
+@pytest.mark.parametrize("offset", [0.1, 1e4, -3e6])
+def test_normalization_of_values_far_from_0(rng: np.random.Generator, offset: float) -> None:
+    """What the rounding of the mean leaves is not lost."""
+    x = (rng.normal(size=(7, 5000)) + offset).astype(np.float32)
+    np.testing.assert_allclose(
+        ops.layer_normalization(x), reference.layer_normalization(x), rtol=0, atol=4e-6
+    )
+    equal = np.full((3, 5000), offset)
+    assert np.abs(ops.layer_normalization(equal, epsilon=1e-12)).max() == 0.0
 
 
 def test_loss_and_metrics_of_many_rows(rng: np.random.Generator) -> None:

@@ -23,6 +23,7 @@ from reference_model import (
     conv2d,
     dense,
     layer_backward,
+    layer_normalization,
     pooling,
 )
 
@@ -144,6 +145,10 @@ LAYERS: dict[str, tuple[Spec, int, tuple[int, ...]]] = {
     ),
     "dropout": (("dropout", {"rate": 0.3}), 3000, (100,)),
     "rescaling": (("rescaling", {"scale": 0.5, "offset": 1.0}), 3000, (100,)),
+    "layer_normalization": (layer_normalization(), 3001, (100,)),
+    "layer_normalization of few columns": (layer_normalization(scale=False), 300, (100, 5)),
+    "layer_normalization of large samples": (layer_normalization(-2, -1), 3, (300, 101)),
+    "layer_normalization of many rows": (layer_normalization(), 3, (5000, 4)),
     "flatten": (FLATTEN, 3000, (10, 20)),
     "relu": (activation("relu"), 30_000, (10,)),
     "softmax": (activation("softmax"), 30_001, (10,)),

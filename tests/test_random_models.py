@@ -21,6 +21,7 @@ from reference_model import (
     batch_normalization,
     conv2d,
     dense,
+    layer_normalization,
     loss_call,
     moved_state,
     network,
@@ -41,6 +42,7 @@ paddings = st.sampled_from(["valid", "same"])
 def layers_for(draw: st.DrawFn, shape: tuple[int, ...]) -> Spec:
     """A layer that accepts samples of this shape."""
     kinds = ["dense", "activation", "dropout", "rescaling", "reshape", "batch_normalization"]
+    kinds += ["layer_normalization"]
     if len(shape) == 3:
         kinds += ["conv2d", "conv2d", "conv2d", "max_pooling2d", "max_pooling2d", "average_pooling2d"]
         kinds += ["global_max_pooling2d", "global_average_pooling2d"]
@@ -58,6 +60,9 @@ def layers_for(draw: st.DrawFn, shape: tuple[int, ...]) -> Spec:
         return kind, {"rate": draw(st.sampled_from([0.0, 0.2, 0.5]))}
     if kind == "rescaling":
         return kind, {"scale": draw(st.sampled_from([-1.0, 0.5, 2.0])), "offset": 0.25}
+    if kind == "layer_normalization":
+        axes = range(-draw(st.integers(1, len(shape))), 0)
+        return layer_normalization(*axes, epsilon=0.5, center=draw(st.booleans()), scale=draw(st.booleans()))
     if kind == "reshape":
         return kind, {"target_shape": draw(st.permutations(shape).map(tuple))}
     if kind == "conv2d":

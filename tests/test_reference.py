@@ -42,6 +42,10 @@ FUNCTIONS: list[tuple[str, list[np.ndarray], dict[str, Any]]] = [
     ("conv2d", [IMAGE, normal(3, 3, 1, 4)], {"groups": 4, "padding": "same", "strides": 2}),
     ("normalize_batch", [ROWS, normal(5)], {}),
     ("normalize_batch", [IMAGE, normal(5)], {"axis": 1, "epsilon": 0.1}),
+    ("layer_normalization", [ROWS, normal(5)], {}),
+    ("layer_normalization", [IMAGE, normal(4)], {"epsilon": 0.1}),
+    ("layer_normalization", [IMAGE, normal(6, 4)], {"axis": [3, 2]}),
+    ("layer_normalization", [IMAGE, normal(5, 6, 4)], {"axis": (1, 2, 3), "epsilon": 0.1}),
     ("max_pool2d", [IMAGE], {}),
     ("max_pool2d", [IMAGE], {"pool_size": (3, 2), "strides": 1}),
     ("max_pool2d", [IMAGE], {"pool_size": 3, "strides": 2, "padding": "same"}),
@@ -97,7 +101,7 @@ def test_backward_is_the_derivative(name: str, arrays: list[np.ndarray], argumen
         analytic = gradients[k] if len(arrays) > 1 else gradients
         np.testing.assert_allclose(analytic, numeric, rtol=1e-7, atol=1e-7)
     if len(arrays) > 1:
-        bias = normal(arrays[1].shape[-1])
+        bias = normal(*gradients[2].shape)
         numeric = differences(lambda b: forward(*arrays, b, **arguments), bias, dy)
         np.testing.assert_allclose(gradients[2], numeric, rtol=1e-7, atol=1e-7)
 

@@ -16,6 +16,7 @@ namespace nncore {
   LAYER(flatten)                  \
   LAYER(global_average_pooling2d) \
   LAYER(global_max_pooling2d)     \
+  LAYER(layer_normalization)      \
   LAYER(max_pooling2d)            \
   LAYER(rescaling)                \
   LAYER(reshape)

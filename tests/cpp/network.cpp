@@ -95,6 +95,10 @@ Spec conv2d(std::int64_t filters, const std::string& activation, const Window& w
 Spec pooling(const std::string& kind, const Window& w) {
   return {kind, {{"pool_size", both(w.size)}, {"strides", both(w.strides)}, {"padding", w.padding}}};
 }
+Spec layer_normalization(std::vector<std::int64_t> axis, bool has_weights) {
+  return {"layer_normalization",
+          {{"axis", std::move(axis)}, {"epsilon", 1e-3}, {"center", has_weights}, {"scale", has_weights}}};
+}
 Spec global_pooling(const std::string& kind) { return {kind, {{"keepdims", true}}}; }
 const Spec kFlatten{"flatten", {}};
 
@@ -129,6 +133,9 @@ const std::vector<Stack>& stacks() {
        {conv2d(6, "linear", {.size = 1}), pooling("average_pooling2d", {.padding = "same"})}},
       {"global pooling", {conv2d(33, "relu"), global_pooling("global_average_pooling2d")}},
       {"global max pooling", {conv2d(33, "relu"), global_pooling("global_max_pooling2d")}},
+      {"layer_normalization",
+       {layer_normalization({1, 2, 3}, false), conv2d(6, "relu"), layer_normalization({-1}, true), kFlatten,
+        dense(50), layer_normalization({-1}, true)}},
       {"dropout", {{"dropout", {{"rate", 0.3}}}, kFlatten, dense(50, "relu"), {"dropout", {{"rate", 0.5}}}}},
       {"views",
        {{"reshape", {{"target_shape", std::vector<std::int64_t>{11, -1, 4}}}},

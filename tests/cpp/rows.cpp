@@ -33,6 +33,36 @@ void encode(Report& r, const Golden& c) {
   r.compare(c.name, {t.count, c.columns}, code, c.outputs.at("code"));
 }
 
+// Also without y or moments, which are then not written, and without dx.
+void normalize(Report& r, const Golden& c) {
+  const auto input = [&](const char* name) { return c.inputs.at(name).data(); };
+  const std::size_t size = c.rows * c.columns;
+  Array y(size), alone(size), moments(c.rows * kRowMoments), same(c.rows * kRowMoments);
+  const auto run = [&](float* to, float* of_rows) {
+    r.k.normalize_rows(to, of_rows, input("x"), input("gamma"), input("beta"), double{c.settings[0]}, c.rows,
+                       c.columns);
+  };
+  run(y.data(), moments.data());
+  run(alone.data(), nullptr);
+  run(nullptr, same.data());
+  r.compare("normalize_rows", {c.rows, c.columns}, y, c.outputs.at("y"));
+  Array dx(size), dgamma(c.columns), dbeta(c.columns), gamma_alone(c.columns), beta_alone(c.columns);
+  const auto back = [&](float* to, Array& of_gamma, Array& of_beta) {
+    r.k.normalize_rows_backward(to, of_gamma.data(), of_beta.data(), input("dy"), input("x"), input("gamma"),
+                                moments.data(), c.rows, c.columns);
+  };
+  back(dx.data(), dgamma, dbeta);
+  back(nullptr, gamma_alone, beta_alone);
+  r.compare("normalize_rows_backward", {c.rows, c.columns}, dx, c.outputs.at("dx"));
+  r.compare("normalize_rows_dgamma", {c.rows, c.columns}, dgamma, c.outputs.at("dgamma"));
+  r.compare("normalize_rows_dbeta", {c.rows, c.columns}, dbeta, c.outputs.at("dbeta"));
+  const auto equal = [](const Array& a, const Array& b) {
+    return b.intact() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+  };
+  r.check(equal(y, alone) && equal(moments, same) && equal(dgamma, gamma_alone) && equal(dbeta, beta_alone),
+          "normalize_rows, forms", {c.rows, c.columns});
+}
+
 }  // namespace
 
 void test_rows(Report& r, const std::vector<Golden>& cases) {
@@ -45,6 +75,7 @@ void test_rows(Report& r, const std::vector<Golden>& cases) {
                   [&](const Golden& c, std::size_t row) { metric(r, c, r.k.metric[row]); });
   for (const Golden& c : cases)
     if (c.family == "counts") encode(r, c);
+  run_golden(r, cases, "normalization", {{"rows", normalize}});
 }
 
 }  // namespace nncore::test

@@ -54,6 +54,9 @@ STACKS: dict[str, Stack] = {
     "maximum of all": lambda: [L.Conv2D(33, 3), L.GlobalMaxPooling2D(keepdims=True), L.Flatten()],
     "reshaped": lambda: [L.Reshape((11, -1, 4)), L.Conv2D(3, 2), L.Reshape((-1,))],
     "rescaled": lambda: [L.Rescaling(0.7, -0.3), L.Flatten()],
+    "normalized": lambda: [
+        L.Conv2D(9, 3), L.LayerNormalization(), L.Flatten(), L.Dense(33), L.LayerNormalization(scale=False)
+    ],
     "dropout": lambda: [L.Dropout(0.3), L.Flatten(), L.Dense(50, activation="relu"), L.Dropout(0.5)],
     "activation layers": lambda: [
         L.Flatten(), L.Dense(40), L.ReLU(), L.Dense(40), L.ReLU(negative_slope=0.1), L.Dense(40),

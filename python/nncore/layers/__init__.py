@@ -32,7 +32,7 @@ from .merging import (
     multiply,
     subtract,
 )  # fmt: skip
-from .normalization import BatchNormalization
+from .normalization import BatchNormalization, LayerNormalization
 
 # Keras' other names of the same.
 AvgPool2D = AveragePooling2D
@@ -63,6 +63,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "Layer",
+    "LayerNormalization",
     "LeakyReLU",
     "MaxPool2D",
     "MaxPooling2D",

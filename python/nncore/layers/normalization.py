@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from .. import initializers
-from .._arguments import boolean, integer, number
+from .._arguments import boolean, integer, number, several
 from ._layer import Layer
 from ._weights import Variable
+from .merging import _axis
 
 _Initializer = str | initializers.Initializer
 
@@ -18,7 +19,7 @@ NO_REGULARIZERS = {
 }
 
 
-class Normalization(Layer):
+class Normalizing(Layer):
     """A layer with a gamma and a beta, each of which may be left out."""
 
     _abstract = True
@@ -46,7 +47,7 @@ class Normalization(Layer):
         return self._weight("beta") if self.center else None
 
 
-class BatchNormalization(Normalization):
+class BatchNormalization(Normalizing):
     """gamma * (x - mean) / sqrt(variance + epsilon) + beta for each index of an axis.
 
     Ioffe and Szegedy 2015. In training, mean and variance are those of the batch, over all other axes, and
@@ -134,3 +135,65 @@ class BatchNormalization(Normalization):
     @property
     def moving_variance(self) -> Variable:
         return self._weight("moving_variance")
+
+
+class LayerNormalization(Normalizing):
+    """(x - mean) / sqrt(variance + epsilon) * gamma + beta, of each sample and position by itself.
+
+    (n, ...) -> the same shape. Mean and variance (the mean of squares about the mean) are over the axes that
+    `axis` names, whose shape gamma and beta have. Training and prediction compute the same (Ba, Kiros and
+    Hinton 2016). The function `nncore.ops.layer_normalization` does so on an array.
+
+    Args:
+        axis: -1, the last axis, or a list of the last ones: [-2, -1], or [1, 2, 3] for images, counted with
+            the batch axis. Default -1.
+        epsilon: at least 0; default 0.001.
+        center: whether there is a beta; default True.
+        scale: whether there is a gamma; default True.
+        beta_initializer: default zeros.
+        gamma_initializer: default ones.
+        options: name, trainable, input_shape, dtype, see `Layer`. Regularizers, constraints and rms_scaling
+            are not available yet, so None and False.
+
+    Raises:
+        TypeError: axis is neither an integer nor a list of them.
+        ValueError: axis names the batch axis, or when the layer is built, others than the last ones.
+
+    >>> LayerNormalization(epsilon=0.0)([[1, 3], [10, 30]]).tolist()
+    [[-1.0, 1.0], [-1.0, 1.0]]
+    """
+
+    kind = "layer_normalization"
+    unavailable: ClassVar[Mapping[str, Any]] = {**NO_REGULARIZERS, "rms_scaling": False}
+    _settings = ("axis", "epsilon", "center", "scale", "beta_initializer", "gamma_initializer")
+
+    def __init__(
+        self,
+        axis: int | Sequence[int] = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: _Initializer = "zeros",
+        gamma_initializer: _Initializer = "ones",
+        **options: Any,
+    ) -> None:
+        super().__init__(options)
+        axes = several(axis)
+        if axes == ():
+            raise ValueError("[LayerNormalization] axis must name one axis or more, got none")
+        self.axis = (
+            _axis("LayerNormalization", "axis", axis)
+            if axes is None
+            else tuple(_axis("LayerNormalization", "axis", one) for one in axes)
+        )
+        self._set_common(
+            epsilon,
+            center,
+            scale,
+            beta_initializer=beta_initializer,
+            gamma_initializer=gamma_initializer,
+        )
+
+    def _spec(self) -> tuple[str, dict[str, Any]]:
+        kind, settings = super()._spec()
+        return kind, {**settings, "axis": several(self.axis) or (self.axis,)}

@@ -1,16 +1,17 @@
-"""Normalization by statistics of a batch."""
+"""Normalization: of rows by their own statistics, and of columns by those of a batch."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from .._arguments import integer, number
-from .._operations import expect_shape, floats, layer, wide
+from .._arguments import integer, number, several
+from .._operations import LayerCall, expect_shape, floats, layer, wide
 
 Floats = NDArray[Any]  # float32, and float64 from the reference
 
@@ -137,3 +138,96 @@ def normalize_batch_backward(
     scale = (1.0 if gamma is None else wide(gamma).reshape(each)) / deviation
     dx = scale * (dy - dy.mean(others, keepdims=True) - x_hat * (dy * x_hat).mean(others, keepdims=True))
     return dx, (dy * x_hat).sum(others), dy.sum(others)
+
+
+_EPSILON = 1e-7  # as of Keras' functions
+
+
+def _layer_normalization(
+    op: str,
+    x: ArrayLike,
+    gamma: ArrayLike | None,
+    axis: int | Sequence[int],
+    epsilon: float | None,
+    beta: ArrayLike | None = None,
+) -> LayerCall:
+    x = floats(op, "x", x)
+    given = [axis] if (axes := several(axis)) is None else axes
+    numbers = [integer(op, "axis", one, low=-64) for one in given]
+    last = sorted(one + x.ndim if one < 0 else one for one in numbers)
+    if not last or last != [*range(max(0, x.ndim - len(last)), x.ndim)]:
+        raise ValueError(
+            f"[{op}] expected axis to name the last axes, -1 or such as [-2, -1], got {axis} for x of shape "
+            f"{x.shape}: move the axis to the end with numpy.moveaxis"
+        )
+    shape = x.shape[last[0] :]
+    attributes: dict[str, Any] = {
+        "axis": tuple(range(-len(last), 0)),
+        "epsilon": _EPSILON if epsilon is None else number(op, "epsilon", epsilon, 0.0),
+        "center": True,
+        "scale": True,
+    }
+    return LayerCall(
+        ("layer_normalization", attributes), x, _gamma_and_beta(op, shape, gamma, beta), len(last), x.shape
+    )
+
+
+def _normalized(
+    x: ArrayLike, axis: int | Sequence[int], epsilon: float | None
+) -> tuple[Floats, Floats, tuple[int, ...]]:
+    """(x - mean) * rstd, and rstd, which is 1 / sqrt(variance + epsilon), and the axes."""
+    x, axes = wide(x), several(axis) or (axis,)
+    difference = x - x.mean(axis=axes, keepdims=True)
+    variance = (difference**2).mean(axis=axes, keepdims=True)
+    rstd = 1.0 / np.sqrt(variance + (_EPSILON if epsilon is None else epsilon))
+    return difference * rstd, rstd, axes
+
+
+@layer(_layer_normalization)
+def layer_normalization(
+    x: ArrayLike,
+    gamma: ArrayLike | None = None,
+    beta: ArrayLike | None = None,
+    axis: int | Sequence[int] = -1,
+    epsilon: float | None = None,
+) -> Floats:
+    """y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, over the last axes of x.
+
+    x (..., n) -> the same shape. The axes are -1, or a list of the last ones; gamma and beta have their
+    shape, or are None, which stands for 1 and 0. The variance is the mean of squares about the mean. Epsilon
+    is at least 0; None stands for 1e-7 (the layer `LayerNormalization` has 1e-3). Source: Ba, Kiros and
+    Hinton 2016. Raises ValueError for other axes and shapes.
+
+    >>> layer_normalization([[1, 3], [10, 30]], beta=[0, 5], epsilon=0).tolist()
+    [[-1.0, 6.0], [-1.0, 6.0]]
+    """
+    y, _, _ = _normalized(x, axis, epsilon)
+    if gamma is not None:
+        y = y * wide(gamma)
+    return y if beta is None else y + wide(beta)
+
+
+@layer(_layer_normalization)
+def layer_normalization_backward(
+    dy: ArrayLike,
+    x: ArrayLike,
+    gamma: ArrayLike | None = None,
+    axis: int | Sequence[int] = -1,
+    epsilon: float | None = None,
+) -> tuple[Floats, Floats, Floats]:
+    """dx = (g - mean(g) - t * mean(g * t)) * rstd, with t = (x - mean) * rstd and g = dy * gamma.
+
+    Returns (dx, dgamma, dbeta); dgamma is the sum of dy * t over the axes that are not normalized, dbeta that
+    of dy. A value moves its own output by rstd, and all outputs of its row through the mean and the variance.
+    What it does through these is taken away from g: to add a number to a row, or to scale it (but for
+    epsilon), leaves y as it was, so dx has no part in these two directions.
+
+    >>> dx, dgamma, dbeta = layer_normalization_backward([[4, 0, 0, 0]], [[-1, -1, 1, 1]], epsilon=0)
+    >>> dx.round(6).tolist()
+    [[2.0, -2.0, 0.0, 0.0]]
+    """
+    dy, (t, rstd, axes) = wide(dy), _normalized(x, axis, epsilon)
+    g = dy if gamma is None else dy * wide(gamma)
+    of_mean, of_variance = g.mean(axis=axes, keepdims=True), (g * t).mean(axis=axes, keepdims=True)
+    rows = tuple(range(dy.ndim - len(axes)))
+    return (g - of_mean - t * of_variance) * rstd, (dy * t).sum(axis=rows), dy.sum(axis=rows)
