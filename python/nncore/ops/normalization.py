@@ -89,6 +89,11 @@ def _along(x: Floats, axis: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return others, tuple(1 if i in others else size for i, size in enumerate(x.shape))
 
 
+def _mean(x: Floats, axes: tuple[int, ...]) -> Floats:
+    """The mean over axes, which stay with size 1; 0 of no samples."""
+    return x.sum(axes, keepdims=True) / max(1, math.prod(x.shape[i] for i in axes))  # type: ignore[no-any-return]
+
+
 @layer(_normalize_batch)
 def normalize_batch(
     x: ArrayLike,
@@ -109,8 +114,8 @@ def normalize_batch(
     """
     x = wide(x)
     others, each = _along(x, axis)
-    centred = x - x.mean(others, keepdims=True)
-    y: Floats = centred / np.sqrt((centred**2).mean(others, keepdims=True) + epsilon)
+    centred = x - _mean(x, others)
+    y: Floats = centred / np.sqrt(_mean(centred**2, others) + epsilon)
     if gamma is not None:
         y = y * wide(gamma).reshape(each)
     return y if beta is None else y + wide(beta).reshape(each)
@@ -132,11 +137,11 @@ def normalize_batch_backward(
     """
     dy, x = wide(dy), wide(x)
     others, each = _along(x, axis)
-    centred = x - x.mean(others, keepdims=True)
-    deviation = np.sqrt((centred**2).mean(others, keepdims=True) + epsilon)
+    centred = x - _mean(x, others)
+    deviation = np.sqrt(_mean(centred**2, others) + epsilon)
     x_hat = centred / deviation
     scale = (1.0 if gamma is None else wide(gamma).reshape(each)) / deviation
-    dx = scale * (dy - dy.mean(others, keepdims=True) - x_hat * (dy * x_hat).mean(others, keepdims=True))
+    dx = scale * (dy - _mean(dy, others) - x_hat * _mean(dy * x_hat, others))
     return dx, (dy * x_hat).sum(others), dy.sum(others)
 
 
