@@ -198,8 +198,9 @@ void bind_passes(py::module_& m, py::class_<Network>& network) {
             const Outputs out(n, a, py::make_tuple(dy));
             const Outputs dx(a);
             const float* const from = dy.data();
-            if (a.rows() > 0)
-              reading(n, [&] { n.backward(dx.to.data(), &from, a.samples(0, a.rows(), a.rows())); });
+            reading(n, [&] {
+              n.backward(dx.to.data(), &from, a.samples(0, a.rows(), std::max<std::size_t>(1, a.rows())));
+            });
             return dx.result();
           },
           py::arg("x"), py::arg("dy"))

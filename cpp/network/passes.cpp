@@ -378,6 +378,7 @@ void Network::backward(float* const* dx, const float* const* dy, const Samples& 
   refresh(samples.x, false);
   const std::size_t count = samples.stop - samples.start;
   gradients_.grow(trained_.size);
+  if (count == 0) return gradients_.zero();
   with_team(threads_for_training(samples), [&] {
     sample_pass(samples, samples.start, count, true, dy);
     parameter_pass(count, false);
