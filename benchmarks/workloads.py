@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-Layer = tuple[Any, ...]  # ("conv", filters): 3 x 3, relu; ("pool",): 2 x 2; ("dense", units, activation); ...
+# ("conv", filters): 3 x 3, relu; ("normalized", filters): 3 x 3, padded, batch normalization, relu;
+# ("pool",): 2 x 2; ("dense", units, activation); ...
+Layer = tuple[Any, ...]
 
 
 class Training(NamedTuple):
@@ -33,6 +35,14 @@ CONVNET: tuple[Layer, ...] = (
     ("dropout", 0.5),
     ("dense", 10, "softmax"),
 )
+NORMALIZED: tuple[Layer, ...] = (
+    ("normalized", 32),
+    ("pool",),
+    ("normalized", 64),
+    ("pool",),
+    ("flatten",),
+    ("dense", 10, "softmax"),
+)
 BINARY: tuple[Layer, ...] = (("dense", 10, "relu"), ("dense", 1, "sigmoid"))
 SPARSE, ONE_HOT = "sparse_categorical_crossentropy", "categorical_crossentropy"
 
@@ -41,6 +51,7 @@ TRAININGS = {
     "binary": Training((2,), BINARY, "binary_crossentropy", 1_000, 10, epochs=100, least=0.9),
     "mnist_convnet": Training((28, 28, 1), CONVNET, ONE_HOT, 12_800, 128, least=0.85),
     "mlp": Training((784,), mlp(), SPARSE, 60_000, 128, least=0.93),
+    "normalized": Training((32, 32, 3), NORMALIZED, SPARSE, 6_400, 64, least=0.5),
 }
 
 
@@ -95,6 +106,11 @@ WORKLOADS = {
     "mlp": Workload(
         "784-512-512-10: 60,000 images, batch 128",
         (*EVERY, "sklearn"),
+        {"train": Target("1.5 x", ratio=1.5)},
+    ),
+    "normalized": Workload(
+        "two convolutions with batch normalization: 6,400 made-up images of 32 x 32 x 3, batch 64",
+        ("nncore", "keras", "torch"),
         {"train": Target("1.5 x", ratio=1.5)},
     ),
     "script": Workload(

@@ -160,6 +160,33 @@ def row(layer: Callable[[Any], Any]) -> Case:
     return lambda k: k.Sequential([k.Input((9,)), layer(k.layers)]).predict(ROW, verbose=0)
 
 
+def batch_normalized(k: Any) -> Any:
+    """Ten steps of a small CNN; then with a frozen layer; predictions, losses and all weights in between."""
+    n = k.layers
+    shared = n.BatchNormalization(momentum=0.8, scale=False, name="shared")
+    first, second = k.Input((9, 8, 4)), k.Input((9, 8, 4))
+    images = n.Conv2D(5, 3, use_bias=False, name="conv")
+    norm = n.BatchNormalization(axis=2, momentum=0.7, epsilon=0.01, name="columns")
+    h = n.Concatenate()([shared(images(first)), shared(images(second))])
+    h = n.MaxPooling2D()(n.Activation("relu")(n.BatchNormalization(name="own")(h)))
+    h = n.Flatten()(n.Activation("tanh")(norm(h)))
+    h = n.BatchNormalization(center=False, name="dense_norm")(n.Dense(6, use_bias=False, name="dense")(h))
+    model = k.Model([first, second], n.Dense(2, name="last")(h))
+    for name in ("conv", "dense", "last"):
+        set_weights(model.get_layer(name))
+    xs, y = [IMAGES, IMAGES[::-1] * 2 + 1], IMAGES[:, 0, 0, :2]
+    found: list[Any] = [[w.name, w.shape] for w in model.weights]
+    for frozen, optimizer in ((False, k.optimizers.SGD(0.01)), (True, k.optimizers.SGD(0.01, 0.5))):
+        norm.trainable = shared.trainable = not frozen
+        model.compile(optimizer, "mse")
+        weight = np.array([1.0, 0.25], np.float32)
+        found.append([model.train_on_batch(xs, y, sample_weight=weight) for _ in range(10)])
+        found += [model.evaluate(xs, y, verbose=0), model.predict(xs, verbose=0), model.get_weights()[1:]]
+        found.append([model.count_params(), [w.name for w in model.trainable_weights]])
+    model(xs, training=True)
+    return [*found, model.get_layer("own").get_weights()]
+
+
 def normalized(k: Any) -> Any:
     """Weights, and steps of Adam through layers over several axes, with and without gamma and beta."""
     n = k.layers
@@ -351,6 +378,7 @@ CASES: dict[str, Case] = {
     "events": events,
     "epochs": epochs,
     "weights": weights,
+    "BatchNormalization in training": batch_normalized,
     "LayerNormalization in training": normalized,
     "the function layer_normalization": normalization,
     **{f"optimizer: {case}": optimizer(name, **given) for case, (name, given) in SETTINGS.items()},

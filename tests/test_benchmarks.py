@@ -64,7 +64,9 @@ def test_what_is_measured(measured: Path) -> None:
     content = read(measured)
     assert content["machine"].keys() == {"cpu", "architecture", "cores", "instruction sets"}
     peers, kernels, curves = (content["parts"][part] for part in ("peers", "kernels", "curves"))
-    assert list(peers) == ["mnist_cnn", "binary", "mnist_convnet", "mlp", "script", "import", "memory"]
+    assert list(peers) == [
+        "mnist_cnn", "binary", "mnist_convnet", "mlp", "normalized", "script", "import", "memory",
+    ]  # fmt: skip
     assert {"train", "predict one", "predict 10,000"} == peers["mnist_cnn"]["figures"].keys()
     for section in peers.values():
         for values in section["figures"].values():

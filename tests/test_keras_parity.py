@@ -70,6 +70,11 @@ SIGNATURES: dict[str, tuple[Callable[..., Any], str]] = {
     "ELU": (layers.ELU, "alpha=1.0"),
     "Softmax": (layers.Softmax, "axis=-1"),
     "Rescaling": (layers.Rescaling, "scale, offset=0.0"),
+    "BatchNormalization": (
+        layers.BatchNormalization,
+        "axis=-1, momentum=0.99, epsilon=0.001, center=True, scale=True, beta_initializer='zeros', "
+        "gamma_initializer='ones', moving_mean_initializer='zeros', moving_variance_initializer='ones'",
+    ),
     "LayerNormalization": (
         layers.LayerNormalization,
         "axis=-1, epsilon=0.001, center=True, scale=True, beta_initializer='zeros', gamma_initializer='ones'",

@@ -31,7 +31,7 @@ def load(of: Training, quick: bool) -> Data:
         x = np.random.default_rng(0).random((of.samples + 1000, 2)).astype(np.float32)
         y = (x[:, 0] > x[:, 1]).astype(np.int64)
         return x[: of.samples], y[: of.samples], x[of.samples :], y[of.samples :]
-    if quick:
+    if quick or of.shape[-1] == 3:
         return made_up(of)
     x, x_test = (_images(folder() / f"{part}-images-idx3-ubyte.gz") for part in ("train", "t10k"))
     y, y_test = (_labels(folder() / f"{part}-labels-idx1-ubyte.gz") for part in ("train", "t10k"))

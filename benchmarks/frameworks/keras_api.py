@@ -14,17 +14,26 @@ class Model:
         layers = k.layers
         makers: dict[str, Callable[..., Any]] = {
             "conv": lambda filters: layers.Conv2D(filters, 3, activation="relu"),
+            "normalized": lambda filters: self.normalized(k, filters),
             "pool": layers.MaxPooling2D,
             "flatten": layers.Flatten,
             "dropout": layers.Dropout,
             "dense": lambda units, activation: layers.Dense(units, activation=activation),
         }
         k.utils.set_random_seed(1)
-        self.model = k.models.Sequential(
-            [layers.Input(of.shape), *(makers[kind](*settings) for kind, *settings in of.layers)]
-        )
+        made = [makers[kind](*settings) for kind, *settings in of.layers]
+        flat = [one for each in made for one in (each if isinstance(each, list) else [each])]
+        self.model = k.models.Sequential([layers.Input(of.shape), *flat])
         self.model.compile(optimizer="adam", loss=of.loss, metrics=["accuracy"])
         self.encode = k.utils.to_categorical if of.loss == ONE_HOT else lambda y: y
+
+    @staticmethod
+    def normalized(k: Any, filters: int) -> list[Any]:
+        return [
+            k.layers.Conv2D(filters, 3, padding="same"),
+            k.layers.BatchNormalization(),
+            k.layers.Activation("relu"),
+        ]
 
     def arrays(self, x: Array, y: Array) -> tuple[Array, Array]:
         return x, self.encode(y)

@@ -21,6 +21,10 @@ class Model:
             if kind == "conv":
                 modules += [nn.Conv2d(channels, settings[0], 3), nn.ReLU()]
                 sides, channels = [side - 2 for side in sides], settings[0]
+            elif kind == "normalized":
+                norm = nn.BatchNorm2d(settings[0], eps=1e-3, momentum=0.01)
+                modules += [nn.Conv2d(channels, settings[0], 3, padding=1), norm, nn.ReLU()]
+                channels = settings[0]
             elif kind == "pool":
                 modules.append(nn.MaxPool2d(2))
                 sides = [side // 2 for side in sides]

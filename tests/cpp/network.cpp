@@ -99,6 +99,15 @@ Spec layer_normalization(std::vector<std::int64_t> axis, bool has_weights) {
   return {"layer_normalization",
           {{"axis", std::move(axis)}, {"epsilon", 1e-3}, {"center", has_weights}, {"scale", has_weights}}};
 }
+Spec batch_normalization(std::int64_t axis, bool has_weights) {
+  return with({"batch_normalization",
+               {{"axis", axis},
+                {"momentum", 0.9},
+                {"epsilon", 1e-3},
+                {"center", has_weights},
+                {"scale", has_weights}}},
+              "linear");
+}
 Spec global_pooling(const std::string& kind) { return {kind, {{"keepdims", true}}}; }
 const Spec kFlatten{"flatten", {}};
 
@@ -133,6 +142,9 @@ const std::vector<Stack>& stacks() {
        {conv2d(6, "linear", {.size = 1}), pooling("average_pooling2d", {.padding = "same"})}},
       {"global pooling", {conv2d(33, "relu"), global_pooling("global_average_pooling2d")}},
       {"global max pooling", {conv2d(33, "relu"), global_pooling("global_max_pooling2d")}},
+      {"batch_normalization",
+       {conv2d(9, "linear"), batch_normalization(-1, true), activation("relu"), batch_normalization(1, false),
+        batch_normalization(-1, true), kFlatten, dense(50), batch_normalization(-1, false)}},
       {"layer_normalization",
        {layer_normalization({1, 2, 3}, false), conv2d(6, "relu"), layer_normalization({-1}, true), kFlatten,
         dense(50), layer_normalization({-1}, true)}},

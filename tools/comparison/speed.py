@@ -39,8 +39,9 @@ class Row(NamedTuple):
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pairs", type=int, default=15, help="runs of each commit (default: 15)")
-    parser.add_argument("--workload", nargs="+", choices=WORKLOADS, default=list(WORKLOADS), metavar="NAME",
-                        help=f"some of {', '.join(WORKLOADS)} (default: all)")  # fmt: skip
+    parser.add_argument("--workload", nargs="+", choices=WORKLOADS, metavar="NAME",
+                        default=[name for name in WORKLOADS if name != "normalized"],
+                        help=f"some of {', '.join(WORKLOADS)} (default: all but normalized)")  # fmt: skip
     parser.add_argument("--limit", type=float, default=1.03, help="ratio to be below (default: 1.03)")
     parser.add_argument("--noise", action="store_true", help="a second run of OLD beside each pair")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="default: all")
