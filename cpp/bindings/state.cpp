@@ -15,6 +15,14 @@ std::vector<Judged> judged_from(const py::sequence& losses, const py::sequence& 
   return judged;
 }
 
+using Rules = std::vector<std::tuple<std::size_t, std::size_t, py::tuple>>;  // layer, parameter, spec
+
+std::vector<WeightRule> rules_from(const Rules& given) {
+  std::vector<WeightRule> rules;
+  for (const auto& [layer, parameter, spec] : given) rules.push_back({layer, parameter, spec_from(spec)});
+  return rules;
+}
+
 void bind_variables(py::module_& m) {
   const auto check = [](const Variables& v, std::size_t first, std::size_t count) {
     if (first > v.list().size() || count > v.list().size() - first)
@@ -78,15 +86,18 @@ void bind_network(py::module_& m) {
       .def(py::init([](const py::sequence& input_shapes, const py::sequence& layers,
                        const std::vector<std::pair<std::size_t, std::vector<std::size_t>>>& calls,
                        const std::vector<std::size_t>& outputs, bool fuse,
-                       const std::vector<std::shared_ptr<Variables>>& variables, bool input_gradients) {
+                       const std::vector<std::shared_ptr<Variables>>& variables, bool input_gradients,
+                       const std::vector<std::pair<std::size_t, py::tuple>>& penalized) {
              Graph graph{shapes_from(input_shapes, true), specs_from(layers), {}, outputs};
+             for (const auto& [value, spec] : penalized) graph.penalized.push_back({value, spec_from(spec)});
              for (const auto& [layer, inputs] : calls) graph.calls.push_back({layer, inputs});
              return run_core(
                  [&] { return std::make_unique<Network>(graph, fuse, variables, input_gradients); });
            }),
            py::arg("input_shapes"), py::arg("layers"), py::arg("calls"), py::arg("outputs"),
            py::arg("fuse") = true, py::arg("variables") = std::vector<std::shared_ptr<Variables>>(),
-           py::arg("input_gradients") = false)
+           py::arg("input_gradients") = false,
+           py::arg("penalized") = std::vector<std::pair<std::size_t, py::tuple>>())
       .def(
           "output_shapes",
           [](Network& n, const py::sequence& input_shapes) {
@@ -136,13 +147,15 @@ void bind_network(py::module_& m) {
           "compile",
           [](Network& n, const py::sequence& losses, const py::sequence& loss_weights,
              const py::sequence& metrics, const py::sequence& weighted_metrics, const py::object& optimizer,
-             const std::vector<bool>& trainable) {
+             const std::vector<bool>& trainable, const Rules& regularizers, const Rules& constraints) {
             const auto o = optional_spec_from(optimizer);
             const std::vector<Judged> judged = judged_from(losses, loss_weights, metrics, weighted_metrics);
-            writing(n, [&] { n.compile(judged, o, trainable); });
+            const auto r = rules_from(regularizers), c = rules_from(constraints);
+            writing(n, [&] { n.compile(judged, o, trainable, r, c); });
           },
           py::arg("losses"), py::arg("loss_weights"), py::arg("metrics"), py::arg("weighted_metrics"),
-          py::arg("optimizer"), py::arg("trainable"))
+          py::arg("optimizer"), py::arg("trainable"), py::arg("regularizers") = Rules(),
+          py::arg("constraints") = Rules())
       .def_property(
           "seed", [](const Network& n) { return looking(n, [&] { return n.seed; }); },
           [](Network& n, std::uint64_t v) { writing(n, [&] { n.seed = v; }); })

@@ -57,7 +57,7 @@ constexpr std::array kRules = {Rule{with_its_activation}, Rule{conv2d_with_pooli
 // Layers that are called more than once stay as they are: their tiles are those of all calls.
 void fuse(const Graph& graph, std::vector<Node>& nodes, bool for_inference) {
   std::vector<std::size_t> readers(graph.values()), reader(graph.values()), calls(graph.layers.size());
-  for (const std::size_t value : graph.outputs) ++readers[value];
+  for (const std::size_t value : graph.ends()) ++readers[value];
   for (const Node& node : nodes) {
     ++calls[node.layer];
     for (const std::size_t value : node.inputs) ++readers[value], reader[value] = node.call;

@@ -22,7 +22,22 @@ void Graph::check() const {
     for (const std::size_t value : calls[i].inputs)
       require(value < value_of(i), "calls that read values made before them");
   }
-  for (const std::size_t value : outputs) require(value < values(), "outputs that are values");
+  for (const std::size_t value : ends()) require(value < values(), "outputs that are values");
+}
+
+std::vector<std::size_t> Graph::ends() const {
+  std::vector<std::size_t> all = outputs;
+  for (const Penalized& p : penalized) all.push_back(p.value);
+  return all;
+}
+
+std::vector<bool> Graph::needed() const {
+  std::vector<bool> found(values());
+  for (const std::size_t value : ends()) found[value] = true;
+  for (std::size_t i = calls.size(); i-- > 0;)
+    if (found[value_of(i)])
+      for (const std::size_t value : calls[i].inputs) found[value] = true;
+  return found;
 }
 
 void Graph::check_input(std::size_t input, const Shape& sample) const {
@@ -41,9 +56,9 @@ void Graph::check_input(std::size_t input, const Shape& sample) const {
 
 namespace {
 
-// How often a value is read, by calls or as an output.
+// How often a value is read, by calls or as an end.
 std::size_t readers_of(const Graph& graph, std::size_t value) {
-  std::size_t count = static_cast<std::size_t>(std::ranges::count(graph.outputs, value));
+  std::size_t count = static_cast<std::size_t>(std::ranges::count(graph.ends(), value));
   for (const Call& call : graph.calls)
     count += static_cast<std::size_t>(std::ranges::count(call.inputs, value));
   return count;
@@ -92,11 +107,7 @@ std::vector<Node> nodes_of(const Graph& graph, const std::vector<Shape>& inputs,
 }
 
 void drop_unused(const Graph& graph, std::vector<Node>& nodes) {
-  std::vector<bool> needed(graph.values());
-  for (const std::size_t value : graph.outputs) needed[value] = true;
-  for (std::size_t i = nodes.size(); i-- > 0;)
-    if (needed[nodes[i].output])
-      for (const std::size_t value : nodes[i].inputs) needed[value] = true;
+  const std::vector<bool> needed = graph.needed();
   std::erase_if(nodes, [&](const Node& node) { return !needed[node.output]; });
 }
 

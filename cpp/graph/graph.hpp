@@ -22,11 +22,21 @@ struct Graph {
   std::vector<Spec> layers;
   std::vector<Call> calls;  // in an order in which they can run
   std::vector<std::size_t> outputs;
+  // Values whose elements a regularizer penalizes.
+  struct Penalized {
+    std::size_t value;
+    Spec regularizer;
+  };
+  std::vector<Penalized> penalized = {};
 
   static Graph chain(Shape input, std::vector<Spec> layers);
 
   std::size_t value_of(std::size_t call) const { return inputs.size() + call; }
   std::size_t values() const { return inputs.size() + calls.size(); }
+  // The values that are read besides those that calls read: the outputs, then what is penalized.
+  std::vector<std::size_t> ends() const;
+  // Of each value, whether an end needs it.
+  std::vector<bool> needed() const;
   // Throws std::invalid_argument unless numbers exist, and calls read values made before them.
   void check() const;
   // Throws std::invalid_argument unless samples of this shape fit an input.
@@ -52,7 +62,7 @@ struct Node {
 // makes it is left out. Throws std::invalid_argument naming the layer that does not accept its input.
 std::vector<Node> nodes_of(const Graph& graph, const std::vector<Shape>& inputs,
                            const std::vector<bool>& detached);
-// Without the nodes that no output needs.
+// Without the nodes that no end needs.
 void drop_unused(const Graph& graph, std::vector<Node>& nodes);
 // One node for several wherever a rule allows it. for_inference: also those that training cannot use.
 void fuse(const Graph& graph, std::vector<Node>& nodes, bool for_inference);

@@ -16,7 +16,7 @@ Plan::Plan(const Graph& graph, std::vector<Shape> input_shapes, const std::vecto
   for (const Node& node : nodes)
     if (node.made->parameters() != variables[node.layer]->list())
       node.spec.fail("has variables that do not fit its shape");
-  for (const std::size_t value : graph.outputs)
+  for (const std::size_t value : graph.ends())
     outputs.push_back(
         {value < inputs.size() ? inputs[value] : nodes[value - inputs.size()].made->output(), 0, 0, false});
   drop_unused(graph, nodes);
@@ -67,8 +67,9 @@ void Plan::wire(const Graph& graph, const std::vector<Node>& nodes, std::size_t 
     }
     wires.out = out;
   }
+  const std::vector<std::size_t> ends = graph.ends();
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const std::size_t storage = of[graph.outputs[i]];
+    const std::size_t storage = of[ends[i]];
     (training ? outputs[i].storage : outputs[i].infer_storage) = storage;
     all[storage].last = nodes.size() + 1;
   }

@@ -102,11 +102,11 @@ struct Stage {
   std::size_t chunks(std::size_t samples) const { return (samples + chunk_size - 1) / chunk_size; }
 };
 
-// An output of the graph.
+// An output of the graph, or a value that is penalized.
 struct Output {
   Shape shape;
   std::size_t storage, infer_storage;
-  bool adds;  // another output is the same value
+  bool adds;  // one before it is the same value
 };
 
 // What the passes over a plan need.
@@ -133,7 +133,7 @@ struct Plan {
   std::size_t most_samples() const { return std::ranges::max(stages, {}, &Stage::chunk_size).chunk_size; }
 
   std::vector<Shape> inputs;
-  std::vector<Output> outputs;
+  std::vector<Output> outputs;  // those of the graph, then what is penalized
   std::vector<Step> steps;
   std::vector<Stage> stages;  // of training
   std::vector<Storage> storages, infer_storages;

@@ -84,6 +84,8 @@ std::unique_ptr<Program> Network::program_for(std::vector<Shape> inputs, const s
               nullptr,
               {},
               {},
+              {},
+              {},
               0,
               0,
               {}});
@@ -100,6 +102,7 @@ std::unique_ptr<Program> Network::program_for(std::vector<Shape> inputs, const s
     program->objectives.emplace_back(judged[i].loss, metrics, judged[i].metrics.size(),
                                      program->plan.outputs[i].shape, graph_.last_activation(i));
   }
+  for (const Graph::Penalized& p : graph_.penalized) program->penalties.emplace_back(p.regularizer);
   program->empty = empty_sums(program->objectives);
   return program;
 }
@@ -127,12 +130,13 @@ void Network::use(std::vector<Shape> inputs) {
 std::vector<Shape> Network::output_shapes(const std::vector<Shape>& inputs) {
   use(inputs);
   std::vector<Shape> shapes;
-  for (const Output& output : plan().outputs) shapes.push_back(output.shape);
+  for (std::size_t i = 0; i < graph_.outputs.size(); ++i) shapes.push_back(plan().outputs[i].shape);
   return shapes;
 }
 
 void Network::compile(const std::vector<Judged>& outputs, const std::optional<Spec>& optimizer,
-                      const std::vector<bool>& trainable) {
+                      const std::vector<bool>& trainable, const std::vector<WeightRule>& regularizers,
+                      const std::vector<WeightRule>& constraints) {
   if (trainable.size() != graph_.layers.size())
     throw std::invalid_argument("trainable must hold one flag for each layer");
   if (outputs.size() != graph_.outputs.size())
@@ -140,6 +144,11 @@ void Network::compile(const std::vector<Judged>& outputs, const std::optional<Sp
                                 " outputs, got " + std::to_string(outputs.size()));
   auto new_optimizer = optimizer ? std::make_unique<Optimizer>(*optimizer) : nullptr;
   TrainedLayout layout = trained_layout(trainable);
+  std::vector<bool> used(graph_.layers.size());
+  const std::vector<bool> needed = graph_.needed();
+  for (std::size_t i = 0; i < graph_.calls.size(); ++i)
+    if (needed[graph_.value_of(i)]) used[graph_.calls[i].layer] = true;
+  Penalties penalties(regularizers, constraints, variables_, layout, used);
   std::vector<std::unique_ptr<Program>> programs;
   if (program_) programs.push_back(program_for(plan().inputs, outputs, layout));
   std::vector<Buffer> moments;
@@ -149,6 +158,8 @@ void Network::compile(const std::vector<Judged>& outputs, const std::optional<Sp
   optimizer_ = std::move(new_optimizer);
   moments_ = std::move(moments);
   trained_ = std::move(layout);
+  penalties_ = std::move(penalties);
+  penalty_ = 0.0;
   gradients_ = {};
   judged_ = outputs;
   iterations = 0;

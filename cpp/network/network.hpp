@@ -12,6 +12,7 @@
 #include "../runtime/memory.hpp"
 #include "objective.hpp"
 #include "optimizer.hpp"
+#include "penalties.hpp"
 #include "source.hpp"
 
 namespace nncore {
@@ -51,6 +52,8 @@ struct Program {
   std::unique_ptr<Plan> folded;       // for inference, where that differs
   std::vector<Objective> objectives;  // of each output
   std::vector<Objective::Places> results;
+  std::vector<Regularizer> penalties;        // of what the graph has penalized
+  std::vector<std::size_t> penalty_results;  // (batch) each
   std::size_t results_batch = 0, results_floats = 0;
   Sums empty;
 
@@ -91,7 +94,8 @@ class Network {
 
   // On an exception the network is as it was.
   void compile(const std::vector<Judged>& outputs, const std::optional<Spec>& optimizer,
-               const std::vector<bool>& trainable);
+               const std::vector<bool>& trainable, const std::vector<WeightRule>& regularizers = {},
+               const std::vector<WeightRule>& constraints = {});
   // Throws std::invalid_argument for arrays that this network cannot take; reads all class numbers as well.
   // y may be null.
   void check(const Source* x, const Source* y);
@@ -186,6 +190,9 @@ class Network {
     program_->objectives[output].evaluate(kernels_, results_.data(), program_->results[output],
                                           s.weight && s.weight[output], first, count, y, gradient, scale);
   }
+  // As evaluate_chunk, of a value that is penalized; outputs have the numbers before.
+  void penalize_chunk(std::size_t output, const float* y, float* gradient, std::size_t first,
+                      std::size_t count, float scale);
   void write_output(std::size_t output, float* to, const float* y, std::size_t count) const;
   void sample_pass(const Samples& s, std::size_t start, std::size_t count, bool goes_back,
                    const float* const* dy = nullptr);
@@ -198,6 +205,7 @@ class Network {
                      std::size_t row, float* scratch);
   void replicate_all(Plan& plan, const TileTask& task);
   void update(float* values, std::size_t at, const float* gradient, std::size_t n);
+  double mean_result(std::size_t place, std::size_t count) const;
   double output_loss(std::size_t output, std::size_t count) const;
   double batch_loss(std::size_t count) const;
   static Sums empty_sums(const std::vector<Objective>& objectives);
@@ -227,6 +235,8 @@ class Network {
   TrainedLayout trained_;
   Buffer gradients_;
   std::vector<Buffer> moments_;
+  Penalties penalties_;
+  double penalty_ = 0.0;  // of the weights, as they were before the last update
 
   std::uint64_t step_key_ = 0;  // of random numbers, in the last pass 1
   Buffer arena_, results_, scratch_;

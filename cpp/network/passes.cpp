@@ -236,6 +236,11 @@ void Network::judge_chunk(const Samples& s, std::size_t first, std::size_t n, fl
   for (std::size_t o = 0; o < p.outputs.size(); ++o) {
     const Output& output = p.outputs[o];
     float* const gradient = gradient_at(output.storage, first, scratch);
+    if (o >= judged_.size()) {
+      penalize_chunk(o, value_at(output.storage, first), gradient, first, n,
+                     1.0f / static_cast<float>(count));
+      continue;
+    }
     float* const own = output.adds ? scratch + p.sizes.layer_scratch + p.gradients.size() : gradient;
     if (const std::size_t size = p.storages[output.storage].size; dy && gradient)
       std::copy_n(dy[o] + first * size, n * size, own);
@@ -296,10 +301,11 @@ void Network::update(float* values, std::size_t at, const float* gradient, std::
 }
 
 // With less work there is too little to share, and with more a stop would have to wait too long for the end.
+// Penalties and constraints see whole gradients and weights.
 bool Network::is_fused(std::size_t count) const {
   constexpr std::size_t kLong = std::size_t{1} << 32;
   const std::size_t work = count * plan().sizes.sample_work;
-  return work >= kTeamWork && work < kLong;
+  return work >= kTeamWork && work < kLong && penalties_.empty();
 }
 
 // Pass 2. A tile's gradient is used at once and never leaves the worker's scratch, unless there is too little
@@ -331,8 +337,10 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
     tile_gradient(task, count, gradients_.data() + s.trained_at + task.tile.at(), task.tile.row_length,
                   scratch_of(worker));
   });
+  if (!penalties_.empty()) penalty_ = penalties_.evaluate(gradients_.data());
   if (!with_update) return;
   for (const UpdateRun& run : updates_) update(run.values, run.at, gradients_.data() + run.at, run.floats);
+  if (!penalties_.empty()) penalties_.constrain();
   for (const TileTask& task : plan().tiles)
     if (const Step& s = plan().steps[task.step]; s.is_trained && s.packing.any) replicate_all(plan(), task);
 }
@@ -433,14 +441,18 @@ std::size_t Network::test(const Samples& samples, double seconds, Sums& sums) {
   check_targets(samples);
   require(has_loss() || std::ranges::any_of(program_->objectives, &Objective::has_metrics), "a loss");
   check_sums(sums);
+  penalty_ = penalties_.evaluate(nullptr);
   return for_batches(
       samples, seconds, threads_for_inference(samples), sample_cost(),
       [&](std::size_t position, std::size_t count) {
         read_targets(samples, position, count);
         infer_batch(samples, position, count, [&](std::size_t first, std::size_t n, const float* values) {
           for (std::size_t o = 0; o < inference().outputs.size(); ++o) {
-            const std::size_t at = inference().infer_values.at(inference().outputs[o].infer_storage);
-            evaluate_chunk(samples, o, values + at, nullptr, first, n, 1.0f);
+            const float* const y = values + inference().infer_values.at(inference().outputs[o].infer_storage);
+            if (o < judged_.size())
+              evaluate_chunk(samples, o, y, nullptr, first, n, 1.0f);
+            else
+              penalize_chunk(o, y, nullptr, first, n, 1.0f);
           }
         });
         add_metrics(samples, count, sums);
@@ -453,7 +465,7 @@ std::size_t Network::predict(float* const* out, const Samples& samples, double s
       samples, seconds, threads_for_inference(samples), sample_cost(),
       [&](std::size_t position, std::size_t count) {
         infer_batch(samples, position, count, [&](std::size_t first, std::size_t n, const float* values) {
-          for (std::size_t o = 0; o < inference().outputs.size(); ++o) {
+          for (std::size_t o = 0; o < judged_.size(); ++o) {
             const std::size_t storage = inference().outputs[o].infer_storage;
             write_output(o, out[o] + (position + first) * inference().infer_storages[storage].size,
                          values + inference().infer_values.at(storage), n);
@@ -468,7 +480,7 @@ void Network::forward(float* const* out, const Samples& samples) {
   with_team(threads_for_training(samples), [&] { sample_pass(samples, samples.start, count, false); });
   move_state();
   if (plan().stages.size() > 1) mark_trained();
-  for (std::size_t o = 0; o < plan().outputs.size(); ++o)
+  for (std::size_t o = 0; o < judged_.size(); ++o)
     write_output(o, out[o], value_at(plan().outputs[o].storage, 0), count);
 }
 

@@ -11,7 +11,9 @@ void Network::lay_out_results(std::size_t batch) {
     p.results_batch = 0;
     p.results.clear();
     Layout layout;
+    p.penalty_results.clear();
     for (const Objective& objective : p.objectives) p.results.push_back(objective.lay_out(layout, batch));
+    for (std::size_t i = 0; i < p.penalties.size(); ++i) p.penalty_results.push_back(layout.place(batch, 1));
     p.results_floats = layout.size();
     p.results_batch = batch;
   }
@@ -33,17 +35,33 @@ void Network::read_targets(const Samples& s, std::size_t start, std::size_t coun
   }
 }
 
-double Network::output_loss(std::size_t output, std::size_t count) const {
-  const float* loss = results_.data() + program_->results[output].loss;
+double Network::mean_result(std::size_t place, std::size_t count) const {
+  const float* value = results_.data() + place;
   double sum = 0.0;
-  for (std::size_t i = 0; i < count; ++i) sum += loss[i];
+  for (std::size_t i = 0; i < count; ++i) sum += value[i];
   return sum / static_cast<double>(count);
 }
 
+double Network::output_loss(std::size_t output, std::size_t count) const {
+  return mean_result(program_->results[output].loss, count);
+}
+
 double Network::batch_loss(std::size_t count) const {
-  double sum = 0.0;
+  double sum = penalty_;
   for (std::size_t o = 0; o < judged_.size(); ++o) sum += judged_[o].weight * output_loss(o, count);
+  for (const std::size_t place : program_->penalty_results) sum += mean_result(place, count);
   return sum;
+}
+
+void Network::penalize_chunk(std::size_t output, const float* y, float* gradient, std::size_t first,
+                             std::size_t count, float scale) {
+  const Output& o = plan().outputs[output];
+  const std::size_t i = output - judged_.size(), size = size_of(o.shape);
+  float* const value = results_.data() + program_->penalty_results[i] + first;
+  if (gradient && !o.adds) std::fill_n(gradient, count * size, 0.0f);
+  for (std::size_t s = 0; s < count; ++s)
+    value[s] = static_cast<float>(
+        program_->penalties[i].evaluate(y + s * size, gradient ? gradient + s * size : nullptr, scale, size));
 }
 
 Sums Network::empty_sums(const std::vector<Objective>& objectives) {

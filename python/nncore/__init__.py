@@ -5,8 +5,9 @@
 >>> model.predict([[0.1, 0.2, 0.3, 0.4]]).shape
 (1, 3)
 
-Modules: layers, models, activations, initializers, losses, metrics, optimizers, callbacks, utils; ops and
-reference (the kernels as functions, and their specification in NumPy); datasets; plot.
+Modules: layers, models, activations, initializers, regularizers, constraints, losses, metrics, optimizers,
+callbacks, utils; ops and reference (the kernels as functions, and their specification in NumPy); datasets;
+plot.
 
 Environment: NNCORE_ISA, NNCORE_NUM_THREADS (else OMP_NUM_THREADS), NNCORE_DATA_DIR.
 """
@@ -34,7 +35,19 @@ except ImportError as error:
         "`pip install .`, and start Python in another folder than the sources."
     ) from error
 
-from . import activations, callbacks, initializers, layers, losses, metrics, models, optimizers, utils
+from . import (
+    activations,
+    callbacks,
+    constraints,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    regularizers,
+    utils,
+)
 from ._core import available_isas, get_num_threads, isa, set_num_threads
 from ._forks import whole
 from .layers import Input
@@ -53,6 +66,7 @@ __all__ = [
     "activations",
     "available_isas",
     "callbacks",
+    "constraints",
     "datasets",
     "get_num_threads",
     "initializers",
@@ -65,6 +79,7 @@ __all__ = [
     "optimizers",
     "plot",
     "reference",
+    "regularizers",
     "set_num_threads",
     "show_config",
     "utils",

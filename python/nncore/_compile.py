@@ -9,6 +9,7 @@ from typing import Any
 
 from . import _core, losses, metrics, optimizers
 from ._arguments import number
+from ._graph import Flat
 from ._values import OpenShape
 from .losses import Loss
 from .metrics import Metric
@@ -106,9 +107,7 @@ class Settings:
         """Whether a smaller ("min") or larger ("max") value of each key is better."""
         return dict(self._results)
 
-    def apply(
-        self, network: _core.Network, owner: str, outputs: Sequence[OpenShape], paths: Sequence[str]
-    ) -> None:
+    def apply(self, network: _core.Network, owner: str, outputs: Sequence[OpenShape], flat: Flat) -> None:
         """Compiles the network. ValueError, and no change, if outputs, loss and metrics do not fit."""
         if len(outputs) != len(self.outputs):
             raise ValueError(
@@ -128,7 +127,9 @@ class Settings:
                 [judged.specs(judged.metrics, output) for judged, output in both],
                 [judged.specs(judged.weighted_metrics, output) for judged, output in both],
                 self.optimizer._spec(),
-                [path not in self.frozen for path in paths],
+                [path not in self.frozen for path in flat.paths],
+                regularizers=flat.of_weights("regularizer"),
+                constraints=flat.of_weights("constraint"),
             )
         except ValueError as error:
             raise ValueError(f"[{owner}] {error}") from None

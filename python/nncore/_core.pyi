@@ -123,6 +123,7 @@ class Network:
         fuse: bool = True,
         variables: Sequence[Variables] = (),
         input_gradients: bool = False,
+        penalized: Sequence[tuple[int, Spec]] = (),
     ) -> None:
         """A graph for samples of these shapes, in which None may be any size.
 
@@ -130,6 +131,7 @@ class Network:
             calls: the number of a layer and of the values that it reads, which are made before.
             variables: of each layer; none for new ones, which needs all sizes.
             input_gradients: as `backward` needs.
+            penalized: numbers of values, and what regularizes them.
         """
 
     def output_shapes(self, input_shapes: Sequence[Shape]) -> list[Shape]: ...
@@ -159,9 +161,11 @@ class Network:
         weighted_metrics: Sequence[Sequence[Spec]],
         optimizer: Spec | None,
         trainable: Sequence[bool],
+        regularizers: Sequence[tuple[int, int, Spec]] = (),
+        constraints: Sequence[tuple[int, int, Spec]] = (),
     ) -> None:
-        """One item for each output; trainable: one flag a layer. Clears the moments and `iterations`, leaves
-        the parameters."""
+        """One item for each output; trainable: one flag a layer; regularizers and constraints: layer, number
+        of its parameter, and which. Clears the moments and `iterations`, leaves the parameters."""
 
     seed: int  # of dropout masks, together with `iterations`
     iterations: int  # optimizer steps so far

@@ -1,4 +1,5 @@
-"""Objects that are described by settings and found by name: losses, metrics, optimizers, initializers."""
+"""Objects that are described by settings and found by name: losses, metrics, optimizers, initializers,
+regularizers, constraints."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from . import _core
 from ._messages import warn
 from ._values import Call, Form, OpenShape, Value, described, is_named, unpacked
 from .layers import InputLayer, Layer
@@ -45,6 +46,24 @@ class Flat(NamedTuple):
     uses: list[tuple[list[OpenShape], list[tuple[str, Shape]]]]
     calls: list[tuple[int, list[int]]]
     outputs: list[int]
+
+    def of_weights(self, what: str) -> list[tuple[int, int, _core.Spec]]:
+        """The regularizers or constraints of weights: numbers of a layer and of its parameter, and which."""
+        found = []
+        for i, (layer, (_, parameters)) in enumerate(zip(self.layers, self.uses)):
+            for p, (name, sizes) in enumerate(parameters):
+                if (given := getattr(layer, f"{name}_{what}", None)) is not None:
+                    found.append((i, p, given._spec(f"{layer.name}/{name}", sizes)))
+        return found
+
+    def penalized(self, inputs: int) -> list[tuple[int, _core.Spec]]:
+        """Numbers of the values with an activity_regularizer, and which; of a graph of so many inputs."""
+        found: list[tuple[int, _core.Spec]] = []
+        for value, (number, _) in enumerate(self.calls, inputs):
+            layer = self.layers[number]
+            if layer.activity_regularizer is not None:
+                found.append((value, layer.activity_regularizer._spec(layer.name, ())))
+        return found
 
 
 class Graph:

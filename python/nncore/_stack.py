@@ -189,7 +189,8 @@ class Stack(Weighted, Compiled):
                 own = layer._made(before, values)
             variables.append(own)
         inputs, specs = [value.sample for value in graph.inputs], [layer._spec() for layer in flat.layers]
-        network = _core.Network(inputs, specs, flat.calls, flat.outputs, True, variables)
+        penalized = flat.penalized(len(inputs))
+        network = _core.Network(inputs, specs, flat.calls, flat.outputs, True, variables, penalized=penalized)
         network.seed = seed
         return Built(graph, flat, network, variables)
 

@@ -109,7 +109,7 @@ class Trainable(Stack):
         """Compiles a network: of the model's own graph, or of another."""
         graph, flat = graph or self._required_graph(), flat or self._flat
         assert flat is not None
-        settings.apply(network, self.name, [value.sample for value in graph.outputs], flat.paths)
+        settings.apply(network, self.name, [value.sample for value in graph.outputs], flat)
 
     @property
     def compiled(self) -> bool:

@@ -10,20 +10,21 @@ from typing import Any
 
 import safetensors.numpy
 
-from .. import _files, initializers, losses, metrics, optimizers
+from .. import _files, constraints, initializers, losses, metrics, optimizers, regularizers
 from .. import layers as _layers
 from .._arguments import boolean
+from .._described import Described
 from .._values import Form
 from ..layers import InputLayer, Variable
 from ..models import Model, Sequential
 from .content import MOST_BYTES, MOST_CALLS, MOST_LAYERS, MOST_TABLES, VERSION, memory
 
+_FAMILIES: Any = (_layers, initializers, regularizers, constraints, optimizers, losses, metrics)
+
 
 def _named(thing: Any) -> dict[str, Any]:
-    for part in (thing, *(v for v in vars(thing).values() if isinstance(v, initializers.Initializer))):
-        known = [
-            m.CLASSES.get(type(part).__name__) for m in (_layers, initializers, optimizers, losses, metrics)
-        ]
+    for part in (thing, *(v for v in vars(thing).values() if isinstance(v, Described))):
+        known = [m.CLASSES.get(type(part).__name__) for m in _FAMILIES]
         if type(part) not in known:
             raise ValueError(
                 f"[save] {thing.name!r} cannot be saved: its class {type(part).__name__} is not one "

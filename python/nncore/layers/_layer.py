@@ -11,19 +11,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core, _names, _random
-from .. import initializers as _initializers
 from .._arguments import Settings, boolean, integer, neutral, several, shape
 from .._arguments import training as in_training
 from .._data import ONE_SAMPLE, as_array
 from .._forks import whole
 from .._values import Call, OpenShape, Value, values_in
+from ..regularizers import Regularizer
+from . import _of_weights
 from ._weights import Floats, Shape, Variable, Weighted
 
 _L = TypeVar("_L", bound="Layer")
 
 # What every layer of Keras also takes, with the values that switch it off.
-_NEUTRAL: dict[str, Any] = {"dtype": "float32", "autocast": True, "activity_regularizer": None}
-_OPTIONS = ("name", "trainable", "input_shape", "input_dim")
+_NEUTRAL: dict[str, Any] = {"dtype": "float32", "autocast": True}
+_OPTIONS = ("name", "trainable", "input_shape", "input_dim", "activity_regularizer")
 # Shapes with open sizes are inferred twice, with these in place of None: output sizes that differ are open,
 # and weights that differ are an error. Many numbers divide both, so that Reshape accepts them.
 _TRIED = 720, 1440
@@ -40,6 +41,8 @@ class Layer(Weighted, Settings):
         input_shape: of one sample, on the first layer of a model; the same as an `Input` before it.
         input_dim: n for ``input_shape=(n,)``.
         dtype: None or "float32".
+        activity_regularizer: a penalty on what each call gives: name or instance of `nncore.regularizers`;
+            default none.
     """
 
     _abstract = True
@@ -54,20 +57,30 @@ class Layer(Weighted, Settings):
     )
     kind: ClassVar[str]
     _several: ClassVar[bool] = False  # a list of inputs
+    activity_regularizer: Regularizer | None
     unavailable: ClassVar[Mapping[str, Any]] = {}
     _state: ClassVar[tuple[str, ...]] = ()  # names of weights that the layer itself moves in training
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "activity_regularizer" not in cls._settings:
+            cls._settings = (*cls._settings, "activity_regularizer")
 
     def __init__(self, options: dict[str, Any]) -> None:
         owner = type(self).__name__
         options = dict(options)
         name, trainable = options.pop("name", None), options.pop("trainable", True)
         declared, columns = options.pop("input_shape", None), options.pop("input_dim", None)
+        activity = options.pop("activity_regularizer", None)
         own = [*inspect.signature(type(self).__init__).parameters, *_OPTIONS] if options else ()
         neutral(owner, options, {**_NEUTRAL, **self.unavailable}, own)
         if declared is not None and columns is not None:
             raise ValueError(f"[{owner}] input_shape and input_dim must not be given both")
         if columns is not None:
             declared = (integer(owner, "input_dim", columns),)
+        self._set_of_weights(activity_regularizer=activity)
+        if self.activity_regularizer is not None:
+            self.activity_regularizer._check_activity(owner)
         self._declared = None if declared is None else shape(owner, "input_shape", declared, is_open=True)
         self._trainable = boolean(owner, "trainable", trainable)
         self._name = _names.automatic(owner) if name is None else _names.checked(owner, name)
@@ -144,32 +157,24 @@ class Layer(Weighted, Settings):
         """The arguments that make an equal layer, in types that JSON knows."""
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable}
         for name in self._settings:
-            value = getattr(self, name)
-            if isinstance(value, _initializers.Initializer):
-                value = {"class_name": type(value).__name__, "config": value.get_config()}
-            elif callable(value):
-                value = value.__name__
-            elif isinstance(value, tuple):
-                value = list(value)
-            config[name] = value
+            if name != "activity_regularizer" or self.activity_regularizer is not None:
+                config[name] = _of_weights.entry(getattr(self, name))
         return config
 
     @classmethod
     def from_config(cls: type[_L], config: Mapping[str, Any]) -> _L:
         """A new layer of the arguments that `get_config` returns."""
-        arguments = dict(config)
-        for name, value in config.items():
-            if isinstance(value, Mapping):
-                known = _initializers.CLASSES.get(str(value.get("class_name")))
-                settings = value.get("config")
-                if known is None or not isinstance(settings, Mapping):
-                    raise ValueError(f"[{cls.__name__}] {name} is not an initializer: {value!r}")
-                arguments[name] = known(**settings)
-        return cls(**arguments)
+        return cls(**{name: _of_weights.value(cls.__name__, name, given) for name, given in config.items()})
+
+    def _set_of_weights(self, **given: Any) -> None:
+        """Sets arguments such as kernel_regularizer, which weights have by their names."""
+        for name, value in given.items():
+            setattr(self, name, _of_weights.found(name, value, type(self).__name__))
 
     def _spec(self) -> tuple[str, dict[str, Any]]:
         """Kind and attributes for the compiled core."""
-        settings = {name: getattr(self, name) for name in self._settings if "initializer" not in name}
+        own = [name for name in self._settings if not _of_weights.is_of_weights(name)]
+        settings = {name: getattr(self, name) for name in own}
         return self.kind, {name: v.__name__ if callable(v) else v for name, v in settings.items()}
 
     def _infer(self, before: Sequence[OpenShape]) -> tuple[OpenShape, list[tuple[str, Shape]]]:

@@ -59,6 +59,16 @@ class Variable:
         return self.name in self._layer._state
 
     @property
+    def regularizer(self) -> Any:
+        """What its layer penalizes it by, or None."""
+        return getattr(self._layer, f"{self.name}_regularizer", None)
+
+    @property
+    def constraint(self) -> Any:
+        """What its layer brings it back to after updates, or None."""
+        return getattr(self._layer, f"{self.name}_constraint", None)
+
+    @property
     def ndim(self) -> int:
         return len(self.shape)
 
@@ -129,6 +139,17 @@ class Weighted:
     @property
     def non_trainable_weights(self) -> list[Variable]:
         return [weight for weight in self.weights if not weight.trainable]
+
+    @property
+    def losses(self) -> list[float]:
+        """The penalties of the weights that train, by their regularizers. Those of activities belong to a
+        call: `fit` and `evaluate` add them to the loss that they report.
+        """
+        return [
+            weight.regularizer(weight.numpy())
+            for weight in self.trainable_weights
+            if weight.regularizer is not None
+        ]
 
     def count_params(self) -> int:
         """Number of values in all weights.

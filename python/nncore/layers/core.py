@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from .. import activations, initializers
+from .. import activations, constraints, initializers, regularizers
 from .._arguments import boolean, integer, neutral, number, several
 from .._arguments import shape as sizes
 from .._forks import whole
@@ -102,26 +102,29 @@ def Input(
     return layer.output
 
 
-# What Keras' layers with weights also take, with the values that switch it off.
-NO_REGULARIZERS = {
-    "kernel_regularizer": None,
-    "bias_regularizer": None,
-    "kernel_constraint": None,
-    "bias_constraint": None,
-}
+# Arguments of a layer with a kernel and a bias.
+OF_KERNEL_AND_BIAS = (
+    "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer", "kernel_constraint",
+    "bias_constraint",
+)  # fmt: skip
+Regularizer = str | regularizers.Regularizer | None
+Constraint = str | constraints.Constraint | None
 
 
 class Weighted(Layer):
     """A layer with a kernel and perhaps a bias."""
 
-    unavailable: ClassVar[Mapping[str, Any]] = NO_REGULARIZERS
     activation: activations.Activation
     use_bias: bool
     kernel_initializer: initializers.Initializer
     bias_initializer: initializers.Initializer
+    kernel_regularizer: regularizers.Regularizer | None
+    bias_regularizer: regularizers.Regularizer | None
+    kernel_constraint: constraints.Constraint | None
+    bias_constraint: constraints.Constraint | None
 
     def _set_common(
-        self, activation: Any, use_bias: Any, kernel_initializer: Any, bias_initializer: Any
+        self, activation: Any, use_bias: Any, kernel_initializer: Any, bias_initializer: Any, **others: Any
     ) -> None:
         owner = type(self).__name__
         self.activation = activations.get(activation, owner)
@@ -133,6 +136,7 @@ class Weighted(Layer):
             if value is None:
                 raise TypeError(f"[{owner}] {name} must be a name or an Initializer, got None")
             setattr(self, name, initializers.get(value, owner))
+        self._set_of_weights(**others)
 
     @property
     def kernel(self) -> Variable:
@@ -162,8 +166,11 @@ class Dense(Weighted):
         use_bias: default True.
         kernel_initializer: of the kernel (inputs, units); default Glorot's uniform.
         bias_initializer: of the bias (units,); default zeros.
-        options: name, trainable, input_shape, input_dim, dtype, see `Layer`. Regularizers, constraints,
-            lora_rank and quantization_config are not available yet, so None.
+        kernel_regularizer, bias_regularizer, activity_regularizer: penalties on the kernel, the bias and
+            what the layer gives: names or instances of `nncore.regularizers`; default none.
+        kernel_constraint, bias_constraint: of `nncore.constraints`; default none.
+        options: name, trainable, input_shape, input_dim, dtype, see `Layer`. lora_rank and
+            quantization_config are not available yet, so None.
 
     >>> Dense(3, activation="relu").compute_output_shape((None, 5))
     (None, 3)
@@ -171,12 +178,11 @@ class Dense(Weighted):
 
     kind = "dense"
     unavailable: ClassVar[Mapping[str, Any]] = {
-        **NO_REGULARIZERS,
         "lora_rank": None,
         "lora_alpha": None,
         "quantization_config": None,
     }
-    _settings = ("units", "activation", "use_bias", "kernel_initializer", "bias_initializer")
+    _settings = ("units", "activation", "use_bias", *OF_KERNEL_AND_BIAS)
 
     def __init__(
         self,
@@ -185,11 +191,20 @@ class Dense(Weighted):
         use_bias: bool = True,
         kernel_initializer: str | initializers.Initializer = "glorot_uniform",
         bias_initializer: str | initializers.Initializer = "zeros",
+        kernel_regularizer: Regularizer = None,
+        bias_regularizer: Regularizer = None,
+        activity_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        bias_constraint: Constraint = None,
         **options: Any,
     ) -> None:
-        super().__init__(options)
+        super().__init__({**options, "activity_regularizer": activity_regularizer})
         self.units = integer("Dense", "units", units, high=2**20)
-        self._set_common(activation, use_bias, kernel_initializer, bias_initializer)
+        self._set_common(
+            activation, use_bias, kernel_initializer, bias_initializer,
+            kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint, bias_constraint=bias_constraint,
+        )  # fmt: skip
 
 
 class Flatten(Layer):

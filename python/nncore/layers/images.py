@@ -7,7 +7,7 @@ from typing import Any
 from .. import activations, initializers
 from .._arguments import boolean, choice, integer, neutral, pair
 from ._layer import Layer
-from .core import Weighted
+from .core import OF_KERNEL_AND_BIAS, Constraint, Regularizer, Weighted
 
 _MOST = 2**20  # what the compiled core takes as one size
 Pair = int | tuple[int, int]
@@ -40,8 +40,10 @@ class Conv2D(Weighted):
         kernel_initializer: of the kernel (height, width, channels / groups, filters); default Glorot's
             uniform.
         bias_initializer: of the bias (filters,); default zeros.
-        options: name, trainable, input_shape, dtype, see `Layer`. Regularizers and constraints are not
-            available yet, so None.
+        kernel_regularizer, bias_regularizer, activity_regularizer: penalties on the kernel, the bias and
+            what the layer gives: names or instances of `nncore.regularizers`; default none.
+        kernel_constraint, bias_constraint: of `nncore.constraints`; default none.
+        options: name, trainable, input_shape, dtype, see `Layer`.
 
     >>> Conv2D(8, 3).compute_output_shape((None, 28, 28, 1))
     (None, 26, 26, 8)
@@ -50,7 +52,7 @@ class Conv2D(Weighted):
     kind = "conv2d"
     _settings = (
         "filters", "kernel_size", "strides", "padding", "dilation_rate", "groups",
-        "activation", "use_bias", "kernel_initializer", "bias_initializer",
+        "activation", "use_bias", *OF_KERNEL_AND_BIAS,
     )  # fmt: skip
 
     def __init__(
@@ -66,9 +68,14 @@ class Conv2D(Weighted):
         use_bias: bool = True,
         kernel_initializer: str | initializers.Initializer = "glorot_uniform",
         bias_initializer: str | initializers.Initializer = "zeros",
+        kernel_regularizer: Regularizer = None,
+        bias_regularizer: Regularizer = None,
+        activity_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        bias_constraint: Constraint = None,
         **options: Any,
     ) -> None:
-        super().__init__(options)
+        super().__init__({**options, "activity_regularizer": activity_regularizer})
         _channels_last("Conv2D", data_format)
         self.filters = integer("Conv2D", "filters", filters, high=_MOST)
         self.kernel_size = pair("Conv2D", "kernel_size", kernel_size, high=_MOST)
@@ -83,7 +90,11 @@ class Conv2D(Weighted):
             )
         if self.filters % self.groups:
             raise ValueError(f"[Conv2D] groups must divide filters, got {self.groups} and {self.filters}")
-        self._set_common(activation, use_bias, kernel_initializer, bias_initializer)
+        self._set_common(
+            activation, use_bias, kernel_initializer, bias_initializer,
+            kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint, bias_constraint=bias_constraint,
+        )  # fmt: skip
 
 
 class _Pooling(Layer):

@@ -1,0 +1,278 @@
+#include "penalties.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "../runtime/parallel.hpp"
+
+namespace nncore {
+namespace {
+
+constexpr std::size_t kBlock = 4096;      // floats that the first-level cache holds, with their gradients
+constexpr std::size_t kPartialSums = 16;  // of a run, added in order
+constexpr std::size_t kPiece = 64;        // floats of a run that have norms of their own
+constexpr double kEpsilon = 1e-7;         // added to norms
+
+struct Row {
+  const char* name;
+  SettingList settings;
+};
+
+// In one thread where there is little to share.
+template <class Body>
+void for_tasks(std::size_t tasks, std::size_t floats, Body body) {
+  constexpr std::size_t kWork = 24;  // multiply-adds that take as long as one element
+  if (floats * kWork >= kTeamWork) return parallel_for(tasks, [&](std::size_t task, int) { body(task); });
+  for (std::size_t task = 0; task < tasks; ++task) body(task);
+}
+
+// The sum of term(i), in partial sums.
+template <class Term>
+double sum_of(std::size_t n, Term term) {
+  double part[kPartialSums] = {};
+  std::size_t i = 0;
+  for (; i + kPartialSums <= n; i += kPartialSums)
+    for (std::size_t j = 0; j < kPartialSums; ++j) part[j] += term(i + j);
+  for (std::size_t j = 0; i + j < n; ++j) part[j] += term(i + j);
+  double sum = 0.0;
+  for (const double p : part) sum += p;
+  return sum;
+}
+
+float sign(float w) { return static_cast<float>((w > 0.0f) - (w < 0.0f)); }
+double square(float w) { return static_cast<double>(w) * w; }
+
+#define NONE
+#define SETTING(name, initial, least, most) Setting{#name, initial, least, most, (most) == kAny},
+#define REGULARIZER(name, settings, ...) Row{#name, {{settings}}},
+constexpr std::array kRegularizers = {
+#include "penalties.def"
+};
+#define NONE
+#define SETTING(name, initial, least, most) Setting{#name, initial, least, most, (most) == kAny},
+#define CONSTRAINT(name, settings, ...) Row{#name, {{settings}}},
+constexpr std::array kConstraints = {
+#include "penalties.def"
+};
+#define NONE
+#define SETTING(name, initial, least, most) Setting{#name, initial, least, most, (most) == kAny},
+#define NORM_CONSTRAINT(name, settings, ...) Row{#name, {{settings}}},
+constexpr std::array kNormConstraints = {
+#include "penalties.def"
+};
+
+// Of at most a block: the value, and its slope times scale added to the gradient.
+#define NONE
+#define SETTING(name, ...) const float name = *setting++;
+#define REGULARIZER(name, settings, value, slope)                                                          \
+  double name##_block(const float* x, float* gradient, float scale, const float* setting, std::size_t n) { \
+    settings for (std::size_t i = 0; gradient && i < n; ++i) {                                             \
+      const float w = x[i];                                                                                \
+      gradient[i] += scale * (slope);                                                                      \
+    }                                                                                                      \
+    return sum_of(n, [&](std::size_t i) {                                                                  \
+      const double w = x[i];                                                                               \
+      return value;                                                                                        \
+    });                                                                                                    \
+  }
+#include "penalties.def"
+constexpr decltype(&l1_block) kBlocks[] = {
+#define SETTING(...)
+#define NONE
+#define REGULARIZER(name, ...) name##_block,
+#include "penalties.def"
+};
+
+#define NONE
+#define SETTING(name, ...) const float name = *setting++;
+#define CONSTRAINT(name, settings, formula)                                           \
+  void name##_block(float* x, [[maybe_unused]] const float* setting, std::size_t n) { \
+    settings for (std::size_t i = 0; i < n; ++i) {                                    \
+      const float w = x[i];                                                           \
+      x[i] = formula;                                                                 \
+    }                                                                                 \
+  }
+#include "penalties.def"
+constexpr decltype(&non_neg_block) kConstrainBlocks[] = {
+#define SETTING(...)
+#define NONE
+#define CONSTRAINT(name, ...) name##_block,
+#include "penalties.def"
+};
+
+#define NONE
+#define SETTING(name, ...) const double name = *setting++;
+#define NORM_CONSTRAINT(name, settings, desired)                                               \
+  double name##_desired([[maybe_unused]] double norm, [[maybe_unused]] const float* setting) { \
+    settings return desired;                                                                   \
+  }
+#include "penalties.def"
+constexpr decltype(&max_norm_desired) kDesired[] = {
+#define SETTING(...)
+#define NONE
+#define NORM_CONSTRAINT(name, ...) name##_desired,
+#include "penalties.def"
+};
+
+// Neighbouring axes of a variable as it is held, all of them summed over by a norm, or none.
+struct Axes {
+  std::size_t size;
+  bool summed;
+};
+
+std::vector<Axes> axes_of(const Spec& spec, const Parameter& p) {
+  std::vector<bool> summed(p.shape.size());
+  for (const std::int64_t axis : spec.integers("axis")) {
+    if (axis < 0 || static_cast<std::size_t>(axis) >= p.shape.size())
+      spec.fail("there is no axis " + std::to_string(axis) + " in " + to_string(p.shape));
+    summed[static_cast<std::size_t>(axis)] = true;
+  }
+  std::vector<Axes> axes;
+  const auto add = [&](std::size_t axis) {
+    if (p.shape[axis] == 1) return;
+    if (!axes.empty() && axes.back().summed == summed[axis])
+      axes.back().size *= p.shape[axis];
+    else
+      axes.push_back({p.shape[axis], summed[axis]});
+  };
+  const std::size_t last = p.shape.size() - 1;
+  if (p.transposed) add(last);
+  for (std::size_t axis = 0; axis < last; ++axis) add(axis);
+  if (!p.transposed) add(last);
+  return axes;
+}
+
+}  // namespace
+
+Regularizer::Regularizer(const Spec& spec) : row_(row_named(kRegularizers, spec.kind)) {
+  if (row_ == kRegularizers.size()) spec.fail("there is no regularizer of this kind");
+  settings_ = spec.settings(kRegularizers[row_].settings);
+}
+
+double Regularizer::evaluate(const float* w, float* gradient, float scale, std::size_t n) const {
+  double sum = 0.0;
+  for (std::size_t first = 0; first < n; first += kBlock)
+    sum += kBlocks[row_](w + first, gradient ? gradient + first : nullptr, scale, settings_.data(),
+                         std::min(kBlock, n - first));
+  return sum;
+}
+
+Constraint::Constraint(const Spec& spec, const Parameter& parameter)
+    : row_(row_named(kConstraints, spec.kind)), norm_row_(row_named(kNormConstraints, spec.kind)) {
+  if (row_ < kConstraints.size()) {
+    settings_ = spec.settings(kConstraints[row_].settings);
+    run_ = size_of(parameter.shape);
+    pieces_ = (run_ + kBlock - 1) / kBlock;
+    return;
+  }
+  if (norm_row_ == kNormConstraints.size()) spec.fail("there is no constraint of this kind");
+  settings_ = spec.settings(kNormConstraints[norm_row_].settings);
+  std::vector<Axes> axes = axes_of(spec, parameter);
+  if (!axes.empty()) {
+    run_ = axes.back().size;
+    sums_run_ = axes.back().summed;
+    axes.pop_back();
+  }
+  std::size_t stride = size_of(parameter.shape);
+  for (const Axes& a : axes) {
+    stride /= a.size;
+    std::vector<std::size_t>& starts = a.summed ? summed_ : kept_;
+    std::vector<std::size_t> all;
+    for (const std::size_t start : starts)
+      for (std::size_t i = 0; i < a.size; ++i) all.push_back(start + i * stride);
+    starts = std::move(all);
+  }
+  pieces_ = sums_run_ ? 1 : (run_ + kPiece - 1) / kPiece;
+  const std::size_t floats = summed_.size() * (sums_run_ ? run_ : std::min(run_, kPiece));
+  items_per_task_ = std::max<std::size_t>(1, kBlock / floats);
+}
+
+std::size_t Constraint::tasks() const {
+  return (kept_.size() * pieces_ + items_per_task_ - 1) / items_per_task_;
+}
+
+void Constraint::apply(float* w, std::size_t task) const {
+  if (row_ < kConstraints.size())
+    return kConstrainBlocks[row_](w + task * kBlock, settings_.data(),
+                                  std::min(kBlock, run_ - task * kBlock));
+  const auto factor = [&](double squares) {
+    const double norm = std::sqrt(squares);
+    return static_cast<float>(kDesired[norm_row_](norm, settings_.data()) / (kEpsilon + norm));
+  };
+  const std::size_t last = std::min((task + 1) * items_per_task_, kept_.size() * pieces_);
+  for (std::size_t item = task * items_per_task_; item < last; ++item) {
+    float* const first = w + kept_[item / pieces_] + item % pieces_ * kPiece;
+    if (sums_run_) {
+      double squares = 0.0;
+      for (const std::size_t start : summed_)
+        squares += sum_of(run_, [x = first + start](std::size_t i) { return square(x[i]); });
+      const float f = factor(squares);
+      for (const std::size_t start : summed_)
+        for (std::size_t i = 0; i < run_; ++i) first[start + i] *= f;
+      continue;
+    }
+    const std::size_t n = std::min(kPiece, run_ - item % pieces_ * kPiece);
+    double squares[kPiece] = {};
+    for (const std::size_t start : summed_)
+      for (std::size_t i = 0; i < n; ++i) squares[i] += square(first[start + i]);
+    float f[kPiece];
+    for (std::size_t i = 0; i < n; ++i) f[i] = factor(squares[i]);
+    for (const std::size_t start : summed_)
+      for (std::size_t i = 0; i < n; ++i) first[start + i] *= f[i];
+  }
+}
+
+Penalties::Penalties(const std::vector<WeightRule>& regularizers, const std::vector<WeightRule>& constraints,
+                     const std::vector<std::shared_ptr<Variables>>& variables, const TrainedLayout& trained,
+                     const std::vector<bool>& used_layers) {
+  std::size_t blocks = 0;
+  for (const WeightRule& rule : regularizers) {
+    Variables& v = *variables.at(rule.layer);
+    const Parameter& p = v.list().at(rule.parameter);
+    Regularizer regularizer(rule.spec);
+    if (!trained.trains[rule.layer]) continue;
+    const std::size_t floats = size_of(p.shape), start = v.start(rule.parameter);
+    regularized_.push_back({&v, start, trained.at[rule.layer] + start, floats, used_layers[rule.layer],
+                            std::move(regularizer), blocks});
+    blocks += (floats + kBlock - 1) / kBlock;
+    floats_ += floats;
+  }
+  blocks_.resize(blocks);
+  for (const WeightRule& rule : constraints) {
+    Variables& v = *variables.at(rule.layer);
+    const Parameter& p = v.list().at(rule.parameter);
+    Constraint constraint(rule.spec, p);
+    const bool has_gradient =
+        used_layers[rule.layer] || std::ranges::any_of(regularized_, [&](const Regularized& r) {
+          return r.variables == &v && r.start == v.start(rule.parameter);
+        });
+    if (trained.trains[rule.layer] && has_gradient)
+      constrained_.push_back({&v, v.start(rule.parameter), size_of(p.shape), std::move(constraint)});
+  }
+}
+
+double Penalties::evaluate(float* gradients) {
+  for_tasks(blocks_.size(), floats_, [&](std::size_t block) {
+    const Regularized& r =
+        *(std::ranges::upper_bound(regularized_, block, {}, &Regularized::first_block) - 1);
+    const std::size_t from = (block - r.first_block) * kBlock, n = std::min(kBlock, r.floats - from);
+    float* const gradient = gradients ? gradients + r.at + from : nullptr;
+    if (gradient && !r.is_used) std::fill_n(gradient, n, 0.0f);
+    blocks_[block] = r.regularizer.evaluate(r.variables->data() + r.start + from, gradient, 1.0f, n);
+  });
+  throw_if_stopped();
+  double sum = 0.0;
+  for (const double value : blocks_) sum += value;
+  return sum;
+}
+
+void Penalties::constrain() const {
+  const Unstoppable whole;
+  for (const Constrained& c : constrained_) {
+    float* const w = c.variables->data() + c.start;
+    for_tasks(c.constraint.tasks(), c.floats, [&](std::size_t task) { c.constraint.apply(w, task); });
+  }
+}
+
+}  // namespace nncore

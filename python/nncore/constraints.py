@@ -1,0 +1,169 @@
+"""What weights are brought back to after each update, to give to layers and to call on arrays.
+
+``Dense(8, kernel_constraint=MaxNorm(3))``. A norm over an axis is sqrt(sum(w^2)) along it; with ``axis=0``
+each unit of a Dense kernel (inputs, units) has one, with ``axis=(0, 1, 2)`` each filter of a Conv2D kernel
+(height, width, channels, filters). 1e-7 is added to the norms that weights are divided by, so that weights of
+norm 0 stay 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _described
+from ._arguments import integer, number, several
+from ._data import numbers
+from ._described import Described
+from ._names import snake_case
+
+__all__ = ["Constraint", "MaxNorm", "NonNeg", "UnitNorm", "get", "max_norm", "non_neg", "unit_norm"]
+
+Floats = NDArray[np.float32]
+Wide = NDArray[np.float64]
+Shape = tuple[int, ...]
+Axis = int | Sequence[int] | None
+
+_EPSILON = 1e-7
+
+
+class Constraint(Described):
+    """Base class. Deriving from it raises TypeError outside nncore: what runs in a network is compiled."""
+
+    _abstract = True
+    _uncalled = "__call__"
+    _instead = (
+        "Use a constraint of nncore.constraints, or set_weights in a callback of your own after each batch"
+    )
+
+    def __call__(self, w: ArrayLike) -> Floats:
+        """A new array: w as the constraint makes it.
+
+        Raises:
+            TypeError: w does not hold real numbers.
+            ValueError: w does not have the axes of the norm.
+        """
+        owner = type(self).__name__
+        array = numbers(owner, "w", w)
+        self._spec(owner, array.shape)
+        return self.constrained(array.astype(np.float64)).astype(np.float32)
+
+    def constrained(self, w: Wide) -> Wide:
+        """The reference of the compiled one."""
+        raise NotImplementedError
+
+    def _spec(self, owner: str, shape: Shape) -> tuple[str, dict[str, Any]]:
+        """What the compiled core is told. ValueError for weights that have not the axes."""
+        return snake_case(type(self).__name__), {}
+
+
+class NonNeg(Constraint):
+    """max(w, 0).
+
+    >>> NonNeg()([-1, 2]).tolist()
+    [0.0, 2.0]
+    """
+
+    def constrained(self, w: Wide) -> Wide:
+        return np.maximum(w, 0.0)
+
+
+class _Norm(Constraint):
+    """w * desired / (1e-7 + norm)."""
+
+    axis: Axis
+
+    def desired(self, norm: Wide) -> Wide:
+        raise NotImplementedError
+
+    def _take_axis(self, axis: Axis) -> None:
+        owner = type(self).__name__
+        given = [axis] if axis is not None and several(axis) is None else several(axis)
+        axes = tuple(integer(owner, "axis", one, low=-64, high=63) for one in given or ())
+        if given is not None and not axes:
+            raise ValueError(f"[{owner}] axis must name an axis, got {axis!r}")
+        self.axis = axes[0] if isinstance(axis, int) else None if axis is None else axes
+
+    def _axes(self, owner: str, shape: Shape) -> tuple[int, ...]:
+        if self.axis is None:
+            return tuple(range(len(shape)))
+        axes = (self.axis,) if isinstance(self.axis, int) else tuple(self.axis)
+        found = tuple(axis + len(shape) * (axis < 0) for axis in axes)
+        if not all(0 <= axis < len(shape) for axis in found) or len(set(found)) < len(found):
+            raise ValueError(
+                f"[{owner}] axis={self.axis} of {type(self).__name__} does not fit the shape {shape}"
+            )
+        return found
+
+    def constrained(self, w: Wide) -> Wide:
+        axes = self._axes(type(self).__name__, w.shape)
+        norm = np.sqrt(np.square(w).sum(axis=axes, keepdims=True))
+        return np.asarray(w * (self.desired(norm) / (_EPSILON + norm)))
+
+    def _spec(self, owner: str, shape: Shape) -> tuple[str, dict[str, Any]]:
+        settings = {name: value for name, value in self.get_config().items() if name != "axis"}
+        return super()._spec(owner, shape)[0], {**settings, "axis": self._axes(owner, shape)}
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal one."""
+        config = super().get_config()
+        return {**config, "axis": list(self.axis) if isinstance(self.axis, tuple) else self.axis}
+
+
+class MaxNorm(_Norm):
+    """Norms above max_value become max_value (Srivastava and others 2014).
+
+    Args:
+        max_value: at least 0; default 2.
+        axis: an axis or several that the norm goes over; None for all; default 0.
+
+    >>> MaxNorm(1)([[3, 0.1], [4, 0]]).round(2).tolist()
+    [[0.6000000238418579, 0.10000000149011612], [0.800000011920929, 0.0]]
+    """
+
+    def __init__(self, max_value: float = 2, axis: Axis = 0) -> None:
+        self.max_value = number("MaxNorm", "max_value", max_value, low=0.0)
+        self._take_axis(axis)
+
+    def desired(self, norm: Wide) -> Wide:
+        return np.minimum(norm, self.max_value)
+
+
+class UnitNorm(_Norm):
+    """All norms become 1.
+
+    Args:
+        axis: an axis or several that the norm goes over; None for all; default 0.
+
+    >>> UnitNorm()([[3], [4]]).round(2).tolist()
+    [[0.6000000238418579], [0.800000011920929]]
+    """
+
+    def __init__(self, axis: Axis = 0) -> None:
+        self._take_axis(axis)
+
+    def desired(self, norm: Wide) -> Wide:
+        return np.ones_like(norm)
+
+
+max_norm, non_neg, unit_norm = MaxNorm, NonNeg, UnitNorm  # as Keras has them
+
+CLASSES = _described.classes(Constraint)
+
+
+def get(
+    identifier: str | Constraint | type[Constraint] | None, owner: str = "constraints.get"
+) -> Constraint | None:
+    """The constraint of a name ("max_norm" or "MaxNorm"), of a class, or itself; None stays None.
+
+    Raises:
+        ValueError: there is no constraint of that name.
+        TypeError: something else, such as a function of your own.
+
+    >>> get("non_neg")
+    NonNeg()
+    """
+    return None if identifier is None else _described.get(owner, Constraint, identifier)

@@ -1,0 +1,42 @@
+"""Settings of layers in types that JSON knows, and what is set for a weight by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .. import constraints, initializers, regularizers
+from .._described import Described
+
+# Families of what a weight may have, by the end of the argument's name, as kernel_initializer.
+_FAMILIES: Any = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
+
+
+def is_of_weights(name: str) -> bool:
+    """Whether an argument is one that the compiled layer knows nothing of."""
+    return name.rpartition("_")[2] in _FAMILIES
+
+
+def found(name: str, value: object, owner: str) -> Any:
+    """What was given for the argument, or None."""
+    return _FAMILIES[name.rpartition("_")[2]].get(value, owner)
+
+
+def entry(value: Any) -> Any:
+    """For a config."""
+    if isinstance(value, Described):
+        return {"class_name": type(value).__name__, "config": value.get_config()}
+    if callable(value):
+        return value.__name__
+    return list(value) if isinstance(value, tuple) else value
+
+
+def value(owner: str, name: str, entry: Any) -> Any:
+    """What `entry` gave for the argument. ValueError if it did not."""
+    if not isinstance(entry, Mapping):
+        return entry
+    what, settings = name.rpartition("_")[2], entry.get("config")
+    known = _FAMILIES[what].CLASSES.get(str(entry.get("class_name"))) if what in _FAMILIES else None
+    if known is None or not isinstance(settings, Mapping):
+        raise ValueError(f"[{owner}] {name} is no {what} of nncore: {entry!r:.200}")
+    return known(**settings)

@@ -1,0 +1,133 @@
+"""Penalties on weights and on what layers give, to give to layers and to call on arrays.
+
+``Dense(8, kernel_regularizer="l2", activity_regularizer=L1(1e-4))``: the loss that training minimises, and
+that `fit` and `evaluate` report, is that of the outputs, plus the penalties of all weights that train, as
+they are before the update, plus for each call of a layer with an `activity_regularizer` the penalty of what
+it gives, divided by the number of samples in the batch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _described
+from ._arguments import number
+from ._data import numbers
+from ._described import Described
+
+__all__ = ["L1", "L1L2", "L2", "Regularizer", "get", "l1", "l1_l2", "l2"]
+
+Wide = NDArray[np.float64]
+Shape = tuple[int, ...]
+
+
+class Regularizer(Described):
+    """Base class. Deriving from it raises TypeError outside nncore: what runs in a network is compiled."""
+
+    _abstract = True
+    _uncalled = "__call__"
+    _instead = "Use a regularizer of nncore.regularizers, such as L1L2(l1, l2)"
+
+    def __call__(self, x: ArrayLike) -> float:
+        """The penalty of an array of any shape.
+
+        Raises:
+            TypeError: x does not hold real numbers.
+        """
+        owner = type(self).__name__
+        array = numbers(owner, "x", x)
+        self._spec(owner, array.shape)
+        return float(self.value(array.astype(np.float64)))
+
+    def value(self, x: Wide) -> float:
+        """The penalty of x: the reference of the compiled one."""
+        raise NotImplementedError
+
+    def slope(self, x: Wide) -> Wide:
+        """Its gradient by x."""
+        raise NotImplementedError
+
+    def _spec(self, owner: str, shape: Shape) -> tuple[str, dict[str, Any]]:
+        """What the compiled core is told. ValueError for weights of a shape that it cannot penalize."""
+        raise NotImplementedError
+
+    def _check_activity(self, owner: str) -> None:
+        """ValueError unless it can penalize what a layer gives."""
+
+
+class L1L2(Regularizer, aliases=("l1_l2",)):
+    """l1 * sum(|x|) + l2 * sum(x^2); the gradient is l1 * sign(x) + 2 * l2 * x.
+
+    Args:
+        l1, l2: factors, at least 0; default 0. None is 0.
+
+    >>> L1L2(l1=1, l2=0.5)([1, -2])
+    5.5
+    """
+
+    def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0) -> None:
+        self.l1 = number("L1L2", "l1", 0.0 if l1 is None else l1, low=0.0)
+        self.l2 = number("L1L2", "l2", 0.0 if l2 is None else l2, low=0.0)
+
+    def value(self, x: Wide) -> float:
+        ones = self.l1 * np.abs(x).sum() if self.l1 else 0.0
+        return float(ones + (self.l2 * np.square(x).sum() if self.l2 else 0.0))
+
+    def slope(self, x: Wide) -> Wide:
+        return np.asarray(self.l1 * np.sign(x) + 2.0 * self.l2 * x)
+
+    def _spec(self, owner: str, shape: Shape) -> tuple[str, dict[str, Any]]:
+        if self.l1 and self.l2:
+            return "l1_l2", {"l1": self.l1, "l2": self.l2}
+        return ("l2", {"l2": self.l2}) if self.l2 else ("l1", {"l1": self.l1})
+
+
+class L1(L1L2):
+    """l1 * sum(|x|) (the lasso, Tibshirani 1996); the gradient is l1 * sign(x).
+
+    Args:
+        l1: a factor, at least 0; default 0.01, as is None.
+
+    >>> L1(0.5)([1, -3])
+    2.0
+    """
+
+    def __init__(self, l1: float | None = 0.01) -> None:
+        self.l1, self.l2 = number("L1", "l1", 0.01 if l1 is None else l1, low=0.0), 0.0
+
+
+class L2(L1L2):
+    """l2 * sum(x^2) (ridge regression, Hoerl and Kennard 1970); the gradient is 2 * l2 * x.
+
+    Args:
+        l2: a factor, at least 0; default 0.01, as is None.
+
+    >>> L2(0.5)([1, -3])
+    5.0
+    """
+
+    def __init__(self, l2: float | None = 0.01) -> None:
+        self.l1, self.l2 = 0.0, number("L2", "l2", 0.01 if l2 is None else l2, low=0.0)
+
+
+l1, l2, l1_l2 = L1, L2, L1L2  # as Keras has them
+
+CLASSES = _described.classes(Regularizer)
+
+
+def get(
+    identifier: str | Regularizer | type[Regularizer] | None, owner: str = "regularizers.get"
+) -> Regularizer | None:
+    """The regularizer of a name ("l2" or "L2"), of a class, or itself; None stays None.
+
+    Raises:
+        ValueError: there is no regularizer of that name.
+        TypeError: something else, such as a function of your own.
+
+    >>> get("l2")
+    L2(l2=0.01)
+    """
+    return None if identifier is None else _described.get(owner, Regularizer, identifier)
