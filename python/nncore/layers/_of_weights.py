@@ -8,6 +8,9 @@ from typing import Any
 from .. import constraints, initializers, regularizers
 from .._described import Described
 
+Regularizer = str | regularizers.Regularizer | None
+Constraint = str | constraints.Constraint | None
+
 # Families of what a weight may have, by the end of the argument's name, as kernel_initializer.
 _FAMILIES: Any = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
 
@@ -18,8 +21,11 @@ def is_of_weights(name: str) -> bool:
 
 
 def found(name: str, value: object, owner: str) -> Any:
-    """What was given for the argument, or None."""
-    return _FAMILIES[name.rpartition("_")[2]].get(value, owner)
+    """What was given for the argument; None for no regularizer or constraint."""
+    what = name.rpartition("_")[2]
+    if value is None and what == "initializer":
+        raise TypeError(f"[{owner}] {name} must be a name or an Initializer, got None")
+    return _FAMILIES[what].get(value, owner)
 
 
 def entry(value: Any) -> Any:
@@ -38,5 +44,6 @@ def value(owner: str, name: str, entry: Any) -> Any:
     what, settings = name.rpartition("_")[2], entry.get("config")
     known = _FAMILIES[what].CLASSES.get(str(entry.get("class_name"))) if what in _FAMILIES else None
     if known is None or not isinstance(settings, Mapping):
-        raise ValueError(f"[{owner}] {name} is no {what} of nncore: {entry!r:.200}")
+        article = "an" if what == "initializer" else "a"
+        raise ValueError(f"[{owner}] {name} is not {article} {what}: {entry!r:.200}")
     return known(**settings)

@@ -11,6 +11,7 @@ from .._arguments import shape as sizes
 from .._forks import whole
 from .._values import Call, Value
 from ._layer import Layer
+from ._of_weights import Constraint, Regularizer
 from ._weights import Variable
 
 
@@ -107,8 +108,6 @@ OF_KERNEL_AND_BIAS = (
     "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer", "kernel_constraint",
     "bias_constraint",
 )  # fmt: skip
-Regularizer = str | regularizers.Regularizer | None
-Constraint = str | constraints.Constraint | None
 
 
 class Weighted(Layer):
@@ -123,20 +122,11 @@ class Weighted(Layer):
     kernel_constraint: constraints.Constraint | None
     bias_constraint: constraints.Constraint | None
 
-    def _set_common(
-        self, activation: Any, use_bias: Any, kernel_initializer: Any, bias_initializer: Any, **others: Any
-    ) -> None:
+    def _set_common(self, activation: Any, use_bias: Any, **of_weights: Any) -> None:
         owner = type(self).__name__
         self.activation = activations.get(activation, owner)
         self.use_bias = boolean(owner, "use_bias", use_bias)
-        for name, value in (
-            ("kernel_initializer", kernel_initializer),
-            ("bias_initializer", bias_initializer),
-        ):
-            if value is None:
-                raise TypeError(f"[{owner}] {name} must be a name or an Initializer, got None")
-            setattr(self, name, initializers.get(value, owner))
-        self._set_of_weights(**others)
+        self._set_of_weights(**of_weights)
 
     @property
     def kernel(self) -> Variable:
@@ -201,7 +191,8 @@ class Dense(Weighted):
         super().__init__({**options, "activity_regularizer": activity_regularizer})
         self.units = integer("Dense", "units", units, high=2**20)
         self._set_common(
-            activation, use_bias, kernel_initializer, bias_initializer,
+            activation, use_bias,
+            kernel_initializer=kernel_initializer, bias_initializer=bias_initializer,
             kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer,
             kernel_constraint=kernel_constraint, bias_constraint=bias_constraint,
         )  # fmt: skip

@@ -7,7 +7,8 @@ from typing import Any
 from .. import activations, initializers
 from .._arguments import boolean, choice, integer, neutral, pair
 from ._layer import Layer
-from .core import OF_KERNEL_AND_BIAS, Constraint, Regularizer, Weighted
+from ._of_weights import Constraint, Regularizer
+from .core import OF_KERNEL_AND_BIAS, Weighted
 
 _MOST = 2**20  # what the compiled core takes as one size
 Pair = int | tuple[int, int]
@@ -91,7 +92,8 @@ class Conv2D(Weighted):
         if self.filters % self.groups:
             raise ValueError(f"[Conv2D] groups must divide filters, got {self.groups} and {self.filters}")
         self._set_common(
-            activation, use_bias, kernel_initializer, bias_initializer,
+            activation, use_bias,
+            kernel_initializer=kernel_initializer, bias_initializer=bias_initializer,
             kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer,
             kernel_constraint=kernel_constraint, bias_constraint=bias_constraint,
         )  # fmt: skip

@@ -8,32 +8,29 @@ from typing import Any, ClassVar
 from .. import initializers
 from .._arguments import boolean, integer, number, several
 from ._layer import Layer
+from ._of_weights import Constraint, Regularizer
 from ._weights import Variable
 from .merging import _axis
 
 _Initializer = str | initializers.Initializer
 
-# What Keras' normalizations also take, with the values that switch it off.
-NO_REGULARIZERS = {
-    f"{name}_{what}": None for name in ("beta", "gamma") for what in ("regularizer", "constraint")
-}
+_OF_GAMMA_AND_BETA = (
+    "beta_initializer", "gamma_initializer", "beta_regularizer", "gamma_regularizer", "beta_constraint",
+    "gamma_constraint",
+)  # fmt: skip
 
 
 class Normalizing(Layer):
     """A layer with a gamma and a beta, each of which may be left out."""
 
     _abstract = True
-    unavailable: ClassVar[Mapping[str, Any]] = NO_REGULARIZERS
 
-    def _set_common(self, epsilon: Any, center: Any, scale: Any, **initial: Any) -> None:
+    def _set_common(self, epsilon: Any, center: Any, scale: Any, **of_weights: Any) -> None:
         owner = type(self).__name__
         self.epsilon = number(owner, "epsilon", epsilon, 0.0)
         self.center = boolean(owner, "center", center)
         self.scale = boolean(owner, "scale", scale)
-        for name, value in initial.items():
-            if value is None:
-                raise TypeError(f"[{owner}] {name} must be a name or an Initializer, got None")
-            setattr(self, name, initializers.get(value, owner))
+        self._set_of_weights(**of_weights)
 
     @property
     def gamma(self) -> Variable | None:
@@ -69,8 +66,10 @@ class BatchNormalization(Normalizing):
         gamma_initializer: default ones.
         moving_mean_initializer: default zeros.
         moving_variance_initializer: default ones.
-        options: name, trainable, input_shape, dtype, see `Layer`. Regularizers, constraints, renorm and
-            synchronized are not available, so None or False.
+        beta_regularizer, gamma_regularizer: of `nncore.regularizers`; default none.
+        beta_constraint, gamma_constraint: of `nncore.constraints`; default none.
+        options: name, trainable, input_shape, dtype, activity_regularizer, see `Layer`. renorm and
+            synchronized are not available, so False.
 
     The weights are gamma, beta, moving_mean and moving_variance, each (features,).
 
@@ -86,11 +85,10 @@ class BatchNormalization(Normalizing):
     kind = "batch_normalization"
     _state = ("moving_mean", "moving_variance")
     _settings = (
-        "axis", "momentum", "epsilon", "center", "scale", "beta_initializer", "gamma_initializer",
-        "moving_mean_initializer", "moving_variance_initializer",
+        "axis", "momentum", "epsilon", "center", "scale", *_OF_GAMMA_AND_BETA, "moving_mean_initializer",
+        "moving_variance_initializer",
     )  # fmt: skip
     unavailable: ClassVar[Mapping[str, Any]] = {
-        **NO_REGULARIZERS,
         "renorm": False,
         "renorm_clipping": None,
         "renorm_momentum": 0.99,
@@ -108,6 +106,10 @@ class BatchNormalization(Normalizing):
         gamma_initializer: _Initializer = "ones",
         moving_mean_initializer: _Initializer = "zeros",
         moving_variance_initializer: _Initializer = "ones",
+        beta_regularizer: Regularizer = None,
+        gamma_regularizer: Regularizer = None,
+        beta_constraint: Constraint = None,
+        gamma_constraint: Constraint = None,
         **options: Any,
     ) -> None:
         super().__init__(options)
@@ -122,6 +124,10 @@ class BatchNormalization(Normalizing):
             gamma_initializer=gamma_initializer,
             moving_mean_initializer=moving_mean_initializer,
             moving_variance_initializer=moving_variance_initializer,
+            beta_regularizer=beta_regularizer,
+            gamma_regularizer=gamma_regularizer,
+            beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
         )
 
     def _spec(self) -> tuple[str, dict[str, Any]]:
@@ -152,8 +158,10 @@ class LayerNormalization(Normalizing):
         scale: whether there is a gamma; default True.
         beta_initializer: default zeros.
         gamma_initializer: default ones.
-        options: name, trainable, input_shape, dtype, see `Layer`. Regularizers, constraints and rms_scaling
-            are not available yet, so None and False.
+        beta_regularizer, gamma_regularizer: of `nncore.regularizers`; default none.
+        beta_constraint, gamma_constraint: of `nncore.constraints`; default none.
+        options: name, trainable, input_shape, dtype, activity_regularizer, see `Layer`. rms_scaling is not
+            available yet, so False.
 
     Raises:
         TypeError: axis is neither an integer nor a list of them.
@@ -164,8 +172,8 @@ class LayerNormalization(Normalizing):
     """
 
     kind = "layer_normalization"
-    unavailable: ClassVar[Mapping[str, Any]] = {**NO_REGULARIZERS, "rms_scaling": False}
-    _settings = ("axis", "epsilon", "center", "scale", "beta_initializer", "gamma_initializer")
+    unavailable: ClassVar[Mapping[str, Any]] = {"rms_scaling": False}
+    _settings = ("axis", "epsilon", "center", "scale", *_OF_GAMMA_AND_BETA)
 
     def __init__(
         self,
@@ -175,6 +183,10 @@ class LayerNormalization(Normalizing):
         scale: bool = True,
         beta_initializer: _Initializer = "zeros",
         gamma_initializer: _Initializer = "ones",
+        beta_regularizer: Regularizer = None,
+        gamma_regularizer: Regularizer = None,
+        beta_constraint: Constraint = None,
+        gamma_constraint: Constraint = None,
         **options: Any,
     ) -> None:
         super().__init__(options)
@@ -192,6 +204,10 @@ class LayerNormalization(Normalizing):
             scale,
             beta_initializer=beta_initializer,
             gamma_initializer=gamma_initializer,
+            beta_regularizer=beta_regularizer,
+            gamma_regularizer=gamma_regularizer,
+            beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
         )
 
     def _spec(self) -> tuple[str, dict[str, Any]]:
