@@ -16,6 +16,7 @@ from typing import Any
 import keras_graph_cases as graphs
 import metric_cases
 import numpy as np
+import penalty_cases as penalties
 from keras_graph_cases import FIT, HOT, WEIGHT, Y1, Y4, Case, X, set_weights
 from op_cases import row_outputs, row_targets
 from optimizer_cases import SETTINGS
@@ -370,6 +371,7 @@ def metric(name: str) -> Case:
 
 CASES: dict[str, Case] = {
     **graphs.CASES,
+    **penalties.CASES,
     **{f"fit: {name}": (lambda k, case=case: case(k).history) for name, case in HISTORIES.items()},
     **{f"loss {name}": loss(name) for name in losses.CLASSES},
     **{f"metric {name}": metric(name) for name in metrics.CLASSES},

@@ -47,13 +47,15 @@ SIGNATURES: dict[str, tuple[Callable[..., Any], str]] = {
     "Dense": (
         layers.Dense,
         "units, activation=None, use_bias=True, kernel_initializer='glorot_uniform', "
-        "bias_initializer='zeros'",
+        "bias_initializer='zeros', kernel_regularizer=None, bias_regularizer=None, "
+        "activity_regularizer=None, kernel_constraint=None, bias_constraint=None",
     ),
     "Conv2D": (
         layers.Conv2D,
         "filters, kernel_size, strides=(1, 1), padding='valid', data_format=None, dilation_rate=(1, 1), "
         "groups=1, activation=None, use_bias=True, kernel_initializer='glorot_uniform', "
-        "bias_initializer='zeros'",
+        "bias_initializer='zeros', kernel_regularizer=None, bias_regularizer=None, "
+        "activity_regularizer=None, kernel_constraint=None, bias_constraint=None",
     ),
     "MaxPooling2D": (
         layers.MaxPooling2D,

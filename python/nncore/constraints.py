@@ -9,7 +9,7 @@ norm 0 stay 0.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,6 +38,7 @@ class Constraint(Described):
     _instead = (
         "Use a constraint of nncore.constraints, or set_weights in a callback of your own after each batch"
     )
+    _variants: ClassVar[tuple[dict[str, Any], ...]] = ()  # settings with which each is tested
 
     def __call__(self, w: ArrayLike) -> Floats:
         """A new array: w as the constraint makes it.
@@ -124,6 +125,8 @@ class MaxNorm(_Norm):
     [[0.6000000238418579, 0.10000000149011612], [0.800000011920929, 0.0]]
     """
 
+    _variants = ({"max_value": 0.7}, {"max_value": 1, "axis": 1}, {"max_value": 0.5, "axis": [0, 1]})
+
     def __init__(self, max_value: float = 2, axis: Axis = 0) -> None:
         self.max_value = number("MaxNorm", "max_value", max_value, low=0.0)
         self._take_axis(axis)
@@ -141,6 +144,8 @@ class UnitNorm(_Norm):
     >>> UnitNorm()([[3], [4]]).round(2).tolist()
     [[0.6000000238418579], [0.800000011920929]]
     """
+
+    _variants = ({"axis": -1}, {"axis": (0, 1)})
 
     def __init__(self, axis: Axis = 0) -> None:
         self._take_axis(axis)

@@ -8,7 +8,7 @@ it gives, divided by the number of samples in the batch.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,6 +30,7 @@ class Regularizer(Described):
     _abstract = True
     _uncalled = "__call__"
     _instead = "Use a regularizer of nncore.regularizers, such as L1L2(l1, l2)"
+    _variants: ClassVar[tuple[dict[str, Any], ...]] = ()  # settings with which each is tested
 
     def __call__(self, x: ArrayLike) -> float:
         """The penalty of an array of any shape.
@@ -68,6 +69,8 @@ class L1L2(Regularizer, aliases=("l1_l2",)):
     5.5
     """
 
+    _variants: ClassVar[tuple[dict[str, Any], ...]] = ({"l1": 0.03, "l2": 0.02}, {"l2": 0.05})
+
     def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0) -> None:
         self.l1 = number("L1L2", "l1", 0.0 if l1 is None else l1, low=0.0)
         self.l2 = number("L1L2", "l2", 0.0 if l2 is None else l2, low=0.0)
@@ -95,6 +98,8 @@ class L1(L1L2):
     2.0
     """
 
+    _variants = ({"l1": 0.05},)
+
     def __init__(self, l1: float | None = 0.01) -> None:
         self.l1, self.l2 = number("L1", "l1", 0.01 if l1 is None else l1, low=0.0), 0.0
 
@@ -108,6 +113,8 @@ class L2(L1L2):
     >>> L2(0.5)([1, -3])
     5.0
     """
+
+    _variants = ({"l2": 0.05},)
 
     def __init__(self, l2: float | None = 0.01) -> None:
         self.l1, self.l2 = 0.0, number("L2", "l2", 0.01 if l2 is None else l2, low=0.0)

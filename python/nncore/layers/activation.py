@@ -33,9 +33,9 @@ class _Function(Layer):
     _function: ClassVar[str]
 
     def _spec(self) -> tuple[str, dict[str, Any]]:
-        settings = {name: getattr(self, name) for name in self._settings}
+        kind, settings = super()._spec()
         row, numbers = ACTIVATIONS[self._function].row(None, **settings)
-        return self.kind, {"activation": row, **numbers}
+        return kind, {"activation": row, **numbers}
 
 
 class ReLU(_Function):
