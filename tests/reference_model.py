@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+from penalty_cases import CONSTRAINTS, REGULARIZERS, fits, takes_activities
 
 from nncore import _core, reference
 from nncore._operations import ACTIVATIONS
@@ -235,6 +236,43 @@ def layer_backward(
     return dy.reshape(x.shape), []
 
 
+# ---- penalties
+
+
+@dataclass
+class Penalties:
+    """Regularizers of what layers give, and those and constraints of weights, by layer and parameter."""
+
+    activities: dict[int, Any] = field(default_factory=dict)
+    regularizers: dict[tuple[int, int], Any] = field(default_factory=dict)
+    constraints: dict[tuple[int, int], Any] = field(default_factory=dict)
+
+    def draw_activities(self, rng: np.random.Generator, layers: int) -> None:
+        known = [made for made in REGULARIZERS.values() if takes_activities(made)]
+        self.activities = {i: known[rng.integers(len(known))]() for i in range(layers) if rng.random() < 0.4}
+
+    def draw_weights(self, rng: np.random.Generator, net: _core.Network) -> None:
+        for drawn, known in ((self.regularizers, REGULARIZERS), (self.constraints, CONSTRAINTS)):
+            seen: dict[int, int] = {}
+            for layer, name, _, shape in net.layout:
+                index = seen[layer] = seen.get(layer, -1) + 1
+                if name.startswith("moving"):
+                    continue
+                fitting = [made for made in known.values() if fits(made, *shape)]
+                if rng.random() < 0.6:
+                    drawn[layer, index] = fitting[rng.integers(len(fitting))]()
+
+    def specs(self, net: _core.Network) -> list[list[tuple[int, int, Spec]]]:
+        """What `_core.Network.compile` takes."""
+        shapes: dict[tuple[int, int], tuple[int, ...]] = {}
+        for layer, _, _, shape in net.layout:
+            shapes[layer, sum(known == layer for known, _ in shapes)] = shape
+        return [
+            [(*at, one._spec("", shapes[at])) for at, one in given.items()]
+            for given in (self.regularizers, self.constraints)
+        ]
+
+
 # ---- a stack of layers
 
 
@@ -254,6 +292,7 @@ class ReferenceModel:
     parameters: list[list[Array]]
     loss: Spec | None = None
     seed: int = 0
+    penalties: Penalties = field(default_factory=Penalties)
 
     def forward(self, x: Array, training: bool = False, step: int = 0) -> list[Array]:
         """The input and the output of each layer."""
@@ -280,15 +319,27 @@ class ReferenceModel:
         dy = np.full(shape, 1.0 / np.prod(shape))
         if weight is not None:
             dy = dy * self._per_row(weight, dy)
-        loss = fused.value(target, values[-1], weight)
+        loss = fused.value(target, values[-1], weight) + self.penalty(values)
         d = getattr(reference, name + "_backward")(dy, target, values[-1], **arguments)
         gradients: list[list[Array]] = []
         for number in reversed(range(len(self.layers))):
             x_in, parameters = values[number], self.parameters[number]
             mask = self.mask(number, x_in.shape, step)
+            if number in self.penalties.activities:
+                d = d + self.penalties.activities[number].slope(values[number + 1]) / len(x)
             d, g = layer_backward(fused.layers[number], d, x_in, parameters, mask)
             gradients.insert(0, g)
+        for (number, index), regularizer in self.penalties.regularizers.items():
+            gradients[number][index] = gradients[number][index] + regularizer.slope(
+                self.parameters[number][index]
+            )
         return Result(loss, self.forward(x)[-1], gradients, d)
+
+    def penalty(self, values: list[Array]) -> float:
+        """Of the weights, and of what layers give, as `forward` has it."""
+        weights = (r.value(self.parameters[i][p]) for (i, p), r in self.penalties.regularizers.items())
+        activities = (r.value(values[i + 1]) for i, r in self.penalties.activities.items())
+        return sum(weights, 0.0) + sum(activities, 0.0) / len(values[0])
 
     def with_loss_from_logits(self) -> ReferenceModel:
         """The same model with a last sigmoid or softmax moved into the loss, as the core computes it."""
@@ -297,9 +348,13 @@ class ReferenceModel:
         name, settings = self.loss
         if _core.losses()[name][2] != attributes.get("activation", "linear"):
             return self
+        # The activation is left to the loss where nothing else reads its output, or its input if a layer.
+        last_two = range(len(self.layers) - (2 if kind == "activation" else 1), len(self.layers))
+        if any(number in self.penalties.activities for number in last_two):
+            return self
         last = (kind, {**attributes, "activation": "linear"})
         loss = loss_spec(name, True, **settings)
-        return ReferenceModel([*self.layers[:-1], last], self.parameters, loss, self.seed)
+        return ReferenceModel([*self.layers[:-1], last], self.parameters, loss, self.seed, self.penalties)
 
     @staticmethod
     def _per_row(weight: Array, rows: Array) -> Array:
@@ -316,10 +371,14 @@ class ReferenceModel:
 # ---- the compiled twin
 
 
-def chain(input_shape: tuple[int, ...], layers: list[Spec], fuse: bool = True) -> _core.Network:
+def chain(
+    input_shape: tuple[int, ...], layers: list[Spec], fuse: bool = True, penalties: Penalties | None = None
+) -> _core.Network:
     """Layers one after another, not compiled."""
     calls = [(i, [i]) for i in range(len(layers))]
-    return _core.Network([input_shape], layers, calls, [len(layers)], fuse)
+    given = penalties.activities if penalties else {}
+    penalized = [(i + 1, one._spec("", ())) for i, one in given.items()]
+    return _core.Network([input_shape], layers, calls, [len(layers)], fuse, penalized=penalized)
 
 
 def compile_chain(
@@ -328,8 +387,11 @@ def compile_chain(
     metrics: Sequence[Spec] = (),
     optimizer: Spec | None = None,
     trainable: Sequence[bool] = (True,),
+    penalties: Penalties | None = None,
 ) -> None:
-    net.compile([loss], [1.0], [metrics], [()], optimizer, trainable)
+    regularizers, constraints = (penalties or Penalties()).specs(net)
+    given: Any = {"regularizers": regularizers, "constraints": constraints}
+    net.compile([loss], [1.0], [metrics], [()], optimizer, trainable, **given)
 
 
 def network(
@@ -341,12 +403,17 @@ def network(
     metrics: tuple[str, ...] = (),
     fuse: bool = True,
     scale: float = 1.0,
+    penalized: bool = False,
 ) -> tuple[_core.Network, ReferenceModel]:
     """A compiled network with random parameters, and the reference model with the same parameters.
 
-    Weights are normal with deviation scale / sqrt(number of inputs).
+    Weights are normal with deviation scale / sqrt(number of inputs). penalized: with random regularizers and
+    constraints.
     """
-    net = chain(input_shape, layers, fuse)
+    penalties = Penalties()
+    if penalized:
+        penalties.draw_activities(rng, len(layers))
+    net = chain(input_shape, layers, fuse, penalties)
     flat = np.zeros_like(net.read("parameters"))
     for _, name, offset, shape in net.layout:
         size = int(np.prod(shape))
@@ -355,9 +422,11 @@ def network(
         if name in ("gamma", "moving_variance"):
             flat[offset : offset + size] = np.abs(1.0 + flat[offset : offset + size])
     net.write("parameters", flat)
+    if penalized:
+        penalties.draw_weights(rng, net)
     if loss is not None:
-        compile_chain(net, loss, [(name, {}) for name in metrics], optimizer, [True] * len(layers))
-    model = ReferenceModel(list(layers), of_layers(net, len(layers), "parameters"), loss, net.seed)
+        compile_chain(net, loss, [(name, {}) for name in metrics], optimizer, [True] * len(layers), penalties)
+    model = ReferenceModel(list(layers), of_layers(net, len(layers), "parameters"), loss, net.seed, penalties)
     return net, model
 
 

@@ -139,6 +139,7 @@ def make_target(rng: np.random.Generator, loss: Spec, shape: tuple[int, ...]) ->
     isa=st.sampled_from(_core.available_isas()),
     threads_=st.integers(1, 4),
     optimizer=st.sampled_from([*OPTIMIZERS.values()]),
+    penalized=st.booleans(),
     seed=st.integers(0, 2**32),
 )
 def test_random_models(
@@ -149,6 +150,7 @@ def test_random_models(
     isa: str,
     threads_: int,
     optimizer: Callable[..., Optimizer],
+    penalized: bool,
     seed: int,
 ) -> None:
     shape, layers, loss = stack
@@ -158,7 +160,7 @@ def test_random_models(
     _core.set_num_threads(threads_)
     try:
         made = optimizer(learning_rate=0.1)
-        net, model = network(shape, layers, rng, loss, made._spec(), fuse=fuse)
+        net, model = network(shape, layers, rng, loss, made._spec(), fuse=fuse, penalized=penalized)
     finally:
         _core.select_isa(before)
     note(f"steps: {net.steps()}")
@@ -183,30 +185,40 @@ def test_random_models(
     assert net.train(x, y, weight, None, 0, samples, samples, 60.0, sums) == samples
     assert net.iterations == 1
     assert_close(net.results(sums)[0], expected.loss, length, scale=1.0, name="loss of the step")
+    constraints = model.penalties.constraints
     for number, layer in enumerate(of_layers(net, len(layers), "parameters")):
         count = len(expected.gradients[number])  # what follows is state
         if layer[count:]:
             state = moved_state(layers[number], inputs[number], model.parameters[number])
             assert not np.any(gradients[number][count:])
             assert_close(layer[count:], state, length, scale=1.0, name=f"state of layer {number}")
-        for actual, w, g in zip(layer, model.parameters[number][:count], gradients[number]):
+        trained = zip(layer, model.parameters[number][:count], gradients[number])
+        for i, (actual, w, g) in enumerate(trained):
             moments = {name: np.zeros_like(w) for name in moments_of(made)}
             expected_w, _ = reference_step(made, w, g, moments, 1)
+            if (number, i) in constraints:
+                expected_w = constraints[number, i].constrained(expected_w)
             size = float(np.abs(w).max(initial=0.0))  # of which a step may leave little
             assert_close(actual, expected_w, factor=40, scale=size, name=f"layer {number}")
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
-@given(stack=stacks(), samples=st.integers(1, 20), batch=st.integers(1, 25), seed=st.integers(0, 2**32))
+@given(
+    stack=stacks(),
+    samples=st.integers(1, 20),
+    batch=st.integers(1, 25),
+    penalized=st.booleans(),
+    seed=st.integers(0, 2**32),
+)
 def test_random_evaluations(
-    stack: tuple[tuple[int, ...], list[Spec], Spec], samples: int, batch: int, seed: int
+    stack: tuple[tuple[int, ...], list[Spec], Spec], samples: int, batch: int, penalized: bool, seed: int
 ) -> None:
     """The loss and the metrics of `test`, whatever the batches, and the rows of `predict`."""
     shape, layers, loss = stack
     rng = np.random.default_rng(seed)
     fitting = [name for name, operation in METRICS.items() if operation.inputs == inputs_of(loss)]
     metric = [*fitting, "mean_absolute_error"][0]
-    net, model = network(shape, layers, rng, loss, None, (metric,))
+    net, model = network(shape, layers, rng, loss, None, (metric,), penalized=penalized)
     x = rng.normal(size=(samples, *shape)).astype(np.float32)
     y = make_target(rng, loss, (samples, *net.output_shapes([shape])[0]))
     sums = _core.Sums()
@@ -215,7 +227,9 @@ def test_random_evaluations(
         position = net.test(x, y, None, position, samples, batch, 60.0, sums)
     output = net.forward(x, False)
     fused = model.with_loss_from_logits()
-    assert_close(net.results(sums)[0], fused.value(y, fused.forward(x)[-1]), 1000, scale=1.0, name="loss")
+    values = fused.forward(x)
+    expected = fused.value(y, values[-1]) + fused.penalty(values)
+    assert_close(net.results(sums)[0], expected, 1000, scale=1.0, name="loss")
     expected = getattr(reference, metric)(y, output).mean()
     assert_close(net.results(sums)[1], expected, 1000, name=metric)
     out = np.zeros_like(output)

@@ -184,7 +184,7 @@ def test_a_model_whose_layers_cannot_be_joined_is_as_before(
     model = trained(Dense(3), Dense(1))
     before, expected = model.layers, model.predict(X, verbose=0)
 
-    def refuse(*_: Any) -> Any:
+    def refuse(*_: Any, **others: Any) -> Any:
         raise error
 
     with monkeypatch.context() as patch:

@@ -231,6 +231,7 @@ Penalties::Penalties(const std::vector<WeightRule>& regularizers, const std::vec
     Variables& v = *variables.at(rule.layer);
     const Parameter& p = v.list().at(rule.parameter);
     Regularizer regularizer(rule.spec);
+    if (p.is_state) rule.spec.fail("state is not penalized");
     if (!trained.trains[rule.layer]) continue;
     const std::size_t floats = size_of(p.shape), start = v.start(rule.parameter);
     regularized_.push_back({&v, start, trained.at[rule.layer] + start, floats, used_layers[rule.layer],
@@ -243,6 +244,7 @@ Penalties::Penalties(const std::vector<WeightRule>& regularizers, const std::vec
     Variables& v = *variables.at(rule.layer);
     const Parameter& p = v.list().at(rule.parameter);
     Constraint constraint(rule.spec, p);
+    if (p.is_state) rule.spec.fail("state is not constrained");
     const bool has_gradient =
         used_layers[rule.layer] || std::ranges::any_of(regularized_, [&](const Regularized& r) {
           return r.variables == &v && r.start == v.start(rule.parameter);
