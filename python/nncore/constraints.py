@@ -20,7 +20,18 @@ from ._data import numbers
 from ._described import Described
 from ._names import snake_case
 
-__all__ = ["Constraint", "MaxNorm", "NonNeg", "UnitNorm", "get", "max_norm", "non_neg", "unit_norm"]
+__all__ = [
+    "Constraint",
+    "MaxNorm",
+    "MinMaxNorm",
+    "NonNeg",
+    "UnitNorm",
+    "get",
+    "max_norm",
+    "min_max_norm",
+    "non_neg",
+    "unit_norm",
+]
 
 Floats = NDArray[np.float32]
 Wide = NDArray[np.float64]
@@ -154,7 +165,37 @@ class UnitNorm(_Norm):
         return np.ones_like(norm)
 
 
-max_norm, non_neg, unit_norm = MaxNorm, NonNeg, UnitNorm  # as Keras has them
+class MinMaxNorm(_Norm):
+    """Norms become rate * clip(norm, min_value, max_value) + (1 - rate) * norm.
+
+    Args:
+        min_value: at least 0; default 0.
+        max_value: at least min_value; default 1.
+        rate: 1 (default) for a strict constraint; a smaller one moves norms a part of the way at each update.
+        axis: an axis or several that the norm goes over; None for all; default 0.
+
+    >>> MinMaxNorm(2, 3)([[0.6, 3], [0.8, 4]]).round(2).tolist()
+    [[1.2000000476837158, 1.7999999523162842], [1.600000023841858, 2.4000000953674316]]
+    """
+
+    _variants = (
+        {"min_value": 0.5, "max_value": 0.7}, {"min_value": 1, "max_value": 2, "rate": 0.5, "axis": 1},
+        {"min_value": 0.3, "axis": [0, 1]},
+    )  # fmt: skip
+
+    def __init__(
+        self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Axis = 0
+    ) -> None:
+        self.min_value = number("MinMaxNorm", "min_value", min_value, low=0.0)
+        self.max_value = number("MinMaxNorm", "max_value", max_value, low=self.min_value)
+        self.rate = number("MinMaxNorm", "rate", rate)
+        self._take_axis(axis)
+
+    def desired(self, norm: Wide) -> Wide:
+        return self.rate * np.clip(norm, self.min_value, self.max_value) + (1.0 - self.rate) * norm
+
+
+max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm  # as Keras has them
 
 CLASSES = _described.classes(Constraint)
 
