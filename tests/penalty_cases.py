@@ -64,7 +64,8 @@ def _case(argument: str, key: str, ours: Made) -> Case:
     def case(k: Any) -> Any:
         cls = getattr(getattr(k, family), name)
         made = partial(cls, **given)
-        found: dict[str, Any] = {"config": made().get_config(), "value": told_of(made()(X[:4] * 2))}
+        x = getattr(k.ops, "convert_to_tensor", np.asarray)(X[:4] * 2)  # Keras' own take tensors alone
+        found: dict[str, Any] = {"config": made().get_config(), "value": told_of(made()(x))}
         weights = [what for what, size in (("kernel", (3, 5)), ("bias", (5,))) if fits(ours, *size)]
         for what in weights:
             found[what] = _trained(k, {f"{what}_{argument}": made()}, {f"{what}_{argument}": made()})

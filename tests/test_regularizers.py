@@ -253,9 +253,11 @@ def test_the_number_of_threads_changes_no_bit(isa: str) -> None:
 
 @pytest.mark.parametrize("made", REGULARIZERS.values(), ids=REGULARIZERS)
 def test_penalties_have_the_same_bits_with_every_instruction_set(made: Callable[[], Regularizer]) -> None:
-    """But for products on the baseline, which has no fused ones."""
+    """But for products of matrices on the baseline, which has no fused ones."""
     found, before = [], _core.isa()
     for isa in _core.available_isas():
+        if isa == "baseline" and not takes_activities(made):
+            continue
         _core.select_isa(isa)
         try:
             net, _ = kernel_alone((130, 70), made(), np.random.default_rng(1))
@@ -264,8 +266,7 @@ def test_penalties_have_the_same_bits_with_every_instruction_set(made: Callable[
         zero = np.zeros((1, 130), np.float32)
         loss = net.gradients(zero, zero[:, :70], None)
         found.append((loss, net.read("gradients").tobytes()))
-    products = not takes_activities(made) and _core.available_isas()[0] == "baseline"
-    assert all(one == found[-1] for one in found[products:])
+    assert all(one == found[0] for one in found)
 
 
 # ---- settings

@@ -15,11 +15,12 @@ std::vector<Judged> judged_from(const py::sequence& losses, const py::sequence& 
   return judged;
 }
 
-using Rules = std::vector<std::tuple<std::size_t, std::size_t, py::tuple>>;  // layer, parameter, spec
-
-std::vector<WeightRule> rules_from(const Rules& given) {
+// Items (layer, parameter, spec) of Python.
+std::vector<WeightRule> rules_from(const py::iterable& items) {
   std::vector<WeightRule> rules;
-  for (const auto& [layer, parameter, spec] : given) rules.push_back({layer, parameter, spec_from(spec)});
+  for (const py::handle item : items)
+    rules.push_back({item[py::int_(0)].cast<std::size_t>(), item[py::int_(1)].cast<std::size_t>(),
+                     spec_from(item[py::int_(2)])});
   return rules;
 }
 
@@ -87,17 +88,18 @@ void bind_network(py::module_& m) {
                        const std::vector<std::pair<std::size_t, std::vector<std::size_t>>>& calls,
                        const std::vector<std::size_t>& outputs, bool fuse,
                        const std::vector<std::shared_ptr<Variables>>& variables, bool input_gradients,
-                       const std::vector<std::pair<std::size_t, py::tuple>>& penalized) {
+                       const py::iterable& penalized) {
              Graph graph{shapes_from(input_shapes, true), specs_from(layers), {}, outputs};
-             for (const auto& [value, spec] : penalized) graph.penalized.push_back({value, spec_from(spec)});
+             for (const py::handle item : penalized)
+               graph.penalized.push_back(
+                   {item[py::int_(0)].cast<std::size_t>(), spec_from(item[py::int_(1)])});
              for (const auto& [layer, inputs] : calls) graph.calls.push_back({layer, inputs});
              return run_core(
                  [&] { return std::make_unique<Network>(graph, fuse, variables, input_gradients); });
            }),
            py::arg("input_shapes"), py::arg("layers"), py::arg("calls"), py::arg("outputs"),
            py::arg("fuse") = true, py::arg("variables") = std::vector<std::shared_ptr<Variables>>(),
-           py::arg("input_gradients") = false,
-           py::arg("penalized") = std::vector<std::pair<std::size_t, py::tuple>>())
+           py::arg("input_gradients") = false, py::arg("penalized") = py::tuple())
       .def(
           "output_shapes",
           [](Network& n, const py::sequence& input_shapes) {
@@ -147,15 +149,16 @@ void bind_network(py::module_& m) {
           "compile",
           [](Network& n, const py::sequence& losses, const py::sequence& loss_weights,
              const py::sequence& metrics, const py::sequence& weighted_metrics, const py::object& optimizer,
-             const std::vector<bool>& trainable, const Rules& regularizers, const Rules& constraints) {
+             const std::vector<bool>& trainable, const py::iterable& regularizers,
+             const py::iterable& constraints) {
             const auto o = optional_spec_from(optimizer);
             const std::vector<Judged> judged = judged_from(losses, loss_weights, metrics, weighted_metrics);
             const auto r = rules_from(regularizers), c = rules_from(constraints);
             writing(n, [&] { n.compile(judged, o, trainable, r, c); });
           },
           py::arg("losses"), py::arg("loss_weights"), py::arg("metrics"), py::arg("weighted_metrics"),
-          py::arg("optimizer"), py::arg("trainable"), py::arg("regularizers") = Rules(),
-          py::arg("constraints") = Rules())
+          py::arg("optimizer"), py::arg("trainable"), py::arg("regularizers") = py::tuple(),
+          py::arg("constraints") = py::tuple())
       .def_property(
           "seed", [](const Network& n) { return looking(n, [&] { return n.seed; }); },
           [](Network& n, std::uint64_t v) { writing(n, [&] { n.seed = v; }); })

@@ -102,7 +102,10 @@ std::unique_ptr<Program> Network::program_for(std::vector<Shape> inputs, const s
     program->objectives.emplace_back(judged[i].loss, metrics, judged[i].metrics.size(),
                                      program->plan.outputs[i].shape, graph_.last_activation(i));
   }
-  for (const Graph::Penalized& p : graph_.penalized) program->penalties.emplace_back(p.regularizer);
+  for (const Graph::Penalized& p : graph_.penalized) {
+    program->penalties.emplace_back(p.regularizer);
+    if (program->penalties.back().is_of_matrix()) p.regularizer.fail("is for weights alone");
+  }
   program->empty = empty_sums(program->objectives);
   return program;
 }
@@ -159,6 +162,7 @@ void Network::compile(const std::vector<Judged>& outputs, const std::optional<Sp
   moments_ = std::move(moments);
   trained_ = std::move(layout);
   penalties_ = std::move(penalties);
+  penalizes_ = !penalties_.empty() || !graph_.penalized.empty();
   penalty_ = 0.0;
   gradients_ = {};
   judged_ = outputs;

@@ -205,9 +205,9 @@ class Network {
                      std::size_t row, float* scratch);
   void replicate_all(Plan& plan, const TileTask& task);
   void update(float* values, std::size_t at, const float* gradient, std::size_t n);
-  double mean_result(std::size_t place, std::size_t count) const;
   double output_loss(std::size_t output, std::size_t count) const;
   double batch_loss(std::size_t count) const;
+  [[gnu::cold]] double penalties(std::size_t count) const;
   static Sums empty_sums(const std::vector<Objective>& objectives);
   void check_sums(Sums& sums) const;
   void add_metrics(const Samples& s, std::size_t count, Sums& sums) const;
@@ -236,7 +236,8 @@ class Network {
   Buffer gradients_;
   std::vector<Buffer> moments_;
   Penalties penalties_;
-  double penalty_ = 0.0;  // of the weights, as they were before the last update
+  bool penalizes_ = false;  // weights or values, or constrains weights
+  double penalty_ = 0.0;    // of the weights, as they were before the last update
 
   std::uint64_t step_key_ = 0;  // of random numbers, in the last pass 1
   Buffer arena_, results_, scratch_;

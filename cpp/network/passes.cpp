@@ -233,14 +233,9 @@ void Network::for_chunks(const Stage& stage, std::size_t count, Body body) {
 void Network::judge_chunk(const Samples& s, std::size_t first, std::size_t n, float* scratch,
                           std::size_t count, const float* const* dy) {
   const Plan& p = plan();
-  for (std::size_t o = 0; o < p.outputs.size(); ++o) {
+  for (std::size_t o = 0; o < judged_.size(); ++o) {
     const Output& output = p.outputs[o];
     float* const gradient = gradient_at(output.storage, first, scratch);
-    if (o >= judged_.size()) {
-      penalize_chunk(o, value_at(output.storage, first), gradient, first, n,
-                     1.0f / static_cast<float>(count));
-      continue;
-    }
     float* const own = output.adds ? scratch + p.sizes.layer_scratch + p.gradients.size() : gradient;
     if (const std::size_t size = p.storages[output.storage].size; dy && gradient)
       std::copy_n(dy[o] + first * size, n * size, own);
@@ -248,6 +243,12 @@ void Network::judge_chunk(const Samples& s, std::size_t first, std::size_t n, fl
       evaluate_chunk(s, o, value_at(output.storage, first), own, first, n,
                      static_cast<float>(judged_[o].weight) / static_cast<float>(count));
     if (output.adds && gradient) kernels_.add(gradient, own, n * p.storages[output.storage].size);
+  }
+  if (!penalizes_) return;
+  for (std::size_t o = judged_.size(); o < p.outputs.size(); ++o) {
+    const std::size_t storage = p.outputs[o].storage;
+    penalize_chunk(o, value_at(storage, first), gradient_at(storage, first, scratch), first, n,
+                   1.0f / static_cast<float>(count));
   }
 }
 
@@ -337,10 +338,10 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
     tile_gradient(task, count, gradients_.data() + s.trained_at + task.tile.at(), task.tile.row_length,
                   scratch_of(worker));
   });
-  if (!penalties_.empty()) penalty_ = penalties_.evaluate(gradients_.data());
+  if (penalizes_) penalty_ = penalties_.evaluate(kernels_, gradients_.data());
   if (!with_update) return;
   for (const UpdateRun& run : updates_) update(run.values, run.at, gradients_.data() + run.at, run.floats);
-  if (!penalties_.empty()) penalties_.constrain();
+  if (penalizes_) penalties_.constrain();
   for (const TileTask& task : plan().tiles)
     if (const Step& s = plan().steps[task.step]; s.is_trained && s.packing.any) replicate_all(plan(), task);
 }
@@ -379,7 +380,7 @@ double Network::gradients(const Samples& samples) {
     sample_pass(samples, samples.start, count, true);
     parameter_pass(count, false);
   });
-  return batch_loss(count);
+  return batch_loss(count) + (penalizes_ ? penalties(count) : 0.0);
 }
 
 void Network::backward(float* const* dx, const float* const* dy, const Samples& samples) {
@@ -441,7 +442,7 @@ std::size_t Network::test(const Samples& samples, double seconds, Sums& sums) {
   check_targets(samples);
   require(has_loss() || std::ranges::any_of(program_->objectives, &Objective::has_metrics), "a loss");
   check_sums(sums);
-  penalty_ = penalties_.evaluate(nullptr);
+  penalty_ = penalties_.evaluate(kernels_, nullptr);
   return for_batches(
       samples, seconds, threads_for_inference(samples), sample_cost(),
       [&](std::size_t position, std::size_t count) {

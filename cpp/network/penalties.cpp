@@ -9,10 +9,9 @@
 namespace nncore {
 namespace {
 
-constexpr std::size_t kBlock = 4096;      // floats that the first-level cache holds, with their gradients
-constexpr std::size_t kPartialSums = 16;  // of a run, added in order
-constexpr std::size_t kPiece = 64;        // floats of a run that have norms of their own
-constexpr double kEpsilon = 1e-7;         // added to norms
+constexpr std::size_t kBlock = 4096;  // floats that the first-level cache holds, with their gradients
+constexpr std::size_t kPiece = 64;    // floats of a run that have norms of their own
+constexpr double kEpsilon = 1e-7;     // added to norms
 
 struct Row {
   const char* name;
@@ -27,28 +26,9 @@ void for_tasks(std::size_t tasks, std::size_t floats, Body body) {
   for (std::size_t task = 0; task < tasks; ++task) body(task);
 }
 
-// The sum of term(i), in partial sums.
-template <class Term>
-double sum_of(std::size_t n, Term term) {
-  double part[kPartialSums] = {};
-  std::size_t i = 0;
-  for (; i + kPartialSums <= n; i += kPartialSums)
-    for (std::size_t j = 0; j < kPartialSums; ++j) part[j] += term(i + j);
-  for (std::size_t j = 0; i + j < n; ++j) part[j] += term(i + j);
-  double sum = 0.0;
-  for (const double p : part) sum += p;
-  return sum;
-}
-
 float sign(float w) { return static_cast<float>((w > 0.0f) - (w < 0.0f)); }
 double square(float w) { return static_cast<double>(w) * w; }
 
-#define NONE
-#define SETTING(name, initial, least, most) Setting{#name, initial, least, most, (most) == kAny},
-#define REGULARIZER(name, settings, ...) Row{#name, {{settings}}},
-constexpr std::array kRegularizers = {
-#include "penalties.def"
-};
 #define NONE
 #define SETTING(name, initial, least, most) Setting{#name, initial, least, most, (most) == kAny},
 #define CONSTRAINT(name, settings, ...) Row{#name, {{settings}}},
@@ -77,10 +57,18 @@ constexpr std::array kNormConstraints = {
     });                                                                                                    \
   }
 #include "penalties.def"
-constexpr decltype(&l1_block) kBlocks[] = {
-#define SETTING(...)
+
+struct RegularizerRow {
+  const char* name;
+  SettingList settings;
+  decltype(&l1_block) block;
+  MatrixFunction* of_matrix;
+};
 #define NONE
-#define REGULARIZER(name, ...) name##_block,
+#define SETTING(name, initial, least, most) Setting{#name, initial, least, most, (most) == kAny},
+#define REGULARIZER(name, settings, ...) RegularizerRow{#name, {{settings}}, name##_block, nullptr},
+#define MATRIX_REGULARIZER(name, settings) RegularizerRow{#name, {{settings}}, nullptr, name},
+constexpr std::array kRegularizers = {
 #include "penalties.def"
 };
 
@@ -121,11 +109,11 @@ struct Axes {
   bool summed;
 };
 
-std::vector<Axes> axes_of(const Spec& spec, const Parameter& p) {
+[[gnu::cold]] std::vector<Axes> axes_of(const Spec& spec, const Parameter& p) {
   std::vector<bool> summed(p.shape.size());
   for (const std::int64_t axis : spec.integers("axis")) {
     if (axis < 0 || static_cast<std::size_t>(axis) >= p.shape.size())
-      spec.fail("there is no axis " + std::to_string(axis) + " in " + to_string(p.shape));
+      spec.fail("expected axes of the weight");
     summed[static_cast<std::size_t>(axis)] = true;
   }
   std::vector<Axes> axes;
@@ -150,11 +138,18 @@ Regularizer::Regularizer(const Spec& spec) : row_(row_named(kRegularizers, spec.
   settings_ = spec.settings(kRegularizers[row_].settings);
 }
 
+bool Regularizer::is_of_matrix() const { return kRegularizers[row_].of_matrix != nullptr; }
+
+double Regularizer::evaluate_matrix(const Kernels& k, const Parameter& p, const float* w,
+                                    float* gradient) const {
+  return kRegularizers[row_].of_matrix(k, p, w, gradient, settings_);
+}
+
 double Regularizer::evaluate(const float* w, float* gradient, float scale, std::size_t n) const {
   double sum = 0.0;
   for (std::size_t first = 0; first < n; first += kBlock)
-    sum += kBlocks[row_](w + first, gradient ? gradient + first : nullptr, scale, settings_.data(),
-                         std::min(kBlock, n - first));
+    sum += kRegularizers[row_].block(w + first, gradient ? gradient + first : nullptr, scale,
+                                     settings_.data(), std::min(kBlock, n - first));
   return sum;
 }
 
@@ -232,11 +227,13 @@ Penalties::Penalties(const std::vector<WeightRule>& regularizers, const std::vec
     const Parameter& p = v.list().at(rule.parameter);
     Regularizer regularizer(rule.spec);
     if (p.is_state) rule.spec.fail("state is not penalized");
+    if (regularizer.is_of_matrix() && p.shape.size() != 2) rule.spec.fail("expected a matrix");
     if (!trained.trains[rule.layer]) continue;
     const std::size_t floats = size_of(p.shape), start = v.start(rule.parameter);
-    regularized_.push_back({&v, start, trained.at[rule.layer] + start, floats, used_layers[rule.layer],
-                            std::move(regularizer), blocks});
-    blocks += (floats + kBlock - 1) / kBlock;
+    const std::size_t parts = regularizer.is_of_matrix() ? 1 : (floats + kBlock - 1) / kBlock;
+    regularized_.push_back({&v, rule.parameter, start, trained.at[rule.layer] + start, floats,
+                            used_layers[rule.layer], std::move(regularizer), blocks});
+    blocks += parts;
     floats_ += floats;
   }
   blocks_.resize(blocks);
@@ -254,19 +251,32 @@ Penalties::Penalties(const std::vector<WeightRule>& regularizers, const std::vec
   }
 }
 
-double Penalties::evaluate(float* gradients) {
+double Penalties::evaluate(const Kernels& k, float* gradients) {
+  // Matrices share their work themselves.
+  for (const Regularized& r : regularized_) {
+    if (!r.regularizer.is_of_matrix()) continue;
+    float* const gradient = r.gradient(gradients, 0, r.floats);
+    blocks_[r.first_block] = r.regularizer.evaluate_matrix(k, r.variables->list()[r.parameter],
+                                                           r.variables->data() + r.start, gradient);
+  }
   for_tasks(blocks_.size(), floats_, [&](std::size_t block) {
     const Regularized& r =
         *(std::ranges::upper_bound(regularized_, block, {}, &Regularized::first_block) - 1);
+    if (r.regularizer.is_of_matrix()) return;
     const std::size_t from = (block - r.first_block) * kBlock, n = std::min(kBlock, r.floats - from);
-    float* const gradient = gradients ? gradients + r.at + from : nullptr;
-    if (gradient && !r.is_used) std::fill_n(gradient, n, 0.0f);
-    blocks_[block] = r.regularizer.evaluate(r.variables->data() + r.start + from, gradient, 1.0f, n);
+    blocks_[block] =
+        r.regularizer.evaluate(r.variables->data() + r.start + from, r.gradient(gradients, from, n), 1.0f, n);
   });
   throw_if_stopped();
   double sum = 0.0;
   for (const double value : blocks_) sum += value;
   return sum;
+}
+
+float* Penalties::Regularized::gradient(float* gradients, std::size_t from, std::size_t n) const {
+  if (!gradients) return nullptr;
+  if (!is_used) std::fill_n(gradients + at + from, n, 0.0f);
+  return gradients + at + from;
 }
 
 void Penalties::constrain() const {

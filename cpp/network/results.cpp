@@ -35,22 +35,24 @@ void Network::read_targets(const Samples& s, std::size_t start, std::size_t coun
   }
 }
 
-double Network::mean_result(std::size_t place, std::size_t count) const {
-  const float* value = results_.data() + place;
+double Network::output_loss(std::size_t output, std::size_t count) const {
+  const float* loss = results_.data() + program_->results[output].loss;
   double sum = 0.0;
-  for (std::size_t i = 0; i < count; ++i) sum += value[i];
+  for (std::size_t i = 0; i < count; ++i) sum += loss[i];
   return sum / static_cast<double>(count);
 }
 
-double Network::output_loss(std::size_t output, std::size_t count) const {
-  return mean_result(program_->results[output].loss, count);
+double Network::batch_loss(std::size_t count) const {
+  double sum = 0.0;
+  for (std::size_t o = 0; o < judged_.size(); ++o) sum += judged_[o].weight * output_loss(o, count);
+  return sum;
 }
 
-double Network::batch_loss(std::size_t count) const {
-  double sum = penalty_;
-  for (std::size_t o = 0; o < judged_.size(); ++o) sum += judged_[o].weight * output_loss(o, count);
-  for (const std::size_t place : program_->penalty_results) sum += mean_result(place, count);
-  return sum;
+double Network::penalties(std::size_t count) const {
+  double sum = 0.0;
+  for (const std::size_t place : program_->penalty_results)
+    for (std::size_t i = 0; i < count; ++i) sum += results_.data()[place + i];
+  return penalty_ + sum / static_cast<double>(count);
 }
 
 void Network::penalize_chunk(std::size_t output, const float* y, float* gradient, std::size_t first,
@@ -93,7 +95,8 @@ void Network::add_metrics(const Samples& s, std::size_t count, Sums& sums) const
     sums.values[next] += loss * static_cast<double>(count);
     sums.weights[next++] += static_cast<double>(count);
   };
-  add_loss(batch_loss(count));
+  const double penalty = penalizes_ ? penalties(count) : 0.0;
+  add_loss(batch_loss(count) + penalty);
   for (std::size_t o = 0; o < judged_.size(); ++o) {
     const Objective& objective = program_->objectives[o];
     const Objective::Places& p = program_->results[o];
