@@ -153,13 +153,19 @@ void bind_passes(py::module_& m, py::class_<Network>& network) {
           "train",
           [](Network& n, const py::object& x, const py::object& y, const py::object& sample_weight,
              const std::optional<Order>& order, std::size_t start, std::size_t stop, std::size_t batch_size,
-             double seconds, Sums& sums) {
+             double seconds, Sums& sums, const std::optional<Weights>& rates) {
             const Arrays a(n, x, y, sample_weight, order);
-            const Samples samples = a.samples(start, stop, batch_size);
+            Samples samples = a.samples(start, stop, batch_size);
+            if (rates) {
+              if (static_cast<std::size_t>(rates->size()) < (stop - start + batch_size - 1) / batch_size)
+                throw std::invalid_argument("expected a learning rate for each step");
+              samples.rates = rates->data();
+            }
             return writing(n, [&] { return n.train(samples, seconds, sums); });
           },
           py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true), py::arg("order").none(true),
-          py::arg("start"), py::arg("stop"), py::arg("batch_size"), py::arg("seconds"), py::arg("sums"))
+          py::arg("start"), py::arg("stop"), py::arg("batch_size"), py::arg("seconds"), py::arg("sums"),
+          py::arg("rates") = py::none())
       .def(
           "test",
           [](Network& n, const py::object& x, const py::object& y, const py::object& sample_weight,
@@ -182,13 +188,17 @@ void bind_passes(py::module_& m, py::class_<Network>& network) {
           py::arg("x"), py::arg("out"), py::arg("start"), py::arg("stop"), py::arg("seconds"))
       .def(
           "gradients",
-          [](Network& n, const py::object& x, const py::object& y, const py::object& sample_weight) {
-            const Arrays a(n, x, y, sample_weight);
-            if (a.rows() == 0) throw std::invalid_argument("expected at least one sample");
-            const Samples samples = a.samples(0, a.rows(), a.rows());
-            return reading(n, [&] { return n.gradients(samples); });
+          [](Network& n, const py::object& x, const py::object& y, const py::object& sample_weight,
+             const std::optional<Order>& order, std::size_t start, std::optional<std::size_t> stop,
+             Sums* sums) {
+            const Arrays a(n, x, y, sample_weight, order);
+            const std::size_t end = stop.value_or(a.rows());
+            if (start >= end) throw std::invalid_argument("expected at least one sample");
+            const Samples samples = a.samples(start, end, end - start);
+            return reading(n, [&] { return n.gradients(samples, sums); });
           },
-          py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true))
+          py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true), py::arg("order") = py::none(),
+          py::arg("start") = 0, py::arg("stop") = py::none(), py::arg("sums") = py::none())
       .def(
           "backward",
           [](Network& n, const py::object& x, const Floats& dy) {

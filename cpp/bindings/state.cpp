@@ -150,15 +150,28 @@ void bind_network(py::module_& m) {
           [](Network& n, const py::sequence& losses, const py::sequence& loss_weights,
              const py::sequence& metrics, const py::sequence& weighted_metrics, const py::object& optimizer,
              const std::vector<bool>& trainable, const py::iterable& regularizers,
-             const py::iterable& constraints) {
+             const py::iterable& constraints, const py::dict& rules, const std::vector<bool>& decays) {
+            const Spec own = spec_from(py::make_tuple("optimizer", rules));
             const auto o = optional_spec_from(optimizer);
             const std::vector<Judged> judged = judged_from(losses, loss_weights, metrics, weighted_metrics);
             const auto r = rules_from(regularizers), c = rules_from(constraints);
-            writing(n, [&] { n.compile(judged, o, trainable, r, c); });
+            writing(n, [&] { n.compile(judged, o, trainable, r, c, own, decays); });
           },
           py::arg("losses"), py::arg("loss_weights"), py::arg("metrics"), py::arg("weighted_metrics"),
           py::arg("optimizer"), py::arg("trainable"), py::arg("regularizers") = py::tuple(),
-          py::arg("constraints") = py::tuple())
+          py::arg("constraints") = py::tuple(), py::arg("rules") = py::dict(),
+          py::arg("decays") = std::vector<bool>())
+      .def(
+          "apply",
+          [](Network& n, const Floats& gradients) {
+            if (shape_of(gradients) != Shape{n.flat_size()})
+              throw std::invalid_argument("expected " + std::to_string(n.flat_size()) + " values, got " +
+                                          to_string(shape_of(gradients)));
+            const float* from = gradients.data();
+            writing(n, [&] { n.apply(from); });
+          },
+          py::arg("gradients"))
+      .def("take_averages", [](Network& n) { writing(n, [&] { n.take_averages(); }); })
       .def_property(
           "seed", [](const Network& n) { return looking(n, [&] { return n.seed; }); },
           [](Network& n, std::uint64_t v) { writing(n, [&] { n.seed = v; }); })

@@ -139,9 +139,12 @@ std::vector<Shape> Network::output_shapes(const std::vector<Shape>& inputs) {
 
 void Network::compile(const std::vector<Judged>& outputs, const std::optional<Spec>& optimizer,
                       const std::vector<bool>& trainable, const std::vector<WeightRule>& regularizers,
-                      const std::vector<WeightRule>& constraints) {
+                      const std::vector<WeightRule>& constraints, const Spec& rules,
+                      const std::vector<bool>& decays) {
   if (trainable.size() != graph_.layers.size())
     throw std::invalid_argument("trainable must hold one flag for each layer");
+  if (!decays.empty() && decays.size() != places_.size())
+    throw std::invalid_argument("decays must hold one flag for each parameter");
   if (outputs.size() != graph_.outputs.size())
     throw std::invalid_argument("expected losses of " + std::to_string(graph_.outputs.size()) +
                                 " outputs, got " + std::to_string(outputs.size()));
@@ -157,14 +160,17 @@ void Network::compile(const std::vector<Judged>& outputs, const std::optional<Sp
   std::vector<Buffer> moments;
   if (new_optimizer)
     for (std::size_t i = 0; i < new_optimizer->moments().size(); ++i) moments.emplace_back(layout.size);
+  Rules new_rules(rules, decays, layout.size);
 
   optimizer_ = std::move(new_optimizer);
   moments_ = std::move(moments);
+  rules_ = std::move(new_rules);
   trained_ = std::move(layout);
   penalties_ = std::move(penalties);
   penalizes_ = !penalties_.empty() || !graph_.penalized.empty();
   penalty_ = 0.0;
   gradients_ = {};
+  kept_statistics_ = {};
   judged_ = outputs;
   iterations = 0;
   programs_ = std::move(programs);
@@ -239,6 +245,7 @@ void Network::find_updates() {
     }
     updates_.push_back({values, trained_.at[i], floats});
   }
+  if (rules_.any()) find_pieces();
 }
 
 // One tile of the packed weights of all steps of a layer.
@@ -266,6 +273,7 @@ std::vector<std::string> Network::step_labels(bool inference) const {
 std::vector<std::string> Network::buffer_names() const {
   std::vector<std::string> names{"parameters", "gradients"};
   if (optimizer_) names.insert(names.end(), optimizer_->moments().begin(), optimizer_->moments().end());
+  for (const auto& [name, buffer] : rules_.buffers()) names.push_back(name);
   return names;
 }
 
@@ -275,6 +283,8 @@ const Buffer* Network::trained_buffer(const std::string& name) const {
   if (optimizer_)
     for (std::size_t i = 0; i < moments_.size(); ++i)
       if (optimizer_->moments()[i] == name) return &moments_[i];
+  for (const auto& [kept, buffer] : rules_.buffers())
+    if (kept == name) return buffer;
   throw std::invalid_argument("there is no buffer '" + name + "'");
 }
 

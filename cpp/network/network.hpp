@@ -13,6 +13,7 @@
 #include "objective.hpp"
 #include "optimizer.hpp"
 #include "penalties.hpp"
+#include "rules.hpp"
 #include "source.hpp"
 
 namespace nncore {
@@ -33,6 +34,7 @@ struct Samples {
   const std::int64_t* order = nullptr;
   std::size_t start = 0, stop = 0;
   std::size_t batch_size = 0;
+  const float* rates = nullptr;  // the learning rate of each step in training, or null
 
   std::size_t row(std::size_t position) const {
     return order ? static_cast<std::size_t>(order[position]) : position;
@@ -82,8 +84,8 @@ class Network {
   const std::vector<Place>& places() const { return places_; }
   const Parameter& parameter(const Place& p) const { return variables_[p.layer]->list()[p.index]; }
 
-  // What can be copied: "parameters", "gradients", then the optimizer's moments. Throws
-  // std::invalid_argument for others.
+  // What can be copied: "parameters", "gradients", then the optimizer's moments and what its rules keep.
+  // Throws std::invalid_argument for others.
   std::vector<std::string> buffer_names() const;
   // Floats of a flat copy. Never changes, so it may be asked without the lock.
   std::size_t flat_size() const { return flat_size_; }
@@ -95,7 +97,8 @@ class Network {
   // On an exception the network is as it was.
   void compile(const std::vector<Judged>& outputs, const std::optional<Spec>& optimizer,
                const std::vector<bool>& trainable, const std::vector<WeightRule>& regularizers = {},
-               const std::vector<WeightRule>& constraints = {});
+               const std::vector<WeightRule>& constraints = {}, const Spec& rules = {},
+               const std::vector<bool>& decays = {});
   // Throws std::invalid_argument for arrays that this network cannot take; reads all class numbers as well.
   // y may be null.
   void check(const Source* x, const Source* y);
@@ -108,8 +111,13 @@ class Network {
   // out: of each output (samples.stop, its size)
   std::size_t predict(float* const* out, const Samples& samples, double seconds);
   // One batch, samples.start to samples.stop, forward and backward without an update: the loss. Only then
-  // does the buffer "gradients" hold those of this batch.
-  double gradients(const Samples& samples);
+  // does the buffer "gradients" hold those of this batch. sums: null, or those of a step whose update `apply`
+  // makes.
+  double gradients(const Samples& samples, Sums* sums = nullptr);
+  // The update of the step of the last `gradients`, with flat_size() values in place of those.
+  void apply(const float* gradients);
+  // The averages of the optimizer's rules, if there are any, become the parameters.
+  void take_averages();
   // One batch as in training, without the way back. Moves the state of layers.
   void forward(float* const* out, const Samples& samples);
   // One batch as in training and back: dx of each input from dy of each output (samples.stop, its size). Then
@@ -137,6 +145,9 @@ class Network {
         use(shapes_of(x));
         break;
       }
+    catch_up(inference);
+  }
+  void catch_up(bool inference) {
     const Store& now = store_->current();
     Plan& plan = inference ? program_->inference() : program_->plan;
     if (now.version != plan.seen_version || now.moves != plan.seen_moves) catch_up(plan, now);
@@ -180,7 +191,8 @@ class Network {
   void for_chunks(const Stage& stage, std::size_t count, Body body);
   void judge_chunk(const Samples& s, std::size_t first, std::size_t n, float* scratch, std::size_t count,
                    const float* const* dy);
-  void move_state();
+  void keep_statistics();
+  void move_state(const float* kept = nullptr);
   void infer_chunk(const Samples& s, std::size_t position, std::size_t count, float* scratch);
   template <class Body>
   void infer_batch(const Samples& s, std::size_t start, std::size_t count, Body body);
@@ -204,7 +216,11 @@ class Network {
   void step_gradient(const Step& step, const ParameterTile& t, std::size_t count, float* gradient,
                      std::size_t row, float* scratch);
   void replicate_all(Plan& plan, const TileTask& task);
-  void update(float* values, std::size_t at, const float* gradient, std::size_t n);
+  void update_all();
+  void update(float* values, std::size_t at, const float* gradient, std::size_t n, bool decays = true);
+  void find_pieces();
+  void find_scales();
+  bool apply_rules();
   double output_loss(std::size_t output, std::size_t count) const;
   double batch_loss(std::size_t count) const;
   [[gnu::cold]] double penalties(std::size_t count) const;
@@ -238,6 +254,8 @@ class Network {
   Penalties penalties_;
   bool penalizes_ = false;  // weights or values, or constrains weights
   double penalty_ = 0.0;    // of the weights, as they were before the last update
+  Rules rules_;
+  Buffer kept_statistics_;  // of BatchStatistics, from `gradients` to `apply`
 
   std::uint64_t step_key_ = 0;  // of random numbers, in the last pass 1
   Buffer arena_, results_, scratch_;

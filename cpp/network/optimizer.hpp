@@ -43,8 +43,9 @@ class Optimizer {
   // Before the updates of step number `step`, counted from 1.
   void begin(std::uint64_t step);
   // moment: one pointer for each of moments(), at the same place as w.
-  void update(const Kernels& k, float* w, float* const* moment, const float* gradient, std::size_t n) const {
-    k.update[row_](w, moment, gradient, decay_, scalars_.data(), n);
+  void update(const Kernels& k, float* w, float* const* moment, const float* gradient, std::size_t n,
+              bool decays = true) const {
+    k.update[row_](w, moment, gradient, decays ? decay_ : 0.0f, scalars_.data(), n);
   }
 
   float learning_rate = 0.0f;

@@ -252,10 +252,13 @@ void Network::judge_chunk(const Samples& s, std::size_t first, std::size_t n, fl
   }
 }
 
-// By the batch of the last sample pass, in the order of the graph.
-void Network::move_state() {
-  for (const Step& s : plan().steps)
-    if (s.statistics) s.statistics->move_state(s.values, arena_.data() + s.saved.statistics);
+// By the batch of the last sample pass, or by what keep_statistics has kept, in the order of the graph.
+void Network::move_state(const float* kept) {
+  for (const Step& s : plan().steps) {
+    if (!s.statistics) continue;
+    s.statistics->move_state(s.values, kept ? kept : arena_.data() + s.saved.statistics);
+    if (kept) kept += s.statistics->floats();
+  }
 }
 
 // The gradient of a tile, whose rows are then `row` floats apart: of the first call of a layer, then added
@@ -295,10 +298,10 @@ void Network::step_gradient(const Step& s, const ParameterTile& t, std::size_t c
 }
 
 // n values whose moments lie from `at` on.
-void Network::update(float* values, std::size_t at, const float* gradient, std::size_t n) {
+void Network::update(float* values, std::size_t at, const float* gradient, std::size_t n, bool decays) {
   float* moment[kMostMoments] = {};
   for (std::size_t i = 0; i < moments_.size(); ++i) moment[i] = moments_[i].data() + at;
-  optimizer_->update(kernels_, values, moment, gradient, n);
+  optimizer_->update(kernels_, values, moment, gradient, n, decays);
 }
 
 // With less work there is too little to share, and with more a stop would have to wait too long for the end.
@@ -306,15 +309,15 @@ void Network::update(float* values, std::size_t at, const float* gradient, std::
 bool Network::is_fused(std::size_t count) const {
   constexpr std::size_t kLong = std::size_t{1} << 32;
   const std::size_t work = count * plan().sizes.sample_work;
-  return work >= kTeamWork && work < kLong && penalties_.empty();
+  return work >= kTeamWork && work < kLong && penalties_.empty() && !rules_.any();
 }
 
 // Pass 2. A tile's gradient is used at once and never leaves the worker's scratch, unless there is too little
 // to share, where parameters side by side are updated in one run, or so much that the call may be stopped
-// before the first update, or the gradient is what is wanted.
+// before the first update, or the gradient is what is wanted, or rules want all of it before the update.
 void Network::parameter_pass(std::size_t count, bool with_update) {
-  if (with_update) optimizer_->begin(iterations + 1);
   if (with_update && is_fused(count)) {
+    optimizer_->begin(iterations + 1);
     const Unstoppable whole;
     return parallel_for(plan().runs.size() - 1, [&](std::size_t run, int worker) {
       float* const gradient = scratch_of(worker);
@@ -339,8 +342,17 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
                   scratch_of(worker));
   });
   if (penalizes_) penalty_ = penalties_.evaluate(kernels_, gradients_.data());
-  if (!with_update) return;
-  for (const UpdateRun& run : updates_) update(run.values, run.at, gradients_.data() + run.at, run.floats);
+  if (with_update) update_all();
+}
+
+// From all gradients.
+void Network::update_all() {
+  if (rules_.any()) {
+    if (!apply_rules() && penalties_.empty()) return;
+  } else {
+    optimizer_->begin(iterations + 1);
+    for (const UpdateRun& run : updates_) update(run.values, run.at, gradients_.data() + run.at, run.floats);
+  }
   if (penalizes_) penalties_.constrain();
   for (const TileTask& task : plan().tiles)
     if (const Step& s = plan().steps[task.step]; s.is_trained && s.packing.any) replicate_all(plan(), task);
@@ -359,9 +371,11 @@ std::size_t Network::train(const Samples& samples, double seconds, Sums& sums) {
     Network& network;
     ~AtEnd() { network.mark_trained(); }
   } const at_end{*this};
+  const float* rate = samples.rates;
   return for_batches(samples, seconds, threads_for_training(samples), sample_cost(),
                      [&](std::size_t position, std::size_t count) {
                        check_order(samples, position, position + count);
+                       if (rate) optimizer_->learning_rate = *rate++;
                        sample_pass(samples, position, count, true);
                        parameter_pass(count, true);
                        move_state();
@@ -370,16 +384,22 @@ std::size_t Network::train(const Samples& samples, double seconds, Sums& sums) {
                      });
 }
 
-double Network::gradients(const Samples& samples) {
+double Network::gradients(const Samples& samples, Sums* sums) {
   refresh(samples.x, false);
   check_targets(samples);
   require(has_loss(), "a loss");
+  if (sums) check_sums(*sums);
   const std::size_t count = samples.stop - samples.start;
+  check_order(samples, samples.start, samples.stop);
   gradients_.grow(trained_.size);
   with_team(threads_for_training(samples), [&] {
     sample_pass(samples, samples.start, count, true);
     parameter_pass(count, false);
   });
+  if (sums) {
+    keep_statistics();
+    add_metrics(samples, count, *sums);
+  }
   return batch_loss(count) + (penalizes_ ? penalties(count) : 0.0);
 }
 

@@ -144,7 +144,8 @@ class Network:
 
     @property
     def buffers(self) -> list[str]:
-        """Names for read and write: 'parameters', 'gradients', and the optimizer's moments."""
+        """Names for read and write: 'parameters', 'gradients', the optimizer's moments, and what its rules
+        keep."""
 
     def read(self, buffer: str) -> Floats:
         """A flat copy, each parameter in its canonical (Keras) layout at its offset.
@@ -163,12 +164,20 @@ class Network:
         trainable: Sequence[bool],
         regularizers: Sequence[tuple[int, int, Spec]] = (),
         constraints: Sequence[tuple[int, int, Spec]] = (),
+        rules: Mapping[str, float] = ...,
+        decays: Sequence[bool] = ...,
     ) -> None:
-        """One item for each output; trainable: one flag a layer; regularizers and constraints: layer, number
-        of its parameter, and which. Clears the moments and `iterations`, leaves the parameters."""
+        """One item for each output; trainable: one flag a layer. Clears the moments and `iterations`, leaves
+        the parameters.
+
+        Args:
+            regularizers, constraints: layer, number of its parameter, and which.
+            rules: the arguments that all optimizers have; 0 and absent: off.
+            decays: one flag a parameter, whether the optimizer's weight_decay applies; none: to all.
+        """
 
     seed: int  # of dropout masks, together with `iterations`
-    iterations: int  # optimizer steps so far
+    iterations: int  # steps so far
     learning_rate: float
 
     # x, y: arrays of any real dtype but longdouble, any strides and byte order, read row by row and never
@@ -189,7 +198,10 @@ class Network:
         batch_size: int,
         seconds: float,
         sums: Sums,
-    ) -> int: ...
+        rates: Floats | None = None,
+    ) -> int:
+        """rates: learning rates of the steps, if they change."""
+
     def test(
         self,
         x: Arrays,
@@ -202,8 +214,23 @@ class Network:
         sums: Sums,
     ) -> int: ...
     def predict(self, x: Arrays, out: Arrays, start: int, stop: int, seconds: float) -> int: ...
-    def gradients(self, x: Arrays, y: Arrays, sample_weight: Weights) -> float:
+    def gradients(
+        self,
+        x: Arrays,
+        y: Arrays,
+        sample_weight: Weights,
+        order: NDArray[np.int64] | None = None,
+        start: int = 0,
+        stop: int | None = None,
+        sums: Sums | None = None,
+    ) -> float:
         """Forward and backward of one batch without an update: the loss. Then read('gradients')."""
+
+    def apply(self, gradients: Floats) -> None:
+        """A step with these gradients, a flat copy."""
+
+    def take_averages(self) -> None:
+        """The averages of the optimizer's rules, if there are any, become the parameters."""
 
     def forward(self, x: Arrays, training: bool) -> Any:
         """A float32 array, or a tuple of one for each output."""

@@ -206,8 +206,8 @@ class Tests {
   }
 
   // The parameters after some batches.
-  std::vector<float> run(const std::string& graph_name, const Graph& graph, const Spec& optimizer, bool fuse,
-                         int threads) {
+  std::vector<float> run(const std::string& graph_name, const Graph& graph, const Spec& optimizer,
+                         const Spec& rules, bool fuse, int threads) {
     const std::string name = graph_name + (fuse ? "" : " not fused") + ", " + optimizer.kind + ", " +
                              std::to_string(threads) + " threads: ";
     set_num_threads(threads);
@@ -219,7 +219,7 @@ class Tests {
     network.write("parameters", parameters.data());
     const Spec accuracy{"sparse_categorical_accuracy", {}};
     network.compile({{Spec{"sparse_categorical_crossentropy", {}}, 1.0, {accuracy}, {accuracy}}}, optimizer,
-                    std::vector<bool>(graph.layers.size(), true));
+                    std::vector<bool>(graph.layers.size(), true), {}, {}, rules);
     std::vector<float> out(kSamples * kClasses);
     float* const to = out.data();
     Sums sums{std::vector<double>(3), std::vector<double>(3), {}};
@@ -295,12 +295,19 @@ class Tests {
       for (const Spec& spec : graph.layers) kinds.insert(spec.kind);
       const Spec optimizer{kOptimizers[i % kOptimizers.size()].name,
                            {{"momentum", 0.9}, {"weight_decay", 0.1}}};
+      const Spec rules = i % 2 == 0 ? Spec{}
+                                    : Spec{"rules",
+                                           {{i % 4 == 1 ? "clipnorm" : "global_clipnorm", 0.1},
+                                            {"use_ema", 1.0},
+                                            {"ema_momentum", 0.9},
+                                            {"ema_overwrite_frequency", 2.0},
+                                            {"gradient_accumulation_steps", 2.0}}};
       for (const bool fuse : {true, false}) {
-        const auto one = run(name, graph, optimizer, fuse, 1);
+        const auto one = run(name, graph, optimizer, rules, fuse, 1);
         check(std::all_of(one.begin(), one.end(), [](float v) { return v - v == 0.0f; }),
               name + ": finite parameters");
         for (const int threads : {2, 3})
-          check(run(name, graph, optimizer, fuse, threads) == one,
+          check(run(name, graph, optimizer, rules, fuse, threads) == one,
                 name + ": the bits of one thread with " + std::to_string(threads));
       }
     }

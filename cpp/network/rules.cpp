@@ -1,0 +1,164 @@
+#include "rules.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "batches.hpp"
+#include "network.hpp"
+#include "runs.hpp"
+
+namespace nncore {
+namespace {
+
+constexpr std::size_t kPiece = 16 * 1024;  // floats
+
+}  // namespace
+
+Rules::Rules(const Spec& spec, std::vector<bool> decaying, std::size_t floats) : decays(std::move(decaying)) {
+  const auto number = [&](const char* name, double least, double most) {
+    return spec.attributes.contains(name) ? spec.setting({name, 0.0, least, most, false}) : 0.0;
+  };
+  clipnorm = number("clipnorm", 0.0, 3.4e38);
+  global_clipnorm = number("global_clipnorm", 0.0, 3.4e38);
+  clipvalue = static_cast<float>(number("clipvalue", 0.0, 3.4e38));
+  averages = number("use_ema", 0.0, 1.0) > 0.0;
+  momentum = number("ema_momentum", 0.0, 1.0);
+  overwrite_every = static_cast<std::uint64_t>(number("ema_overwrite_frequency", 0.0, 1e9));
+  micro_steps =
+      std::max<std::uint64_t>(1, static_cast<std::uint64_t>(number("gradient_accumulation_steps", 0.0, 1e9)));
+  any_ =
+      has_norms() || clipvalue > 0.0f || averages || micro_steps > 1 || std::ranges::count(decays, false) > 0;
+  if (averages) average = Buffer(floats);
+  if (micro_steps > 1) accumulator = Buffer(floats);
+}
+
+std::vector<std::pair<std::string, const Buffer*>> Rules::buffers() const {
+  std::vector<std::pair<std::string, const Buffer*>> found;
+  if (averages) found.emplace_back("average", &average);
+  if (micro_steps > 1) found.emplace_back("gradient_accumulator", &accumulator);
+  return found;
+}
+
+void Network::find_pieces() {
+  Rules& r = rules_;
+  r.pieces.clear();
+  std::size_t variable = 0;
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    const Place& p = places_[i];
+    if (!is_trained(p)) continue;
+    Variables& v = *variables_[p.layer];
+    const std::size_t start = v.start(p.index), size = size_of(v.list()[p.index].shape);
+    for (std::size_t at = 0; at < size; at += kPiece)
+      r.pieces.push_back({variable, v.data() + start + at, trained_.at[p.layer] + start + at,
+                          std::min(kPiece, size - at), r.decays.empty() || r.decays[i]});
+    ++variable;
+  }
+  r.squares.resize(r.pieces.size());
+  r.scales.resize(variable);
+}
+
+// Of each variable, or of all together, so that the norm is no more than it may be. A norm that is not a
+// number makes all that it is of not a number.
+void Network::find_scales() {
+  Rules& r = rules_;
+  const double most = r.clipnorm > 0.0 ? r.clipnorm : r.global_clipnorm;
+  const auto scale_of = [most](double squares) {
+    const double norm = std::sqrt(squares);
+    return static_cast<float>(norm <= most ? 1.0 : most / norm);
+  };
+  std::fill(r.scales.begin(), r.scales.end(), 0.0f);
+  double sum = 0.0;
+  for (std::size_t i = 0; i < r.pieces.size(); ++i) {
+    if (r.clipnorm > 0.0 && (i == 0 || r.pieces[i].variable != r.pieces[i - 1].variable)) sum = 0.0;
+    sum += r.squares[i];
+    r.scales[r.pieces[i].variable] = scale_of(sum);
+  }
+  if (r.clipnorm > 0.0) return;
+  // An infinite gradient has no direction: as in Keras, nothing is a number then.
+  std::fill(r.scales.begin(), r.scales.end(), std::isinf(sum) ? NAN : scale_of(sum));
+}
+
+// In the order of Keras: accumulate, clip, decay, update, average. Tells whether weights have changed.
+bool Network::apply_rules() {
+  Rules& r = rules_;
+  const std::uint64_t micro_step = iterations % r.micro_steps, update_number = r.updates(iterations);
+  const bool updates = micro_step + 1 == r.micro_steps,
+             overwrites = r.overwrite_every > 0 && (update_number + 1) % r.overwrite_every == 0;
+  const std::size_t work = trained_.size * kRuleWork;
+  const Unstoppable whole;
+  const auto mean = [&](const Piece& p) {
+    if (r.micro_steps == 1) return;
+    const float share = static_cast<float>(1.0 / static_cast<double>(r.micro_steps));
+    mix(gradients_.data() + p.at, share, r.accumulator.data() + p.at, share, p.floats);
+  };
+  if (updates && r.has_norms()) {
+    run_pass(r.pieces.size(), work, [&](std::size_t i, int) {
+      const Piece& p = r.pieces[i];
+      mean(p);
+      r.squares[i] = sum_of_squares(gradients_.data() + p.at, p.floats);
+    });
+    find_scales();
+  }
+  optimizer_->begin(update_number + 1);
+  run_pass(r.pieces.size(), work, [&](std::size_t i, int) {
+    const Piece& p = r.pieces[i];
+    float* const g = gradients_.data() + p.at;
+    if (!updates) {
+      if (float* const sum = r.accumulator.data() + p.at; micro_step == 0)
+        std::copy_n(g, p.floats, sum);
+      else
+        kernels_.add(sum, g, p.floats);
+    } else {
+      if (!r.has_norms())
+        mean(p);
+      else if (const float scale = r.scales[p.variable]; scale != 1.0f)
+        kernels_.rescale(g, g, scale, 0.0f, p.floats);
+      if (r.clipvalue > 0.0f) clip(g, r.clipvalue, p.floats);
+      update(p.values, p.at, g, p.floats, p.decays);
+    }
+    if (!r.averages) return;
+    float* const average = r.average.data() + p.at;
+    if (update_number == 0)
+      std::copy_n(p.values, p.floats, average);
+    else
+      mix(average, static_cast<float>(r.momentum), p.values, static_cast<float>(1.0 - r.momentum), p.floats);
+    if (overwrites) std::copy_n(average, p.floats, p.values);
+  });
+  return updates || (r.averages && overwrites);
+}
+
+// Plans for other shapes have the same statistics.
+void Network::keep_statistics() {
+  std::size_t floats = 0;
+  for (const Step& s : plan().steps) floats += s.statistics ? s.statistics->floats() : 0;
+  kept_statistics_.grow(floats);
+  float* to = kept_statistics_.data();
+  for (const Step& s : plan().steps)
+    if (s.statistics) to = std::copy_n(arena_.data() + s.saved.statistics, s.statistics->floats(), to);
+}
+
+void Network::apply(const float* gradients) {
+  require(optimizer_ != nullptr, "an optimizer");
+  if (!kept_statistics_.data()) throw std::runtime_error("no gradients have been computed yet");
+  gradients_.grow(trained_.size);
+  catch_up(false);
+  for (const Place& p : places_)
+    if (is_trained(p))
+      variables_[p.layer]->copy_in(gradients_.data() + trained_.at[p.layer], gradients + p.offset, p.index);
+  with_team(trained_.size < kTeamWork / kRuleWork ? 1 : get_num_threads(), [&] { update_all(); });
+  move_state(kept_statistics_.data());
+  ++iterations;
+  mark_trained();
+}
+
+void Network::take_averages() {
+  if (!rules_.averages || iterations == 0) return;
+  for (std::size_t i = 0; i < variables_.size(); ++i) {
+    const std::size_t floats = variables_[i]->trainable_floats();
+    if (!trained_.trains[i] || floats == 0) continue;
+    std::copy_n(rules_.average.data() + trained_.at[i], floats, variables_[i]->data());
+    variables_[i]->changed();
+  }
+}
+
+}  // namespace nncore
