@@ -14,41 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import keras_graph_cases as graphs
+import keras_optimizer_cases as optimizers
 import metric_cases
 import numpy as np
 import penalty_cases as penalties
-from keras_graph_cases import FIT, HOT, WEIGHT, Y1, Y4, Case, X, set_weights
+from keras_graph_cases import FIT, HOT, WEIGHT, Y1, Y4, Case, X, make, set_weights
 from op_cases import row_outputs, row_targets
-from optimizer_cases import SETTINGS
 
 from nncore import losses, metrics
 from nncore._operations import ACTIVATIONS
 from nncore._rows import LOSSES
-from nncore.optimizers import CLASSES as OPTIMIZERS
 
 FACTS = Path(__file__).with_name("keras_facts.json")
 
 IMAGES = np.sin(np.arange(2 * 9 * 8 * 4, dtype=np.float32)).reshape(2, 9, 8, 4)
 ROW = np.linspace(-4, 4, 9, dtype=np.float32).reshape(1, 9)
-
-
-def make(
-    k: Any,
-    units: int = 1,
-    activation: Any = "sigmoid",
-    loss: Any = "binary_crossentropy",
-    metrics: Any = ("accuracy",),
-    optimizer: Any = "sgd",
-    **settings: Any,
-) -> Any:
-    layers = [
-        k.Input((3,)),
-        k.layers.Dense(5, activation="relu"),
-        k.layers.Dense(units, activation=activation),
-    ]
-    model = set_weights(k.Sequential(layers))
-    model.compile(optimizer=optimizer, loss=loss, metrics=list(metrics), **settings)
-    return model
 
 
 SPARSE, CATEGORICAL = "sparse_categorical_crossentropy", "categorical_crossentropy"
@@ -127,25 +107,6 @@ def values(k: Any) -> Any:
         make(k, metrics=()).train_on_batch(X, Y1),
         make(k, 4, "tanh", CATEGORICAL).evaluate(X, HOT, verbose=0),
     ]
-
-
-def optimizer(name: str, **settings: Any) -> Case:
-    def case(k: Any) -> Any:
-        model = make(k, optimizer=getattr(k.optimizers, name)(**settings))
-        return [model.fit(X, Y1, epochs=4, batch_size=5, **FIT).history["loss"], model.get_weights()]
-
-    return case
-
-
-def arguments(name: str) -> Case:
-    """Those of an optimizer that have a name here, and their defaults."""
-    ours = inspect.signature(OPTIMIZERS[name]).parameters.keys() - {"name", "others"}
-
-    def case(k: Any) -> Any:
-        parameters = inspect.signature(getattr(k.optimizers, name)).parameters.values()
-        return [[p.name, p.default] for p in parameters if p.name in ours]
-
-    return case
 
 
 def image(*layers: Callable[[Any], Any]) -> Case:
@@ -383,8 +344,7 @@ CASES: dict[str, Case] = {
     "BatchNormalization in training": batch_normalized,
     "LayerNormalization in training": normalized,
     "the function layer_normalization": normalization,
-    **{f"optimizer: {case}": optimizer(name, **given) for case, (name, given) in SETTINGS.items()},
-    **{f"arguments of the optimizer {name}": arguments(name) for name in OPTIMIZERS},
+    **optimizers.CASES,
     "models that share layers": gan,
     "first layers of a trained model": features,
     "stops at once": stopping(monitor="loss", min_delta=10),

@@ -30,6 +30,25 @@ def set_weights(model: Any) -> Any:
     return model
 
 
+def make(
+    k: Any,
+    units: int = 1,
+    activation: Any = "sigmoid",
+    loss: Any = "binary_crossentropy",
+    metrics: Any = ("accuracy",),
+    optimizer: Any = "sgd",
+    **settings: Any,
+) -> Any:
+    layers = [
+        k.Input((3,)),
+        k.layers.Dense(5, activation="relu"),
+        k.layers.Dense(units, activation=activation),
+    ]
+    model = set_weights(k.Sequential(layers))
+    model.compile(optimizer=optimizer, loss=loss, metrics=list(metrics), **settings)
+    return model
+
+
 def told(arrays: Any) -> Any:
     """A number for each array, to which all of its values add, and its shape."""
     if isinstance(arrays, dict):

@@ -22,6 +22,36 @@ SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
     for variants in [[{}, *made._variants]]  # type: ignore[attr-defined]
     for settings in [*variants, {**variants[-1], "weight_decay": 0.1}]
 }
+# The arguments that all have, one and several at once.
+RULES: dict[str, tuple[str, dict[str, Any]]] = {
+    f"{name} {settings}": (name, settings)
+    for name, settings in [
+        ("SGD", {"learning_rate": 0.5, "momentum": 0.9, "clipnorm": 0.05}),
+        ("Adam", {"learning_rate": 0.1, "clipnorm": 0.01, "epsilon": 0.1}),
+        ("SGD", {"learning_rate": 0.5, "clipvalue": 0.02}),
+        ("SGD", {"learning_rate": 0.5, "momentum": 0.9, "nesterov": True, "global_clipnorm": 0.1}),
+        ("Adam", {"learning_rate": 0.1, "global_clipnorm": 0.05, "epsilon": 0.1}),
+        ("SGD", {"learning_rate": 0.5, "clipnorm": 0.0, "use_ema": True, "ema_momentum": 0.7}),
+        ("Adam", {"learning_rate": 0.1, "use_ema": True, "ema_momentum": 0.5, "ema_overwrite_frequency": 3}),
+        ("SGD", {"learning_rate": 0.5, "momentum": 0.9, "gradient_accumulation_steps": 2}),
+        ("Adam", {"learning_rate": 0.1, "weight_decay": 0.1, "gradient_accumulation_steps": 5}),
+    ]
+    + [
+        (
+            name,
+            {
+                "learning_rate": 0.1,
+                "weight_decay": 0.1,
+                clip: 0.03,
+                "use_ema": True,
+                "ema_momentum": 0.8,
+                "ema_overwrite_frequency": 2,
+                "gradient_accumulation_steps": 3,
+            },
+        )
+        for name, clip in [("Adam", "global_clipnorm"), ("SGD", "clipvalue"), ("Adam", "clipnorm")]
+    ]
+}
 OPTIMIZERS = {key: partial(optimizers.CLASSES[name], **given) for key, (name, given) in SETTINGS.items()}
 
 
@@ -50,11 +80,49 @@ def arguments_of(optimizer: Optimizer, moments: dict[str, Array], step: int) -> 
     return {**arguments, "step": step} if "step" in names else arguments
 
 
+class ReferenceRules:
+    """The weights of a model and what its optimizer keeps, in float64, through steps with given gradients."""
+
+    def __init__(self, optimizer: Optimizer, weights: list[Array], decays: list[bool] | None = None) -> None:
+        self.optimizer, self.weights, self.batches = optimizer, [wide(w) for w in weights], 0
+        self.decays = decays or [True] * len(weights)
+        zeros = [np.zeros_like(w) for w in self.weights]
+        self.sums, self.averages = zeros, zeros
+        self.moments = [{name: np.zeros_like(w) for name in moments_of(optimizer)} for w in self.weights]
+
+    def step(self, gradients: list[Array]) -> None:
+        o, count = self.optimizer, self.optimizer.gradient_accumulation_steps or 1
+        update, last = self.batches // count, self.batches % count == count - 1
+        self.sums = [s + wide(g) for s, g in zip(self.sums, gradients)]
+        if last:
+            clipped = self.clipped([s / count for s in self.sums])
+            for i, g in enumerate(clipped):
+                new = reference_step(o, self.weights[i], g, self.moments[i], update + 1, self.decays[i])
+                self.weights[i], self.moments[i] = new
+            self.sums = [np.zeros_like(s) for s in self.sums]
+        if o.use_ema:
+            m = o.ema_momentum if update else 0.0
+            self.averages = [m * a + (1.0 - m) * w for a, w in zip(self.averages, self.weights)]
+            if o.ema_overwrite_frequency and (update + 1) % o.ema_overwrite_frequency == 0:
+                self.weights = list(self.averages)
+        self.batches += 1
+
+    def clipped(self, gradients: list[Array]) -> list[Array]:
+        o = self.optimizer
+        norms = [np.sqrt(np.sum(g * g)) for g in gradients]
+        if o.global_clipnorm:
+            norms = [np.sqrt(sum(norm**2 for norm in norms))] * len(norms)
+        if most := o.clipnorm or o.global_clipnorm:
+            return [g * (most / max(norm, most)) for g, norm in zip(gradients, norms)]
+        return [np.clip(g, -o.clipvalue, o.clipvalue) if o.clipvalue else g for g in gradients]
+
+
 def reference_step(
-    optimizer: Optimizer, w: Array, g: Array, moments: dict[str, Array], step: int
+    optimizer: Optimizer, w: Array, g: Array, moments: dict[str, Array], step: int, decays: bool = True
 ) -> tuple[Array, dict[str, Array]]:
     """(w, moments) after a step, in float64."""
     update = update_of(optimizer)
-    w = wide(w) - wide(w) * (optimizer.weight_decay or 0.0) * float(optimizer.learning_rate)
+    decay = (optimizer.weight_decay or 0.0) * decays
+    w = wide(w) - wide(w) * decay * float(optimizer.learning_rate)
     new, *after = update.reference(w, g, **arguments_of(optimizer, moments, step))
     return new, {name: a for name, a in zip(update.moments.values(), after) if a is not None}

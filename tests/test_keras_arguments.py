@@ -29,6 +29,7 @@ from nncore.layers import (
     Reshape,
     Softmax,
 )
+from nncore.optimizers import schedules
 
 X = np.linspace(0, 1, 60, dtype=np.float32).reshape(20, 3)
 Y = np.arange(20) % 2
@@ -130,6 +131,9 @@ ACCEPTED: list[tuple[str, Callable[[], Any], Any]] = [
     ("dtype of a metric", lambda: metrics.BinaryAccuracy(dtype=np.dtype("f4")).name, "binary_accuracy"),
     ("dtype of an input", lambda: Input((2,), dtype=np.float32).shape, (None, 2)),
     ("use_ema", lambda: optimizers.SGD(use_ema=np.bool_(False)).momentum, 0.0),
+    ("clipnorm", lambda: optimizers.Adam(clipnorm=np.float32(1)).clipnorm, 1.0),
+    ("accumulation", lambda: optimizers.SGD(gradient_accumulation_steps=np.int64(2)).iterations, 0),
+    ("decay_steps", lambda: schedules.PolynomialDecay(1.0, np.int64(4)).get_config()["decay_steps"], 4),
     ("ema_momentum", lambda: optimizers.SGD(ema_momentum=np.float64(0.99)).momentum, 0.0),
     ("patience", lambda: callbacks.EarlyStopping(patience=np.int64(2)).patience, 2),
     ("pool_size in ops", lambda: ops.max_pool2d(np.ones((1, 2, 2, 1)), np.int64(2)).shape, (1, 1, 1, 1)),
@@ -151,8 +155,8 @@ REFUSED: list[tuple[type[Exception], str, Callable[[], Any]]] = [
     (ValueError, "integer or a pair", lambda: Conv2D(2, np.array([3, 3, 3]))),
     (TypeError, "kernel_size must be an integer", lambda: Conv2D(2, np.array([3.0, 3.0]))),
     (ValueError, "dtype=.*float64.* is not available", lambda: Dense(1, dtype=np.float64)),
-    (ValueError, "use_ema=.* is not available", lambda: optimizers.SGD(use_ema=np.True_)),
-    (ValueError, "clipnorm=.* is not available", lambda: optimizers.Adam(clipnorm=np.float32(1))),
+    (ValueError, "loss_scale_factor=.* is not available",
+     lambda: optimizers.Adam(loss_scale_factor=np.float32(1))),
     (ValueError, "axis=.* is not available", lambda: Softmax(axis=np.int64(0))),
     (ValueError, "axis=.* is not available", lambda: losses.BinaryCrossentropy(axis=np.array([-1, -1]))),
 ]  # fmt: skip

@@ -39,7 +39,7 @@ LOSS_METHODS = "call __call__"
 METRIC_METHODS = "update_state result reset_state __call__ stateless_update_state add_variable add_weight"
 OPTIMIZER_METHODS = (
     "update_step build apply apply_gradients stateless_apply minimize assign assign_add assign_sub "
-    "scale_loss finalize_variable_values add_variable add_variable_from_reference add_optimizer_variables"
+    "scale_loss add_variable add_variable_from_reference add_optimizer_variables"
 )
 CASES = [
     (base, name)

@@ -17,6 +17,7 @@ from test_saving import everything, same
 
 import nncore
 from nncore import layers, losses, metrics, models, optimizers
+from nncore.optimizers import schedules
 
 pytestmark = pytest.mark.once
 
@@ -42,9 +43,16 @@ OPTIONAL = (
     "kernel_initializer",
     "bias_initializer",
     "weight_decay",
+    "clipnorm",
+    "clipvalue",
+    "global_clipnorm",
+    "warmup_target",
+    "ema_overwrite_frequency",
+    "gradient_accumulation_steps",
 )
-OPTIONAL_NUMBERS = ("weight_decay",)
-PAIRS = ("kernel_size", "strides", "dilation_rate", "pool_size")  # one number stands for both
+OPTIONAL_NUMBERS = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
+# One number stands for both, or for a schedule.
+PAIRS = ("kernel_size", "strides", "dilation_rate", "pool_size", "learning_rate")
 
 
 def places(value: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
@@ -89,7 +97,13 @@ def models_of_all_kinds() -> list[nncore.Sequential]:
         metrics=[metrics.BinaryAccuracy(name="b")],
     )
     trained.fit(np.ones((2, 3)), np.ones((2, 2)), verbose=0)
-    return [everything(), trained, nncore.Sequential([layers.Dense(2), layers.Dropout(0.5)])]
+    ruled = nncore.Sequential([layers.Input((3,)), layers.Dense(2)])
+    rate = schedules.CosineDecay(0.1, 4.0, 0.5, "c", warmup_target=0.25, warmup_steps=2.0)
+    optimizer = optimizers.SGD(rate, clipnorm=0.5, use_ema=True, gradient_accumulation_steps=2)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    ruled.compile(optimizer, "mse")
+    ruled.train_on_batch(np.ones((2, 3)), np.ones((2, 2)))
+    return [everything(), trained, ruled, nncore.Sequential([layers.Dense(2), layers.Dropout(0.5)])]
 
 
 def what_is_wrong(path: Path, model: nncore.Sequential) -> str:

@@ -186,8 +186,9 @@ class Settings(Compiled):
     """Base of objects whose `_settings` are fixed once given: the compiled network has copies."""
 
     _settings: ClassVar[tuple[str, ...]] = ()
+    _fixed: ClassVar[tuple[str, ...]] = ()  # further ones
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in self._settings and name in self.__dict__:
+        if (name in self._settings or name in self._fixed) and name in self.__dict__:
             raise AttributeError(f"[{type(self).__name__}] {name} is fixed: make a new {type(self).__name__}")
         super().__setattr__(name, value)

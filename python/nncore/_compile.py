@@ -103,6 +103,12 @@ class Settings:
         by_key = {key: value for (key, _), value in zip(self._results, results)}
         return {key: by_key[key] for key in self.names if key in by_key}
 
+    def _decays(self, network: _core.Network, flat: Flat) -> list[bool]:
+        """Whether weight_decay applies to each weight of the network; nothing where it applies to all."""
+        decays = self.optimizer._decays
+        found = [decays(flat.layers[number], name) for number, name, *_ in network.layout]
+        return [] if all(found) else found
+
     def directions(self) -> dict[str, str]:
         """Whether a smaller ("min") or larger ("max") value of each key is better."""
         return dict(self._results)
@@ -130,6 +136,8 @@ class Settings:
                 [path not in self.frozen for path in flat.paths],
                 regularizers=flat.of_weights("regularizer"),
                 constraints=flat.of_weights("constraint"),
+                rules=self.optimizer._rules(),
+                decays=self._decays(network, flat),
             )
         except ValueError as error:
             raise ValueError(f"[{owner}] {error}") from None

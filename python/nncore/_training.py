@@ -16,6 +16,7 @@ from ._messages import warn
 from ._progress import Progress
 from ._samples import Samples
 from ._stack import Stack
+from ._steps import Steps, WithGradients
 from ._values import OpenShape
 from .callbacks import Callback, CallbackList, History, Logs
 from .losses import CategoricalCrossentropy, Loss, SparseCategoricalCrossentropy
@@ -28,7 +29,7 @@ BATCH = 32  # samples in a step by default
 _STOPS = {"train": "stop_training", "test": "stop_evaluating", "predict": "stop_predicting"}
 
 
-class Trainable(Stack):
+class Trainable(WithGradients, Stack):
     """A graph that takes data and can be trained."""
 
     _takes_names: ClassVar[bool] = True  # dicts of data, even where there is one input
@@ -314,6 +315,8 @@ class Trainable(Stack):
             try:
                 steps = feed.advance(work, each)
             except RuntimeError as error:  # a callback or another thread has compiled it in between
+                if mode == "train":  # `Steps` has named it, or it is the user's
+                    raise
                 raise RuntimeError(f"[{self.name}] {error}") from None
             made += steps
             if each or progress.shown:
@@ -380,7 +383,7 @@ class Trainable(Stack):
         self._require_loss("train_on_batch")
         data = self._data(x, y, sample_weight, class_weight)
         network, sums, rows = self._ready(data), _core.Sums(), data.rows
-        network.train(*data, None, 0, rows, rows, SLICE, sums)
+        Steps(self, network, sums)(data, None, 0, rows, rows, SLICE)
         return self._returned(self._logs(network, sums), boolean(self.name, "return_dict", return_dict))
 
     def test_on_batch(

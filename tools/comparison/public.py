@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, Any]
-# Base classes, what every model has, and functions over names.
-PLAIN = ("get", "Input", "InputLayer", "Layer", "Variable", "Loss", "Metric", "Optimizer", "Initializer")
+# Base classes, what every model has, functions over names, and modules.
+PLAIN = (
+    *("get", "Input", "InputLayer", "Layer", "Variable", "Loss", "Metric", "Optimizer", "Initializer"),
+    "schedules",
+)
 
 
 class Absent(Exception):

@@ -41,7 +41,7 @@ def _object(value: object, what: str, classes: Mapping[str, Any]) -> Any:
     if not isinstance(name, str) or name not in classes:
         raise ValueError(f"there is no {what} {name!r:.80}")
     cls = classes[name]
-    return cls.from_config(config) if issubclass(cls, Layer) else cls(**config)
+    return cls.from_config(config) if issubclass(cls, (Layer, optimizers.Optimizer)) else cls(**config)
 
 
 def _take(tensors: dict[str, Floats], name: str, sizes: tuple[int, ...]) -> Floats:
@@ -217,6 +217,10 @@ def _restore_compile(model: Model, saved: Mapping[str, Any], tensors: dict[str, 
         model.output_names if model._graph else ["output"],
         frozen,
     )
+    without = expect(list, saved.get("without_decay", []), "without_decay")
+    if without:
+        by_name = {name: w for name, w, _ in weights_of(model)}
+        model._settings.optimizer.exclude_from_weight_decay([by_name[name] for name in without])
     iterations = integer("file", "iterations", saved["iterations"], low=0, high=2**62)
     network = model._network
     model._settings.optimizer._bind(model, network)

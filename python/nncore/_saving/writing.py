@@ -17,13 +17,15 @@ from .._described import Described
 from .._values import Form
 from ..layers import InputLayer, Variable
 from ..models import Model, Sequential
+from ..optimizers import schedules
 from .content import MOST_BYTES, MOST_CALLS, MOST_LAYERS, MOST_TABLES, VERSION, memory
 
-_FAMILIES: Any = (_layers, initializers, regularizers, constraints, optimizers, losses, metrics)
+_FAMILIES: Any = (_layers, initializers, regularizers, constraints, optimizers, schedules, losses, metrics)
 
 
 def _named(thing: Any) -> dict[str, Any]:
-    for part in (thing, *(v for v in vars(thing).values() if isinstance(v, Described))):
+    kinds = (Described, schedules.LearningRateSchedule)
+    for part in (thing, *(value for value in vars(thing).values() if isinstance(value, kinds))):
         known = [m.CLASSES.get(type(part).__name__) for m in _FAMILIES]
         if type(part) not in known:
             raise ValueError(
@@ -105,6 +107,13 @@ def _compile_settings(model: Model, iterations: int) -> dict[str, Any] | None:
     s = model._settings
     if s is None:
         return None
+    excluded = s.optimizer._without_decay
+    if excluded[1] and model._flat is None:
+        raise ValueError(
+            f"[{model.name}] is not built, so what exclude_from_weight_decay excludes is not known: call "
+            "build(input_shape) first"
+        )
+    weights = weights_of(model) if any(excluded) else []
     return {
         "optimizer": _named(s.optimizer),
         "outputs": [
@@ -117,6 +126,7 @@ def _compile_settings(model: Model, iterations: int) -> dict[str, Any] | None:
             for j in s.outputs
         ],
         "frozen": sorted(s.frozen),
+        "without_decay": [name for name, w, _ in weights if not s.optimizer._decays(w._layer, w.name)],
         "iterations": iterations,
     }
 

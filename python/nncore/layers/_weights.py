@@ -86,7 +86,7 @@ class Variable:
         Raises:
             ValueError: the shape is another.
         """
-        self._layer._write(self._index, [_checked_values(self.path, value, self.shape)])
+        self._layer._write(self._index, [checked_values(self.path, value, self.shape)])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
@@ -97,12 +97,12 @@ class Variable:
         return f"<Variable path={self.path}, shape={self.shape}, dtype=float32>"
 
 
-def _checked_values(owner: str, value: ArrayLike, expected: Shape) -> Floats:
+def checked_values(owner: str, value: ArrayLike, expected: Shape, what: str = "weights") -> Floats:
     array = plain(owner, "value", value)
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"[{owner}] weights must be numbers, got an array of {array.dtype}")
+        raise TypeError(f"[{owner}] {what} must be numbers, got an array of {array.dtype}")
     if array.shape != expected:
-        raise ValueError(f"[{owner}] expected weights of shape {expected}, got {array.shape}")
+        raise ValueError(f"[{owner}] expected {what} of shape {expected}, got {array.shape}")
     return array.astype(np.float32)
 
 
@@ -168,7 +168,7 @@ class Weighted:
         own = self.weights
         if len(weights) != len(own):
             raise ValueError(f"[{self.name}] expected {len(own)} weights, got {len(weights)}")
-        return [_checked_values(v.path, w, v.shape) for w, v in zip(weights, own)]
+        return [checked_values(v.path, w, v.shape) for w, v in zip(weights, own)]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={visible(self.name)}, built={self.built}>"

@@ -18,6 +18,7 @@ from .._messages import warn
 from .._prediction import freeze_state, predicted
 from .._progress import Progress, style
 from .._samples import require_all
+from .._steps import Steps
 from .._training import Callbacks, Trainable
 from .._values import Form, Value, described, is_named, unpacked
 from ..callbacks import CallbackList, History, Logs
@@ -181,15 +182,14 @@ class Model(Trainable):
         called.start(look, last, feed.steps)
         self.history = history
 
-        def work(data: Data, order: Any, start: int, stop: int, batch_size: int, seconds: float) -> int:
-            return network.train(*data, order, start, stop, batch_size, seconds, sums)
+        sums = self._sums[0] = _core.Sums()
+        work = Steps(self, network, sums)
 
         def so_far() -> Logs:
             return self._logs(network, sums)
 
         logs: Logs = {}
         called.call("on_train_begin", {})
-        sums = self._sums[0] = _core.Sums()
         with Progress(look) as progress:
             for epoch in range(first, last):
                 network.reset(sums)
@@ -211,6 +211,8 @@ class Model(Trainable):
                 called.call("on_epoch_end", epoch, logs)
                 if self.stop_training:
                     break
+        if self.optimizer is not None:
+            self.optimizer.finalize_variable_values()
         called.call("on_train_end", logs)
         return history
 

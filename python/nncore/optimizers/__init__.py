@@ -1,0 +1,52 @@
+"""Optimizers: settings of the update that the compiled core makes after each batch.
+
+>>> Adam(learning_rate=0.01)
+Adam(learning_rate=0.01, beta_1=0.9, beta_2=0.999, epsilon=1e-07, amsgrad=False, weight_decay=None)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import _described
+from .._arguments import unknown
+from . import adaptive, descent, schedules
+from ._base import MOST as MOST
+from ._base import ROWS as ROWS
+from ._base import Optimizer
+from .adaptive import *  # noqa: F403
+from .descent import *  # noqa: F403
+
+__all__ = ["Optimizer", "get", "schedules"]
+__all__ += adaptive.__all__
+__all__ += descent.__all__
+
+CLASSES: dict[str, Callable[..., Optimizer]] = {**_described.classes(Optimizer)}
+# Of Keras, so that the error says more than "unknown".
+_NOT_YET = ("adadelta", "adagrad", "adamax", "adafactor", "nadam", "ftrl", "lion", "lamb", "muon")
+
+
+def get(identifier: Any, owner: str = "optimizers.get") -> Optimizer:
+    """The optimizer of a name, in any case, with its default settings; or itself.
+
+    Raises:
+        ValueError: there is no optimizer of that name.
+        TypeError: something else.
+
+    >>> get("sgd")
+    SGD(learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=None)
+    """
+    if isinstance(identifier, str):
+        names = {name.lower(): cls for name, cls in CLASSES.items()}
+        if identifier.lower() in names:
+            return names[identifier.lower()]()
+        if identifier.lower() in _NOT_YET:
+            raise ValueError(
+                f"[{owner}] the optimizer {identifier!r} is not available yet: use one of {sorted(names)}"
+            )
+        raise unknown(owner, "optimizer", identifier, names)
+    if identifier in CLASSES.values():
+        name = identifier.__name__
+        raise TypeError(f"[{owner}] optimizer must be an instance: {name}(), not {name}")
+    return _described.get(owner, Optimizer, identifier)

@@ -1,0 +1,336 @@
+"""What optimizers share: their common arguments, and how they are bound to a model."""
+
+from __future__ import annotations
+
+import re
+import weakref
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
+
+import numpy as np
+
+from .. import _core, _names
+from .._arguments import Settings, boolean, checked, integer, neutral, number, several
+from .._described import Described
+from ..layers import Variable
+from . import schedules
+from .schedules import LearningRateSchedule
+
+if TYPE_CHECKING:
+    from .._stack import Stack
+
+ROWS = _core.optimizers()
+MOST = 3.4e38  # that float32 holds
+
+
+class Common(TypedDict, total=False):
+    """The arguments that all optimizers have, see `Optimizer`."""
+
+    clipnorm: float | None
+    clipvalue: float | None
+    global_clipnorm: float | None
+    use_ema: bool
+    ema_momentum: float
+    ema_overwrite_frequency: int | None
+    gradient_accumulation_steps: int | None
+
+
+COMMON: dict[str, Any] = {
+    "clipnorm": None,
+    "clipvalue": None,
+    "global_clipnorm": None,
+    "use_ema": False,
+    "ema_momentum": 0.99,
+    "ema_overwrite_frequency": None,
+    "gradient_accumulation_steps": None,
+}
+# What Keras' optimizers also take, with the values that switch it off.
+_NEUTRAL: dict[str, Any] = {"loss_scale_factor": None}
+
+
+def _common(owner: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """All of `COMMON`, checked."""
+    found = {**COMMON, **given}
+    clips = {name: found[name] for name in ("clipnorm", "clipvalue", "global_clipnorm")}
+    for name, value in clips.items():
+        if value is not None:
+            found[name] = number(owner, name, value, 0.0, MOST)
+    if sum(value is not None for value in clips.values()) > 1:
+        raise ValueError(
+            f"[{owner}] only one of clipnorm, clipvalue and global_clipnorm may be given, got "
+            + ", ".join(f"{name}={value}" for name, value in clips.items())
+        )
+    found["use_ema"] = boolean(owner, "use_ema", found["use_ema"])
+    found["ema_momentum"] = number(owner, "ema_momentum", found["ema_momentum"], 0.0, 1.0)
+    for name in ("ema_overwrite_frequency", "gradient_accumulation_steps"):
+        if found[name] is not None:
+            found[name] = integer(owner, name, found[name], low=0, high=10**9)
+    if found["gradient_accumulation_steps"] == 1:
+        raise ValueError(f"[{owner}] gradient_accumulation_steps must be an integer >= 2 or None, got 1")
+    return found
+
+
+class LearningRate(float):
+    """A learning rate: a number, with the methods that Keras' variable has for it.
+
+    >>> from nncore.optimizers import SGD
+    >>> optimizer = SGD(0.5)
+    >>> optimizer.learning_rate.assign(0.25)
+    >>> float(optimizer.learning_rate), optimizer.learning_rate.numpy().dtype
+    (0.25, dtype('float32'))
+    """
+
+    _optimizer: Optimizer
+
+    def assign(self, value: float) -> None:
+        """As ``optimizer.learning_rate = value``. The number at hand stays what it is: ask for it again."""
+        self._optimizer.learning_rate = value
+
+    def numpy(self) -> np.float32:
+        return np.float32(self)
+
+    def __reduce__(self) -> tuple[type[float], tuple[float]]:
+        return float, (float(self),)
+
+
+class Optimizer(Settings, Described):
+    """Base class. Deriving from it raises TypeError outside nncore: what runs in a network is compiled.
+
+    An optimizer works for one model at a time, which keeps its moments; a model compiled anew starts with
+    moments of zero.
+
+    All optimizers take the arguments below, by their names. A step goes through them in this order: gradients
+    are accumulated, clipped, weights decay, the optimizer updates them, averages follow.
+
+    Args:
+        clipnorm: at least 0, or None (default). The gradient g of each weight becomes
+            ``g * clipnorm / max(norm(g), clipnorm)``, its norm the square root of the sum of its squares.
+        clipvalue: at least 0, or None (default): ``clip(g, -clipvalue, clipvalue)``.
+        global_clipnorm: at least 0, or None (default): as clipnorm, with one norm for all gradients together.
+            If that is infinite or not a number, all gradients become NaN. One at most of these three may be
+            given; 0 is as None.
+        use_ema: default False. True keeps averages of the trained weights, which take their place at the end
+            of `fit`: the weights themselves at first, then after each step
+            ``average = ema_momentum * average + (1 - ema_momentum) * w``.
+        ema_momentum: in [0, 1]; default 0.99.
+        ema_overwrite_frequency: after every so many steps the averages take the place of the weights. None
+            (default) or 0: only at the end of `fit`.
+        gradient_accumulation_steps: at least 2, or None (default). The weights are updated after every so
+            many batches, with the mean of their gradients. `iterations` and ema_overwrite_frequency count
+            updates then; averages follow, and learning rates of schedules change, after each batch.
+        loss_scale_factor: not available, so None.
+
+    Raises:
+        ValueError: a number outside its range, or two ways to clip.
+        TypeError: a name that is none of these.
+
+    >>> from nncore.optimizers import SGD
+    >>> SGD(0.5, clipnorm=1.0)
+    SGD(learning_rate=0.5, momentum=0.0, nesterov=False, weight_decay=None, clipnorm=1.0)
+    """
+
+    _abstract = True
+    _uncalled = (
+        "update_step build apply apply_gradients stateless_apply minimize assign assign_add assign_sub "
+        "scale_loss add_variable add_variable_from_reference "
+        "add_optimizer_variables"
+    )
+    _instead = "Use one of nncore.optimizers, whose learning_rate a callback can set at any time"
+    _rows: ClassVar[tuple[str, ...]] = ()  # of the compiled table
+    # Settings with which it is tested besides the defaults.
+    _variants: ClassVar[tuple[dict[str, Any], ...]] = ()
+    _fixed = tuple(COMMON)
+    weight_decay: float | None
+    clipnorm: float | None
+    clipvalue: float | None
+    global_clipnorm: float | None
+    use_ema: bool
+    ema_momentum: float
+    ema_overwrite_frequency: int | None
+    gradient_accumulation_steps: int | None
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule,
+        weight_decay: float | None,
+        name: str | None,
+        others: Common,
+        **settings: Any,
+    ) -> None:
+        owner = type(self).__name__
+        others_of_keras = {name: value for name, value in others.items() if name not in COMMON}
+        neutral(owner, others_of_keras, _NEUTRAL, known=[*self._settings, *COMMON])
+        self.name = _names.checked(owner, _names.snake_case(owner) if name is None else name)
+        self._owner: weakref.ref[Stack] | None = None
+        self._network: weakref.ref[_core.Network] | None = None
+        self._schedule: LearningRateSchedule | None = None
+        self._learning_rate = 0.0  # where there is no schedule
+        self._without_decay: tuple[list[Variable], list[str]] = [], []
+        self.learning_rate = learning_rate
+        vars(self).update(self._checked(owner, {**settings, "weight_decay": weight_decay}))
+        common = {name: value for name, value in others.items() if name in COMMON}
+        vars(self).update(_common(owner, common))
+
+    @classmethod
+    def _checked(cls, owner: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings as numbers in the ranges of the table, or as True or False; weight_decay may be None."""
+        row = [setting for name in cls._rows for setting in ROWS[name][0]]
+        absent = {name: None for name in ("weight_decay",) if given.get(name, 0.0) is None}
+        return absent | checked(owner, row, {n: value for n, value in given.items() if n not in absent})
+
+    @classmethod
+    def _row(cls, settings: Mapping[str, Any]) -> str:
+        """Which of the rows works with these settings."""
+        return cls._rows[0]
+
+    @classmethod
+    def _spec_of(cls, owner: str, given: Mapping[str, Any]) -> tuple[str, dict[str, float]]:
+        """The row and its settings, from all of the class; those of `given` that are none are passed over."""
+        settings = cls._checked(owner, {name: given[name] for name in cls._settings})
+        row = cls._row(settings)
+        return row, {s[0]: settings[s[0]] for s in ROWS[row][0] if settings[s[0]] is not None}
+
+    @property
+    def learning_rate(self) -> LearningRate:
+        """Size of the steps; of a schedule, that of the next one.
+
+        Can be set at any time, also by callbacks during training, to a number or a schedule. What is read has
+        ``assign(value)`` and ``numpy()`` besides. Where there is a schedule, setting a number is a TypeError.
+        """
+        schedule = self._schedule
+        rate = LearningRate(self._learning_rate if schedule is None else schedule(self._batches))
+        rate._optimizer = self
+        return rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: float | LearningRateSchedule) -> None:
+        owner = type(self).__name__
+        if isinstance(value, LearningRateSchedule):
+            self._schedule = value
+            return
+        if callable(value) or isinstance(value, str):
+            raise TypeError(
+                f"[{owner}] learning_rate must be a number or a LearningRateSchedule, got {value!r}"
+            )
+        if self._schedule is not None:
+            raise TypeError(f"[{owner}] learning_rate cannot be set to a number: it is a schedule")
+        rate = self._checked(owner, {"learning_rate": value})["learning_rate"]
+        network = self._network() if self._network else None
+        if network is not None:
+            network.learning_rate = rate
+        self._learning_rate = rate
+
+    @property
+    def _batches(self) -> int:
+        """Trained on since the model was compiled."""
+        network = self._network() if self._network else None
+        return network.iterations if network is not None else 0
+
+    @property
+    def iterations(self) -> int:
+        """Updates made since the model was compiled."""
+        return self._batches // (self.gradient_accumulation_steps or 1)
+
+    def _check_owner(self, model: Stack) -> None:
+        owner = self._owner() if self._owner else None
+        if owner is not None and owner is not model:
+            raise ValueError(
+                f"[{model.name}] the optimizer {self.name!r} works for the model {owner.name!r} already: "
+                "make a new one"
+            )
+
+    def _bind(self, model: Stack, network: _core.Network | None) -> None:
+        self._owner = weakref.ref(model)
+        self._network = None if network is None else weakref.ref(network)
+
+    def _release(self) -> None:
+        self._owner = self._network = None
+
+    def _given(self) -> dict[str, Any]:
+        """All arguments; a schedule is itself."""
+        rate: Any = self._learning_rate if self._schedule is None else self._schedule
+        own = {name: rate if name == "learning_rate" else getattr(self, name) for name in self._settings}
+        return {**own, **{name: getattr(self, name) for name in COMMON}, "name": self.name}
+
+    def _spec(self) -> tuple[str, dict[str, float]]:
+        return self._spec_of(type(self).__name__, {**self._given(), "learning_rate": self._learning_rate})
+
+    def _rules(self) -> dict[str, float]:
+        """The common arguments, as the core has them."""
+        return {name: float(getattr(self, name) or 0.0) for name in COMMON}
+
+    def exclude_from_weight_decay(
+        self, var_list: Sequence[Variable] | None = None, var_names: Sequence[str] | None = None
+    ) -> None:
+        """Names weights to which weight_decay does not apply. To be called before ``compile``.
+
+        Args:
+            var_list: weights of layers; default none.
+            var_names: regular expressions, to be found anywhere in the names of weights, as "bias"; default
+                none.
+
+        Raises:
+            ValueError: the optimizer works for a model already, or a name is no regular expression.
+            TypeError: var_list holds something else than weights.
+        """
+        if self._owner is not None:
+            raise ValueError(f"[{self.name}] exclude_from_weight_decay must be called before compile")
+        weights, names = several(var_list or ()), several(var_names or ())
+        if weights is None or any(not isinstance(weight, Variable) for weight in weights):
+            raise TypeError(f"[{self.name}] var_list must be a list of weights, got {var_list!r:.80}")
+        if names is None or any(not isinstance(name, str) for name in names):
+            raise TypeError(f"[{self.name}] var_names must be a list of strings, got {var_names!r:.80}")
+        try:
+            re.compile("|".join(names))
+        except re.error as error:
+            raise ValueError(f"[{self.name}] var_names must be regular expressions: {error}") from None
+        self._without_decay = list(weights), list(names)
+
+    def _decays(self, layer: object, name: str) -> bool:
+        """Whether weight_decay applies to the weight of this name of a layer."""
+        weights, names = self._without_decay
+        listed = any(weight._layer is layer and weight.name == name for weight in weights)
+        return not listed and not any(re.search(pattern, name) for pattern in names)
+
+    def finalize_variable_values(self, var_list: Sequence[Variable] | None = None) -> None:
+        """Puts the averages of use_ema in the place of the weights, as `fit` does at its end.
+
+        Args:
+            var_list: for programs written for Keras: all trained weights.
+        """
+        if self.use_ema and self._network and (network := self._network()):
+            network.take_averages()
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal one. A schedule is its class_name and config."""
+        given = self._given()
+        if self._schedule is not None:
+            given["learning_rate"] = schedules.serialize(self._schedule)
+        return given
+
+    @classmethod
+    def from_config(
+        cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Optimizer:
+        """The optimizer of what `get_config` has returned.
+
+        Args:
+            custom_objects: schedules of one's own by the names of their classes.
+        """
+        given = dict(config)
+        if isinstance(given.get("learning_rate"), Mapping):
+            given["learning_rate"] = schedules.deserialize(given["learning_rate"], custom_objects)
+        return cls(**given)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._without_decay[0]:
+            raise ValueError(
+                f"[{self.name}] cannot be copied without its model: exclude_from_weight_decay has weights"
+            )
+        return partial(type(self), **self._given()), (), {"_without_decay": self._without_decay}
+
+    def __repr__(self) -> str:
+        given = self._given()
+        shown = [n for n in given if n in self._settings or (n in COMMON and given[n] != COMMON[n])]
+        return f"{type(self).__name__}({', '.join(f'{name}={given[name]!r}' for name in shown)})"

@@ -1,0 +1,60 @@
+"""Learning rates that change with the steps, to give to an optimizer in place of a number.
+
+A schedule is called with the number of a step, from 0, and gives its learning rate. Steps are those of `fit`:
+batches, also where several of them make one update (gradient_accumulation_steps).
+
+>>> decay = ExponentialDecay(0.5, decay_steps=10, decay_rate=0.25)
+>>> decay(0), decay(10), decay(15)
+(0.5, 0.125, 0.0625)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..._arguments import unknown
+from . import cosines, decays
+from ._base import LearningRateSchedule
+from .cosines import *  # noqa: F403
+from .decays import *  # noqa: F403
+
+__all__ = ["LearningRateSchedule", "deserialize", "serialize"]
+__all__ += cosines.__all__
+__all__ += decays.__all__
+
+CLASSES: dict[str, type[LearningRateSchedule]] = {
+    name: vars(module)[name] for module in (cosines, decays) for name in module.__all__
+}
+
+
+def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
+    """The class name and arguments of a schedule.
+
+    >>> serialize(decays.InverseTimeDecay(0.5, 10, 1.0))["class_name"]
+    'InverseTimeDecay'
+    """
+    config = learning_rate_schedule.get_config()
+    return {"class_name": type(learning_rate_schedule).__name__, "config": config}
+
+
+def deserialize(
+    config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+) -> LearningRateSchedule:
+    """The schedule of what `serialize` has returned.
+
+    Args:
+        config: class_name and config.
+        custom_objects: classes of one's own by their names.
+
+    Raises:
+        ValueError: there is no schedule of that name.
+
+    >>> deserialize(serialize(decays.InverseTimeDecay(0.5, 10, 1.0)))(10)
+    0.25
+    """
+    classes = {**CLASSES, **(custom_objects or {})}
+    if config["class_name"] not in classes:
+        raise unknown("schedules.deserialize", "schedule", str(config["class_name"]), classes)
+    found: LearningRateSchedule = classes[config["class_name"]].from_config(config["config"])
+    return found

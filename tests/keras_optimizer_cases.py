@@ -1,0 +1,86 @@
+"""Cases of optimizers for keras_cases.py: their settings, the arguments that all have, and schedules."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from keras_graph_cases import FIT, Y1, Case, X, make
+from optimizer_cases import RULES, SETTINGS
+
+from nncore.optimizers import CLASSES as OPTIMIZERS
+from nncore.optimizers._base import COMMON
+from nncore.optimizers.schedules import CLASSES as SCHEDULES
+
+
+def optimizer(name: str, **settings: Any) -> Case:
+    def case(k: Any) -> Any:
+        model = make(k, optimizer=getattr(k.optimizers, name)(**settings))
+        return [model.fit(X, Y1, epochs=4, batch_size=5, **FIT).history["loss"], model.get_weights()]
+
+    return case
+
+
+def counted(k: Any) -> Any:
+    """Of an optimizer that accumulates: its rate by a schedule, and its updates, which steps of fit count."""
+    decay = k.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)
+    own = k.optimizers.Adam(decay, gradient_accumulation_steps=2, use_ema=True, weight_decay=0.1)
+    model, found = make(k, optimizer=own), []
+    for _ in range(2):
+        model.fit(X, Y1, batch_size=5, **FIT)
+        found.append([float(own.learning_rate), int(own.iterations), model.get_weights()])
+    return found
+
+
+def without_decay(k: Any) -> Any:
+    found = []
+    for which in ({"var_names": ["bi"]}, {"var_list": [1, 2]}, {"var_list": [0], "var_names": ["bias$"]}, {}):
+        own, model = k.optimizers.Adam(0.1, weight_decay=2.0), make(k)
+        numbers = which.get("var_list", [])
+        own.exclude_from_weight_decay(**{**which, "var_list": [model.weights[int(i)] for i in numbers]})
+        model.compile(own, "mse")
+        model.fit(X, Y1, **FIT)
+        found.append(model.get_weights())
+    return found
+
+
+def schedule(name: str) -> Case:
+    """The arguments of a class, its values, and a training."""
+    cls = SCHEDULES[name]
+
+    def case(k: Any) -> Any:
+        theirs = getattr(k.optimizers.schedules, name)
+        parameters = inspect.signature(theirs).parameters.values()
+        found: list[Any] = [[[p.name, None if p.default is p.empty else p.default] for p in parameters]]
+        for settings in cls._variants:
+            made = theirs(**settings)
+            found.append([[float(made(step)) for step in range(25)], made.get_config()])
+            model = make(k, optimizer=k.optimizers.SGD(made, momentum=0.5))
+            found.append(model.fit(X, Y1, epochs=4, batch_size=5, **FIT).history["loss"])
+        return found
+
+    return case
+
+
+def arguments(name: str) -> Case:
+    """Those of an optimizer that have a name here, and their defaults."""
+    ours = inspect.signature(OPTIMIZERS[name]).parameters.keys() - {"name", "others"}
+
+    def case(k: Any) -> Any:
+        parameters = inspect.signature(getattr(k.optimizers, name)).parameters.values()
+        return [[p.name, p.default] for p in parameters if p.name in ours]
+
+    return case
+
+
+CASES: dict[str, Case] = {
+    **{f"optimizer: {case}": optimizer(name, **given) for case, (name, given) in SETTINGS.items()},
+    **{f"rules: {case}": optimizer(name, **given) for case, (name, given) in RULES.items()},
+    "arguments of all optimizers": lambda k: {
+        n: value for n, value in k.optimizers.SGD().get_config().items() if n in COMMON
+    },
+    "steps, updates and schedules": counted,
+    "weights that do not decay": without_decay,
+    **{f"schedule {name}": schedule(name) for name in SCHEDULES},
+    **{f"arguments of the optimizer {name}": arguments(name) for name in OPTIMIZERS},
+}
