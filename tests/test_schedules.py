@@ -209,6 +209,19 @@ def test_wrong_settings(name: str, given: dict[str, Any]) -> None:
         cls(**given, name=3)
 
 
+@pytest.mark.parametrize(
+    ("boundaries", "values", "message"),
+    [
+        ([1, 2], [0.1, 0.2], "values must be one more than boundaries, got 2 and 2"),
+        ([2, 1], [0.1, 0.2, 0.3], r"boundaries must ascend, got \[2, 1\]"),
+        ([1], [0.1, -0.2], r"values must be in \[0, inf\), got -0.2"),
+    ],
+)
+def test_pieces_that_do_not_fit(boundaries: list[int], values: list[float], message: str) -> None:
+    with pytest.raises(ValueError, match=rf"^\[PiecewiseConstantDecay\] {message}"):
+        schedules.PiecewiseConstantDecay(iter(boundaries), np.array(values))  # type: ignore[arg-type]
+
+
 def test_restarts_are_exact() -> None:
     """Also where logarithms round: each wave begins at its rate."""
     for t in (1.5, 2, 3, 7):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import bisect
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from ..._arguments import boolean
+from ..._arguments import boolean, several
 from ._base import Formula
 
-__all__ = ["ExponentialDecay", "InverseTimeDecay", "PolynomialDecay"]
+__all__ = ["ExponentialDecay", "InverseTimeDecay", "PiecewiseConstantDecay", "PolynomialDecay"]
 
 
 class _Decay(Formula):
@@ -154,3 +156,46 @@ class PolynomialDecay(Formula):
         left = 1.0 - min(1.0, step / (self.decay_steps * cycles))
         fall = self.initial_learning_rate - self.end_learning_rate
         return float(fall * left**self.power + self.end_learning_rate)
+
+
+class PiecewiseConstantDecay(Formula):
+    """values[0] up to and with step boundaries[0], then values[1] up to and with boundaries[1], and so on.
+
+    Args:
+        boundaries: numbers of steps, ascending.
+        values: rates, at least 0, one more than boundaries.
+        name: default "PiecewiseConstant".
+
+    >>> steps = PiecewiseConstantDecay([10, 20], [0.5, 0.25, 0.125])
+    >>> steps(10), steps(11), steps(21)
+    (0.5, 0.25, 0.125)
+    """
+
+    _variants = (
+        {"boundaries": [3], "values": [0.1, 0.01]},
+        {"boundaries": [2, 5, 9], "values": [0.1, 0.2, 0.05, 0.01]},
+    )
+    boundaries: list[float]
+    values: list[float]
+
+    def __init__(
+        self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant"
+    ) -> None:
+        owner = type(self).__name__
+        steps, rates = self._numbers("boundaries", boundaries), self._numbers("values", values)
+        if len(rates) != len(steps) + 1:
+            raise ValueError(
+                f"[{owner}] values must be one more than boundaries, got {len(rates)} and {len(steps)}"
+            )
+        if steps != sorted(steps):
+            raise ValueError(f"[{owner}] boundaries must ascend, got {steps}")
+        super().__init__(boundaries=steps, values=rates, name=name)
+
+    @classmethod
+    def _numbers(cls, name: str, given: Sequence[float]) -> list[float]:
+        if (numbers := several(given)) is None:
+            raise TypeError(f"[{cls.__name__}] {name} must be a list of numbers, got {given!r}")
+        return [cls._number(name, value) for value in numbers]
+
+    def __call__(self, step: int) -> float:
+        return self.values[bisect.bisect_left(self.boundaries, step)]
