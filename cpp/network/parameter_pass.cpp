@@ -1,0 +1,110 @@
+// Pass 2 of a training step: the parameters are cut into tiles, the gradient of each is made over the whole
+// batch, and the tile is updated. What chunks of pass 1 have summed is added in their order, so results do
+// not depend on the number of threads.
+#include <algorithm>
+
+#include "../layers/long_sum.hpp"
+#include "../runtime/parallel.hpp"
+#include "batches.hpp"
+#include "network.hpp"
+
+namespace nncore {
+
+// The gradient of a tile, whose rows are then `row` floats apart: of the first call of a layer, then added
+// those of the others, in order.
+void Network::tile_gradient(const TileTask& task, std::size_t count, float* gradient, std::size_t row,
+                            float* scratch) {
+  const Step* s = &plan().steps[task.step];
+  const ParameterTile& t = task.tile;
+  step_gradient(*s, t, count, gradient, row, scratch + aligned(plan().sizes.tile_floats));
+  while (s->next) {
+    s = &plan().steps[s->next];
+    float* const other = scratch + aligned(plan().sizes.tile_floats);
+    step_gradient(*s, t, count, other, t.tile.columns, other + aligned(plan().sizes.tile_floats));
+    for (std::size_t r = 0; r < t.tile.rows; ++r)
+      kernels_.add(gradient + r * row, other + r * t.tile.columns, t.tile.columns);
+  }
+}
+
+void Network::step_gradient(const Step& s, const ParameterTile& t, std::size_t count, float* gradient,
+                            std::size_t row, float* scratch) {
+  const float* a = arena_.data();
+  if (s.saved.sums_size == 0)
+    return s.layer->gradient({.kernels = kernels_,
+                              .samples = count,
+                              .kept = a + s.saved.kept,
+                              .x = a + plan().storages[s.training.in[0]].value,
+                              .dy = a + plan().storages[s.training.out].gradient,
+                              .gradient = gradient,
+                              .gradient_row = row,
+                              .scratch = scratch,
+                              .statistics = s.statistics ? a + s.saved.statistics : nullptr},
+                             t.tile);
+  const std::size_t chunks = plan().stages[s.stage].chunks(count);
+  for_each_run(t, row, [&](std::size_t from, std::size_t to, std::size_t n) {
+    add_chunks(kernels_, gradient + to, a + s.saved.sums + from, s.saved.sums_size, chunks, n);
+  });
+}
+
+// n values whose moments lie from `at` on.
+void Network::update(float* values, std::size_t at, const float* gradient, std::size_t n, bool decays) {
+  float* moment[kMostMoments] = {};
+  for (std::size_t i = 0; i < moments_.size(); ++i) moment[i] = moments_[i].data() + at;
+  optimizer_->update(kernels_, values, moment, gradient, n, decays);
+}
+
+// With less work there is too little to share, and with more a stop would have to wait too long for the end.
+// Penalties and constraints see whole gradients and weights.
+bool Network::is_fused(std::size_t count) const {
+  constexpr std::size_t kLong = std::size_t{1} << 32;
+  const std::size_t work = count * plan().sizes.sample_work;
+  return work >= kTeamWork && work < kLong && penalties_.empty() && !rules_.any();
+}
+
+// Pass 2. A tile's gradient is used at once and never leaves the worker's scratch, unless there is too little
+// to share, where parameters side by side are updated in one run, or so much that the call may be stopped
+// before the first update, or the gradient is what is wanted, or rules want all of it before the update.
+void Network::parameter_pass(std::size_t count, bool with_update) {
+  if (with_update && is_fused(count)) {
+    optimizer_->begin(iterations + 1);
+    const Unstoppable whole;
+    return parallel_for(plan().runs.size() - 1, [&](std::size_t run, int worker) {
+      float* const gradient = scratch_of(worker);
+      for (std::size_t i = plan().runs[run]; i < plan().runs[run + 1]; ++i) {
+        const TileTask& task = plan().tiles[i];
+        const Step& s = plan().steps[task.step];
+        if (!s.is_trained) continue;
+        tile_gradient(task, count, gradient, task.tile.tile.columns, gradient);
+        for_each_run(task.tile, task.tile.tile.columns, [&](std::size_t from, std::size_t to, std::size_t n) {
+          update(s.values + from, s.trained_at + from, gradient + to, n);
+        });
+        if (s.packing.any) replicate_all(plan(), task);
+      }
+    });
+  }
+
+  run_pass(plan().tiles.size(), count * plan().sizes.sample_work, [&](std::size_t number, int worker) {
+    const TileTask& task = plan().tiles[number];
+    const Step& s = plan().steps[task.step];
+    if (!s.is_trained) return;
+    tile_gradient(task, count, gradients_.data() + s.trained_at + task.tile.at(), task.tile.row_length,
+                  scratch_of(worker));
+  });
+  if (penalizes_) penalty_ = penalties_.evaluate(kernels_, gradients_.data());
+  if (with_update) update_all();
+}
+
+// From all gradients.
+void Network::update_all() {
+  if (rules_.any()) {
+    if (!apply_rules() && penalties_.empty()) return;
+  } else {
+    optimizer_->begin(iterations + 1);
+    for (const UpdateRun& run : updates_) update(run.values, run.at, gradients_.data() + run.at, run.floats);
+  }
+  if (penalizes_) penalties_.constrain();
+  for (const TileTask& task : plan().tiles)
+    if (const Step& s = plan().steps[task.step]; s.is_trained && s.packing.any) replicate_all(plan(), task);
+}
+
+}  // namespace nncore

@@ -1,0 +1,226 @@
+// Pass 1 of a training step: the batch is cut into chunks of samples, and each is carried forward through all
+// steps, through the loss and back. Where a step reads the whole batch, it does so in stages: all chunks
+// arrive there before any goes on, in both directions. How the batch is cut depends on shapes alone.
+#include <algorithm>
+#include <array>
+
+#include "../runtime/parallel.hpp"
+#include "../runtime/random.hpp"
+#include "batches.hpp"
+#include "network.hpp"
+
+namespace nncore {
+
+std::size_t Network::training_chunk(const Stage& stage, std::size_t batch) const {
+  return chunk_size(stage.sample_floats, 2 * stage.parameters, batch, batch * stage.sample_work * 2);
+}
+
+// The places change before the memory is there, so the old capacity is given up first.
+void Network::lay_out_arena(std::size_t batch) {
+  if (batch > plan().arena_batch) {
+    plan().arena_batch = 0;
+    std::vector<std::size_t> chunks;  // of each stage the most of any batch up to this one
+    for (const Stage& stage : plan().stages) {
+      std::size_t& most = chunks.emplace_back(0);
+      for (std::size_t count = 1; plan().sums_chunks() && count <= batch; ++count) {
+        const std::size_t size = training_chunk(stage, count);
+        most = std::max(most, (count + size - 1) / size);
+      }
+    }
+    plan().arena_floats = plan().lay_out_training(batch, chunks);
+  }
+  arena_.reserve(plan().arena_floats);
+  plan().arena_batch = std::max(batch, plan().arena_batch);
+}
+
+void Network::lay_out_scratch(int workers, std::size_t floats) {
+  scratch_size_ = aligned(floats) + kSlack;
+  scratch_.reserve(checked_floats(static_cast<std::size_t>(workers), scratch_size_));
+}
+
+float* Network::gradient_at(std::size_t storage, std::size_t first, float* scratch) {
+  const Storage& s = plan().storages[storage];
+  if (!s.needs_gradient) return nullptr;
+  if (s.lasting) return arena_.data() + s.gradient + first * s.size;
+  return scratch + plan().sizes.layer_scratch + plan().gradients.at(storage);
+}
+
+Chunk Network::chunk(const Step& s, std::size_t first, std::size_t count, float* scratch) {
+  const Storage &in = plan().storages[s.training.in[0]], &out = plan().storages[s.training.out];
+  float* a = arena_.data();
+  float* const dz = gradient_at(s.training.out, first, scratch);
+  return {.kernels = kernels_,
+          .samples = count,
+          .first = first,
+          .key = key_of_layer(step_key_, s.call),
+          .parameters = s.values,
+          .replica = plan().replica.data() + s.packing.at,
+          .scratch = scratch + aligned(kernels_.gemm_scratch),
+          .gemm_scratch = scratch,
+          .kept = a + s.saved.kept + first * s.saved.kept_size,
+          .x = a + in.value + first * in.size,
+          .y = a + out.value + first * out.size,
+          .dy = dz,
+          .dz = dz,
+          .dx = gradient_at(s.training.in[0], first, scratch),
+          .gradient = s.saved.sums_size
+                          ? a + s.saved.sums + first / plan().stages[s.stage].chunk_size * s.saved.sums_size
+                          : nullptr,
+          .statistics = s.statistics ? a + s.saved.statistics : nullptr};
+}
+
+// Before the first chunk goes on to the step with which this stage ends or begins.
+template <class Summarize>
+void Network::summarize_chunk(const Step& s, const Stage& stage, Chunk& c, Summarize summarize) {
+  c.partial = arena_.data() + s.saved.partials + c.first / stage.chunk_size * s.statistics->partial_floats();
+  (s.statistics->*summarize)(c);
+}
+
+// What the chunks of a stage have summarized.
+Partials Network::partials(const Step& s, const Stage& stage, std::size_t count) {
+  return {.samples = count,
+          .chunk_size = stage.chunk_size,
+          .chunks = stage.chunks(count),
+          .first = arena_.data() + s.saved.partials,
+          .stride = s.statistics->partial_floats(),
+          .parameters = s.values,
+          .statistics = arena_.data() + s.saved.statistics};
+}
+
+void Network::forward_chunk(const Stage& stage, std::size_t first, std::size_t count, float* scratch) {
+  for (std::size_t number = stage.first; number < stage.last; ++number) {
+    const Step& s = plan().steps[number];
+    if (!s.training.runs()) continue;
+    Chunk c = chunk(s, first, count, scratch);
+    std::array<const float*, kMostInputs> xs;
+    c.xs = &c.x;
+    if (s.training.in.size() > 1) {
+      for (std::size_t i = 0; i < s.training.in.size(); ++i) xs[i] = value_at(s.training.in[i], first);
+      c.xs = xs.data();
+    }
+    s.layer->forward(c);
+  }
+  if (stage.last == plan().steps.size()) return;
+  const Step& next = plan().steps[stage.last];
+  Chunk c = chunk(next, first, count, scratch);
+  summarize_chunk(next, stage, c, &BatchStatistics::summarize);
+}
+
+// A gradient that others have written to comes from the layer in scratch, and is added.
+void Network::backward_chunk(const Stage& stage, std::size_t first, std::size_t count, float* scratch) {
+  // The step that begins the next stage has its backward in this one.
+  for (std::size_t number = std::min(stage.last + 1, plan().steps.size()); number-- > stage.first;) {
+    const Step& s = plan().steps[number];
+    if (!s.training.runs()) continue;
+    Chunk c = chunk(s, first, count, scratch);
+    if (!c.dy) continue;
+    if (s.statistics && &plan().stages[s.stage] == &stage) {
+      summarize_chunk(s, stage, c, &BatchStatistics::summarize_backward);
+      continue;
+    }
+    if (s.is_chained) {
+      c.xs = &c.x;
+      c.dxs = &c.dx;
+      s.layer->backward(c);
+      continue;
+    }
+    std::array<const float*, kMostInputs> xs;
+    std::array<float*, kMostInputs> dxs;
+    float* added = scratch + plan().sizes.layer_scratch + plan().gradients.size();
+    for (std::size_t i = 0; i < s.training.in.size(); ++i) {
+      xs[i] = value_at(s.training.in[i], first);
+      dxs[i] = gradient_at(s.training.in[i], first, scratch);
+      if (!s.adds[i]) continue;
+      dxs[i] = added;
+      added += aligned(count * plan().storages[s.training.in[i]].size);
+    }
+    c.xs = xs.data();
+    c.dxs = dxs.data();
+    c.dx = dxs[0];
+    s.layer->backward(c);
+    for (std::size_t i = 0; i < s.training.in.size(); ++i)
+      if (s.adds[i])
+        kernels_.add(gradient_at(s.training.in[i], first, scratch), dxs[i],
+                     count * plan().storages[s.training.in[i]].size);
+  }
+}
+
+// Pass 1. goes_back: from the losses or, where dy is given, from these gradients of the outputs.
+void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count, bool goes_back,
+                          const float* const* dy) {
+  Plan& p = plan();
+  if (count != p.chunked_batch) {
+    p.chunked_batch = 0;
+    std::size_t most = 0;
+    for (Stage& stage : p.stages) most = std::max(most, stage.chunk_size = training_chunk(stage, count));
+    p.gradients.fit(most);
+    lay_out_arena(count);
+    p.chunked_batch = count;
+  }
+  arena_.reserve(p.arena_floats);
+  step_key_ = key_of_step(seed, iterations);
+  if (goes_back && !dy) read_targets(s, start, count);
+  lay_out_scratch(team_size(), std::max(p.sizes.layer_scratch + p.gradients.size() +
+                                            checked_floats(p.most_samples(), p.sizes.most_added),
+                                        p.sizes.tile_scratch));
+  const std::size_t last = p.stages.size() - 1;
+  bool any = false;
+  for (const Output& output : p.outputs) any = any || p.storages[output.storage].needs_gradient;
+  for (std::size_t number = 0; number <= last; ++number) {
+    const Stage& stage = p.stages[number];
+    for_chunks(stage, count, [&](std::size_t first, std::size_t n, float* scratch) {
+      for (std::size_t i = 0; number == 0 && i < p.inputs.size(); ++i)
+        s.x[i].read(arena_.data() + p.storages[i].value + first * p.storages[i].size, s.order, start + first,
+                    n);
+      forward_chunk(stage, first, n, scratch);
+      if (number < last || !goes_back) return;
+      judge_chunk(s, first, n, scratch, count, dy);
+      if (any) backward_chunk(stage, first, n, scratch);
+    });
+    if (number == last) break;
+    const Step& next = p.steps[stage.last];
+    next.statistics->combine(partials(next, stage, count));
+  }
+  for (std::size_t number = last; goes_back && any && number-- > 0;) {
+    const Step& next = p.steps[p.stages[number].last];
+    if (p.storages[next.training.out].needs_gradient)
+      next.statistics->combine_backward(partials(next, p.stages[number + 1], count));
+    for_chunks(p.stages[number], count, [&](std::size_t first, std::size_t n, float* scratch) {
+      backward_chunk(p.stages[number], first, n, scratch);
+    });
+  }
+}
+
+// Calls body(first, count, scratch) for the chunks of a stage.
+template <class Body>
+void Network::for_chunks(const Stage& stage, std::size_t count, Body body) {
+  const std::size_t size = stage.chunk_size;
+  run_pass(stage.chunks(count), count * stage.sample_work * 2, [&](std::size_t task, int worker) {
+    body(task * size, std::min(size, count - task * size), scratch_of(worker));
+  });
+}
+
+// Losses and metrics of some samples, and the gradients with which the way back begins: of the losses, or dy.
+void Network::judge_chunk(const Samples& s, std::size_t first, std::size_t n, float* scratch,
+                          std::size_t count, const float* const* dy) {
+  const Plan& p = plan();
+  for (std::size_t o = 0; o < judged_.size(); ++o) {
+    const Output& output = p.outputs[o];
+    float* const gradient = gradient_at(output.storage, first, scratch);
+    float* const own = output.adds ? scratch + p.sizes.layer_scratch + p.gradients.size() : gradient;
+    if (const std::size_t size = p.storages[output.storage].size; dy && gradient)
+      std::copy_n(dy[o] + first * size, n * size, own);
+    else
+      evaluate_chunk(s, o, value_at(output.storage, first), own, first, n,
+                     static_cast<float>(judged_[o].weight) / static_cast<float>(count));
+    if (output.adds && gradient) kernels_.add(gradient, own, n * p.storages[output.storage].size);
+  }
+  if (!penalizes_) return;
+  for (std::size_t o = judged_.size(); o < p.outputs.size(); ++o) {
+    const std::size_t storage = p.outputs[o].storage;
+    penalize_chunk(o, value_at(storage, first), gradient_at(storage, first, scratch), first, n,
+                   1.0f / static_cast<float>(count));
+  }
+}
+
+}  // namespace nncore

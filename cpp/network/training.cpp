@@ -1,0 +1,101 @@
+// Calls that go through a network as in training.
+#include <algorithm>
+
+#include "../runtime/parallel.hpp"
+#include "batches.hpp"
+#include "network.hpp"
+
+namespace nncore {
+
+int Network::threads_for_training(const Samples& s) const {
+  const std::size_t batch = std::min(s.batch_size, s.stop - s.start);
+  return batch * plan().sizes.sample_work * 2 < kTeamWork ? 1 : get_num_threads();
+}
+
+void Network::check_order(const Samples& s, std::size_t start, std::size_t stop) const {
+  for (std::size_t position = start; position < stop; ++position)
+    if (s.row(position) >= s.x->rows())
+      throw std::invalid_argument("order holds " + std::to_string(s.order[position]) + ", but there are " +
+                                  std::to_string(s.x->rows()) + " samples");
+}
+
+std::size_t Network::train(const Samples& samples, double seconds, Sums& sums) {
+  refresh(samples.x, false);
+  check_targets(samples);
+  require(optimizer_ != nullptr, "an optimizer");
+  require(has_loss(), "a loss");
+  check_sums(sums);
+  const std::size_t most = std::min(samples.batch_size, samples.stop - samples.start),
+                    rest = (samples.stop - samples.start) % samples.batch_size;
+  if (!is_fused(most) || !is_fused(rest ? rest : most)) gradients_.grow(trained_.size);
+  struct AtEnd {
+    Network& network;
+    ~AtEnd() { network.mark_trained(); }
+  } const at_end{*this};
+  const float* rate = samples.rates;
+  return for_batches(samples, seconds, threads_for_training(samples), sample_cost(),
+                     [&](std::size_t position, std::size_t count) {
+                       check_order(samples, position, position + count);
+                       if (rate) optimizer_->learning_rate = *rate++;
+                       sample_pass(samples, position, count, true);
+                       parameter_pass(count, true);
+                       move_state();
+                       ++iterations;
+                       add_metrics(samples, count, sums);
+                     });
+}
+
+double Network::gradients(const Samples& samples, Sums* sums) {
+  refresh(samples.x, false);
+  check_targets(samples);
+  require(has_loss(), "a loss");
+  if (sums) check_sums(*sums);
+  const std::size_t count = samples.stop - samples.start;
+  check_order(samples, samples.start, samples.stop);
+  gradients_.grow(trained_.size);
+  with_team(threads_for_training(samples), [&] {
+    sample_pass(samples, samples.start, count, true);
+    parameter_pass(count, false);
+  });
+  if (sums) {
+    keep_statistics();
+    add_metrics(samples, count, *sums);
+  }
+  return batch_loss(count) + (penalizes_ ? penalties(count) : 0.0);
+}
+
+void Network::backward(float* const* dx, const float* const* dy, const Samples& samples) {
+  refresh(samples.x, false);
+  const std::size_t count = samples.stop - samples.start;
+  gradients_.grow(trained_.size);
+  if (count == 0) return gradients_.zero();
+  with_team(threads_for_training(samples), [&] {
+    sample_pass(samples, samples.start, count, true, dy);
+    parameter_pass(count, false);
+  });
+  for (std::size_t i = 0; i < plan().inputs.size(); ++i) {
+    const Storage& s = plan().storages[i];
+    std::copy_n(arena_.data() + s.gradient, count * s.size, dx[i]);
+  }
+}
+
+void Network::forward(float* const* out, const Samples& samples) {
+  refresh(samples.x, false);
+  const std::size_t count = samples.stop - samples.start;
+  with_team(threads_for_training(samples), [&] { sample_pass(samples, samples.start, count, false); });
+  move_state();
+  if (plan().stages.size() > 1) mark_trained();
+  for (std::size_t o = 0; o < judged_.size(); ++o)
+    write_output(o, out[o], value_at(plan().outputs[o].storage, 0), count);
+}
+
+// By the batch of the last sample pass, or by what keep_statistics has kept, in the order of the graph.
+void Network::move_state(const float* kept) {
+  for (const Step& s : plan().steps) {
+    if (!s.statistics) continue;
+    s.statistics->move_state(s.values, kept ? kept : arena_.data() + s.saved.statistics);
+    if (kept) kept += s.statistics->floats();
+  }
+}
+
+}  // namespace nncore
