@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from keras_graph_cases import FIT, Y1, Case, X, make
+from keras_graph_cases import FIT, Y1, Case, X, make, set_weights
 from optimizer_cases import RULES, SETTINGS
 
 from nncore.optimizers import CLASSES as OPTIMIZERS
@@ -41,6 +41,21 @@ def without_decay(k: Any) -> Any:
         model.compile(own, "mse")
         model.fit(X, Y1, **FIT)
         found.append(model.get_weights())
+    return found
+
+
+def penalized(k: Any) -> Any:
+    """Regularizers before accumulation and clipping, constraints after averages, in each batch."""
+    found = []
+    for rules in ({"clipnorm": 0.1}, {"use_ema": True, "ema_momentum": 0.5, "ema_overwrite_frequency": 1}):
+        dense = k.layers.Dense(5, kernel_regularizer="l2", kernel_constraint=k.constraints.UnitNorm())
+        last = k.layers.Dense(1, bias_constraint="non_neg")
+        model = set_weights(k.Sequential([k.Input((3,)), dense, last]))
+        own = k.optimizers.Adam(0.1, weight_decay=0.1, gradient_accumulation_steps=2, **rules)
+        model.compile(own, "mse")
+        for _ in range(3):
+            found.append([model.fit(X, Y1, batch_size=5, **FIT).history["loss"], model.get_weights()])
+            found.append([model.train_on_batch(X, Y1), model.get_weights()])
     return found
 
 
@@ -81,6 +96,7 @@ CASES: dict[str, Case] = {
     },
     "steps, updates and schedules": counted,
     "weights that do not decay": without_decay,
+    "rules with regularizers and constraints": penalized,
     **{f"schedule {name}": schedule(name) for name in SCHEDULES},
     **{f"arguments of the optimizer {name}": arguments(name) for name in OPTIMIZERS},
 }

@@ -181,15 +181,10 @@ class Model(Trainable):
         history = called.with_history()
         called.start(look, last, feed.steps)
         self.history = history
-
-        sums = self._sums[0] = _core.Sums()
-        work = Steps(self, network, sums)
-
-        def so_far() -> Logs:
-            return self._logs(network, sums)
-
         logs: Logs = {}
         called.call("on_train_begin", {})
+        sums = self._sums[0] = _core.Sums()
+        work, so_far = Steps(self, network, sums), partial(self._logs, network, sums)
         with Progress(look) as progress:
             for epoch in range(first, last):
                 network.reset(sums)
