@@ -158,6 +158,23 @@ def _outputs(k: Any) -> Any:
     return trained(model, y, loss=losses, loss_weights=[1, 0.5, 1])
 
 
+def _ruled(k: Any) -> Any:
+    """Penalties are part of the gradients that are added up and clipped; each batch ends with constraints."""
+    found = []
+    for given in (
+        {"gradient_accumulation_steps": 2, "global_clipnorm": 0.1},
+        {"clipvalue": 0.01, "use_ema": True, "ema_momentum": 0.5, "ema_overwrite_frequency": 3},
+        {"weight_decay": 0.1, "clipnorm": 0.05, "gradient_accumulation_steps": 3},
+    ):
+        options = {"kernel_regularizer": "l2", "bias_regularizer": "l1", "kernel_constraint": "unit_norm"}
+        layers = [k.layers.Dense(4, "tanh", activity_regularizer="l2", **options), k.layers.Dense(1)]
+        model = set_weights(k.Sequential([k.Input((3,)), *layers]))
+        model.compile(k.optimizers.SGD(0.3, momentum=0.5, **given), "mse")
+        history = model.fit(X, Y1, batch_size=2, epochs=2, **FIT).history
+        found.append([history, model.get_weights(), model.evaluate(X, Y1, verbose=0)])
+    return found
+
+
 CASES: dict[str, Case] = {
     **{f"regularizer {key}": _case("regularizer", key, made) for key, made in REGULARIZERS.items()},
     **{f"constraint {key}": _case("constraint", key, made) for key, made in CONSTRAINTS.items()},
@@ -165,4 +182,5 @@ CASES: dict[str, Case] = {
     "penalties of frozen layers": _frozen,
     "penalties of shared layers": _shared,
     "penalties of several outputs": _outputs,
+    "penalties with the rules of optimizers": _ruled,
 }

@@ -245,7 +245,7 @@ void Network::find_updates() {
     }
     updates_.push_back({values, trained_.at[i], floats});
   }
-  if (rules_.any()) find_pieces();
+  if (updates_by_pieces()) find_pieces();
 }
 
 // One tile of the packed weights of all steps of a layer.

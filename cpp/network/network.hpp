@@ -221,6 +221,8 @@ class Network {
   void find_pieces();
   void find_scales();
   bool apply_rules();
+  // Whether something needs all gradients before the update, or all weights after it.
+  bool updates_by_pieces() const { return rules_.any() || !penalties_.empty(); }
   double output_loss(std::size_t output, std::size_t count) const;
   double batch_loss(std::size_t count) const;
   [[gnu::cold]] double penalties(std::size_t count) const;

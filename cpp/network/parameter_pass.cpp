@@ -58,7 +58,7 @@ void Network::update(float* values, std::size_t at, const float* gradient, std::
 bool Network::is_fused(std::size_t count) const {
   constexpr std::size_t kLong = std::size_t{1} << 32;
   const std::size_t work = count * plan().sizes.sample_work;
-  return work >= kTeamWork && work < kLong && penalties_.empty() && !rules_.any();
+  return work >= kTeamWork && work < kLong && !updates_by_pieces();
 }
 
 // Pass 2. A tile's gradient is used at once and never leaves the worker's scratch, unless there is too little
@@ -96,15 +96,19 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
 
 // From all gradients.
 void Network::update_all() {
-  if (rules_.any()) {
-    if (!apply_rules() && penalties_.empty()) return;
-  } else {
-    optimizer_->begin(iterations + 1);
-    for (const UpdateRun& run : updates_) update(run.values, run.at, gradients_.data() + run.at, run.floats);
-  }
-  if (penalizes_) penalties_.constrain();
-  for (const TileTask& task : plan().tiles)
+  const auto pack = [&](const TileTask& task) {
     if (const Step& s = plan().steps[task.step]; s.is_trained && s.packing.any) replicate_all(plan(), task);
+  };
+  if (updates_by_pieces()) {
+    const Unstoppable whole;
+    if (!apply_rules() && penalties_.empty()) return;
+    penalties_.constrain();
+    return run_pass(plan().tiles.size(), trained_.size * kRuleWork,
+                    [&](std::size_t number, int) { pack(plan().tiles[number]); });
+  }
+  optimizer_->begin(iterations + 1);
+  for (const UpdateRun& run : updates_) update(run.values, run.at, gradients_.data() + run.at, run.floats);
+  for (const TileTask& task : plan().tiles) pack(task);
 }
 
 }  // namespace nncore
