@@ -207,7 +207,7 @@ class Tests {
 
   // The parameters after some batches.
   std::vector<float> run(const std::string& graph_name, const Graph& graph, const Spec& optimizer,
-                         const Spec& rules, bool fuse, int threads) {
+                         const Spec& rules, bool fuse, int threads, bool penalized) {
     const std::string name = graph_name + (fuse ? "" : " not fused") + ", " + optimizer.kind + ", " +
                              std::to_string(threads) + " threads: ";
     set_num_threads(threads);
@@ -218,8 +218,16 @@ class Tests {
       parameters[i] = static_cast<float>((i * 37) % 101) / 1010.0f - 0.05f;
     network.write("parameters", parameters.data());
     const Spec accuracy{"sparse_categorical_accuracy", {}};
+    std::vector<WeightRule> regularizers, constraints;
+    for (const Place& p : network.places()) {
+      const Parameter& parameter = network.parameter(p);
+      if (!penalized || parameter.is_state) continue;
+      const bool is_matrix = parameter.shape.size() == 2;
+      regularizers.push_back({p.layer, p.index, {is_matrix ? "orthogonal_regularizer" : "l1_l2", {}}});
+      constraints.push_back({p.layer, p.index, {"max_norm", {{"axis", std::vector<std::int64_t>{0}}}}});
+    }
     network.compile({{Spec{"sparse_categorical_crossentropy", {}}, 1.0, {accuracy}, {accuracy}}}, optimizer,
-                    std::vector<bool>(graph.layers.size(), true), {}, {}, rules);
+                    std::vector<bool>(graph.layers.size(), true), regularizers, constraints, rules);
     std::vector<float> out(kSamples * kClasses);
     float* const to = out.data();
     Sums sums{std::vector<double>(3), std::vector<double>(3), {}};
@@ -291,7 +299,9 @@ class Tests {
     std::set<std::string> kinds;
     const auto every = graphs();
     for (std::size_t i = 0; i < every.size(); ++i) {
-      const auto& [name, graph] = every[i];
+      const std::string& name = every[i].first;
+      Graph graph = every[i].second;
+      if (i % 3 == 0) graph.penalized = {{graph.values() / 2, {"l1", {}}}};
       for (const Spec& spec : graph.layers) kinds.insert(spec.kind);
       const Spec optimizer{kOptimizers[i % kOptimizers.size()].name,
                            {{"momentum", 0.9}, {"weight_decay", 0.1}}};
@@ -303,11 +313,12 @@ class Tests {
                                             {"ema_overwrite_frequency", 2.0},
                                             {"gradient_accumulation_steps", 2.0}}};
       for (const bool fuse : {true, false}) {
-        const auto one = run(name, graph, optimizer, rules, fuse, 1);
+        const bool penalized = i % 3 == 0;
+        const auto one = run(name, graph, optimizer, rules, fuse, 1, penalized);
         check(std::all_of(one.begin(), one.end(), [](float v) { return v - v == 0.0f; }),
               name + ": finite parameters");
         for (const int threads : {2, 3})
-          check(run(name, graph, optimizer, rules, fuse, threads) == one,
+          check(run(name, graph, optimizer, rules, fuse, threads, penalized) == one,
                 name + ": the bits of one thread with " + std::to_string(threads));
       }
     }
@@ -347,6 +358,7 @@ class Tests {
     for (const Stack& stack : stacks())
       for (const Spec& spec : stack.specs) {
         const auto layer = make_layer(spec, {kImage});
+        if (layer->batch_statistics()) continue;  // those of the whole batch need a network
         const auto one = run_alone(*layer, 1);
         for (const int threads : {2, 3})
           check(run_alone(*layer, threads) == one, std::string(stack.name) + ", " + spec.kind +
