@@ -35,26 +35,14 @@ except ImportError as error:
         "`pip install .`, and start Python in another folder than the sources."
     ) from error
 
-from . import (
-    activations,
-    callbacks,
-    constraints,
-    initializers,
-    layers,
-    losses,
-    metrics,
-    models,
-    optimizers,
-    regularizers,
-    utils,
-)
+from . import activations, callbacks, initializers, layers, losses, metrics, models, optimizers, utils
 from ._core import available_isas, get_num_threads, isa, set_num_threads
 from ._forks import whole
 from .layers import Input
 from .models import Model, Sequential
 
 if TYPE_CHECKING:
-    from . import datasets, ops, plot, reference
+    from . import constraints, datasets, ops, plot, reference, regularizers
 
 __version__ = _core.__version__
 
@@ -85,7 +73,7 @@ __all__ = [
     "utils",
 ]
 
-_ON_DEMAND = ("datasets", "ops", "plot", "reference")
+_ON_DEMAND = ("constraints", "datasets", "ops", "plot", "reference", "regularizers")
 
 
 def __getattr__(name: str) -> Any:

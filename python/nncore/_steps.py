@@ -14,10 +14,10 @@ from ._arguments import number, several
 from ._feeds import Data
 from .layers._weights import Floats, checked_values
 from .optimizers import MOST
-from .optimizers.schedules import LearningRateSchedule
 
 if TYPE_CHECKING:
     from ._training import Trainable
+    from .optimizers.schedules import LearningRateSchedule
 
 # What a model's `gradients` may be.
 Changes = Callable[[list[Floats]], Sequence[ArrayLike] | None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,9 +16,11 @@ from .._arguments import training as in_training
 from .._data import ONE_SAMPLE, as_array
 from .._forks import whole
 from .._values import Call, OpenShape, Value, values_in
-from ..regularizers import Regularizer
 from . import _of_weights
 from ._weights import Floats, Shape, Variable, Weighted
+
+if TYPE_CHECKING:
+    from ..regularizers import Regularizer
 
 _L = TypeVar("_L", bound="Layer")
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .. import constraints, initializers, regularizers
 from .._described import Described
+from .._forks import whole
 
-Regularizer = str | regularizers.Regularizer | None
-Constraint = str | constraints.Constraint | None
+if TYPE_CHECKING:
+    from .. import constraints, regularizers
+
+    Regularizer = str | regularizers.Regularizer | None
+    Constraint = str | constraints.Constraint | None
 
 # Families of what a weight may have, by the end of the argument's name, as kernel_initializer.
-_FAMILIES: Any = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
+_FAMILIES = ("initializer", "regularizer", "constraint")
+
+
+def _family(what: str) -> Any:
+    with whole:
+        return importlib.import_module(f"{__package__.partition('.')[0]}.{what}s")
 
 
 def is_of_weights(name: str) -> bool:
@@ -25,7 +34,7 @@ def found(name: str, value: object, owner: str) -> Any:
     what = name.rpartition("_")[2]
     if value is None and what == "initializer":
         raise TypeError(f"[{owner}] {name} must be a name or an Initializer, got None")
-    return _FAMILIES[what].get(value, owner)
+    return None if value is None else _family(what).get(value, owner)
 
 
 def entry(value: Any) -> Any:
@@ -42,7 +51,7 @@ def value(owner: str, name: str, entry: Any) -> Any:
     if not isinstance(entry, Mapping):
         return entry
     what, settings = name.rpartition("_")[2], entry.get("config")
-    known = _FAMILIES[what].CLASSES.get(str(entry.get("class_name"))) if what in _FAMILIES else None
+    known = _family(what).CLASSES.get(str(entry.get("class_name"))) if what in _FAMILIES else None
     if known is None or not isinstance(settings, Mapping):
         article = "an" if what == "initializer" else "a"
         raise ValueError(f"[{owner}] {name} is not {article} {what}: {entry!r:.200}")

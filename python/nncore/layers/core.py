@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from .. import activations, constraints, initializers, regularizers
+from .. import activations, initializers
 from .._arguments import boolean, integer, neutral, number, several
 from .._arguments import shape as sizes
 from .._forks import whole
 from .._values import Call, Value
 from ._layer import Layer
-from ._of_weights import Constraint, Regularizer
 from ._weights import Variable
+
+if TYPE_CHECKING:
+    from .. import constraints, regularizers
+    from ._of_weights import Constraint, Regularizer
 
 
 class InputLayer(Layer):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import activations, initializers
 from .._arguments import boolean, choice, integer, neutral, pair
 from ._layer import Layer
-from ._of_weights import Constraint, Regularizer
 from .core import OF_KERNEL_AND_BIAS, Weighted
+
+if TYPE_CHECKING:
+    from ._of_weights import Constraint, Regularizer
 
 _MOST = 2**20  # what the compiled core takes as one size
 Pair = int | tuple[int, int]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import initializers
 from .._arguments import boolean, integer, number, several
 from ._layer import Layer
-from ._of_weights import Constraint, Regularizer
 from ._weights import Variable
 from .merging import _axis
+
+if TYPE_CHECKING:
+    from ._of_weights import Constraint, Regularizer
 
 _Initializer = str | initializers.Initializer
 

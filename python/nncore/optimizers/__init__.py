@@ -6,17 +6,22 @@ Adam(learning_rate=0.01, beta_1=0.9, beta_2=0.999, epsilon=1e-07, amsgrad=False,
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import _described
 from .._arguments import unknown
-from . import adaptive, descent, schedules
+from .._forks import whole
+from . import adaptive, descent
 from ._base import MOST as MOST
 from ._base import ROWS as ROWS
 from ._base import Optimizer
 from .adaptive import *  # noqa: F403
 from .descent import *  # noqa: F403
+
+if TYPE_CHECKING:
+    from . import schedules
 
 __all__ = ["Optimizer", "get", "schedules"]
 __all__ += adaptive.__all__
@@ -25,6 +30,13 @@ __all__ += descent.__all__
 CLASSES: dict[str, Callable[..., Optimizer]] = {**_described.classes(Optimizer)}
 # Of Keras, so that the error says more than "unknown".
 _NOT_YET = ("adadelta", "adagrad", "adamax", "adafactor", "nadam", "ftrl", "lion", "lamb", "muon")
+
+
+def __getattr__(name: str) -> Any:
+    if name == "schedules":
+        with whole:
+            return importlib.import_module(f"{__name__}.schedules")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def get(identifier: Any, owner: str = "optimizers.get") -> Optimizer:

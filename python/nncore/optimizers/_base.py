@@ -14,8 +14,7 @@ from .. import _core, _names
 from .._arguments import Settings, boolean, checked, integer, neutral, number, several
 from .._described import Described
 from ..layers import Variable
-from . import schedules
-from .schedules import LearningRateSchedule
+from ._schedule import LearningRateSchedule
 
 if TYPE_CHECKING:
     from .._stack import Stack
@@ -306,6 +305,8 @@ class Optimizer(Settings, Described):
         """The arguments that make an equal one. A schedule is its class_name and config."""
         given = self._given()
         if self._schedule is not None:
+            from . import schedules
+
             given["learning_rate"] = schedules.serialize(self._schedule)
         return given
 
@@ -320,6 +321,8 @@ class Optimizer(Settings, Described):
         """
         given = dict(config)
         if isinstance(given.get("learning_rate"), Mapping):
+            from . import schedules
+
             given["learning_rate"] = schedules.deserialize(given["learning_rate"], custom_objects)
         return cls(**given)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ._base import Common, Optimizer
-from .schedules import LearningRateSchedule
+from ._schedule import LearningRateSchedule
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..._arguments import unknown
+from .._schedule import LearningRateSchedule
 from . import cosines, decays
-from ._base import LearningRateSchedule
 from .cosines import *  # noqa: F403
 from .decays import *  # noqa: F403
 
