@@ -134,6 +134,7 @@ void Plan::find_memory(const TrainedLayout& trained, const Kernels& kernels) {
 
   std::vector<bool> written(storages.size());
   for (Output& output : outputs) {
+    goes_back = goes_back || storages[output.storage].needs_gradient;
     output.adds = written[output.storage];
     if (output.adds) sizes.most_added = std::max(sizes.most_added, aligned(storages[output.storage].size));
     written[output.storage] = true;

@@ -130,7 +130,6 @@ struct Plan {
   // chunks: the most of each stage.
   std::size_t lay_out_training(std::size_t batch, const std::vector<std::size_t>& chunks);
   bool sums_chunks() const;
-  std::size_t most_samples() const { return std::ranges::max(stages, {}, &Stage::chunk_size).chunk_size; }
 
   std::vector<Shape> inputs;
   std::vector<Output> outputs;  // those of the graph, then what is penalized
@@ -141,6 +140,7 @@ struct Plan {
   std::vector<std::size_t> runs;  // of tiles that are enough work to share, about equal: starts, and the end
   Buffer replica;
   Buffer folded;                                   // weights of steps that have normalizations in theirs
+  bool goes_back = false;                          // a gradient of an output is needed
   std::uint64_t seen_version = 0, seen_moves = 0;  // of the store
 
   Sizes sizes;
@@ -149,7 +149,7 @@ struct Plan {
   SharedMemory infer_values;  // of storages at inference, in a worker's scratch
 
   // For the last batch of training.
-  std::size_t chunked_batch = 0;  // samples
+  std::size_t chunked_batch = 0, most_samples = 0;  // of the batch, and of a chunk
   std::size_t arena_batch = 0, arena_floats = 0;
 
  private:

@@ -176,17 +176,18 @@ class Network {
   Plan& plan() const { return program_->plan; }
   Plan& inference() const { return program_->inference(); }
   bool has_loss() const { return std::ranges::any_of(program_->objectives, &Objective::has_loss); }
-  const float* value_at(std::size_t storage, std::size_t first) const {
-    const Storage& s = plan().storages[storage];
+  const float* value_at(const Plan& p, std::size_t storage, std::size_t first) const {
+    const Storage& s = p.storages[storage];
     return arena_.data() + s.value + first * s.size;
   }
-  float* gradient_at(std::size_t storage, std::size_t first, float* scratch);
-  Chunk chunk(const Step& step, std::size_t first, std::size_t count, float* scratch);
+  float* gradient_at(const Plan& p, std::size_t storage, std::size_t first, float* scratch);
+  Chunk chunk(const Plan& p, const Step& step, std::size_t first, std::size_t count, float* scratch);
   template <class Summarize>
   void summarize_chunk(const Step& s, const Stage& stage, Chunk& c, Summarize summarize);
   Partials partials(const Step& s, const Stage& stage, std::size_t count);
-  void forward_chunk(const Stage& stage, std::size_t first, std::size_t count, float* scratch);
-  void backward_chunk(const Stage& stage, std::size_t first, std::size_t count, float* scratch);
+  void forward_chunk(const Plan& p, const Stage& stage, std::size_t first, std::size_t count, float* scratch);
+  void backward_chunk(const Plan& p, const Stage& stage, std::size_t first, std::size_t count,
+                      float* scratch);
   template <class Body>
   void for_chunks(const Stage& stage, std::size_t count, Body body);
   void judge_chunk(const Samples& s, std::size_t first, std::size_t n, float* scratch, std::size_t count,
@@ -211,10 +212,10 @@ class Network {
   // Pass 2 takes each tile from its gradient to its update in one go.
   bool is_fused(std::size_t count) const;
   void parameter_pass(std::size_t count, bool with_update);
-  void tile_gradient(const TileTask& task, std::size_t count, float* gradient, std::size_t row,
+  void tile_gradient(const Plan& p, const TileTask& task, std::size_t count, float* gradient, std::size_t row,
                      float* scratch);
-  void step_gradient(const Step& step, const ParameterTile& t, std::size_t count, float* gradient,
-                     std::size_t row, float* scratch);
+  void step_gradient(const Plan& p, const Step& step, const ParameterTile& t, std::size_t count,
+                     float* gradient, std::size_t row, float* scratch);
   void replicate_all(Plan& plan, const TileTask& task);
   void update_all();
   void update(float* values, std::size_t at, const float* gradient, std::size_t n, bool decays = true);

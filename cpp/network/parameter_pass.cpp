@@ -12,35 +12,35 @@ namespace nncore {
 
 // The gradient of a tile, whose rows are then `row` floats apart: of the first call of a layer, then added
 // those of the others, in order.
-void Network::tile_gradient(const TileTask& task, std::size_t count, float* gradient, std::size_t row,
-                            float* scratch) {
-  const Step* s = &plan().steps[task.step];
+void Network::tile_gradient(const Plan& p, const TileTask& task, std::size_t count, float* gradient,
+                            std::size_t row, float* scratch) {
+  const Step* s = &p.steps[task.step];
   const ParameterTile& t = task.tile;
-  step_gradient(*s, t, count, gradient, row, scratch + aligned(plan().sizes.tile_floats));
+  step_gradient(p, *s, t, count, gradient, row, scratch + aligned(p.sizes.tile_floats));
   while (s->next) {
-    s = &plan().steps[s->next];
-    float* const other = scratch + aligned(plan().sizes.tile_floats);
-    step_gradient(*s, t, count, other, t.tile.columns, other + aligned(plan().sizes.tile_floats));
+    s = &p.steps[s->next];
+    float* const other = scratch + aligned(p.sizes.tile_floats);
+    step_gradient(p, *s, t, count, other, t.tile.columns, other + aligned(p.sizes.tile_floats));
     for (std::size_t r = 0; r < t.tile.rows; ++r)
       kernels_.add(gradient + r * row, other + r * t.tile.columns, t.tile.columns);
   }
 }
 
-void Network::step_gradient(const Step& s, const ParameterTile& t, std::size_t count, float* gradient,
-                            std::size_t row, float* scratch) {
+void Network::step_gradient(const Plan& p, const Step& s, const ParameterTile& t, std::size_t count,
+                            float* gradient, std::size_t row, float* scratch) {
   const float* a = arena_.data();
   if (s.saved.sums_size == 0)
     return s.layer->gradient({.kernels = kernels_,
                               .samples = count,
                               .kept = a + s.saved.kept,
-                              .x = a + plan().storages[s.training.in[0]].value,
-                              .dy = a + plan().storages[s.training.out].gradient,
+                              .x = a + p.storages[s.training.in[0]].value,
+                              .dy = a + p.storages[s.training.out].gradient,
                               .gradient = gradient,
                               .gradient_row = row,
                               .scratch = scratch,
                               .statistics = s.statistics ? a + s.saved.statistics : nullptr},
                              t.tile);
-  const std::size_t chunks = plan().stages[s.stage].chunks(count);
+  const std::size_t chunks = p.stages[s.stage].chunks(count);
   for_each_run(t, row, [&](std::size_t from, std::size_t to, std::size_t n) {
     add_chunks(kernels_, gradient + to, a + s.saved.sums + from, s.saved.sums_size, chunks, n);
   });
@@ -74,7 +74,7 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
         const TileTask& task = plan().tiles[i];
         const Step& s = plan().steps[task.step];
         if (!s.is_trained) continue;
-        tile_gradient(task, count, gradient, task.tile.tile.columns, gradient);
+        tile_gradient(plan(), task, count, gradient, task.tile.tile.columns, gradient);
         for_each_run(task.tile, task.tile.tile.columns, [&](std::size_t from, std::size_t to, std::size_t n) {
           update(s.values + from, s.trained_at + from, gradient + to, n);
         });
@@ -87,8 +87,8 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
     const TileTask& task = plan().tiles[number];
     const Step& s = plan().steps[task.step];
     if (!s.is_trained) return;
-    tile_gradient(task, count, gradients_.data() + s.trained_at + task.tile.at(), task.tile.row_length,
-                  scratch_of(worker));
+    tile_gradient(plan(), task, count, gradients_.data() + s.trained_at + task.tile.at(),
+                  task.tile.row_length, scratch_of(worker));
   });
   if (penalizes_) penalty_ = penalties_.evaluate(kernels_, gradients_.data());
   if (with_update) update_all();
@@ -108,6 +108,7 @@ void Network::update_all() {
   }
   optimizer_->begin(iterations + 1);
   for (const UpdateRun& run : updates_) update(run.values, run.at, gradients_.data() + run.at, run.floats);
+  if (plan().replica.size() == 0) return;
   for (const TileTask& task : plan().tiles) pack(task);
 }
 

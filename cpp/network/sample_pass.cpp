@@ -38,23 +38,23 @@ void Network::lay_out_scratch(int workers, std::size_t floats) {
   scratch_.reserve(checked_floats(static_cast<std::size_t>(workers), scratch_size_));
 }
 
-float* Network::gradient_at(std::size_t storage, std::size_t first, float* scratch) {
-  const Storage& s = plan().storages[storage];
+float* Network::gradient_at(const Plan& p, std::size_t storage, std::size_t first, float* scratch) {
+  const Storage& s = p.storages[storage];
   if (!s.needs_gradient) return nullptr;
   if (s.lasting) return arena_.data() + s.gradient + first * s.size;
-  return scratch + plan().sizes.layer_scratch + plan().gradients.at(storage);
+  return scratch + p.sizes.layer_scratch + p.gradients.at(storage);
 }
 
-Chunk Network::chunk(const Step& s, std::size_t first, std::size_t count, float* scratch) {
-  const Storage &in = plan().storages[s.training.in[0]], &out = plan().storages[s.training.out];
+Chunk Network::chunk(const Plan& p, const Step& s, std::size_t first, std::size_t count, float* scratch) {
+  const Storage &in = p.storages[s.training.in[0]], &out = p.storages[s.training.out];
   float* a = arena_.data();
-  float* const dz = gradient_at(s.training.out, first, scratch);
+  float* const dz = gradient_at(p, s.training.out, first, scratch);
   return {.kernels = kernels_,
           .samples = count,
           .first = first,
           .key = key_of_layer(step_key_, s.call),
           .parameters = s.values,
-          .replica = plan().replica.data() + s.packing.at,
+          .replica = p.replica.data() + s.packing.at,
           .scratch = scratch + aligned(kernels_.gemm_scratch),
           .gemm_scratch = scratch,
           .kept = a + s.saved.kept + first * s.saved.kept_size,
@@ -62,9 +62,9 @@ Chunk Network::chunk(const Step& s, std::size_t first, std::size_t count, float*
           .y = a + out.value + first * out.size,
           .dy = dz,
           .dz = dz,
-          .dx = gradient_at(s.training.in[0], first, scratch),
+          .dx = gradient_at(p, s.training.in[0], first, scratch),
           .gradient = s.saved.sums_size
-                          ? a + s.saved.sums + first / plan().stages[s.stage].chunk_size * s.saved.sums_size
+                          ? a + s.saved.sums + first / p.stages[s.stage].chunk_size * s.saved.sums_size
                           : nullptr,
           .statistics = s.statistics ? a + s.saved.statistics : nullptr};
 }
@@ -87,34 +87,34 @@ Partials Network::partials(const Step& s, const Stage& stage, std::size_t count)
           .statistics = arena_.data() + s.saved.statistics};
 }
 
-void Network::forward_chunk(const Stage& stage, std::size_t first, std::size_t count, float* scratch) {
+void Network::forward_chunk(const Plan& p, const Stage& stage, std::size_t first, std::size_t count,
+                            float* scratch) {
+  const std::vector<Step>& steps = p.steps;
   for (std::size_t number = stage.first; number < stage.last; ++number) {
-    const Step& s = plan().steps[number];
+    const Step& s = steps[number];
     if (!s.training.runs()) continue;
-    Chunk c = chunk(s, first, count, scratch);
+    Chunk c = chunk(p, s, first, count, scratch);
     std::array<const float*, kMostInputs> xs;
     c.xs = &c.x;
     if (s.training.in.size() > 1) {
-      for (std::size_t i = 0; i < s.training.in.size(); ++i) xs[i] = value_at(s.training.in[i], first);
+      for (std::size_t i = 0; i < s.training.in.size(); ++i) xs[i] = value_at(p, s.training.in[i], first);
       c.xs = xs.data();
     }
     s.layer->forward(c);
   }
-  if (stage.last == plan().steps.size()) return;
-  const Step& next = plan().steps[stage.last];
-  Chunk c = chunk(next, first, count, scratch);
-  summarize_chunk(next, stage, c, &BatchStatistics::summarize);
 }
 
 // A gradient that others have written to comes from the layer in scratch, and is added.
-void Network::backward_chunk(const Stage& stage, std::size_t first, std::size_t count, float* scratch) {
+void Network::backward_chunk(const Plan& p, const Stage& stage, std::size_t first, std::size_t count,
+                             float* scratch) {
   // The step that begins the next stage has its backward in this one.
-  for (std::size_t number = std::min(stage.last + 1, plan().steps.size()); number-- > stage.first;) {
-    const Step& s = plan().steps[number];
+  const std::vector<Step>& steps = p.steps;
+  for (std::size_t number = std::min(stage.last + 1, steps.size()); number-- > stage.first;) {
+    const Step& s = steps[number];
     if (!s.training.runs()) continue;
-    Chunk c = chunk(s, first, count, scratch);
+    Chunk c = chunk(p, s, first, count, scratch);
     if (!c.dy) continue;
-    if (s.statistics && &plan().stages[s.stage] == &stage) {
+    if (s.statistics && &p.stages[s.stage] == &stage) {
       summarize_chunk(s, stage, c, &BatchStatistics::summarize_backward);
       continue;
     }
@@ -126,13 +126,13 @@ void Network::backward_chunk(const Stage& stage, std::size_t first, std::size_t 
     }
     std::array<const float*, kMostInputs> xs;
     std::array<float*, kMostInputs> dxs;
-    float* added = scratch + plan().sizes.layer_scratch + plan().gradients.size();
+    float* added = scratch + p.sizes.layer_scratch + p.gradients.size();
     for (std::size_t i = 0; i < s.training.in.size(); ++i) {
-      xs[i] = value_at(s.training.in[i], first);
-      dxs[i] = gradient_at(s.training.in[i], first, scratch);
+      xs[i] = value_at(p, s.training.in[i], first);
+      dxs[i] = gradient_at(p, s.training.in[i], first, scratch);
       if (!s.adds[i]) continue;
       dxs[i] = added;
-      added += aligned(count * plan().storages[s.training.in[i]].size);
+      added += aligned(count * p.storages[s.training.in[i]].size);
     }
     c.xs = xs.data();
     c.dxs = dxs.data();
@@ -140,54 +140,8 @@ void Network::backward_chunk(const Stage& stage, std::size_t first, std::size_t 
     s.layer->backward(c);
     for (std::size_t i = 0; i < s.training.in.size(); ++i)
       if (s.adds[i])
-        kernels_.add(gradient_at(s.training.in[i], first, scratch), dxs[i],
-                     count * plan().storages[s.training.in[i]].size);
-  }
-}
-
-// Pass 1. goes_back: from the losses or, where dy is given, from these gradients of the outputs.
-void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count, bool goes_back,
-                          const float* const* dy) {
-  Plan& p = plan();
-  if (count != p.chunked_batch) {
-    p.chunked_batch = 0;
-    std::size_t most = 0;
-    for (Stage& stage : p.stages) most = std::max(most, stage.chunk_size = training_chunk(stage, count));
-    p.gradients.fit(most);
-    lay_out_arena(count);
-    p.chunked_batch = count;
-  }
-  arena_.reserve(p.arena_floats);
-  step_key_ = key_of_step(seed, iterations);
-  if (goes_back && !dy) read_targets(s, start, count);
-  lay_out_scratch(team_size(), std::max(p.sizes.layer_scratch + p.gradients.size() +
-                                            checked_floats(p.most_samples(), p.sizes.most_added),
-                                        p.sizes.tile_scratch));
-  const std::size_t last = p.stages.size() - 1;
-  bool any = false;
-  for (const Output& output : p.outputs) any = any || p.storages[output.storage].needs_gradient;
-  for (std::size_t number = 0; number <= last; ++number) {
-    const Stage& stage = p.stages[number];
-    for_chunks(stage, count, [&](std::size_t first, std::size_t n, float* scratch) {
-      for (std::size_t i = 0; number == 0 && i < p.inputs.size(); ++i)
-        s.x[i].read(arena_.data() + p.storages[i].value + first * p.storages[i].size, s.order, start + first,
-                    n);
-      forward_chunk(stage, first, n, scratch);
-      if (number < last || !goes_back) return;
-      judge_chunk(s, first, n, scratch, count, dy);
-      if (any) backward_chunk(stage, first, n, scratch);
-    });
-    if (number == last) break;
-    const Step& next = p.steps[stage.last];
-    next.statistics->combine(partials(next, stage, count));
-  }
-  for (std::size_t number = last; goes_back && any && number-- > 0;) {
-    const Step& next = p.steps[p.stages[number].last];
-    if (p.storages[next.training.out].needs_gradient)
-      next.statistics->combine_backward(partials(next, p.stages[number + 1], count));
-    for_chunks(p.stages[number], count, [&](std::size_t first, std::size_t n, float* scratch) {
-      backward_chunk(p.stages[number], first, n, scratch);
-    });
+        kernels_.add(gradient_at(p, s.training.in[i], first, scratch), dxs[i],
+                     count * p.storages[s.training.in[i]].size);
   }
 }
 
@@ -201,25 +155,75 @@ void Network::for_chunks(const Stage& stage, std::size_t count, Body body) {
 }
 
 // Losses and metrics of some samples, and the gradients with which the way back begins: of the losses, or dy.
-void Network::judge_chunk(const Samples& s, std::size_t first, std::size_t n, float* scratch,
-                          std::size_t count, const float* const* dy) {
+inline void Network::judge_chunk(const Samples& s, std::size_t first, std::size_t n, float* scratch,
+                                 std::size_t count, const float* const* dy) {
   const Plan& p = plan();
   for (std::size_t o = 0; o < judged_.size(); ++o) {
     const Output& output = p.outputs[o];
-    float* const gradient = gradient_at(output.storage, first, scratch);
+    float* const gradient = gradient_at(p, output.storage, first, scratch);
     float* const own = output.adds ? scratch + p.sizes.layer_scratch + p.gradients.size() : gradient;
     if (const std::size_t size = p.storages[output.storage].size; dy && gradient)
       std::copy_n(dy[o] + first * size, n * size, own);
     else
-      evaluate_chunk(s, o, value_at(output.storage, first), own, first, n,
+      evaluate_chunk(s, o, value_at(p, output.storage, first), own, first, n,
                      static_cast<float>(judged_[o].weight) / static_cast<float>(count));
     if (output.adds && gradient) kernels_.add(gradient, own, n * p.storages[output.storage].size);
   }
   if (!penalizes_) return;
   for (std::size_t o = judged_.size(); o < p.outputs.size(); ++o) {
     const std::size_t storage = p.outputs[o].storage;
-    penalize_chunk(o, value_at(storage, first), gradient_at(storage, first, scratch), first, n,
+    penalize_chunk(o, value_at(p, storage, first), gradient_at(p, storage, first, scratch), first, n,
                    1.0f / static_cast<float>(count));
+  }
+}
+
+// Pass 1. goes_back: from the losses or, where dy is given, from these gradients of the outputs.
+void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count, bool goes_back,
+                          const float* const* dy) {
+  Plan& p = plan();
+  if (count != p.chunked_batch) {
+    p.chunked_batch = 0;
+    p.most_samples = 0;
+    for (Stage& stage : p.stages)
+      p.most_samples = std::max(p.most_samples, stage.chunk_size = training_chunk(stage, count));
+    p.gradients.fit(p.most_samples);
+    lay_out_arena(count);
+    p.chunked_batch = count;
+  }
+  arena_.reserve(p.arena_floats);
+  step_key_ = key_of_step(seed, iterations);
+  if (goes_back && !dy) read_targets(s, start, count);
+  lay_out_scratch(team_size(), std::max(p.sizes.layer_scratch + p.gradients.size() +
+                                            checked_floats(p.most_samples, p.sizes.most_added),
+                                        p.sizes.tile_scratch));
+  const std::size_t last = p.stages.size() - 1;
+  for (std::size_t number = 0; number <= last; ++number) {
+    const Stage& stage = p.stages[number];
+    for_chunks(stage, count, [&](std::size_t first, std::size_t n, float* scratch) {
+      for (std::size_t i = 0; number == 0 && i < p.inputs.size(); ++i)
+        s.x[i].read(arena_.data() + p.storages[i].value + first * p.storages[i].size, s.order, start + first,
+                    n);
+      forward_chunk(p, stage, first, n, scratch);
+      if (number < last) {
+        const Step& next = p.steps[stage.last];
+        Chunk c = chunk(p, next, first, n, scratch);
+        return summarize_chunk(next, stage, c, &BatchStatistics::summarize);
+      }
+      if (!goes_back) return;
+      judge_chunk(s, first, n, scratch, count, dy);
+      if (p.goes_back) backward_chunk(p, stage, first, n, scratch);
+    });
+    if (number == last) break;
+    const Step& next = p.steps[stage.last];
+    next.statistics->combine(partials(next, stage, count));
+  }
+  for (std::size_t number = last; goes_back && p.goes_back && number-- > 0;) {
+    const Step& next = p.steps[p.stages[number].last];
+    if (p.storages[next.training.out].needs_gradient)
+      next.statistics->combine_backward(partials(next, p.stages[number + 1], count));
+    for_chunks(p.stages[number], count, [&](std::size_t first, std::size_t n, float* scratch) {
+      backward_chunk(p, p.stages[number], first, n, scratch);
+    });
   }
 }
 

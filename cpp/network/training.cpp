@@ -13,7 +13,7 @@ int Network::threads_for_training(const Samples& s) const {
 }
 
 void Network::check_order(const Samples& s, std::size_t start, std::size_t stop) const {
-  for (std::size_t position = start; position < stop; ++position)
+  for (std::size_t position = start; s.order && position < stop; ++position)
     if (s.row(position) >= s.x->rows())
       throw std::invalid_argument("order holds " + std::to_string(s.order[position]) + ", but there are " +
                                   std::to_string(s.x->rows()) + " samples");
@@ -39,7 +39,7 @@ std::size_t Network::train(const Samples& samples, double seconds, Sums& sums) {
                        if (rate) optimizer_->learning_rate = *rate++;
                        sample_pass(samples, position, count, true);
                        parameter_pass(count, true);
-                       move_state();
+                       if (plan().stages.size() > 1) move_state();
                        ++iterations;
                        add_metrics(samples, count, sums);
                      });
@@ -86,7 +86,7 @@ void Network::forward(float* const* out, const Samples& samples) {
   move_state();
   if (plan().stages.size() > 1) mark_trained();
   for (std::size_t o = 0; o < judged_.size(); ++o)
-    write_output(o, out[o], value_at(plan().outputs[o].storage, 0), count);
+    write_output(o, out[o], value_at(plan(), plan().outputs[o].storage, 0), count);
 }
 
 // By the batch of the last sample pass, or by what keep_statistics has kept, in the order of the graph.
