@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "../runtime/random.hpp"
 #include "layer.hpp"
 
 namespace nncore {
@@ -22,7 +23,7 @@ class Dropout final : public Layer {
 
  private:
   void apply(const Chunk& c, float* to, const float* from) const {
-    c.kernels.dropout(to, from, c.key, c.first * input_size(), rate_, c.samples * input_size());
+    c.kernels.dropout(to, from, mix(c.key), c.first * input_size(), rate_, c.samples * input_size());
   }
 
   float rate_;

@@ -45,7 +45,7 @@ struct Chunk {
   const Kernels& kernels;
   std::size_t samples;
   std::size_t first;        // number of the first sample in the batch
-  std::uint64_t key;        // of random numbers, for this layer and step
+  std::uint64_t key;        // of random numbers, for this layer and step: unmixed_key
   const float* parameters;  // the layer's parameters, one after the other
   const float* replica;     // as written by Layer::replicate, or parameter 0 itself (see `unpacked`)
   float* scratch;           // Traits::scratch floats of this worker

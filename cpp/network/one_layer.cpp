@@ -110,7 +110,7 @@ void add_up(const Kernels& k, float* sums, std::size_t size, std::size_t count) 
   });
 }
 
-std::uint64_t key_of(const LayerCall& call) { return key_of_layer(key_of_step(call.seed, 0), 0); }
+std::uint64_t key_of(const LayerCall& call) { return unmixed_key(key_of_step(call.seed, 0), 0); }
 
 }  // namespace
 

@@ -106,11 +106,12 @@ void Network::add_metrics(const Samples& s, std::size_t count, Sums& sums) const
       const bool weighted = m >= objective.weighted_means_from() && weight;
       const float* const mean = r + p.mean + m * p.batch;
       double value = sums.values[next], total = sums.weights[next];
-      for (std::size_t i = 0; i < count; ++i) {
-        const double w = weighted ? weight[i] : 1.0;
-        value += w * mean[i];
-        total += w;
+      for (std::size_t i = 0; weighted && i < count; ++i) {
+        value += double{weight[i]} * mean[i];
+        total += double{weight[i]};
       }
+      for (std::size_t i = 0; !weighted && i < count; ++i) value += double{mean[i]};
+      if (!weighted) total += static_cast<double>(count);
       sums.values[next] = value;
       sums.weights[next] = total;
     }

@@ -52,7 +52,7 @@ Chunk Network::chunk(const Plan& p, const Step& s, std::size_t first, std::size_
   return {.kernels = kernels_,
           .samples = count,
           .first = first,
-          .key = key_of_layer(step_key_, s.call),
+          .key = unmixed_key(step_key_, s.call),
           .parameters = s.values,
           .replica = p.replica.data() + s.packing.at,
           .scratch = scratch + aligned(kernels_.gemm_scratch),

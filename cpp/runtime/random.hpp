@@ -15,8 +15,9 @@ constexpr std::uint64_t mix(std::uint64_t x) {
 
 // Of a step, and of a layer in it.
 constexpr std::uint64_t key_of_step(std::uint64_t seed, std::uint64_t step) { return mix(mix(seed) ^ step); }
-constexpr std::uint64_t key_of_layer(std::uint64_t key_of_step, std::uint64_t layer) {
-  return mix(key_of_step ^ layer);
+// Still to be mixed, by a layer that draws numbers: most do not.
+constexpr std::uint64_t unmixed_key(std::uint64_t key_of_step, std::uint64_t call) {
+  return key_of_step ^ call;
 }
 
 }  // namespace nncore
