@@ -141,7 +141,7 @@ class OrthogonalRegularizer(Regularizer):
         factor: at least 0; default 0.01.
         mode: "rows" (default) or "columns".
 
-    >>> OrthogonalRegularizer(1)([[1, 0], [3, 4]])
+    >>> round(OrthogonalRegularizer(1)([[1, 0], [3, 4]]), 6)
     0.6
     """
 
