@@ -92,6 +92,8 @@ def _rows(normal: Normal, quick: bool) -> Iterator[Case]:
         gamma, beta = normal(classes), normal(classes)
         yield Case("layer_normalization" + size, "layer_normalization", [x, gamma, beta], {})
         yield Case(f"layer_normalization_backward{size}", "layer_normalization_backward", [t, x, gamma], {})
+        yield Case("normalize_batch" + size, "normalize_batch", [x, gamma, beta], {})
+        yield Case(f"normalize_batch_backward{size}", "normalize_batch_backward", [t, x, gamma], {})
         for op, loss in LOSSES.items():
             target, output = {"numbers": (t, x), "classes": (labels, p)}.get(loss.inputs, (one_hot, p))
             yield Case(op + size, op, [target, output], {})

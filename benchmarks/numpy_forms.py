@@ -46,11 +46,22 @@ def silu_backward(dy: Array, x: Array) -> Array:
     return dy * s * (1 + x * (1 - s))
 
 
-def _normalized(x: Array) -> tuple[Array, Array]:
+def _normalized(x: Array, axis: int = -1, epsilon: float = 1e-7) -> tuple[Array, Array]:
     """(x - mean) * rstd, and rstd"""
-    difference = x - x.mean(axis=-1, keepdims=True)
-    rstd = 1 / np.sqrt((difference * difference).mean(axis=-1, keepdims=True) + _F(1e-7))
+    difference = x - x.mean(axis=axis, keepdims=True)
+    rstd = 1 / np.sqrt((difference * difference).mean(axis=axis, keepdims=True) + _F(epsilon))
     return difference * rstd, rstd
+
+
+def normalize_batch(x: Array, gamma: Array, beta: Array) -> Array:
+    return _normalized(x, 0, 1e-3)[0] * gamma + beta
+
+
+def normalize_batch_backward(dy: Array, x: Array, gamma: Array) -> tuple[Array, ...]:
+    t, rstd = _normalized(x, 0, 1e-3)
+    dgamma, dbeta = (dy * t).sum(axis=0), dy.sum(axis=0)
+    dx = gamma * rstd * (dy - dbeta / _F(len(x)) - t * (dgamma / _F(len(x))))
+    return dx, dgamma, dbeta
 
 
 def layer_normalization(x: Array, gamma: Array, beta: Array) -> Array:
