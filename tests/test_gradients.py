@@ -183,6 +183,21 @@ def test_the_model_can_be_used_in_it_and_by_other_threads() -> None:
     np.testing.assert_array_equal(found[0], found[1])
 
 
+def test_statistics_of_the_step_remain_its_own_when_other_shapes_are_used_in_between() -> None:
+    norm, x = BatchNormalization(axis=1, momentum=0.5), Input((3, None))
+    model = nncore.Model(x, norm(x))
+    model.compile("sgd", "mse")
+    short, long = RNG.normal(2, 3, (10, 3, 5)), RNG.normal(2, 3, (10, 3, 50))
+
+    def change(gradients: list[Any]) -> None:
+        model.predict(long)
+
+    model.gradients = change
+    model.train_on_batch(short, short)
+    np.testing.assert_allclose(norm.moving_mean.numpy(), short.mean((0, 2)) / 2, rtol=1e-5)
+    np.testing.assert_allclose(norm.moving_variance.numpy(), (1 + short.var((0, 2))) / 2, rtol=1e-5)
+
+
 def test_weights_that_change_in_between_are_packed_again() -> None:
     """Also those of layers that do not train."""
     model, twin = made(optimizers.SGD(0.1)), made(optimizers.SGD(0.1))

@@ -259,6 +259,7 @@ class Network {
   double penalty_ = 0.0;    // of the weights, as they were before the last update
   Rules rules_;
   Buffer kept_statistics_;  // of BatchStatistics, from `gradients` to `apply`
+  std::vector<Shape> kept_inputs_;
 
   std::uint64_t step_key_ = 0;  // of random numbers, in the last pass 1
   Buffer arena_, results_, scratch_;

@@ -127,11 +127,12 @@ bool Network::apply_rules() {
   return updates || (r.averages && overwrites);
 }
 
-// Plans for other shapes have the same statistics.
+// With the shapes that they are for: others have been used when they are applied, maybe.
 void Network::keep_statistics() {
   std::size_t floats = 0;
   for (const Step& s : plan().steps) floats += s.statistics ? s.statistics->floats() : 0;
   kept_statistics_.grow(floats);
+  kept_inputs_ = plan().inputs;
   float* to = kept_statistics_.data();
   for (const Step& s : plan().steps)
     if (s.statistics) to = std::copy_n(arena_.data() + s.saved.statistics, s.statistics->floats(), to);
@@ -140,6 +141,7 @@ void Network::keep_statistics() {
 void Network::apply(const float* gradients) {
   require(optimizer_ != nullptr, "an optimizer");
   if (!kept_statistics_.data()) throw std::runtime_error("no gradients have been computed yet");
+  if (plan().inputs != kept_inputs_) use(kept_inputs_);
   gradients_.grow(trained_.size);
   catch_up(false);
   for (const Place& p : places_)
