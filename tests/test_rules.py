@@ -135,6 +135,20 @@ def test_what_is_excluded_does_not_decay() -> None:
     assert model(weights, var_list=[0, 3]) == [1.0, 0.875, 0.875, 1.0]
 
 
+def test_what_has_no_gradient_neither_decays_nor_is_constrained() -> None:
+    """Weights before an output without a loss, or before nothing; those with a penalty have a gradient."""
+    x, y = Input((3,)), Input((3,))
+    inner = nncore.Model(x, [Dense(2)(x), Dense(2)(x)])
+    alone = Dense(2, kernel_constraint="non_neg", bias_regularizer="l2")
+    model = nncore.Model(y, [inner(y)[0], alone(y)])
+    model.set_weights([np.full(w.shape, -1.0) for w in model.weights])
+    model.compile(SGD(0.25, weight_decay=1.0), ["mse", None])
+    model.train_on_batch(np.zeros((4, 3)), [np.zeros((4, 2))] * 2)
+    kernel, bias = alone.get_weights()
+    assert (kernel.max(), bias.max()) == (-1.0, -0.745)  # 1 - 0.25 * (1 + 2 * 0.01 * 0.75 / 0.75)
+    assert [float(w.max()) for w in inner.get_weights()] == [-0.75, -0.5, -1.0, -1.0]
+
+
 def test_an_average_begins_with_the_weights_and_takes_their_place_at_the_end_of_fit() -> None:
     model = made(SGD(0.5, use_ema=True, ema_momentum=0.5))
     model.fit(X, Y, epochs=0, verbose=0)

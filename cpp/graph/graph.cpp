@@ -31,9 +31,9 @@ std::vector<std::size_t> Graph::ends() const {
   return all;
 }
 
-std::vector<bool> Graph::needed() const {
+std::vector<bool> Graph::needed_by(const std::vector<std::size_t>& those) const {
   std::vector<bool> found(values());
-  for (const std::size_t value : ends()) found[value] = true;
+  for (const std::size_t value : those) found[value] = true;
   for (std::size_t i = calls.size(); i-- > 0;)
     if (found[value_of(i)])
       for (const std::size_t value : calls[i].inputs) found[value] = true;
@@ -107,7 +107,7 @@ std::vector<Node> nodes_of(const Graph& graph, const std::vector<Shape>& inputs,
 }
 
 void drop_unused(const Graph& graph, std::vector<Node>& nodes) {
-  const std::vector<bool> needed = graph.needed();
+  const std::vector<bool> needed = graph.needed_by(graph.ends());
   std::erase_if(nodes, [&](const Node& node) { return !needed[node.output]; });
 }
 

@@ -35,8 +35,8 @@ struct Graph {
   std::size_t values() const { return inputs.size() + calls.size(); }
   // The values that are read besides those that calls read: the outputs, then what is penalized.
   std::vector<std::size_t> ends() const;
-  // Of each value, whether an end needs it.
-  std::vector<bool> needed() const;
+  // Of each value, whether one of these needs it.
+  std::vector<bool> needed_by(const std::vector<std::size_t>& those) const;
   // Throws std::invalid_argument unless numbers exist, and calls read values made before them.
   void check() const;
   // Throws std::invalid_argument unless samples of this shape fit an input.

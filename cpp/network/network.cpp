@@ -150,17 +150,30 @@ void Network::compile(const std::vector<Judged>& outputs, const std::optional<Sp
                                 " outputs, got " + std::to_string(outputs.size()));
   auto new_optimizer = optimizer ? std::make_unique<Optimizer>(*optimizer) : nullptr;
   TrainedLayout layout = trained_layout(trainable);
+  std::vector<std::size_t> judged = graph_.ends();  // what has a loss or a penalty
+  for (std::size_t i = outputs.size(); i-- > 0;)
+    if (!outputs[i].loss) judged.erase(judged.begin() + offset(i));
   std::vector<bool> used(graph_.layers.size());
-  const std::vector<bool> needed = graph_.needed();
+  const std::vector<bool> needed = graph_.needed_by(judged);
   for (std::size_t i = 0; i < graph_.calls.size(); ++i)
     if (needed[graph_.value_of(i)]) used[graph_.calls[i].layer] = true;
   Penalties penalties(regularizers, constraints, variables_, layout, used);
+  std::vector<bool> decaying = decays;  // without what nothing gives a gradient
+  for (std::size_t i = 0; new_optimizer && new_optimizer->has_decay() && i < places_.size(); ++i) {
+    const Place& p = places_[i];
+    if (!trainable[p.layer] || used[p.layer] || std::ranges::any_of(regularizers, [&](const WeightRule& r) {
+          return r.layer == p.layer && r.parameter == p.index;
+        }))
+      continue;
+    decaying.resize(places_.size(), true);
+    decaying[i] = false;
+  }
   std::vector<std::unique_ptr<Program>> programs;
   if (program_) programs.push_back(program_for(plan().inputs, outputs, layout));
   std::vector<Buffer> moments;
   if (new_optimizer)
     for (std::size_t i = 0; i < new_optimizer->moments().size(); ++i) moments.emplace_back(layout.size);
-  Rules new_rules(rules, decays, layout.size);
+  Rules new_rules(rules, std::move(decaying), layout.size);
 
   optimizer_ = std::move(new_optimizer);
   moments_ = std::move(moments);

@@ -48,6 +48,8 @@ class Optimizer {
     k.update[row_](w, moment, gradient, decays ? decay_ : 0.0f, scalars_.data(), n);
   }
 
+  bool has_decay() const { return weight_decay_ != 0.0; }
+
   float learning_rate = 0.0f;
 
  private:
