@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,31 @@ def test_a_frozen_layer_uses_its_state_and_leaves_it() -> None:
     model.compile("sgd", "sparse_categorical_crossentropy")
     model.train_on_batch(X, Y)
     assert not any(np.array_equal(a, b) for a, b in zip(layer.get_weights(), before))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_frozen_layer_leaves_its_state_in_the_call_that_builds_the_model(compiled: bool) -> None:
+    layer = BatchNormalization(trainable=False)
+    model = Sequential([layer, Flatten(), Dense(4)])
+    if compiled:
+        model.compile("sgd", "mse")
+    model(X, training=True)
+    assert [s.tolist() for s in state(layer)] == [[0.0] * 3, [1.0] * 3]
+
+
+def test_a_call_in_training_does_not_undo_what_another_thread_compiles() -> None:
+    def call(model: Model) -> None:
+        for _ in range(20):
+            model(X[:, 0, 0], training=True)
+
+    for _ in range(20):
+        model = Sequential([Input((3,)), BatchNormalization(trainable=False), Dense(2)])
+        model.predict(X[:, 0, 0])
+        thread = threading.Thread(target=call, args=(model,))
+        thread.start()
+        model.compile("sgd", "mse")
+        thread.join()
+        model.train_on_batch(X[:, 0, 0], X[:, 0, 0, :2])
 
 
 def unfolded(model: Model, x: Array) -> Array:

@@ -162,6 +162,10 @@ void bind_network(py::module_& m) {
           py::arg("constraints") = py::tuple(), py::arg("rules") = py::dict(),
           py::arg("decays") = std::vector<bool>())
       .def(
+          "freeze",
+          [](Network& n, const std::vector<bool>& trainable) { writing(n, [&] { n.freeze(trainable); }); },
+          py::arg("trainable"))
+      .def(
           "apply",
           [](Network& n, const Floats& gradients) {
             if (shape_of(gradients) != Shape{n.flat_size()})

@@ -190,6 +190,10 @@ void Network::compile(const std::vector<Judged>& outputs, const std::optional<Sp
   program_ = programs_.empty() ? nullptr : programs_[0].get();
 }
 
+void Network::freeze(const std::vector<bool>& trainable) {
+  if (!optimizer_ && trainable != trained_.trains) compile(judged_, std::nullopt, trainable);
+}
+
 // No store has the number 0, so that a plan that has seen nothing catches up.
 void Network::catch_up(Plan& plan, const Store& now) {
   if (plan.seen_version == 0)

@@ -99,6 +99,8 @@ class Network {
                const std::vector<bool>& trainable, const std::vector<WeightRule>& regularizers = {},
                const std::vector<WeightRule>& constraints = {}, const Spec& rules = {},
                const std::vector<bool>& decays = {});
+  // Says what trains, where no optimizer has done so.
+  void freeze(const std::vector<bool>& trainable);
   // Throws std::invalid_argument for arrays that this network cannot take; reads all class numbers as well.
   // y may be null.
   void check(const Source* x, const Source* y);

@@ -176,6 +176,9 @@ class Network:
             decays: one flag a parameter, whether the optimizer's weight_decay applies; none: to all.
         """
 
+    def freeze(self, trainable: Sequence[bool]) -> None:
+        """What trains, where no optimizer has been compiled: layers that do not leave their state alone."""
+
     seed: int  # of dropout masks, together with `iterations`
     iterations: int  # steps so far
     learning_rate: float

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from . import _core
 from ._feeds import Data, Feed, Rows
 from ._progress import Progress
 from ._training import Trainable
@@ -13,12 +14,12 @@ from .callbacks import CallbackList, Logs
 from .layers._weights import Floats
 
 
-def freeze_state(model: Trainable) -> None:
+def freeze_state(model: Trainable, network: _core.Network) -> None:
     """Before a call in training: layers that do not train leave their state alone, as after `compile`."""
-    layers = [layer for layer, _ in model._computing()]
-    if not model.compiled and any(layer._state for layer in layers) and model._network is not None:
-        no = [()] * len(model.outputs)
-        model._network.compile([None] * len(no), [1.0] * len(no), no, no, None, [x.trainable for x in layers])
+    layers, settings = model._computing(), model._settings
+    if (settings is None or model._compiled is not network) and any(layer._state for layer, _ in layers):
+        trains = [x.trainable if settings is None else path not in settings.frozen for x, path in layers]
+        network.freeze(trains)
 
 
 def predicted(model: Trainable, feed: Feed, first: Data, called: CallbackList, look: int) -> Any:

@@ -269,7 +269,7 @@ class Model(Trainable):
             values = self._called(given).values()
             return self._required_graph().out_form.pack(values)
         if on := training is not False and in_training(self.name, training):
-            freeze_state(self)
+            freeze_state(self, self._network or self._ready(self._inputs(x), compiled=False))
         return self._outputs(x, on)
 
     def _outputs(self, x: object, training: bool) -> Any:
