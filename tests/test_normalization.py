@@ -230,6 +230,7 @@ def test_files_hold_the_state_and_training_goes_on_to_the_same_bits(tmp_path: Pa
     np.testing.assert_array_equal(model.predict(X), loaded.predict(X))
 
 
+@pytest.mark.once  # sanitizers end the process where memory is not to be had
 def test_a_batch_beyond_memory_changes_nothing() -> None:
     model = Sequential([Input((1,)), BatchNormalization(), Dense(1 << 20), Dense(1)])
     model.compile("sgd", "mse")
