@@ -367,6 +367,7 @@ def test_the_core_names_what_rules_keep() -> None:
         model._network.compile([None], [1.0], [()], [()], ("sgd", {}), [True] * 7, decays=[True])
 
 
+@pytest.mark.once  # sanitizers need more memory than it leaves
 def test_memory_that_is_not_there_leaves_the_model_as_it_was() -> None:
     said = output(
         """
