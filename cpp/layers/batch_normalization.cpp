@@ -49,7 +49,8 @@ class BatchNormalization final : public ActivatedLayer, public BatchStatistics {
     }
     const float* const dz = activation_gradient(c);
     if (!c.dx) return;
-    ColumnAffine map = moving_map(c);
+    // dx = dz * scale: the moving map without its mean and offset, which lie in scratch.
+    const ColumnAffine map = moving_map(c);
     std::fill_n(c.scratch, columns_, 0.0f);
     std::fill_n(c.scratch + at(kOffset), columns_, 0.0f);
     c.kernels.column_affine(c.dx, dz, nullptr, map, rows(c), columns_);

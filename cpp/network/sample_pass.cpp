@@ -69,7 +69,8 @@ Chunk Network::chunk(const Plan& p, const Step& s, std::size_t first, std::size_
           .statistics = s.statistics ? a + s.saved.statistics : nullptr};
 }
 
-// Before the first chunk goes on to the step with which this stage ends or begins.
+// Shows a chunk to a step with BatchStatistics: forward at the end of the stage before the step, and on the
+// way back at the beginning of the step's own.
 template <class Summarize>
 void Network::summarize_chunk(const Step& s, const Stage& stage, Chunk& c, Summarize summarize) {
   c.partial = arena_.data() + s.saved.partials + c.first / stage.chunk_size * s.statistics->partial_floats();
