@@ -9,17 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from op_cases import normal
-from reference_model import (
-    Array,
-    Spec,
-    assert_close,
-    batch_normalization,
-    conv2d,
-    dense,
-    layer_backward,
-    layer_forward,
-    of_layers,
-)
+from reference_layers import Array, Spec, batch_normalization, conv2d, dense, layer_backward, layer_forward
+from reference_model import assert_close, of_layers
 
 from nncore import _core
 

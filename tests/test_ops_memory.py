@@ -13,19 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 from op_cases import ALL, OF_LOSSES, OF_METRICS, SIZES, Array, backward, case_at, forward, grid, normal
-from reference_model import (
+from reference_layers import (
     FLATTEN,
-    ReferenceModel,
     Spec,
     activation,
-    assert_close,
-    chain,
     conv2d,
     dense,
     layer_backward,
     layer_normalization,
     pooling,
 )
+from reference_model import ReferenceModel, assert_close, chain
 
 from nncore import _core, ops
 

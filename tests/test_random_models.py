@@ -11,23 +11,21 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from op_cases import row_targets
 from optimizer_cases import OPTIMIZERS, moments_of, reference_step
-from reference_model import (
+from reference_layers import (
     ACTIVATION_ROWS,
     FLATTEN,
     LOSS_ROWS,
     Spec,
     activation,
-    assert_close,
     batch_normalization,
     conv2d,
     dense,
     layer_normalization,
     loss_call,
     moved_state,
-    network,
-    of_layers,
     pooling,
 )
+from reference_model import assert_close, network, of_layers
 
 from nncore import _core, reference
 from nncore._rows import LOSSES, METRICS

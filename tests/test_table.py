@@ -10,7 +10,7 @@ from pathlib import Path
 import golden
 import pytest
 from optimizer_cases import OPTIMIZERS, update_of
-from reference_model import ACTIVATION_ROWS, LOSS_ROWS
+from reference_layers import ACTIVATION_ROWS, LOSS_ROWS
 
 import nncore
 from nncore import _core, _operations, activations, losses, metrics, optimizers

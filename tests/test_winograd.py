@@ -8,19 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from op_cases import normal
-from reference_model import (
-    FLATTEN,
-    Spec,
-    activation,
-    assert_close,
-    compile_chain,
-    conv2d,
-    dense,
-    loss_spec,
-    network,
-    of_layers,
-    pooling,
-)
+from reference_layers import FLATTEN, Spec, activation, conv2d, dense, loss_spec, pooling
+from reference_model import assert_close, compile_chain, network, of_layers
 
 from nncore import ops, reference
 

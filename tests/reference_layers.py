@@ -1,0 +1,233 @@
+"""Specs of layers and losses, and each layer run through nncore.reference."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nncore import _core, reference
+from nncore._operations import ACTIVATIONS
+from nncore._rows import LOSSES
+
+Spec = tuple[str, dict[str, Any]]
+Array = np.ndarray[Any, Any]
+
+# ---- specs
+
+
+def pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else value
+
+
+def dense(units: int, activation: str = "linear", use_bias: bool = True, **settings: float) -> Spec:
+    return "dense", {"units": units, "use_bias": use_bias, "activation": activation, **settings}
+
+
+def conv2d(
+    filters: int,
+    kernel_size: int | tuple[int, int],
+    strides: int | tuple[int, int] = 1,
+    padding: str = "valid",
+    dilation_rate: int | tuple[int, int] = 1,
+    groups: int = 1,
+    use_bias: bool = True,
+    activation: str = "linear",
+    **settings: float,
+) -> Spec:
+    return "conv2d", {
+        "filters": filters,
+        "kernel_size": pair(kernel_size),
+        "strides": pair(strides),
+        "padding": padding,
+        "dilation_rate": pair(dilation_rate),
+        "groups": groups,
+        "use_bias": use_bias,
+        "activation": activation,
+        **settings,
+    }
+
+
+def pooling(
+    kind: str,
+    pool_size: int | tuple[int, int] = 2,
+    strides: int | tuple[int, int] | None = None,
+    padding: str = "valid",
+) -> Spec:
+    """kind: max_pooling2d or average_pooling2d."""
+    strides = pool_size if strides is None else strides
+    return kind, {"pool_size": pair(pool_size), "strides": pair(strides), "padding": padding}
+
+
+def activation(activation: str, **settings: float) -> Spec:
+    return "activation", {"activation": activation, **settings}
+
+
+def batch_normalization(axis: int = -1, center: bool = True, scale: bool = True, **settings: Any) -> Spec:
+    defaults = {"momentum": 0.75, "epsilon": 0.01, "activation": "linear"}
+    return "batch_normalization", {"axis": axis, "center": center, "scale": scale, **defaults, **settings}
+
+
+def loss_spec(name: str, from_logits: bool = False, **settings: float) -> Spec:
+    """The row of a function with these arguments."""
+    return name + "_logits" * from_logits, settings
+
+
+def loss_call(loss: Spec) -> tuple[str, dict[str, Any]]:
+    """The function of a row, and its arguments."""
+    name, settings = loss
+    function = name.removesuffix("_logits")
+    return function, settings if function == name else {**settings, "from_logits": True}
+
+
+LOSS_ROWS = [loss_spec(name, **settings) for name, o in LOSSES.items() for settings in ({}, *o.variants)]
+
+
+FLATTEN: Spec = ("flatten", {})
+
+
+def layer_normalization(*axis: int, epsilon: float = 1e-3, center: bool = True, scale: bool = True) -> Spec:
+    settings = {"epsilon": epsilon, "center": center, "scale": scale}
+    return "layer_normalization", {"axis": axis or (-1,), **settings}
+
+
+# ---- one layer
+
+
+# Attributes of each row of the table, with its defaults and with other settings; for each row, the function
+# that computes it and what selects it there.
+ACTIVATION_ROWS: list[dict[str, Any]] = []
+_SELECTED: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in ACTIVATIONS}
+for _name, _operation in ACTIVATIONS.items():
+    for _variant in ({}, *_operation.variants):
+        _row, _settings = _operation.row(None, **_variant)
+        _SELECTED.setdefault(_row, (_name, _variant))
+        ACTIVATION_ROWS.append({"activation": _row, **_settings})
+
+
+def _activation_arguments(attributes: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    row = attributes["activation"]
+    name, selected = _SELECTED[row]
+    settings = {s: attributes[s] for s, *_ in _core.activations()[row][0] if s in attributes}
+    return name, {**selected, **settings}
+
+
+def activate(attributes: dict[str, Any], z: Array) -> Array:
+    name, arguments = _activation_arguments(attributes)
+    return z if name == "linear" else getattr(reference, name)(z, **arguments)
+
+
+def activate_backward(attributes: dict[str, Any], dy: Array, z: Array) -> Array:
+    name, arguments = _activation_arguments(attributes)
+    return dy if name == "linear" else getattr(reference, name + "_backward")(dy, z, **arguments)
+
+
+_POOLS = {
+    "max_pooling2d": "max_pool2d",
+    "average_pooling2d": "average_pool2d",
+    "global_max_pooling2d": "global_max_pool2d",
+    "global_average_pooling2d": "global_average_pool2d",
+}
+
+
+def _product(spec: Spec) -> tuple[str, dict[str, Any]]:
+    names = ("strides", "padding", "dilation_rate", "groups") if spec[0] == "conv2d" else ()
+    return spec[0], {name: spec[1][name] for name in names}
+
+
+def _affine(attributes: dict[str, Any], parameters: list[Array]) -> tuple[dict[str, Any], list[Array]]:
+    """Arguments of the reference of a normalization, and its state."""
+    given, arguments = list(parameters), {name: attributes[name] for name in ("axis", "epsilon")}
+    for name, used in (("gamma", attributes["scale"]), ("beta", attributes["center"])):
+        arguments[name] = given.pop(0) if used else None
+    return arguments, given
+
+
+class Affine(NamedTuple):
+    """What a normalization makes of its parameters."""
+
+    arguments: dict[str, Any]  # of the reference
+    state: list[Array]
+    each: tuple[int, ...]  # the shape of one number for each feature
+
+    @classmethod
+    def of(cls, spec: Spec, x: Array, parameters: list[Array]) -> Affine:
+        arguments, state = _affine(spec[1], parameters)
+        axis = arguments["axis"] % x.ndim
+        return cls(arguments, state, tuple(n if i == axis else 1 for i, n in enumerate(x.shape)))
+
+
+def moved_state(spec: Spec, x: Array, parameters: list[Array]) -> list[Array]:
+    """The moving statistics of a normalization after a batch."""
+    momentum, axis = spec[1]["momentum"], spec[1]["axis"] % x.ndim
+    others = tuple(i for i in range(x.ndim) if i != axis)
+    old = Affine.of(spec, x, parameters).state
+    return [momentum * a + (1 - momentum) * b for a, b in zip(old, (x.mean(others), x.var(others)))]
+
+
+def _normalized(spec: Spec, x: Array, parameters: list[Array], training: bool) -> Array:
+    affine = Affine.of(spec, x, parameters)
+    if training:
+        return reference.normalize_batch(x, **affine.arguments)
+    mean, variance = (values.reshape(affine.each) for values in affine.state)
+    gamma, beta = (affine.arguments[name] for name in ("gamma", "beta"))
+    y = (x - mean) / np.sqrt(variance + affine.arguments["epsilon"])
+    y = y if gamma is None else y * gamma.reshape(affine.each)
+    return y if beta is None else y + beta.reshape(affine.each)
+
+
+def layer_forward(spec: Spec, x: Array, parameters: list[Array], mask: Any = None) -> Array:
+    """mask: in training, what a dropout layer keeps, or True; None outside training."""
+    kind, attributes = spec
+    if kind in ("dense", "conv2d"):
+        name, arguments = _product(spec)
+        return activate(attributes, getattr(reference, name)(x, *parameters, **arguments))
+    if kind == "batch_normalization":
+        return activate(attributes, _normalized(spec, x, parameters, mask is not None))
+    if kind == "activation":
+        return activate(attributes, x)
+    if kind in _POOLS:
+        return getattr(reference, _POOLS[kind])(x, **attributes)
+    if kind == "flatten":
+        return x.reshape(len(x), -1)
+    if kind == "reshape":
+        return x.reshape(len(x), *attributes["target_shape"])
+    if kind == "rescaling":
+        return reference.rescale(x, **attributes)
+    if kind == "layer_normalization":
+        return reference.layer_normalization(x, **_affine(attributes, parameters)[0])
+    assert kind == "dropout"
+    return x if mask is None else np.where(mask, x / (1.0 - attributes["rate"]), 0.0)
+
+
+def layer_backward(
+    spec: Spec, dy: Array, x: Array, parameters: list[Array], mask: Any = None
+) -> tuple[Array, list[Array]]:
+    """(dx, gradient of each parameter), in training."""
+    kind, attributes = spec
+    if kind in ("dense", "conv2d"):
+        name, arguments = _product(spec)
+        z = getattr(reference, name)(x, *parameters, **arguments)
+        dz = activate_backward(attributes, dy, z)
+        dx, *gradients = getattr(reference, name + "_backward")(dz, x, parameters[0], **arguments)
+        return dx, gradients[: len(parameters)]
+    if kind == "batch_normalization":
+        dz = activate_backward(attributes, dy, _normalized(spec, x, parameters, True))
+        arguments = Affine.of(spec, x, parameters).arguments
+        del arguments["beta"]
+        dx, dgamma, dbeta = reference.normalize_batch_backward(dz, x, **arguments)
+        return dx, [dgamma] * attributes["scale"] + [dbeta] * attributes["center"]
+    if kind == "activation":
+        return activate_backward(attributes, dy, x), []
+    if kind in _POOLS:
+        return getattr(reference, _POOLS[kind] + "_backward")(dy, x, **attributes), []
+    if kind == "rescaling":
+        return reference.rescale_backward(dy, x, **attributes), []
+    if kind == "layer_normalization":
+        arguments = _affine(attributes, parameters)[0]
+        del arguments["beta"]
+        dx, dgamma, dbeta = reference.layer_normalization_backward(dy, x, **arguments)
+        return dx, [dgamma] * attributes["scale"] + [dbeta] * attributes["center"]
+    if kind == "dropout":
+        return layer_forward(spec, dy, [], mask), []
+    return dy.reshape(x.shape), []
