@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "../core/source.hpp"
 #include "../graph/graph.hpp"
-#include "../network/counter.hpp"
-#include "../network/source.hpp"
+#include "../training/counter.hpp"
 
 namespace nncore {
 

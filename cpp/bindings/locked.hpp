@@ -1,7 +1,7 @@
 // Calls of the core with the lock of a network, or of the variables of a layer.
 #pragma once
 
-#include "../network/network.hpp"
+#include "../engine/network.hpp"
 #include "calls.hpp"
 
 namespace nncore {

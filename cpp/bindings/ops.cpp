@@ -1,5 +1,5 @@
-#include "../network/one_layer.hpp"
-#include "../network/rows.hpp"
+#include "../engine/one_layer.hpp"
+#include "../engine/rows.hpp"
 #include "../runtime/workspace.hpp"
 #include "arrays.hpp"
 #include "calls.hpp"

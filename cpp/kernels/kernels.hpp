@@ -8,12 +8,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "../core/slack.hpp"
 #include "table.hpp"
 
 namespace nncore {
 
-// Floats that may be read (never written) past the end of every buffer handed to a kernel.
-constexpr std::size_t kSlack = 64;
 // A sum over more rows than kShortSum is made in runs of kRunRows, whose results are added in double, so that
 // its error stays below 1e-6 of the sum of absolute values.
 constexpr std::size_t kShortSum = 4096, kRunRows = 256;

@@ -9,17 +9,9 @@
 #include <limits>
 #include <string_view>
 
-namespace nncore {
+#include "../core/setting.hpp"
 
-// A number that a user may choose: in [least, most], or below `most` if `open`.
-struct Setting {
-  const char* name;
-  double initial, least, most;
-  bool open;
-};
-constexpr std::size_t kMostSettings = 4;
-using SettingList = std::array<Setting, kMostSettings>;  // those behind the last have no name
-using Settings = std::array<float, kMostSettings>;       // values, in the order of the list
+namespace nncore {
 
 // The number of the row of this name, or that of all rows if there is none.
 template <class Rows>
@@ -28,8 +20,6 @@ constexpr std::size_t row_named(const Rows& rows, std::string_view name) {
   while (i < rows.size() && rows[i].name != name) ++i;
   return i;
 }
-
-constexpr double kAny = std::numeric_limits<double>::infinity();
 
 #define NONE
 #define SETTING(name, initial, least, most) Setting{#name, initial, least, most, (most) == kAny},

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "../core/spec.hpp"
 #include "../kernels/kernels.hpp"
-#include "attributes.hpp"
 
 namespace nncore {
 

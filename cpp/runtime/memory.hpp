@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #endif
 
-#include "../kernels/kernels.hpp"
+#include "../core/slack.hpp"
 
 namespace nncore {
 

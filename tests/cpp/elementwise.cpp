@@ -1,4 +1,4 @@
-#include "../../cpp/network/optimizer.hpp"
+#include "../../cpp/training/optimizer.hpp"
 #include "harness.hpp"
 
 namespace nncore::test {

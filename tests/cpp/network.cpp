@@ -8,8 +8,8 @@
 #include <new>
 #include <set>
 
-#include "../../cpp/network/network.hpp"
-#include "../../cpp/network/one_layer.hpp"
+#include "../../cpp/engine/network.hpp"
+#include "../../cpp/engine/one_layer.hpp"
 #include "../../cpp/runtime/parallel.hpp"
 
 namespace {

@@ -4,8 +4,8 @@
 #include <utility>
 #include <vector>
 
-#include "objective.hpp"
-#include "optimizer.hpp"
+#include "../training/objective.hpp"
+#include "../training/optimizer.hpp"
 
 namespace nncore {
 

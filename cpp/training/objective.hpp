@@ -6,11 +6,11 @@
 #include <variant>
 #include <vector>
 
+#include "../core/source.hpp"
 #include "../kernels/kernels.hpp"
 #include "../layers/activation.hpp"
 #include "../runtime/memory.hpp"
 #include "counter.hpp"
-#include "source.hpp"
 
 namespace nncore {
 

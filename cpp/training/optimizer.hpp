@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "../core/spec.hpp"
 #include "../kernels/kernels.hpp"
-#include "../layers/attributes.hpp"
 
 namespace nncore {
 

@@ -8,13 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "../graph/plan.hpp"
 #include "../runtime/memory.hpp"
-#include "objective.hpp"
-#include "optimizer.hpp"
-#include "penalties.hpp"
-#include "rules.hpp"
-#include "source.hpp"
+#include "../training/optimizer.hpp"
+#include "../training/rules.hpp"
+#include "program.hpp"
+#include "samples.hpp"
 
 namespace nncore {
 
@@ -23,43 +21,6 @@ struct Place {
   std::size_t layer;   // number of the spec
   std::size_t index;   // among the layer's parameters
   std::size_t offset;  // floats
-};
-
-// Rows order[start:stop] of x, y and weights, in batches. One source for each input of the graph, and for
-// each output. order null: 0, 1, 2, ...
-struct Samples {
-  const Source* x = nullptr;
-  const Source* y = nullptr;
-  const float* const* weight = nullptr;  // of each output, or null
-  const std::int64_t* order = nullptr;
-  std::size_t start = 0, stop = 0;
-  std::size_t batch_size = 0;
-  const float* rates = nullptr;  // the learning rate of each step in training, or null
-
-  std::size_t row(std::size_t position) const {
-    return order ? static_cast<std::size_t>(order[position]) : position;
-  }
-};
-
-// What an output is judged by.
-struct Judged {
-  std::optional<Spec> loss;
-  double weight = 1.0;  // of its loss in that of the network
-  std::vector<Spec> metrics, weighted_metrics;
-};
-
-// A plan, and what judges its outputs, with the places of what that reads and writes.
-struct Program {
-  Plan plan;
-  std::unique_ptr<Plan> folded;       // for inference, where that differs
-  std::vector<Objective> objectives;  // of each output
-  std::vector<Objective::Places> results;
-  std::vector<Regularizer> penalties;        // of what the graph has penalized
-  std::vector<std::size_t> penalty_results;  // (batch) each
-  std::size_t results_batch = 0, results_floats = 0;
-  Sums empty;
-
-  Plan& inference() { return folded ? *folded : plan; }
 };
 
 // Not safe for calls at the same time: the caller locks `store` around each but the constructor.

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "../layers/attributes.hpp"
+#include "spec.hpp"
 
 namespace nncore {
 

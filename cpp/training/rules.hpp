@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "../layers/attributes.hpp"
+#include "../core/spec.hpp"
 #include "../runtime/memory.hpp"
 
 namespace nncore {

@@ -5,8 +5,8 @@
 #include <variant>
 #include <vector>
 
+#include "../core/spec.hpp"
 #include "../kernels/kernels.hpp"
-#include "../layers/attributes.hpp"
 
 namespace nncore {
 

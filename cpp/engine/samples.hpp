@@ -1,0 +1,27 @@
+// The samples of a call.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "../core/source.hpp"
+
+namespace nncore {
+
+// Rows order[start:stop] of x, y and weights, in batches. One source for each input of the graph, and for
+// each output. order null: 0, 1, 2, ...
+struct Samples {
+  const Source* x = nullptr;
+  const Source* y = nullptr;
+  const float* const* weight = nullptr;  // of each output, or null
+  const std::int64_t* order = nullptr;
+  std::size_t start = 0, stop = 0;
+  std::size_t batch_size = 0;
+  const float* rates = nullptr;  // the learning rate of each step in training, or null
+
+  std::size_t row(std::size_t position) const {
+    return order ? static_cast<std::size_t>(order[position]) : position;
+  }
+};
+
+}  // namespace nncore
