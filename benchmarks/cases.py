@@ -55,7 +55,7 @@ def _image(quick: bool) -> tuple[int, int, int, int]:
 
 def _elementwise(normal: Normal, quick: bool) -> Iterator[Case]:
     from nncore import _core
-    from nncore._operations import ACTIVATIONS
+    from nncore.common.operations import ACTIVATIONS
 
     arguments: dict[str, dict[str, Any]] = {
         **{name: {} for op, o in ACTIVATIONS.items() if not _core.activations()[op][1] for name in o.names},
@@ -81,7 +81,7 @@ def _pooling(normal: Normal, quick: bool) -> Iterator[Case]:
 def _rows(normal: Normal, quick: bool) -> Iterator[Case]:
     """Softmax, normalization, losses and accuracies."""
     from nncore import losses  # noqa: F401 (their operations)
-    from nncore._rows import LOSSES
+    from nncore.common.rows import LOSSES
 
     for n, classes in [(50, 10)] if quick else [(10_000, 10), (1_000, 1_000)]:
         x, t, dy, size = normal(n, classes), normal(n, classes), normal(n), f" {n} x {classes}"

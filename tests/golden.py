@@ -22,8 +22,8 @@ from op_cases import SIZES, Array, normal, over_rows, row_outputs, row_targets
 from optimizer_cases import OPTIMIZERS, moments_of, reference_step
 
 from nncore import _core
-from nncore._operations import ACTIVATIONS, Operation
-from nncore._rows import LOSSES, METRICS, row_spec
+from nncore.common.operations import ACTIVATIONS, Operation
+from nncore.common.rows import LOSSES, METRICS, row_spec
 from nncore.optimizers import ROWS
 
 EXTREMES = np.array([[-np.inf, -1000, 0, 1000, np.inf, np.nan]], np.float32)

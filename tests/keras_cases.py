@@ -24,8 +24,8 @@ from keras_normalization_cases import IMAGES
 from op_cases import row_outputs, row_targets
 
 from nncore import losses, metrics
-from nncore._operations import ACTIVATIONS
-from nncore._rows import LOSSES
+from nncore.common.operations import ACTIVATIONS
+from nncore.common.rows import LOSSES
 
 FACTS = Path(__file__).with_name("keras_facts.json")
 

@@ -9,7 +9,7 @@ import numpy as np
 from op_cases import row_outputs, row_targets
 
 from nncore import metrics
-from nncore._rows import LOSSES, METRICS
+from nncore.common.rows import LOSSES, METRICS
 from nncore.metrics.counting import _Counting
 
 # Of metrics made of counts, each of those that have them.

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from nncore import _core, reference
-from nncore._operations import ACTIVATIONS, LAYERS
-from nncore._rows import LOSSES, METRICS
+from nncore.common.operations import ACTIVATIONS, LAYERS
+from nncore.common.rows import LOSSES, METRICS
 
 SIZES = [1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97]
 QUICK = (1, 7, 16, 33)

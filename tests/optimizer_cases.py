@@ -10,7 +10,7 @@ import numpy as np
 
 from nncore import ops as _  # noqa: F401 (its operations)
 from nncore import optimizers
-from nncore._operations import settings_of, wide
+from nncore.common.operations import settings_of, wide
 from nncore.ops.updates import UPDATES, Update
 from nncore.optimizers import ROWS, Optimizer
 

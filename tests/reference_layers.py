@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nncore import _core, reference
-from nncore._operations import ACTIVATIONS
-from nncore._rows import LOSSES
+from nncore.common.operations import ACTIVATIONS
+from nncore.common.rows import LOSSES
 
 Spec = tuple[str, dict[str, Any]]
 Array = np.ndarray[Any, Any]

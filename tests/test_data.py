@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import nncore
-from nncore._data import as_array, is_batches
+from nncore.common.arrays import as_array, is_batches
 from nncore.layers import Conv2D, Dense, Flatten, Input
 
 BASE = (np.arange(60).reshape(20, 3) % 17).astype(np.float32)  # fits into every type

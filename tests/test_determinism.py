@@ -13,7 +13,7 @@ import pytest
 from optimizer_cases import OPTIMIZERS
 
 import nncore
-from nncore._operations import ACTIVATIONS
+from nncore.common.operations import ACTIVATIONS
 from nncore.layers import (
     ELU,
     Activation,
@@ -221,16 +221,16 @@ def test_every_epoch_has_an_order_of_its_own() -> None:
 @pytest.mark.parametrize("count", [0, 1, 7, 1000])
 @pytest.mark.parametrize("key", [[0, 0], [3, 4], [2**63 - 1, 2**62]])
 def test_orders_are_those_of_a_new_generator(count: int, key: list[int]) -> None:
-    from nncore import _random
+    from nncore.common import seeds
 
     for _ in range(2):
         expected = np.random.Generator(np.random.Philox(key=key)).permutation(count)
-        np.testing.assert_array_equal(_random.permutation(*key, count), expected)
+        np.testing.assert_array_equal(seeds.permutation(*key, count), expected)
 
 
 def test_long_orders_are_those_of_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
-    from nncore import _random
+    from nncore.common import seeds
 
-    expected = _random.permutation(3, 4, 1000)
-    monkeypatch.setattr(_random, "_LONG", 10)
-    np.testing.assert_array_equal(_random.permutation(3, 4, 1000), expected)
+    expected = seeds.permutation(3, 4, 1000)
+    monkeypatch.setattr(seeds, "_LONG", 10)
+    np.testing.assert_array_equal(seeds.permutation(3, 4, 1000), expected)

@@ -32,7 +32,7 @@ def interrupted_at(step: int, action: Callable[[], None]) -> bool:
                 raise KeyboardInterrupt
         return trace
 
-    source = str(Path(nncore.__file__).with_name("_files.py"))
+    source = str(Path(nncore.__file__).with_name("common") / "files.py")
     before = sys.gettrace()
     try:
         sys.settrace(trace)
@@ -47,7 +47,7 @@ def interrupted_at(step: int, action: Callable[[], None]) -> bool:
 @pytest.mark.parametrize("old", [True, False])
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 def test_an_interruption_at_any_step_leaves_nothing_behind(old: bool, tmp_path: Path) -> None:
-    from nncore import _files
+    from nncore.common import files
 
     def put(file: BinaryIO) -> None:
         file.write(b"new")
@@ -57,7 +57,7 @@ def test_an_interruption_at_any_step_leaves_nothing_behind(old: bool, tmp_path: 
         path.unlink(missing_ok=True)
         if old:
             path.write_bytes(b"old")
-        interrupted = interrupted_at(step, lambda: _files.replace(str(path), put))
+        interrupted = interrupted_at(step, lambda: files.replace(str(path), put))
         content = path.read_bytes() if path.exists() else None
         assert content in ((b"old" if old else None), b"new"), step
         assert names(tmp_path) == (["m"] if content else []), step

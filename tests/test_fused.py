@@ -10,7 +10,7 @@ from reference_model import assert_close, network, of_layers
 from test_layers import ADAM, BATCH, SGD, Shape, pictures, train
 
 from nncore import _core
-from nncore._rows import LOSSES
+from nncore.common.rows import LOSSES
 
 FUSED: dict[str, tuple[Shape, list[Spec], Spec]] = {
     "conv2d + relu + max_pooling2d": (

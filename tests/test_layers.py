@@ -24,7 +24,7 @@ from reference_layers import (
 from reference_model import ReferenceModel, assert_close, chain, compile_chain, network, of_layers
 
 from nncore import _core, layers
-from nncore._rows import LOSSES
+from nncore.common.rows import LOSSES
 
 Shape = tuple[int, ...]
 ADAM: Spec = ("adam", {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7})

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.once, pytest.mark.skipif(not hasattr(os, "fork"), reas
 PROGRAM = """
 import os, sys, threading, time, warnings
 import nncore
-from nncore._random import draw_seed
+from nncore.common.seeds import draw_seed
 
 warnings.simplefilter("ignore")  # of a fork beside threads
 sys.setswitchinterval(1e-6)

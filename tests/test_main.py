@@ -19,7 +19,7 @@ import small_mnist
 
 import nncore
 from nncore import __main__ as command
-from nncore import _train
+from nncore.cli import train
 
 HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
 OFFLINE = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "NNCORE_DATA_DIR": ""}
@@ -81,7 +81,7 @@ def test_train_shows_progress(tmp_path: Path, few_digits: Path) -> None:
 def test_same_seed_same_model(tmp_path: Path, few_digits: Path) -> None:
     def weights(seed: int) -> list[np.ndarray]:
         out = tmp_path / str(seed)
-        _train.run(str(few_digits), 1, 50, seed, out)
+        train.run(str(few_digits), 1, 50, seed, out)
         return nncore.models.load_model(out / "model.safetensors").get_weights()
 
     first, again, other = weights(4), weights(4), weights(5)
@@ -169,9 +169,10 @@ def test_without_matplotlib(tmp_path: Path, few_digits: Path) -> None:
     (tmp_path / "hide").mkdir()
     code = """
 import importlib.util, sys
-from nncore import _train, __main__
+from nncore import __main__
+from nncore.cli import train
 real = importlib.util.find_spec
-_train.find_spec = lambda name, *rest: None if name == "matplotlib" else real(name, *rest)
+train.find_spec = lambda name, *rest: None if name == "matplotlib" else real(name, *rest)
 sys.modules["matplotlib"] = None
 sys.exit(__main__.main(sys.argv[1:]))
 """
@@ -220,9 +221,9 @@ def test_worst_mistakes() -> None:
     labels = np.zeros(40, np.uint8)
     predictions[np.arange(40), 1] = 0.2 + np.arange(40) / 100
     predictions[5] = np.eye(10)[0]
-    rows = _train._worst_mistakes(labels, predictions)
+    rows = train._worst_mistakes(labels, predictions)
     np.testing.assert_array_equal(rows, np.arange(39, 19, -1))
-    assert len(_train._worst_mistakes(labels[5:6], predictions[5:6])) == 0
+    assert len(train._worst_mistakes(labels[5:6], predictions[5:6])) == 0
 
 
 def test_info(tmp_path: Path) -> None:

@@ -105,8 +105,8 @@ def test_no_warning_of_missing_widgets(tmp_path: Path) -> None:
 import warnings
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    from nncore import _progress
-    _progress.bar(total=7).close()
+    from nncore.common import progress
+    progress.bar(total=7).close()
 print(sum("IProgress" in str(one.message) for one in caught))
 """
     _, text = run(tmp_path, "import sys, os\nsys.stderr = open(os.devnull, 'w')", code)

@@ -23,8 +23,8 @@ from optimizer_cases import OPTIMIZERS, SETTINGS, arguments_of, moments_of, refe
 from reference_model import assert_close
 
 from nncore import _core, ops, reference
-from nncore._operations import ACTIVATIONS
-from nncore._rows import row_spec
+from nncore.common.operations import ACTIVATIONS
+from nncore.common.rows import row_spec
 
 
 def as_single(value: Any) -> Any:

@@ -15,8 +15,8 @@ from op_cases import ALL, CASES, OF_METRICS, Array, backward, case_at, forward, 
 from reference_model import assert_close
 
 from nncore import ops, reference
-from nncore._operations import ACTIVATIONS
-from nncore._rows import LOSSES
+from nncore.common.operations import ACTIVATIONS
+from nncore.common.rows import LOSSES
 from nncore.ops.updates import UPDATES
 
 # ---- arguments

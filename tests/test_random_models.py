@@ -28,7 +28,7 @@ from reference_layers import (
 from reference_model import assert_close, network, of_layers
 
 from nncore import _core, reference
-from nncore._rows import LOSSES, METRICS
+from nncore.common.rows import LOSSES, METRICS
 from nncore.optimizers import Optimizer
 
 activations = st.sampled_from(ACTIVATION_ROWS)

@@ -11,8 +11,8 @@ from op_cases import row_outputs, row_targets
 from optimizer_cases import OPTIMIZERS, moments_of, reference_step
 
 from nncore import reference
-from nncore._operations import ACTIVATIONS, LAYERS
-from nncore._rows import LOSSES
+from nncore.common.operations import ACTIVATIONS, LAYERS
+from nncore.common.rows import LOSSES
 
 RNG = np.random.default_rng(7)
 

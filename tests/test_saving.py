@@ -15,7 +15,7 @@ import safetensors.numpy
 
 import nncore
 from nncore import initializers, layers, losses, metrics, models, optimizers
-from nncore._rows import LOSSES
+from nncore.common.rows import LOSSES
 from nncore.layers import (
     ELU,
     Activation,

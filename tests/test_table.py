@@ -13,10 +13,10 @@ from optimizer_cases import OPTIMIZERS, update_of
 from reference_layers import ACTIVATION_ROWS, LOSS_ROWS
 
 import nncore
-from nncore import _core, _operations, activations, losses, metrics, optimizers
-from nncore._names import snake_case
-from nncore._operations import ACTIVATIONS, Operation, settings_of
-from nncore._rows import LOSSES, METRICS
+from nncore import _core, activations, losses, metrics, optimizers
+from nncore.common.names import snake_case
+from nncore.common.operations import ACTIVATIONS, Operation, require_row, settings_of
+from nncore.common.rows import LOSSES, METRICS
 from nncore.ops.updates import UPDATES
 
 pytestmark = pytest.mark.once
@@ -103,7 +103,7 @@ def test_a_function_that_does_not_fit_its_row_is_refused() -> None:
     def elu(x: object, alpha: float = 2.0) -> object: ...
 
     with pytest.raises(ImportError, match=r"elu has the settings \{'alpha': 2.0\}, but .* \{'alpha': 1.0\}"):
-        _operations.require_row(elu, _core.activations()["elu"][0])
+        require_row(elu, _core.activations()["elu"][0])
 
 
 def texts() -> Iterator[tuple[str, str]]:

@@ -37,7 +37,7 @@ except ImportError as error:
 
 from . import activations, callbacks, initializers, layers, losses, metrics, models, optimizers, utils
 from ._core import available_isas, get_num_threads, isa, set_num_threads
-from ._forks import whole
+from .common.forks import whole
 from .layers import Input
 from .models import Model, Sequential
 
@@ -93,7 +93,7 @@ def show_config() -> None:
 
     import numpy
 
-    from ._messages import say
+    from .common.messages import say
 
     info = _core.build_info()
     rows = {

@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from . import _bench, _train, set_num_threads, show_config
-from ._messages import told, visible
+from . import set_num_threads, show_config
+from .cli.bench import run as run_bench
+from .cli.train import run as run_train
+from .common.messages import told, visible
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="when MNIST cannot be had, say what each mirror answered and what to do without a network",
     )
-    train.set_defaults(run=_train.run)
+    train.set_defaults(run=run_train)
 
     bench = commands.add_parser("bench", help="time some operations against NumPy")
     _add_threads(bench)
@@ -81,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         default=0.3,
         help="for each of the two on each line (default: %(default)s)",
     )
-    bench.set_defaults(run=_bench.run)
+    bench.set_defaults(run=run_bench)
 
     commands.add_parser("info", help="say what nncore runs on here").set_defaults(run=show_config)
     return parser

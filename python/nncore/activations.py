@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._arguments import boolean, only, unknown
-from ._operations import ACTIVATIONS, activation, wide
+from .common.arguments import boolean, only, unknown
+from .common.operations import ACTIVATIONS, activation, wide
 
 __all__ = [
     "elu",

@@ -14,11 +14,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _described
-from ._arguments import integer, number, several
-from ._data import numbers
-from ._described import Described
-from ._names import snake_case
+from .common import described
+from .common.arguments import integer, number, several
+from .common.arrays import numbers
+from .common.described import Described
+from .common.names import snake_case
 
 __all__ = [
     "Constraint",
@@ -197,7 +197,7 @@ class MinMaxNorm(_Norm):
 
 max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm  # as Keras has them
 
-CLASSES = _described.classes(Constraint)
+CLASSES = described.classes(Constraint)
 
 
 def get(
@@ -212,4 +212,4 @@ def get(
     >>> get("non_neg")
     NonNeg()
     """
-    return None if identifier is None else _described.get(owner, Constraint, identifier)
+    return None if identifier is None else described.get(owner, Constraint, identifier)

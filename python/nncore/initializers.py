@@ -14,9 +14,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _described, _random
-from ._arguments import choice, integer, neutral, number
-from ._described import Described
+from .common import described
+from .common import seeds as _random
+from .common.arguments import choice, integer, neutral, number
+from .common.described import Described
 
 __all__ = [
     "Constant",
@@ -232,7 +233,7 @@ class LecunNormal(_Named):
     _arguments = (1.0, "fan_in", "truncated_normal")
 
 
-CLASSES = _described.classes(Initializer)
+CLASSES = described.classes(Initializer)
 
 
 def get(
@@ -243,4 +244,4 @@ def get(
     >>> get("he_normal")
     HeNormal(seed=None)
     """
-    return None if identifier is None else _described.get(owner, Initializer, identifier)
+    return None if identifier is None else described.get(owner, Initializer, identifier)

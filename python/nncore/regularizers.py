@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _described
-from ._arguments import choice, number
-from ._data import numbers
-from ._described import Described
+from .common import described
+from .common.arguments import choice, number
+from .common.arrays import numbers
+from .common.described import Described
 
 __all__ = [
     "L1",
@@ -192,7 +192,7 @@ class OrthogonalRegularizer(Regularizer):
 l1, l2, l1_l2 = L1, L2, L1L2  # as Keras has them
 orthogonal_regularizer = OrthogonalRegularizer
 
-CLASSES = _described.classes(Regularizer)
+CLASSES = described.classes(Regularizer)
 
 
 def get(
@@ -207,4 +207,4 @@ def get(
     >>> get("l2")
     L2(l2=0.01)
     """
-    return None if identifier is None else _described.get(owner, Regularizer, identifier)
+    return None if identifier is None else described.get(owner, Regularizer, identifier)

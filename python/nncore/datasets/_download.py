@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from .. import _files, _progress
+from ..common import files
+from ..common import progress as _progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,7 +58,7 @@ def fetch(
     for _ in range(ROUNDS):
         for mirror in tuple(left):
             try:
-                return _files.replace(str(target), fill)
+                return files.replace(str(target), fill)
             except _BadDelivery as error:
                 reasons.append(f"{mirror}: {error}")
                 if isinstance(error, _Unavailable):

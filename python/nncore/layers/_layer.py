@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _core, _names, _random
-from .._arguments import Settings, boolean, integer, neutral, several, shape
-from .._arguments import training as in_training
-from .._data import ONE_SAMPLE, as_array
-from .._forks import whole
-from .._values import Call, OpenShape, Value, values_in
+from .. import _core
+from ..common import names as _names
+from ..common import seeds as _random
+from ..common.arguments import Settings, boolean, integer, neutral, several, shape
+from ..common.arguments import training as in_training
+from ..common.arrays import ONE_SAMPLE, as_array
+from ..common.forks import whole
+from ..common.values import Call, OpenShape, Value, values_in
 from . import _of_weights
 from ._weights import Floats, Shape, Variable, Weighted
 

@@ -6,8 +6,8 @@ import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .._described import Described
-from .._forks import whole
+from ..common.described import Described
+from ..common.forks import whole
 
 if TYPE_CHECKING:
     from .. import constraints, regularizers

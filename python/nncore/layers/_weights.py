@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._data import plain
-from .._messages import visible
+from ..common.arrays import plain
+from ..common.messages import visible
 
 Floats = NDArray[np.float32]
 Shape = tuple[int, ...]

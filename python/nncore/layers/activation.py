@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from .. import activations
-from .._arguments import number, only
-from .._operations import ACTIVATIONS
+from ..common.arguments import number, only
+from ..common.operations import ACTIVATIONS
 from ._layer import Layer
 
 

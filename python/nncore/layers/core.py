@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import activations, initializers
-from .._arguments import boolean, integer, neutral, number, several
-from .._arguments import shape as sizes
-from .._forks import whole
-from .._values import Call, Value
+from ..common.arguments import boolean, integer, neutral, number, several
+from ..common.arguments import shape as sizes
+from ..common.forks import whole
+from ..common.values import Call, Value
 from ._layer import Layer
 from ._weights import Variable
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import activations, initializers
-from .._arguments import boolean, choice, integer, neutral, pair
+from ..common.arguments import boolean, choice, integer, neutral, pair
 from ._layer import Layer
 from .core import OF_KERNEL_AND_BIAS, Weighted
 

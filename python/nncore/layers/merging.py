@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._arguments import boolean, integer
+from ..common.arguments import boolean, integer
 from ._layer import Layer
 
 

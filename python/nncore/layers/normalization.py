@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import initializers
-from .._arguments import boolean, integer, number, several
+from ..common.arguments import boolean, integer, number, several
 from ._layer import Layer
 from ._weights import Variable
 from .merging import _axis

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .. import _described
+from ..common import described
 from . import probabilistic, regression
 from ._base import Loss
 from .probabilistic import *  # noqa: F403
@@ -25,7 +25,7 @@ __all__ = ["Loss", "get"]
 __all__ += probabilistic.__all__
 __all__ += regression.__all__
 
-CLASSES, _BY_NAME = _described.classes(Loss), Loss._known
+CLASSES, _BY_NAME = described.classes(Loss), Loss._known
 
 
 def get(
@@ -40,4 +40,4 @@ def get(
     >>> get("mse")
     MeanSquaredError(name='mean_squared_error')
     """
-    return None if identifier is None else _described.get(owner, Loss, identifier)
+    return None if identifier is None else described.get(owner, Loss, identifier)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _data
-from .._arguments import only
-from .._rows import OfRows
+from ..common import arrays as _data
+from ..common.arguments import only
+from ..common.rows import OfRows
 
 Floats = NDArray[Any]  # float32, and float64 from the reference
 

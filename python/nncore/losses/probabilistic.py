@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import activations as _  # noqa: F401 (their references)
-from .._arguments import only
-from .._operations import ACTIVATIONS, wide
-from .._rows import loss
+from ..common.arguments import only
+from ..common.operations import ACTIVATIONS, wide
+from ..common.rows import loss
 from ._base import Floats, Loss, _Plain, mean
 
 __all__ = [

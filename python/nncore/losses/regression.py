@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._operations import wide
-from .._rows import loss
+from ..common.operations import wide
+from ..common.rows import loss
 from ._base import Floats, Loss, _Plain, mean
 
 __all__ = [

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .. import _described
+from ..common import described
 from . import counting, means
 from ._base import Metric
 from .counting import *  # noqa: F403
@@ -20,7 +20,7 @@ __all__ = ["Metric", "get"]
 __all__ += counting.__all__
 __all__ += means.__all__
 
-CLASSES, _BY_NAME = _described.classes(Metric), Metric._known
+CLASSES, _BY_NAME = described.classes(Metric), Metric._known
 
 
 def get(identifier: str | Metric | type[Metric] | Callable[..., Any], owner: str = "metrics.get") -> Metric:
@@ -35,7 +35,7 @@ def get(identifier: str | Metric | type[Metric] | Callable[..., Any], owner: str
     >>> get("mae")
     MeanAbsoluteError(name='mae')
     """
-    found = _described.get(owner, Metric, identifier, "accuracy", "acc")
+    found = described.get(owner, Metric, identifier, "accuracy", "acc")
     if isinstance(identifier, str):
         found.name = identifier
     return found

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _data
-from .._rows import OfRows
+from ..common import arrays as _data
+from ..common.rows import OfRows
 
 Floats = NDArray[Any]  # float32, and float64 from the reference
 

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _core, _data, _names
-from .._arguments import boolean, choice, integer, number, several
+from .. import _core
+from ..common import arrays as _data
+from ..common import names as _names
+from ..common.arguments import boolean, choice, integer, number, several
 from ._base import Floats, Metric
 
 __all__ = ["AUC", "Precision", "Recall"]

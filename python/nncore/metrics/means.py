@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._operations import wide
-from .._rows import metric
+from ..common.operations import wide
+from ..common.rows import metric
 from ..losses import mean_absolute_error, mean_squared_error
 from ._base import Floats, Metric
 

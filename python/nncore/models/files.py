@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from .._arguments import boolean
-from .._forks import whole
+from ..common.arguments import boolean
+from ..common.forks import whole
 
 
 def saving() -> Any:
     """The module, which is not imported with nncore: that takes longer than what most programs need of it."""
     with whole:
-        from .. import _saving as module
+        from .. import saving as module
     return module
 
 

@@ -9,19 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from .. import _core, _data, _names
-from .._arguments import boolean, integer
-from .._arguments import training as in_training
-from .._feeds import Data
-from .._graph import Graph
-from .._messages import warn
-from .._prediction import freeze_state, predicted
-from .._progress import Progress, style
-from .._samples import require_all
-from .._steps import Steps
-from .._training import Callbacks, Trainable
-from .._values import Form, Value, described, is_named, unpacked
+from .. import _core
 from ..callbacks import CallbackList, History, Logs
+from ..common import arrays as _data
+from ..common import names as _names
+from ..common.arguments import boolean, integer
+from ..common.arguments import training as in_training
+from ..common.messages import warn
+from ..common.progress import Progress, style
+from ..common.values import Form, Value, described, is_named, unpacked
+from ..graph.graph import Graph
+from ..training.feeds import Data
+from ..training.prediction import freeze_state, predicted
+from ..training.samples import require_all
+from ..training.steps import Steps
+from ..training.trainer import Callbacks, Trainable
 from .files import saving
 
 
@@ -353,7 +355,7 @@ class Model(Trainable):
             print_fn: called once with the whole text, in characters that standard output has; default print.
             show_trainable: with a column that tells which layers train; default False.
         """
-        from .._summary import summary
+        from .summary import summary
 
         width = None if line_length is None else integer("summary", "line_length", line_length, low=24)
         (print_fn or print)(summary(self, width, boolean("summary", "show_trainable", show_trainable)))

@@ -6,13 +6,13 @@ import weakref
 from collections.abc import Sequence
 from typing import Any
 
-from .._arguments import boolean, shape
-from .._feeds import Data
-from .._forks import whole
-from .._graph import Graph
-from .._stack import Built, Stack
-from .._values import Call, OpenShape, Value
+from ..common.arguments import boolean, shape
+from ..common.forks import whole
+from ..common.values import Call, OpenShape, Value
+from ..graph.graph import Graph
+from ..graph.stack import Built, Stack
 from ..layers import InputLayer, Layer
+from ..training.feeds import Data
 from .model import Model
 
 

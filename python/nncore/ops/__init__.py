@@ -18,8 +18,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import activations, metrics  # noqa: F401 (their operations)
-from .._operations import ACTIVATIONS, LAYERS, namespace
-from .._rows import LOSSES, METRICS
+from ..common.operations import ACTIVATIONS, LAYERS, namespace
+from ..common.rows import LOSSES, METRICS
 from . import normalization, pooling, products, randomness  # noqa: F401
 from .updates import UPDATES
 

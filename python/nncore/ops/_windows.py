@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .._arguments import pair
+from ..common.arguments import pair
 
 Pair = tuple[int, int]
 Part = tuple[slice, slice, slice]  # of the first three axes of images

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from .._arguments import integer, number, several
-from .._operations import LayerCall, expect_shape, floats, layer, wide
+from ..common.arguments import integer, number, several
+from ..common.operations import LayerCall, expect_shape, floats, layer, wide
 
 Floats = NDArray[Any]  # float32, and float64 from the reference
 

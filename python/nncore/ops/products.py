@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments import pair
-from .._operations import LayerCall, elementwise, expect_shape, floats, image, layer, wide
+from ..common.arguments import pair
+from ..common.operations import LayerCall, elementwise, expect_shape, floats, image, layer, wide
 from ._windows import Pair, Windows
 
 Floats = NDArray[Any]  # float32, and float64 from the reference

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._operations import LayerCall, elementwise, layer, wide
+from ..common.operations import LayerCall, elementwise, layer, wide
 
 Floats = NDArray[Any]  # float32, and float64 from the reference
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from .._operations import _F, Operation, compiled, expect_shape, floats, settings_of, wide
+from ..common.operations import _F, Operation, compiled, expect_shape, floats, settings_of, wide
 from ..optimizers import ROWS, SGD, Adam, Optimizer, RMSprop
 
 Floats = NDArray[Any]  # float32, and float64 from the reference

@@ -10,9 +10,9 @@ import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .. import _described
-from .._arguments import unknown
-from .._forks import whole
+from ..common import described
+from ..common.arguments import unknown
+from ..common.forks import whole
 from . import adaptive, descent
 from ._base import MOST as MOST
 from ._base import ROWS as ROWS
@@ -27,7 +27,7 @@ __all__ = ["Optimizer", "get", "schedules"]
 __all__ += adaptive.__all__
 __all__ += descent.__all__
 
-CLASSES: dict[str, Callable[..., Optimizer]] = {**_described.classes(Optimizer)}
+CLASSES: dict[str, Callable[..., Optimizer]] = {**described.classes(Optimizer)}
 # Of Keras, so that the error says more than "unknown".
 _NOT_YET = ("adadelta", "adagrad", "adamax", "adafactor", "nadam", "ftrl", "lion", "lamb", "muon")
 
@@ -61,4 +61,4 @@ def get(identifier: Any, owner: str = "optimizers.get") -> Optimizer:
     if identifier in CLASSES.values():
         name = identifier.__name__
         raise TypeError(f"[{owner}] optimizer must be an instance: {name}(), not {name}")
-    return _described.get(owner, Optimizer, identifier)
+    return described.get(owner, Optimizer, identifier)

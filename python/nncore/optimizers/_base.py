@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 import numpy as np
 
-from .. import _core, _names
-from .._arguments import Settings, boolean, checked, integer, neutral, number, several
-from .._described import Described
+from .. import _core
+from ..common import names as _names
+from ..common.arguments import Settings, boolean, checked, integer, neutral, number, several
+from ..common.described import Described
 from ..layers import Variable
 from ._schedule import LearningRateSchedule
 
 if TYPE_CHECKING:
-    from .._stack import Stack
+    from ..graph.stack import Stack
 
 ROWS = _core.optimizers()
 MOST = 3.4e38  # that float32 holds

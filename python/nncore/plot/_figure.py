@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from .._progress import in_notebook
+from ..common.progress import in_notebook
 
 try:
     from matplotlib.figure import Figure as Figure

@@ -10,12 +10,12 @@ from contextlib import suppress
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .._arguments import boolean, integer
-from .._messages import visible
-from .._stack import Stack
-from .._summary import kind_of, shape_text
-from .._values import OpenShape
+from ..common.arguments import boolean, integer
+from ..common.messages import visible
+from ..common.values import OpenShape
+from ..graph.stack import Stack
 from ..layers import InputLayer
+from ..models.summary import kind_of, shape_text
 from ._figure import INK, Figure, new_figure, require_matplotlib, text_width
 from ._layout import PORT, Edge, Layout, Point, arrange
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..._arguments import unknown
+from ...common.arguments import unknown
 from .._schedule import LearningRateSchedule
 from . import cosines, decays
 from .cosines import *  # noqa: F403

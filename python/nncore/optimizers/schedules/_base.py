@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ... import _names
-from ..._arguments import number
+from ...common import names as _names
+from ...common.arguments import number
 from .._schedule import LearningRateSchedule
 
 

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _core, _names
-from ._arguments import boolean, checked, neutral
-from ._data import plain
-from ._described import Described
-from ._operations import (
+from .. import _core
+from . import names as _names
+from .arguments import boolean, checked, neutral
+from .arrays import plain
+from .described import Described
+from .operations import (
     _F,
     Floats,
     Function,

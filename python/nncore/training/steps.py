@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _core
-from ._arguments import number, several
-from ._feeds import Data
-from .layers._weights import Floats, checked_values
-from .optimizers import MOST
+from .. import _core
+from ..common.arguments import number, several
+from ..layers._weights import Floats, checked_values
+from ..optimizers import MOST
+from .feeds import Data
 
 if TYPE_CHECKING:
-    from ._training import Trainable
-    from .optimizers.schedules import LearningRateSchedule
+    from ..optimizers.schedules import LearningRateSchedule
+    from .trainer import Trainable
 
 # What a model's `gradients` may be.
 Changes = Callable[[list[Floats]], Sequence[ArrayLike] | None]

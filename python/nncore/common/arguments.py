@@ -8,7 +8,7 @@ import operator
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from ._overrides import Compiled
+from .overrides import Compiled
 
 _MOST = 2**31 - 1
 

@@ -9,14 +9,16 @@ from typing import Any, NamedTuple
 
 from numpy.typing import ArrayLike
 
-from . import _core, _names, _random
-from ._arguments import boolean, integer, several, shape
-from ._forks import whole
-from ._graph import Flat, Graph
-from ._overrides import Compiled
-from ._values import Call, OpenShape, Value, is_named
-from .layers import InputLayer, Layer, Variable
-from .layers._weights import Floats, Weighted
+from .. import _core
+from ..common import names as _names
+from ..common import seeds as _random
+from ..common.arguments import boolean, integer, several, shape
+from ..common.forks import whole
+from ..common.overrides import Compiled
+from ..common.values import Call, OpenShape, Value, is_named
+from ..layers import InputLayer, Layer, Variable
+from ..layers._weights import Floats, Weighted
+from .graph import Flat, Graph
 
 
 def _one_or_list(shapes: list[OpenShape]) -> Any:

@@ -8,19 +8,22 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _compile, _core, _data, _random
-from ._arguments import boolean, integer, number, several
-from ._feeds import SLICE, Batches, Data, Feed, Rows, Work
-from ._graph import Flat, Graph
-from ._messages import warn
-from ._progress import Progress
-from ._samples import Samples
-from ._stack import Stack
-from ._steps import Steps, WithGradients
-from ._values import OpenShape
-from .callbacks import Callback, CallbackList, History, Logs
-from .losses import CategoricalCrossentropy, Loss, SparseCategoricalCrossentropy
-from .optimizers import Optimizer
+from .. import _core
+from ..callbacks import Callback, CallbackList, History, Logs
+from ..common import arrays as _data
+from ..common import seeds as _random
+from ..common.arguments import boolean, integer, number, several
+from ..common.messages import warn
+from ..common.progress import Progress
+from ..common.values import OpenShape
+from ..graph.graph import Flat, Graph
+from ..graph.stack import Stack
+from ..losses import CategoricalCrossentropy, Loss, SparseCategoricalCrossentropy
+from ..optimizers import Optimizer
+from . import settings as _compile
+from .feeds import SLICE, Batches, Data, Feed, Rows, Work
+from .samples import Samples
+from .steps import Steps, WithGradients
 
 Callbacks = Callback | Sequence[Callback] | None
 

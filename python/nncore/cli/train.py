@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from . import get_num_threads, isa, layers, utils
-from ._messages import say, told
-from .callbacks import History
-from .datasets import mnist
-from .datasets._source import Bytes, Split
-from .layers._weights import Floats
-from .models import Sequential
+from .. import get_num_threads, isa, layers, utils
+from ..callbacks import History
+from ..common.messages import say, told
+from ..datasets import mnist
+from ..datasets._source import Bytes, Split
+from ..layers._weights import Floats
+from ..models import Sequential
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -100,7 +100,7 @@ def _figures(history: History, x: Bytes, labels: Bytes, predictions: Floats) -> 
     if find_spec("matplotlib") is None:
         print("No pictures: they need matplotlib, pip install matplotlib.")
         return {}
-    from . import plot
+    from .. import plot
 
     figures = {
         "history.png": plot.history(history, title="Training of the MNIST CNN (validation: the test digits)"),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from . import get_num_threads, isa, ops
+from .. import get_num_threads, isa, ops
 
 BLOCKS = 5
 PAUSE = 0.15  # seconds: the threads of OpenBLAS spin for about 0.1 s after their last work

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._data import Array, length
-from ._data import each as each_batch
-from ._messages import warn
+from ..common.arrays import Array, length
+from ..common.arrays import each as each_batch
+from ..common.messages import warn
 
 # Seconds of work in one call of the core: how long Ctrl-C and the progress bar wait.
 SLICE = 0.1

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import _core, losses, metrics, optimizers
-from ._arguments import number
-from ._graph import Flat
-from ._values import OpenShape
-from .losses import Loss
-from .metrics import Metric
-from .optimizers import Optimizer
+from .. import _core, losses, metrics, optimizers
+from ..common.arguments import number
+from ..common.values import OpenShape
+from ..graph.graph import Flat
+from ..losses import Loss
+from ..metrics import Metric
+from ..optimizers import Optimizer
 
 _ACCURACY = ("accuracy", "acc")
 

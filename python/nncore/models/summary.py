@@ -9,13 +9,13 @@ from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING, Any
 from unicodedata import combining, east_asian_width
 
-from ._messages import shown
-from ._values import OpenShape
-from .layers import Layer
+from ..common.messages import shown
+from ..common.values import OpenShape
+from ..layers import Layer
 
 if TYPE_CHECKING:
-    from .layers import Variable
-    from .models import Model
+    from ..layers import Variable
+    from . import Model
 
 _TRAINABLE = 9  # width of the column of that name
 _LINES, _PLAIN = "┏━┳┓┃┡╇┩│├─┼┤└┴┘", "+=++|+++|+-+++++"

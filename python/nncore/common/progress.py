@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ._forks import whole
-from ._messages import shown
+from .forks import whole
+from .messages import shown
 
 
 def in_notebook() -> bool:

@@ -7,13 +7,13 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from . import metrics
-from ._arguments import boolean, choice, integer, neutral, number
-from ._messages import warn
+from .. import metrics
+from ..common.arguments import boolean, choice, integer, neutral, number
+from ..common.messages import warn
 
 if TYPE_CHECKING:
-    from .layers._weights import Floats
-    from .models import Model
+    from ..layers._weights import Floats
+    from ..models import Model
 
 __all__ = ["Callback", "EarlyStopping", "History", "LambdaCallback"]
 

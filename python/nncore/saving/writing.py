@@ -10,11 +10,12 @@ from typing import Any
 
 import safetensors.numpy
 
-from .. import _files, constraints, initializers, losses, metrics, optimizers, regularizers
+from .. import constraints, initializers, losses, metrics, optimizers, regularizers
 from .. import layers as _layers
-from .._arguments import boolean
-from .._described import Described
-from .._values import Form
+from ..common import files
+from ..common.arguments import boolean
+from ..common.described import Described
+from ..common.values import Form
 from ..layers import InputLayer, Variable
 from ..models import Model, Sequential
 from ..optimizers import schedules
@@ -187,8 +188,8 @@ _OTHERS = (
 def write(
     owner: str, model: Model, filepath: str | os.PathLike[str], overwrite: bool, weights_only: bool
 ) -> None:
-    """Puts a model file at filepath, as `_files.replace` does."""
-    path = Path(_files.path_of(filepath))
+    """Puts a model file at filepath, as `files.replace` does."""
+    path = Path(files.path_of(filepath))
     if path.suffix.lower() in _OTHERS:
         raise ValueError(
             f"[{owner}] the format {path.suffix!r} is not available yet: safetensors is written, so the name "
@@ -197,6 +198,6 @@ def write(
     if weights_only:
         model._built_network()
     data = to_bytes(model, weights_only)
-    _files.replace(
-        _files.path_of(filepath), lambda file: file.write(data), boolean(owner, "overwrite", overwrite)
+    files.replace(
+        files.path_of(filepath), lambda file: file.write(data), boolean(owner, "overwrite", overwrite)
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, TypeVar
 
-from ._arguments import unknown
-from ._names import snake_case
-from ._operations import settings_of
-from ._overrides import Compiled, outside
+from .arguments import unknown
+from .names import snake_case
+from .operations import settings_of
+from .overrides import Compiled, outside
 
 _D = TypeVar("_D", bound="Described")
 

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from . import _core
-from ._messages import warn
-from ._values import Call, Form, OpenShape, Value, described, is_named, unpacked
-from .layers import InputLayer, Layer
-from .layers._weights import Shape
+from .. import _core
+from ..common.messages import warn
+from ..common.values import Call, Form, OpenShape, Value, described, is_named, unpacked
+from ..layers import InputLayer, Layer
+from ..layers._weights import Shape
 
 _T = TypeVar("_T")
 _MOST_CALLS, _MOST_DEPTH = 2**16, 256  # models in models can make few calls many

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from .. import _compile, _files, losses, metrics, optimizers
 from .. import layers as _layers
-from .._arguments import boolean, integer, shape, text
-from .._values import Form, Value
+from .. import losses, metrics, optimizers
+from ..common import files
+from ..common.arguments import boolean, integer, shape, text
+from ..common.values import Form, Value
 from ..layers import InputLayer, Layer
 from ..models import Model, Sequential
+from ..training import settings as _compile
 from .content import MOST_CALLS, MOST_LAYERS, Content, Floats, content_of, expect
 from .writing import weights_of
 
@@ -247,7 +249,7 @@ def from_bytes(cls: type[Model], data: bytes) -> Any:
 
 
 def _file(filepath: str | os.PathLike[str]) -> tuple[Path, bytes]:
-    path = Path(_files.path_of(filepath))
+    path = Path(files.path_of(filepath))
     if path.exists() and not path.is_file():
         raise ValueError(f"{path} is not a file")
     return path, path.read_bytes()

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from . import _core
-from ._feeds import Data, Feed, Rows
-from ._progress import Progress
-from ._training import Trainable
-from .callbacks import CallbackList, Logs
-from .layers._weights import Floats
+from .. import _core
+from ..callbacks import CallbackList, Logs
+from ..common.progress import Progress
+from ..layers._weights import Floats
+from .feeds import Data, Feed, Rows
+from .trainer import Trainable
 
 
 def freeze_state(model: Trainable, network: _core.Network) -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _names, _random
-from ._arguments import boolean, integer, neutral, only
-from ._data import plain
+from ..common import names as _names
+from ..common import seeds as _random
+from ..common.arguments import boolean, integer, neutral, only
+from ..common.arrays import plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -133,7 +134,7 @@ def plot_model(
             f"[{owner}] expand_nested=True is not available: plot the model that is in the model by itself"
         )
     only(owner, "splines", splines, "ortho")
-    from . import plot
+    from .. import plot
 
     return plot.model(
         model,

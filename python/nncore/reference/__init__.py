@@ -29,9 +29,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._operations import namespace
-from .ops import OPERATIONS
-from .ops.randomness import dropout_mask
+from ..common.operations import namespace
+from ..ops import OPERATIONS
+from ..ops.randomness import dropout_mask
 
 _TABLE = {**namespace(OPERATIONS, of_references=True), "dropout_mask": dropout_mask}
 globals().update(_TABLE)
@@ -40,9 +40,9 @@ __all__ = sorted(_TABLE)
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .ops.normalization import *  # noqa: F403
-    from .ops.pooling import *  # noqa: F403
-    from .ops.products import *  # noqa: F403
-    from .ops.randomness import *  # noqa: F403
+    from ..ops.normalization import *  # noqa: F403
+    from ..ops.pooling import *  # noqa: F403
+    from ..ops.products import *  # noqa: F403
+    from ..ops.randomness import *  # noqa: F403
 
     def __getattr__(name: str) -> Callable[..., Any]: ...

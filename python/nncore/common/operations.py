@@ -16,9 +16,9 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _core
-from ._arguments import checked
-from ._data import plain
+from .. import _core
+from .arguments import checked
+from .arrays import plain
 
 Floats = NDArray[np.float32]
 Wide = NDArray[np.float64]

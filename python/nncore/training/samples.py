@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import _data
-from ._compile import Judged
-from ._data import Array
-from ._feeds import Data, rows_of
-from ._graph import Graph
-from ._values import OpenShape, is_named
+from ..common import arrays as _data
+from ..common.arrays import Array
+from ..common.values import OpenShape, is_named
+from ..graph.graph import Graph
+from .feeds import Data, rows_of
+from .settings import Judged
 
 
 def require_all(owner: str, names: Sequence[str], given: Sequence[object]) -> None:

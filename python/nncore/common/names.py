@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from ._forks import whole
+from .forks import whole
 
 _used: Counter[str] = Counter()
 

@@ -1,0 +1,3 @@
+"""The commands of ``python -m nncore``."""
+
+__all__: list[str] = []
