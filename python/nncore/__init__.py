@@ -76,11 +76,13 @@ __all__ = [
 _ON_DEMAND = ("constraints", "datasets", "ops", "plot", "reference", "regularizers")
 
 
-def __getattr__(name: str) -> Any:
-    if name in _ON_DEMAND:
-        with whole:
-            return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # which is to find misspelt names
+
+    def __getattr__(name: str) -> Any:
+        if name in _ON_DEMAND:
+            with whole:
+                return importlib.import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -33,7 +33,7 @@ def train(
 ) -> Result:
     """Trained, evaluated, used, saved, loaded, and trained on. `feed`, if given, makes the data for `fit`."""
     model = nncore.Sequential([layers.Input(x.shape[1:]), *stack()])
-    chosen = [named if isinstance(named, str) else named() for named in (optimizer, loss, metric)]
+    chosen: list[Any] = [named if isinstance(named, str) else named() for named in (optimizer, loss, metric)]
     model.compile(chosen[0], chosen[1], metrics=chosen[2:])
     out: Result = {"first weights": model.get_weights()}
     data = {"x": feed()} if feed else {"x": x, "y": y, "batch_size": batch}

@@ -30,7 +30,6 @@ def make(units: int) -> nncore.Sequential:
 
 def put(model: nncore.Sequential, state: int) -> None:
     """Weights and settings that all say the same number."""
-    assert model.optimizer is not None
     model.set_weights([np.full_like(w, state) for w in model.get_weights()])
     model.optimizer.learning_rate = 1 / (1 + state)
 
@@ -38,11 +37,10 @@ def put(model: nncore.Sequential, state: int) -> None:
 def state_in(path: Path, expected: nncore.Sequential) -> int:
     """The number in a file, which is whole."""
     model = models.load_model(path)
-    assert model.optimizer is not None
     state = int(model.get_weights()[0].flat[0])
     put(expected, state)
     assert bits(model.get_weights()) == bits(expected.get_weights()), f"{path} mixes states"
-    assert model.optimizer.learning_rate == expected.optimizer.learning_rate  # type: ignore[union-attr]
+    assert model.optimizer.learning_rate == expected.optimizer.learning_rate
     return state
 
 

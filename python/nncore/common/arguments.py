@@ -6,7 +6,7 @@ import difflib
 import math
 import operator
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .overrides import Compiled
 
@@ -188,7 +188,11 @@ class Settings(Compiled):
     _settings: ClassVar[tuple[str, ...]] = ()
     _fixed: ClassVar[tuple[str, ...]] = ()  # further ones
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if (name in self._settings or name in self._fixed) and name in self.__dict__:
-            raise AttributeError(f"[{type(self).__name__}] {name} is fixed: make a new {type(self).__name__}")
-        super().__setattr__(name, value)
+    if not TYPE_CHECKING:  # which is to find misspelt names
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if (name in self._settings or name in self._fixed) and name in self.__dict__:
+                raise AttributeError(
+                    f"[{type(self).__name__}] {name} is fixed: make a new {type(self).__name__}"
+                )
+            super().__setattr__(name, value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 _WHY = "what runs in a network is compiled, and calls no method written in Python"
 
@@ -46,8 +46,10 @@ class Compiled:
                     f"{cls._instead}"
                 )
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in _names(self._uncalled):
-            owner = getattr(self, "name", type(self).__name__)
-            raise TypeError(f"[{owner}] {name} would be ignored: {_WHY}. {self._instead}")
-        super().__setattr__(name, value)
+    if not TYPE_CHECKING:  # which is to find misspelt names
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name in _names(self._uncalled):
+                owner = getattr(self, "name", type(self).__name__)
+                raise TypeError(f"[{owner}] {name} would be ignored: {_WHY}. {self._instead}")
+            super().__setattr__(name, value)

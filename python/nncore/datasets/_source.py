@@ -8,9 +8,8 @@ import sys
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
 from numpy.typing import NDArray
 
 from . import _download, _idx
@@ -18,7 +17,7 @@ from . import _download, _idx
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Bytes: TypeAlias = NDArray[np.uint8]
+Bytes: TypeAlias = NDArray[Any]  # of uint8; programs go on with x = x / 255
 Split: TypeAlias = tuple[tuple[Bytes, Bytes], tuple[Bytes, Bytes]]
 
 FILES = {

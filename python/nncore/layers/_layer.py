@@ -70,7 +70,7 @@ class Layer(Weighted, Settings):
         if "activity_regularizer" not in cls._settings:
             cls._settings = (*cls._settings, "activity_regularizer")
 
-    def __init__(self, options: dict[str, Any]) -> None:
+    def __init__(self, options: Mapping[str, Any]) -> None:
         owner = type(self).__name__
         options = dict(options)
         name, trainable = options.pop("name", None), options.pop("trainable", True)

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..common.described import Described
 from ..common.forks import whole
-
-if TYPE_CHECKING:
-    from .. import constraints, regularizers
-
-    Regularizer = str | regularizers.Regularizer | None
-    Constraint = str | constraints.Constraint | None
 
 # Families of what a weight may have, by the end of the argument's name, as kernel_initializer.
 _FAMILIES = ("initializer", "regularizer", "constraint")

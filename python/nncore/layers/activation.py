@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import activations
 from ..common.arguments import number, only
 from ..common.operations import ACTIVATIONS
 from ._layer import Layer
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._options import Activation as OneActivation
+    from ._options import OfLeaky, Options
 
 
 class Activation(Layer):
@@ -21,7 +27,7 @@ class Activation(Layer):
     kind = "activation"
     _settings = ("activation",)
 
-    def __init__(self, activation: str | activations.Activation, **options: Any) -> None:
+    def __init__(self, activation: OneActivation, **options: Unpack[Options]) -> None:
         super().__init__(options)
         self.activation = activations.get(activation, "Activation")
 
@@ -56,7 +62,7 @@ class ReLU(_Function):
         max_value: float | None = None,
         negative_slope: float = 0.0,
         threshold: float = 0.0,
-        **options: Any,
+        **options: Unpack[Options],
     ) -> None:
         super().__init__(options)
         self.negative_slope = number("ReLU", "negative_slope", negative_slope, 0.0)
@@ -75,7 +81,7 @@ class LeakyReLU(_Function):
     _function = "leaky_relu"
     _settings = ("negative_slope",)
 
-    def __init__(self, negative_slope: float = 0.3, **options: Any) -> None:
+    def __init__(self, negative_slope: float = 0.3, **options: Unpack[OfLeaky]) -> None:
         if "alpha" in options:  # its name before Keras 3
             negative_slope = options.pop("alpha")
         super().__init__(options)
@@ -93,7 +99,7 @@ class ELU(_Function):
     _function = "elu"
     _settings = ("alpha",)
 
-    def __init__(self, alpha: float = 1.0, **options: Any) -> None:
+    def __init__(self, alpha: float = 1.0, **options: Unpack[Options]) -> None:
         super().__init__(options)
         self.alpha = number("ELU", "alpha", alpha, 0.0)
 
@@ -108,6 +114,6 @@ class Softmax(_Function):
 
     _function = "softmax"
 
-    def __init__(self, axis: int = -1, **options: Any) -> None:
+    def __init__(self, axis: int = -1, **options: Unpack[Options]) -> None:
         super().__init__(options)
         only("Softmax", "axis", axis, -1)

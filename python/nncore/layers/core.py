@@ -14,8 +14,19 @@ from ._layer import Layer
 from ._weights import Variable
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from .. import constraints, regularizers
-    from ._of_weights import Constraint, Regularizer
+    from ._options import (
+        Activation,
+        Constraint,
+        DataFormat,
+        Initializer,
+        Named,
+        OfInput,
+        Options,
+        Regularizer,
+    )
 
 
 class InputLayer(Layer):
@@ -40,7 +51,7 @@ class InputLayer(Layer):
         *,
         batch_shape: Sequence[int | None] | None = None,
         name: str | None = None,
-        **others: Any,
+        **others: Unpack[OfInput],
     ) -> None:
         off = {"sparse": False, "ragged": False, "input_tensor": None, "tensor": None, "optional": False}
         known = ("shape", "batch_shape", "dtype", "name")
@@ -91,7 +102,7 @@ def Input(
     *,
     batch_shape: Sequence[int | None] | None = None,
     name: str | None = None,
-    **others: Any,
+    **others: Unpack[OfInput],
 ) -> Value:
     """An input of a model. Arguments as of `InputLayer`.
 
@@ -180,16 +191,16 @@ class Dense(Weighted):
     def __init__(
         self,
         units: int,
-        activation: str | activations.Activation | None = None,
+        activation: Activation | None = None,
         use_bias: bool = True,
-        kernel_initializer: str | initializers.Initializer = "glorot_uniform",
-        bias_initializer: str | initializers.Initializer = "zeros",
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
         kernel_regularizer: Regularizer = None,
         bias_regularizer: Regularizer = None,
         activity_regularizer: Regularizer = None,
         kernel_constraint: Constraint = None,
         bias_constraint: Constraint = None,
-        **options: Any,
+        **options: Unpack[Named],
     ) -> None:
         super().__init__({**options, "activity_regularizer": activity_regularizer})
         self.units = integer("Dense", "units", units, high=2**20)
@@ -211,7 +222,7 @@ class Flatten(Layer):
 
     kind = "flatten"
 
-    def __init__(self, data_format: str | None = None, **options: Any) -> None:
+    def __init__(self, data_format: DataFormat = None, **options: Unpack[Options]) -> None:
         neutral("Flatten", {"data_format": data_format}, {"data_format": "channels_last"})
         super().__init__(options)
 
@@ -230,7 +241,7 @@ class Reshape(Layer):
     kind = "reshape"
     _settings = ("target_shape",)
 
-    def __init__(self, target_shape: Sequence[int], **options: Any) -> None:
+    def __init__(self, target_shape: Sequence[int], **options: Unpack[Options]) -> None:
         super().__init__(options)
         if (given := several(target_shape)) is None:
             raise TypeError(f"[Reshape] target_shape must be a tuple of integers, got {target_shape!r}")
@@ -257,7 +268,9 @@ class Dropout(Layer):
     kind = "dropout"
     _settings = ("rate",)
 
-    def __init__(self, rate: float, noise_shape: None = None, seed: None = None, **options: Any) -> None:
+    def __init__(
+        self, rate: float, noise_shape: None = None, seed: None = None, **options: Unpack[Options]
+    ) -> None:
         super().__init__(options)
         self.rate = number("Dropout", "rate", rate, 0.0, 1.0)
         neutral("Dropout", {"noise_shape": noise_shape, "seed": seed}, {"noise_shape": None, "seed": None})
@@ -275,7 +288,7 @@ class Rescaling(Layer):
     kind = "rescaling"
     _settings = ("scale", "offset")
 
-    def __init__(self, scale: float, offset: float = 0.0, **options: Any) -> None:
+    def __init__(self, scale: float, offset: float = 0.0, **options: Unpack[Options]) -> None:
         super().__init__(options)
         self.scale = number("Rescaling", "scale", scale)
         self.offset = number("Rescaling", "offset", offset)

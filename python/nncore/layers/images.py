@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .. import activations, initializers
 from ..common.arguments import boolean, choice, integer, neutral, pair
 from ._layer import Layer
 from .core import OF_KERNEL_AND_BIAS, Weighted
 
 if TYPE_CHECKING:
-    from ._of_weights import Constraint, Regularizer
+    from typing_extensions import Unpack
+
+    from ._options import (
+        Activation,
+        Constraint,
+        DataFormat,
+        Initializer,
+        Named,
+        Options,
+        Padding,
+        Pair,
+        Regularizer,
+        Unnamed,
+    )
 
 _MOST = 2**20  # what the compiled core takes as one size
-Pair = int | tuple[int, int]
 
 
-def _channels_last(owner: str, data_format: str | None) -> None:
+def _channels_last(owner: str, data_format: DataFormat) -> None:
     neutral(owner, {"data_format": data_format}, {"data_format": "channels_last"})
 
 
@@ -63,20 +74,20 @@ class Conv2D(Weighted):
         filters: int,
         kernel_size: Pair,
         strides: Pair = (1, 1),
-        padding: str = "valid",
-        data_format: str | None = None,
+        padding: Padding = "valid",
+        data_format: DataFormat = None,
         dilation_rate: Pair = (1, 1),
         groups: int = 1,
-        activation: str | activations.Activation | None = None,
+        activation: Activation | None = None,
         use_bias: bool = True,
-        kernel_initializer: str | initializers.Initializer = "glorot_uniform",
-        bias_initializer: str | initializers.Initializer = "zeros",
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
         kernel_regularizer: Regularizer = None,
         bias_regularizer: Regularizer = None,
         activity_regularizer: Regularizer = None,
         kernel_constraint: Constraint = None,
         bias_constraint: Constraint = None,
-        **options: Any,
+        **options: Unpack[Named],
     ) -> None:
         super().__init__({**options, "activity_regularizer": activity_regularizer})
         _channels_last("Conv2D", data_format)
@@ -108,10 +119,10 @@ class _Pooling(Layer):
         self,
         pool_size: Pair = (2, 2),
         strides: Pair | None = None,
-        padding: str = "valid",
-        data_format: str | None = None,
+        padding: Padding = "valid",
+        data_format: DataFormat = None,
         name: str | None = None,
-        **options: Any,
+        **options: Unpack[Unnamed],
     ) -> None:
         super().__init__({"name": name, **options})
         owner = type(self).__name__
@@ -154,7 +165,9 @@ class AveragePooling2D(_Pooling):
 class _GlobalPooling(Layer):
     _settings = ("keepdims",)
 
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **options: Any) -> None:
+    def __init__(
+        self, data_format: DataFormat = None, keepdims: bool = False, **options: Unpack[Options]
+    ) -> None:
         super().__init__(options)
         _channels_last(type(self).__name__, data_format)
         self.keepdims = boolean(type(self).__name__, "keepdims", keepdims)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..common.arguments import boolean, integer
 from ._layer import Layer
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._options import Options
 
 
 class Merge(Layer):
@@ -17,7 +22,7 @@ class Merge(Layer):
 
 
 class _Elementwise(Merge):
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, **options: Unpack[Options]) -> None:
         super().__init__(options)
 
 
@@ -98,7 +103,7 @@ class Concatenate(Merge):
     kind = "concatenate"
     _settings = ("axis",)
 
-    def __init__(self, axis: int = -1, **options: Any) -> None:
+    def __init__(self, axis: int = -1, **options: Unpack[Options]) -> None:
         super().__init__(options)
         self.axis = _axis("Concatenate", "axis", axis)
 
@@ -123,7 +128,9 @@ class Dot(Merge):
     kind = "dot"
     _settings = ("axes",)
 
-    def __init__(self, axes: int | Sequence[int], normalize: bool = False, **options: Any) -> None:
+    def __init__(
+        self, axes: int | Sequence[int], normalize: bool = False, **options: Unpack[Options]
+    ) -> None:
         super().__init__(options)
         if boolean("Dot", "normalize", normalize):
             raise ValueError("[Dot] normalize=True is not available yet: scale the rows before")
@@ -143,41 +150,43 @@ def _axis(owner: str, name: str, value: Any) -> int:
     return axis
 
 
-def add(inputs: Sequence[Any], **options: Any) -> Any:
+def add(inputs: Sequence[Any], **options: Unpack[Options]) -> Any:
     """As ``Add(**options)(inputs)``."""
     return Add(**options)(inputs)
 
 
-def subtract(inputs: Sequence[Any], **options: Any) -> Any:
+def subtract(inputs: Sequence[Any], **options: Unpack[Options]) -> Any:
     """As ``Subtract(**options)(inputs)``."""
     return Subtract(**options)(inputs)
 
 
-def multiply(inputs: Sequence[Any], **options: Any) -> Any:
+def multiply(inputs: Sequence[Any], **options: Unpack[Options]) -> Any:
     """As ``Multiply(**options)(inputs)``."""
     return Multiply(**options)(inputs)
 
 
-def average(inputs: Sequence[Any], **options: Any) -> Any:
+def average(inputs: Sequence[Any], **options: Unpack[Options]) -> Any:
     """As ``Average(**options)(inputs)``."""
     return Average(**options)(inputs)
 
 
-def maximum(inputs: Sequence[Any], **options: Any) -> Any:
+def maximum(inputs: Sequence[Any], **options: Unpack[Options]) -> Any:
     """As ``Maximum(**options)(inputs)``."""
     return Maximum(**options)(inputs)
 
 
-def minimum(inputs: Sequence[Any], **options: Any) -> Any:
+def minimum(inputs: Sequence[Any], **options: Unpack[Options]) -> Any:
     """As ``Minimum(**options)(inputs)``."""
     return Minimum(**options)(inputs)
 
 
-def concatenate(inputs: Sequence[Any], axis: int = -1, **options: Any) -> Any:
+def concatenate(inputs: Sequence[Any], axis: int = -1, **options: Unpack[Options]) -> Any:
     """As ``Concatenate(axis, **options)(inputs)``."""
     return Concatenate(axis, **options)(inputs)
 
 
-def dot(inputs: Sequence[Any], axes: int | Sequence[int], normalize: bool = False, **options: Any) -> Any:
+def dot(
+    inputs: Sequence[Any], axes: int | Sequence[int], normalize: bool = False, **options: Unpack[Options]
+) -> Any:
     """As ``Dot(axes, normalize, **options)(inputs)``."""
     return Dot(axes, normalize, **options)(inputs)

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .. import initializers
 from ..common.arguments import boolean, integer, number, several
 from ._layer import Layer
 from ._weights import Variable
 from .merging import _axis
 
 if TYPE_CHECKING:
-    from ._of_weights import Constraint, Regularizer
+    from typing_extensions import Unpack
 
-_Initializer = str | initializers.Initializer
+    from ._options import Constraint, Initializer, Options, Regularizer
 
 _OF_GAMMA_AND_BETA = (
     "beta_initializer", "gamma_initializer", "beta_regularizer", "gamma_regularizer", "beta_constraint",
@@ -104,15 +103,15 @@ class BatchNormalization(Normalizing):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: _Initializer = "zeros",
-        gamma_initializer: _Initializer = "ones",
-        moving_mean_initializer: _Initializer = "zeros",
-        moving_variance_initializer: _Initializer = "ones",
+        beta_initializer: Initializer = "zeros",
+        gamma_initializer: Initializer = "ones",
+        moving_mean_initializer: Initializer = "zeros",
+        moving_variance_initializer: Initializer = "ones",
         beta_regularizer: Regularizer = None,
         gamma_regularizer: Regularizer = None,
         beta_constraint: Constraint = None,
         gamma_constraint: Constraint = None,
-        **options: Any,
+        **options: Unpack[Options],
     ) -> None:
         super().__init__(options)
         owner = type(self).__name__
@@ -183,13 +182,13 @@ class LayerNormalization(Normalizing):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: _Initializer = "zeros",
-        gamma_initializer: _Initializer = "ones",
+        beta_initializer: Initializer = "zeros",
+        gamma_initializer: Initializer = "ones",
         beta_regularizer: Regularizer = None,
         gamma_regularizer: Regularizer = None,
         beta_constraint: Constraint = None,
         gamma_constraint: Constraint = None,
-        **options: Any,
+        **options: Unpack[Options],
     ) -> None:
         super().__init__(options)
         axes = several(axis)

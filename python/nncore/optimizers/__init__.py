@@ -32,11 +32,13 @@ CLASSES: dict[str, Callable[..., Optimizer]] = {**described.classes(Optimizer)}
 _NOT_YET = ("adadelta", "adagrad", "adamax", "adafactor", "nadam", "ftrl", "lion", "lamb", "muon")
 
 
-def __getattr__(name: str) -> Any:
-    if name == "schedules":
-        with whole:
-            return importlib.import_module(f"{__name__}.schedules")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # which is to find misspelt names
+
+    def __getattr__(name: str) -> Any:
+        if name == "schedules":
+            with whole:
+                return importlib.import_module(f"{__name__}.schedules")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def get(identifier: Any, owner: str = "optimizers.get") -> Optimizer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +25,10 @@ from .feeds import SLICE, Batches, Data, Feed, Rows, Work
 from .samples import Samples
 from .steps import Steps, WithGradients
 
+if TYPE_CHECKING:
+    from ..common import choices
+
 Callbacks = Callback | Sequence[Callback] | None
-
-
 BATCH = 32  # samples in a step by default
 _STOPS = {"train": "stop_training", "test": "stop_evaluating", "predict": "stop_predicting"}
 
@@ -44,14 +45,13 @@ class Trainable(WithGradients, Stack):
         # Set to True by a callback, they end the call after the step.
         self.stop_training = self.stop_evaluating = self.stop_predicting = False
         self._sums = [_core.Sums()]  # of the epoch in training
-        self.history: History | None = None
+        self.history: History = None  # type: ignore[assignment]  # before `fit`
 
     # ---- compile
-
     def compile(
         self,
-        optimizer: str | Optimizer = "rmsprop",
-        loss: str | Loss | Any = None,
+        optimizer: choices.Optimizer | Optimizer = "rmsprop",
+        loss: choices.Loss | Loss | Callable[..., Any] | choices.Several | None = None,
         loss_weights: Any = None,
         metrics: Any = None,
         weighted_metrics: Any = None,
@@ -120,9 +120,9 @@ class Trainable(WithGradients, Stack):
         return self._settings is not None
 
     @property
-    def optimizer(self) -> Optimizer | None:
+    def optimizer(self) -> Optimizer:
         """The optimizer; None before ``compile``. Its learning_rate can be set at any time."""
-        return self._settings.optimizer if self._settings else None
+        return self._settings.optimizer if self._settings else None  # type: ignore[return-value]
 
     @property
     def loss(self) -> Any:

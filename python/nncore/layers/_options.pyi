@@ -1,0 +1,42 @@
+"""Types of arguments, for type checkers alone."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, TypedDict
+
+from .. import activations, constraints, initializers, regularizers
+from ..common import choices
+
+Activation = choices.Activation | activations.Activation
+Constraint = choices.Constraint | constraints.Constraint | None
+DataFormat = Literal["channels_last", "channels_first"] | None
+Initializer = choices.Initializer | initializers.Initializer
+Padding = Literal["valid", "same"]
+Pair = int | Sequence[int]
+Regularizer = choices.Regularizer | regularizers.Regularizer | None
+
+class _All(TypedDict, total=False):
+    """What every layer takes by name, see `Layer`, without what some have in their signatures."""
+
+    trainable: bool
+    input_shape: Sequence[int | None]
+    input_dim: int
+    dtype: Any
+    autocast: bool
+
+class Named(_All, total=False):
+    name: str | None
+
+class Unnamed(_All, total=False):
+    activity_regularizer: Regularizer
+
+class Options(Unnamed, Named, total=False): ...
+
+class OfLeaky(Options, total=False):
+    alpha: float
+
+class OfInput(TypedDict, total=False):
+    sparse: bool
+    ragged: bool
+    optional: bool
+    tensor: None
+    input_tensor: None
