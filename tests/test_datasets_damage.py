@@ -124,7 +124,7 @@ _download.fetch(Path(sys.argv[1]), [sys.argv[2]], print)
 """
     target = cache / f"{FILES['y_test']}.gz"
     process = subprocess.Popen(
-        [sys.executable, "-c", code, str(target), server.mirror("good")],
+        [sys.executable, "-c", code, str(target), server.mirror("good") + target.name],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -187,6 +188,32 @@ def test_a_fault_that_passes_is_retried(server: Server) -> None:
     assert len(server.requests) == 5
 
 
+def test_a_redirect_is_followed(server: Server) -> None:
+    good = server.mirror("good")
+
+    def elsewhere(request: BaseHTTPRequestHandler, content: bytes) -> None:
+        request.send_response(302)
+        request.send_header("Location", good + request.path.rpartition("/")[2])
+        request.end_headers()
+
+    def in_circles(request: BaseHTTPRequestHandler, content: bytes) -> None:
+        request.send_response(302)
+        request.send_header("Location", request.path)
+        request.end_headers()
+
+    assert_is_content(small_source(server.mirror("moved", elsewhere)).load())
+    with pytest.raises(ConnectionError, match=r"cannot be reached .*redirects"):
+        _download.fetch(Path("never"), [server.mirror("circle", in_circles) + f"{FILES['y_test']}.gz"], print)
+
+
+def test_without_pooch_the_error_says_what_to_install(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    with pytest.raises(ImportError, match=r"(?s)^mnist: .*pip install pooch.*NNCORE_DATA_DIR.*load_sample"):
+        small_source("http://127.0.0.1:9/").load()
+    write_folder(cache)
+    assert_is_content(small_source("http://127.0.0.1:9/").load())
+
+
 @pytest.mark.full
 def test_silent_mirror_times_out(server: Server) -> None:
     def hang(request: BaseHTTPRequestHandler, content: bytes) -> None:
@@ -221,7 +248,7 @@ def test_trickling_mirror_runs_out_of_patience(server: Server, tmp_path: Path) -
     with pytest.raises(ConnectionError, match=r"not finished after 0\.2 seconds"):
         _download.fetch(
             tmp_path / f"{FILES['y_test']}.gz",
-            [server.mirror("slow", trickle)],
+            [server.mirror("slow", trickle) + f"{FILES['y_test']}.gz"],
             lambda path: None,
             timeout=2,
             patience=0.2,

@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             set_num_threads(threads)
         run(**options)
         return 0
-    except (OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         text = told(error, options.get("verbose", True))
         print("\n".join(map(visible, f"nncore: {text}".split("\n"))), file=sys.stderr)
         return 1

@@ -70,7 +70,7 @@ def _digits(data: str, verbose: bool) -> tuple[Split, str, bool]:
     if data in ("full", "auto"):
         try:
             return mnist.load_data(), "MNIST", False
-        except OSError as error:
+        except (OSError, ImportError) as error:
             if data == "full":
                 raise
             say(f"The full MNIST cannot be had here: {told(error, verbose)}.")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from . import _download, _idx
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 Bytes: TypeAlias = NDArray[Any]  # of uint8; programs go on with x = x / 255
 Split: TypeAlias = tuple[tuple[Bytes, Bytes], tuple[Bytes, Bytes]]
@@ -54,19 +54,14 @@ class Source:
     def download(self, cached: Path) -> None:
         """Fetch what the cache folder lacks, smallest file first. ConnectionError when no mirror delivers."""
         faults: list[str] = []
-        try:
+        with advised(self.name, cached, faults, self._advice(cached)):
             for key in ("y_test", "y_train", "x_test", "x_train"):
                 if not self._is_sound(cached, key, faults):
                     check = partial(self._read, key=key, original=True)
                     target = cached / f"{FILES[key]}.gz"
-                    _download.fetch(target, self.mirrors, check, timeout=self.timeout)
+                    addresses = [mirror + target.name for mirror in self.mirrors]
+                    _download.fetch(target, addresses, check, timeout=self.timeout)
                     faults.clear()
-        except ConnectionError as error:
-            text = "\n".join([f"{self.name}: {error}", *faults, self._advice(cached)])
-            raise ConnectionError(text) from None
-        except OSError as error:
-            text = f"{self.name}: cannot write to {cached} ({error})"
-            raise OSError(f"{text}\n{self._advice(cached)}") from None
 
     def _given_folder(self) -> Path | None:
         directory = os.environ.get("NNCORE_DATA_DIR")
@@ -118,6 +113,17 @@ class Source:
             f"Without a network: get {names} by other means and put them into {cached}, or into a folder "
             f"{self.name} under the one that NNCORE_DATA_DIR names, or call load_data(their folder).{sample}"
         )
+
+
+@contextlib.contextmanager
+def advised(name: str, folder: Path, faults: Iterable[str], advice: str) -> Iterator[None]:
+    """Errors of a download into `folder` with the name of the data set, and what to do without a network."""
+    try:
+        yield
+    except (ConnectionError, ImportError) as error:
+        raise type(error)("\n".join([f"{name}: {error}", *faults, advice])) from None
+    except OSError as error:
+        raise OSError(f"{name}: cannot write to {folder} ({error})\n{advice}") from None
 
 
 def cache_folder() -> Path:
