@@ -11,8 +11,8 @@ namespace {
 
 constexpr float kGeluScale = 1.59576912f;  // 2 sqrt(2 / pi)
 constexpr float kGeluCubic = 0.044715f * kGeluScale;
-// Beyond this the derivatives of activations that read their input are 0 or 1 to float precision: keeps 0 *
-// inf out.
+// Outside [-kFlat, kFlat] the derivatives that read the input are 0 or 1 in float precision. Inputs are
+// clamped to it, which avoids 0 * inf.
 constexpr float kFlat = 110.0f;
 
 // y = f(x)

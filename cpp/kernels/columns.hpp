@@ -1,4 +1,4 @@
-// Sums and affine maps by column of matrices (rows, columns).
+// Sums and affine maps of the columns of matrices (rows, columns).
 #pragma once
 
 #include "kernels.hpp"
@@ -22,8 +22,7 @@ inline void for_column_blocks(std::size_t columns, Body body) {
 }
 
 // Sums over rows, which are ld floats apart, of Vectors vectors of columns, the last of `tail` lanes.
-// add(sum, at, lanes, j): the sum with what vector j of the row has, which begins `at` floats behind the
-// block's first.
+// add(sum, at, lanes, j) returns sum plus the term of vector j, whose offset in the block is `at`.
 template <std::size_t Vectors, class Add>
 inline void column_sums_run(float* y, std::size_t first, std::size_t rows, std::size_t ld, std::size_t tail,
                             Add add) {
@@ -34,8 +33,7 @@ inline void column_sums_run(float* y, std::size_t first, std::size_t rows, std::
   for (std::size_t j = 0; j < Vectors; ++j) store(y + j * kLanes, sum[j], lanes(j));
 }
 
-// The same sums, over many rows: runs of a few rows in float, added in double. Reading x takes longer than
-// that.
+// As column_sums_run, for many rows: the sums of short runs are added in double. Reading x takes longer.
 template <std::size_t Vectors, class Add>
 [[gnu::noinline]] void long_column_sums(float* y, std::size_t rows, std::size_t ld, std::size_t tail,
                                         Add add) {

@@ -1,8 +1,8 @@
 // Convolution + bias + ReLU + non-overlapping max pooling in one pass.
 //
-// Only the pooled value and a one-byte argmax leave the registers: a quarter of the convolution's output and
-// less for a 2x2 pool. Vectors run over filters. The convolution sums in the order of `gemm`, or where a
-// window is one of Winograd's tiles in that form.
+// The convolution's output stays in registers; only the maximum of each window and its one-byte argmax are
+// stored. Vectors run over filters. The convolution sums in the order of `gemm`, or by Winograd's transforms
+// where a window is a Winograd tile.
 #pragma once
 
 #include "kernels.hpp"
@@ -12,9 +12,9 @@
 namespace nncore::NNCORE_ISA {
 namespace {
 
-// Positions of a pooling window whose convolutions are summed side by side: with the vectors of filters
-// below, enough independent sums to hide the latency of fused multiply-add, and no more than the registers
-// hold beside the vectors of weights and one broadcast.
+// Positions of a pooling window that are computed at once. With kFilterVectors this gives enough independent
+// sums to hide the latency of multiply-adds, and no more than the registers hold beside the weights and one
+// broadcast.
 constexpr std::size_t kPositions = 4;
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr std::size_t kFilterVectors = 4;
@@ -23,7 +23,7 @@ constexpr std::size_t kFilterVectors = 3;
 #else
 constexpr std::size_t kFilterVectors = 2;
 #endif
-// Of `vectors` that are left, those to take at a time, so that the last two blocks are as even as possible.
+// The size of the next block if `vectors` remain; the last two blocks are as equal as possible.
 constexpr std::size_t even_block(std::size_t vectors, std::size_t most) {
   return vectors <= most ? vectors : vectors < 2 * most ? (vectors + 1) / 2 : most;
 }
@@ -57,8 +57,8 @@ inline void conv_tile(vec (&acc)[Positions][Vectors], const float* x, const std:
   }
 }
 
-// Takes convolution outputs number q, q + 1, ... of a window into the running maximum. The first of equals
-// wins; a NaN wins over all and stays.
+// Updates the running maximum with the convolution outputs q, q + 1, ... of a window. Of equal values the
+// first wins; the first NaN wins over all.
 template <std::size_t Positions, std::size_t Vectors>
 inline void take_maximum(vec (&best)[Vectors], ivec (&index)[Vectors], const vec (&acc)[Positions][Vectors],
                          std::int32_t q) {
@@ -71,13 +71,13 @@ inline void take_maximum(vec (&best)[Vectors], ivec (&index)[Vectors], const vec
   }
 }
 
-// Small pictures of one channel are blank in large parts, and what a blank window gives is known.
+// Lists the windows to compute, then blank ones (all inputs +0), of which small one-channel images have many.
 inline void list_windows(PoolWindow* list, const float* x, const ConvPool& c) {
   constexpr std::size_t kBits = 64;
   const std::size_t rows = c.kernel_h + c.pool_h - 1, columns = c.kernel_w + c.pool_w - 1;
-  const bool seeks = c.channels == 1 && c.in_h <= kBits && c.in_w <= kBits;
+  const bool seeks_blank = c.channels == 1 && c.in_h <= kBits && c.in_w <= kBits;
   std::uint64_t inputs[kBits];  // by row; bit i: input i is not +0
-  for (std::size_t y = 0; seeks && y < c.in_h; ++y) {
+  for (std::size_t y = 0; seeks_blank && y < c.in_h; ++y) {
     inputs[y] = 0;
     for_each_vector(c.in_w, [&](std::size_t i, std::size_t lanes) {
       inputs[y] |= std::uint64_t{lane_bits(bits(load(x + y * c.in_w + i, lanes)) != 0)} << i;
@@ -87,7 +87,7 @@ inline void list_windows(PoolWindow* list, const float* x, const ConvPool& c) {
   std::uint32_t number = 0;
   for (std::size_t oy = 0; oy < c.out_h; ++oy) {
     std::uint64_t any = 0;  // bit i: an input of the window from column i on is not +0
-    if (seeks) {
+    if (seeks_blank) {
       for (std::size_t r = 0; r < rows; ++r) any |= inputs[oy * c.pool_h + r];
       std::size_t seen = 1;
       for (; 2 * seen <= columns; seen *= 2) any |= any >> seen;
@@ -95,9 +95,9 @@ inline void list_windows(PoolWindow* list, const float* x, const ConvPool& c) {
     }
     std::size_t corner = oy * c.pool_h * c.in_w * c.channels;
     for (std::size_t ox = 0; ox < c.out_w; ++ox, any >>= c.pool_w, corner += c.pool_w * c.channels) {
-      // Written to both ends without a branch, and kept at one.
+      // The window is written to both ends without a branch, and only one end advances.
       const PoolWindow window{number++, static_cast<std::uint32_t>(corner)};
-      const std::size_t is_used = seeks ? any & 1 : 1;
+      const std::size_t is_used = seeks_blank ? any & 1 : 1;
       *used = window, blank[-1] = window;
       used += is_used, blank -= 1 - is_used;
     }
@@ -105,7 +105,7 @@ inline void list_windows(PoolWindow* list, const float* x, const ConvPool& c) {
   list[c.out_h * c.out_w] = {static_cast<std::uint32_t>(used - list), 0};
 }
 
-// One group of filters, any window.
+// One group of filters, with windows of any size.
 template <std::size_t Vectors>
 inline void conv_pool_any(float* y, std::uint8_t* argmax, const float* x, const float* w, const float* bias,
                           const ConvPool& c, std::size_t tail) {
@@ -142,9 +142,8 @@ inline void conv_pool_any(float* y, std::uint8_t* argmax, const float* x, const 
   }
 }
 
-// One channel, 3 x 3 taps and a 2 x 2 window: the window is a tile of Winograd's minimal filtering, with 16
-// multiplications for 36. The forms are those of winograd.hpp; its products and sums go to different units of
-// some processors.
+// With one channel, 3 x 3 taps and a 2 x 2 window, a window is a tile of winograd.hpp, with 16
+// multiplications instead of 36. Some processors run its multiplications and additions on different units.
 constexpr bool has_tiles(const ConvPool& c) { return has_quads(c) && c.kernel_h == 3 && c.kernel_w == 3; }
 
 template <std::size_t N>
@@ -152,8 +151,8 @@ struct Count {
   static constexpr std::size_t value = N;
 };
 
-// The form of the inputs at x, whose rows are `row` apart; the last row of elements negated.
-inline void tile_form(float (&v)[kWinogradElements], const float* x, std::size_t row) {
+// The input transform of the tile at x, whose rows are `row` apart; the last row of elements is negated.
+inline void transform_tile(float (&v)[kWinogradElements], const float* x, std::size_t row) {
   using four = float __attribute__((vector_size(16)));
   using four_any = float __attribute__((vector_size(16), aligned(4), may_alias));
   four t[4];
@@ -167,15 +166,15 @@ inline void tile_form(float (&v)[kWinogradElements], const float* x, std::size_t
   to[0] = t[0] - t[2], to[1] = t[1] + t[2], to[2] = t[2] - t[1], to[3] = t[3] - t[1];
 }
 
-// Vectors of filters whose outputs are summed side by side.
+// Vectors of filters that tile_outputs computes at once.
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr std::size_t kTileVectorsAtOnce = 4;
 #else
 constexpr std::size_t kTileVectorsAtOnce = 2;
 #endif
 
-// The four outputs of a window for a few vectors of filters, whose forms are `element` apart: column by
-// column of the form.
+// The four outputs of a window for Vectors vectors of filters, from the transformed inputs v and kernels u,
+// whose elements are `element` floats apart. The sums run over columns of elements.
 template <std::size_t Vectors>
 inline void tile_outputs(vec (&y)[Vectors][4], const float (&v)[kWinogradElements], const float* u,
                          std::size_t element) {
@@ -197,8 +196,8 @@ inline void tile_outputs(vec (&y)[Vectors][4], const float (&v)[kWinogradElement
   }
 }
 
-// Windows of four, where no output can be NaN: two rounds of plain maxima. The blank windows are all as the
-// first of them.
+// Windows of four positions, if no output can be NaN: two rounds of plain maxima. The first blank window is
+// computed and copied to the others.
 template <std::size_t Vectors, bool WithArgmax>
 inline void conv_pool_four(float* y, std::uint8_t* argmax, const float* x, const float* w, const float* bias,
                            const PoolWindow* windows, const ConvPool& c, std::size_t tail) {
@@ -208,43 +207,43 @@ inline void conv_pool_four(float* y, std::uint8_t* argmax, const float* x, const
   const auto lanes = [&](std::size_t j) { return j + 1 < Vectors ? kLanes : tail; };
   const std::size_t count = c.out_h * c.out_w, used = windows[count].number,
                     computed = used < count ? used + 1 : used;
-  // In training other threads have read what the last step wrote to y.
-  const auto fetch = [&](std::size_t i) {
+  // In training, other cores have read y in the last step and hold its cache lines.
+  const auto prefetch = [&](std::size_t i) {
     if constexpr (!WithArgmax) return;
     const std::size_t to = windows[i < count ? i : count - 1].number * c.filters;
-    for (std::size_t j = 0; j < Vectors; ++j) fetch_to_write(y + to + j * kLanes);
+    for (std::size_t j = 0; j < Vectors; ++j) prefetch_for_write(y + to + j * kLanes);
   };
-  // The bias is added to maxima alone.
+  // The bias is added to the maximum of a window.
   vec start[Vectors];
   for (std::size_t j = 0; j < Vectors; ++j) start[j] = bias ? load(bias + j * kLanes, lanes(j)) : vec{};
-  // The maximum of a window, for vector j of filters.
+  // Stores the maximum and argmax of outputs a, b, d, e of a window, for vector j of filters.
   const auto put = [&](std::size_t to, std::size_t j, vec a, vec b, vec d, vec e) {
     const vec first = max(a, b), second = max(d, e), largest = max(first, second) + start[j];
     if constexpr (WithArgmax)
-      store_pairs(argmax + to + j * kLanes, greater(second, first), greater(e, d), greater(b, a),
-                  greater(largest, lowest), lanes(j));
+      store_argmax(argmax + to + j * kLanes, greater(second, first), greater(e, d), greater(b, a),
+                   greater(largest, lowest), lanes(j));
     store(y + to + j * kLanes, max(largest, lowest), lanes(j));
   };
   if (has_tiles(c)) {
     constexpr std::size_t kElement = Vectors * kLanes;
     float u[kWinogradElements * kElement];
     for (std::size_t j = 0; j < Vectors; ++j) {
-      vec form[4][4] = {};
-      for (std::size_t k = 0; k < 9; ++k) form[k / 3][k % 3] = load(w + k * c.filters + j * kLanes, lanes(j));
-      both_axes(form, 3, kernel_form);
-      store_form(u + j * kLanes, kElement, form, kLanes);
+      vec taps[4][4] = {};
+      for (std::size_t k = 0; k < 9; ++k) taps[k / 3][k % 3] = load(w + k * c.filters + j * kLanes, lanes(j));
+      both_axes(taps, 3, kernel_transform);
+      store_elements(u + j * kLanes, kElement, taps, kLanes);
     }
-    constexpr std::size_t kAhead = 32;  // forms that are made before they are read
-    float forms[kAhead][kWinogradElements];
+    constexpr std::size_t kAhead = 32;  // tiles are transformed in groups of this many
+    float tiles[kAhead][kWinogradElements];
     for (std::size_t i = 0; i < computed; ++i) {
       for (std::size_t n = i; i % kAhead == 0 && n < i + kAhead && n < computed; ++n)
-        tile_form(forms[n - i], x + windows[n].corner, c.in_w);
+        transform_tile(tiles[n - i], x + windows[n].corner, c.in_w);
       const std::size_t to = windows[i].number * c.filters;
-      fetch(i + 3);
-      const auto& form = forms[i % kAhead];
+      prefetch(i + 3);
+      const auto& tile = tiles[i % kAhead];
       const auto take = [&](auto vectors, std::size_t first) {
         vec a[decltype(vectors)::value][4];
-        tile_outputs(a, form, u + first * kLanes, kElement);
+        tile_outputs(a, tile, u + first * kLanes, kElement);
 #pragma GCC unroll 4
         for (std::size_t j = 0; j < decltype(vectors)::value; ++j)
           put(to, first + j, a[j][0], a[j][1], a[j][2], a[j][3]);
@@ -256,7 +255,7 @@ inline void conv_pool_four(float* y, std::uint8_t* argmax, const float* x, const
   } else {
     for (std::size_t i = 0; i < computed; ++i) {
       const std::size_t to = windows[i].number * c.filters;
-      fetch(i + 3);
+      prefetch(i + 3);
       vec acc[4][Vectors];
       conv_tile(acc, x + windows[i].corner, offsets, w, nullptr, tail, c);
 #pragma GCC unroll 4
@@ -270,14 +269,14 @@ inline void conv_pool_four(float* y, std::uint8_t* argmax, const float* x, const
   for (std::size_t j = 0; j < Vectors; ++j) {
     value[j] = load(y + from + j * kLanes, lanes(j));
     if constexpr (WithArgmax) {
-      std::uint8_t bytes[kLanes] = {};  // what follows in memory may be another thread's
+      std::uint8_t bytes[kLanes] = {};  // another thread may write the bytes that follow in memory
       for (std::size_t i = 0; i < lanes(j); ++i) bytes[i] = argmax[from + j * kLanes + i];
       index[j] = load_bytes(bytes);
     }
   }
   for (std::size_t i = computed; i < count; ++i) {
     const std::size_t to = windows[i].number * c.filters;
-    fetch(i + 8);
+    prefetch(i + 8);
     for (std::size_t j = 0; j < Vectors; ++j) {
       store(y + to + j * kLanes, value[j], lanes(j));
       if constexpr (WithArgmax) store_bytes(argmax + to + j * kLanes, index[j], lanes(j));
@@ -285,7 +284,7 @@ inline void conv_pool_four(float* y, std::uint8_t* argmax, const float* x, const
   }
 }
 
-inline float magnitude(const float* x, std::size_t n) {
+inline float sum_of_magnitudes(const float* x, std::size_t n) {
   Sum sum{};
   for_each_part(n, [&](std::size_t i, std::size_t lanes, std::size_t part) {
     sum.part[part] += abs(load(x + i, lanes));
@@ -293,16 +292,16 @@ inline float magnitude(const float* x, std::size_t n) {
   return total(sum)[0];
 }
 
-// No sum on the way to an output can overflow, and so none is NaN.
+// Whether no partial sum of an output can overflow, so that no output is NaN.
 inline bool is_bounded(const float* x, const float* w, const float* bias, const ConvPool& c) {
-  const float largest = magnitude(x, c.in_h * c.in_w * c.channels) *
-                            magnitude(w, c.kernel_h * c.kernel_w * c.channels * c.filters) +
-                        (bias ? magnitude(bias, c.filters) : 0.0f);
+  const float largest = sum_of_magnitudes(x, c.in_h * c.in_w * c.channels) *
+                            sum_of_magnitudes(w, c.kernel_h * c.kernel_w * c.channels * c.filters) +
+                        (bias ? sum_of_magnitudes(bias, c.filters) : 0.0f);
   return largest < 1e37f;
 }
 
-// The group of filters that starts at y, argmax, w and bias. windows: null where they are not listed, or
-// outputs may be NaN.
+// The group of filters that starts at y, argmax, w and bias. windows: null if they are not listed or an
+// output may be NaN.
 template <std::size_t Vectors>
 inline void conv_pool_group(float* y, std::uint8_t* argmax, const float* x, const float* w, const float* bias,
                             const PoolWindow* windows, const ConvPool& c, std::size_t filters) {

@@ -1,4 +1,4 @@
-// The gradients of convolution + ReLU + max pooling, by the kernel and by the image.
+// The gradients of convolution + ReLU + max pooling with respect to the kernel, the bias and the image.
 #pragma once
 
 #include "conv_pool.hpp"
@@ -7,22 +7,22 @@
 namespace nncore::NNCORE_ISA {
 namespace {
 
-// Both gradients are sums of value * run, where a run is a kernel's worth of image or of weights: rows of
-// kernel_w * channels contiguous floats. Vectors lie along the rows, so a multiply-add needs one load and the
-// sums stay in registers. Only terms that are not zero are added: of each window one position, and none where
-// ReLU gave 0. The bits of a mask name them. (Quads, below, are the form for one channel.)
+// The kernel and image gradients are sums of terms value * patch. A patch is kernel_h rows of kernel_w *
+// channels contiguous floats of the image or of the weights. Vectors run along its rows, so a multiply-add
+// needs one load and sums stay in registers. A mask selects the nonzero terms: of each window the one at its
+// argmax, or none where ReLU gave 0. (Quads, below, are faster for one channel.)
 struct Term {
   const float* from;
   float value;
 };
-// Of one filter, by window: the image from where its maximum stood.
+// The terms of one filter's kernel gradient: term i is dy of window i times the image patch at its argmax.
 struct ImageTerms {
   const float* x;
-  const std::int32_t* at;  // kLanes apart, as dy; an image has at most 2^27 elements
+  const std::int32_t* at;  // offsets, kLanes apart as dy; an image has at most 2^27 elements
   const float* dy;
   Term operator()(std::size_t i) const { return {x + at[i * kLanes], dy[i * kLanes]}; }
 };
-// Of one position, by filter: the weights.
+// The terms of the image gradient at one position: term i is dy of filter i times its weights (taps).
 struct KernelTerms {
   const float* w;
   const float* dy;
@@ -30,14 +30,14 @@ struct KernelTerms {
   Term operator()(std::size_t i) const { return {w + i * taps, dy[i]}; }
 };
 
-// Sums that are kept in registers: of up to three rows.
+// The vectors of sums that stay in registers, for up to three rows.
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr std::size_t kMostSums = 24;
 #else
 constexpr std::size_t kMostSums = 12;
 #endif
 
-// Rows and vectors of `to` += those of the terms pick(i), for the bits i of the mask in order; it is not 0.
+// to (Rows, Vectors) += the terms pick(i), from offset `at` on, for the bits i of a nonzero mask in order.
 template <std::size_t Rows, std::size_t Vectors, class Pick>
 inline void add_block(float* to, std::size_t to_row, std::uint64_t mask, const Pick pick, std::size_t at,
                       std::size_t from_row, std::size_t tail) {
@@ -78,7 +78,7 @@ inline void add_rows(float* to, std::size_t to_row, std::uint64_t mask, const Pi
   }
 }
 
-// to (rows, length) += the terms (rows, length); rows are to_row and from_row apart.
+// to (rows, length) += the terms of a mask; rows of `to` and of patches are to_row and from_row apart.
 template <class Pick>
 inline void add_terms(float* to, std::size_t to_row, std::uint64_t mask, const Pick& pick,
                       std::size_t from_row, std::size_t rows, std::size_t length) {
@@ -90,14 +90,14 @@ inline void add_terms(float* to, std::size_t to_row, std::uint64_t mask, const P
   if (rows == 1) add_rows<1>(to, to_row, mask, pick, at, from_row, length);
 }
 
-// A part of a sum over the windows of a batch: windows [first, last) of a sample; ends: its run is complete.
+// Windows [first, last) of a sample, a part of a sum over a batch. ends: the part is the last of its run.
 struct Part {
   std::size_t sample, first, last;
   bool ends;
 };
-// Calls body(Part) for all. Runs are whole samples or parts of one; a short sum is a single run.
+// Calls body(Part) for a whole batch. A run is whole samples or a part of one; a short sum is one run.
 template <class Body>
-inline void for_each_part_of(std::size_t samples, std::size_t windows, Body body) {
+inline void for_each_part_of_batch(std::size_t samples, std::size_t windows, Body body) {
   const bool is_long = samples * windows > kShortSum;
   const std::size_t together = is_long && windows > 0 && windows < kRunRows ? kRunRows / windows : 1,
                     run = is_long ? kRunRows : windows;
@@ -107,7 +107,7 @@ inline void for_each_part_of(std::size_t samples, std::size_t windows, Body body
       body(Part{s, first, last, is_long && (last < windows || (s + 1) % together == 0 || s + 1 == samples)});
     }
 }
-// total += sums, which begin again at zero.
+// total += sums; sums = 0.
 inline void move_to_total(double* total, float* sums, std::size_t n) {
   add_wide(total, sums, n);
   for (std::size_t i = 0; i < n; ++i) sums[i] = 0.0f;
@@ -117,7 +117,7 @@ inline void move_to_total(double* total, float* sums, std::size_t n) {
 inline void filter_gradients(float* dw, float* db, const float* dy, const std::uint8_t* argmax,
                              const float* x, const std::size_t* offsets, const ConvPool& c, std::size_t lanes,
                              std::size_t first, std::size_t last) {
-  constexpr std::size_t kWindows = 32;  // a bit each
+  constexpr std::size_t kWindows = 32;  // bits of a mask
   const std::size_t row = c.kernel_w * c.channels, image_row = c.in_w * c.channels;
   const std::size_t positions = c.pool_h * c.pool_w;
   std::int32_t at[kWindows * kLanes];
@@ -130,12 +130,12 @@ inline void filter_gradients(float* dw, float* db, const float* dy, const std::u
     for (std::size_t i = 0; i < kWindows && first < last;
          ++i, ++first, dy += c.filters, argmax += c.filters) {
       const std::size_t corner = (oy * c.pool_h * c.in_w + ox * c.pool_w) * c.channels;
-      // Whatever lies in the lanes beyond the last filter.
+      // Lanes beyond the last filter hold arbitrary bytes.
       const ivec index = load_bytes(argmax);
       ivec from{};
       for (std::size_t q = 0; q < positions; ++q) {
-        const ivec place = ivec{} + static_cast<std::int32_t>(corner + offsets[q]);
-        from = index == static_cast<std::int32_t>(q) ? place : from;
+        const ivec offset = ivec{} + static_cast<std::int32_t>(corner + offsets[q]);
+        from = index == static_cast<std::int32_t>(q) ? offset : from;
       }
       const vec d = index < static_cast<std::int32_t>(positions) ? load(dy, lanes) : vec{};
       bias += d;
@@ -154,9 +154,9 @@ inline void filter_gradients(float* dw, float* db, const float* dy, const std::u
 }
 
 #if defined(NNCORE_PICKS_LANES)
-// One channel and a 2x2 window: vectors run over filters. A tap meets four inputs, and each lane picks the
-// one where its maximum stood; so that it can, the image is laid out as quads, the four inputs of each
-// position side by side. A block of taps is summed in registers.
+// With one channel and a 2x2 window, vectors run over filters. A tap reads four inputs of a window, and each
+// lane picks the one at its argmax. For that the image is copied to quads, the four inputs of each position
+// side by side. The sums of a block of taps stay in registers.
 constexpr std::size_t kBlockRows = 3, kBlockTaps = 3, kBlockSums = kBlockRows * kBlockTaps + 1;
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr std::size_t kQuadVectors = 2;
@@ -164,7 +164,7 @@ constexpr std::size_t kQuadVectors = 2;
 constexpr std::size_t kQuadVectors = 1;
 #endif
 
-// quads (in_h - 1, in_w, 4), of which the last of each row means nothing; one more may be written.
+// Writes quads (in_h - 1, in_w, 4). The last of each row is undefined; one past the end may be written.
 inline void make_quads(float* quads, const float* x, const ConvPool& c) {
   using four = float __attribute__((vector_size(16)));
   using four_any = float __attribute__((vector_size(16), aligned(4), may_alias));
@@ -180,9 +180,9 @@ inline void make_quads(float* quads, const float* x, const ConvPool& c) {
   }
 }
 
-// sums[j] of vector j of filters += what a part of one sample's listed windows adds to the taps of a block,
-// row by row, and to the bias; blank windows to the bias alone, unless they are not finite. Taps beyond the
-// kernel repeat its last; their sums are dropped.
+// sums[j] += the gradients of a block of taps, row by row, then of the bias, for vector j of filters and a
+// part of one sample's windows. Blank windows add to the bias alone, unless their dy is not finite. Taps
+// beyond the kernel repeat its last tap; their sums are not used.
 template <std::size_t Vectors>
 inline void add_quads(float (*sums)[kBlockSums][kLanes], const float* dy, const std::uint8_t* argmax,
                       const PoolWindow* windows, const float* quads, std::size_t rows, std::size_t taps,
@@ -215,12 +215,12 @@ inline void add_quads(float (*sums)[kBlockSums][kLanes], const float* dy, const 
     const float* corner = quads + 4 * windows[o].corner;
 #pragma GCC unroll 9
     for (std::size_t i = 0; i + 1 < kBlockSums; ++i) {
-      const vec four = repeat_four(corner + at[i]);
+      const vec four = broadcast_four(corner + at[i]);
 #pragma GCC unroll 2
       for (std::size_t j = 0; j < Vectors; ++j) acc[j][i] = fma(pick(four, index[j]), value[j], acc[j][i]);
     }
   }
-  vec nothing[Vectors] = {};  // times +0: NaN where a blank window's gradient is not finite
+  vec nothing[Vectors] = {};  // sums of dy * 0: NaN where dy of a blank window is not finite
   for (std::size_t o = part.first < listed ? listed : part.first; o < part.last; ++o) {
     add_bias(windows[o].number * c.filters);
     for (std::size_t j = 0; j < Vectors; ++j) nothing[j] = fma(value[j], vec{}, nothing[j]);
@@ -250,7 +250,7 @@ inline void quad_gradient(float* dw, float* db, const float* dy, const std::uint
   for (std::size_t i = 0; i < size; ++i) flat[i] = 0.0f;
   for (std::size_t i = 0; is_long && i < size; ++i) total[i] = 0.0;
 
-  for_each_part_of(b.samples, count, [&](const Part& part) {
+  for_each_part_of_batch(b.samples, count, [&](const Part& part) {
     if (part.first == 0) make_quads(quads, x, c);
     for (std::size_t block = 0; block < blocks; ++block) {
       const std::size_t row = block / across * kBlockRows, tap = block % across * kBlockTaps;
@@ -299,7 +299,7 @@ inline void conv_pool_gradient(float* dw, float* db, const float* dy, const std:
   for (std::size_t i = 0; i < size; ++i) dw[i] = 0.0f;
   for (std::size_t i = 0; i < biases; ++i) db[i] = 0.0f;
   for (std::size_t i = 0; is_long && i < size + biases; ++i) total[i] = 0.0;
-  for_each_part_of(b.samples, count, [&](const Part& part) {
+  for_each_part_of_batch(b.samples, count, [&](const Part& part) {
     const std::size_t s = part.sample;
     for (std::size_t f = 0; f < b.filters; f += kLanes)
       filter_gradients(dw + f * taps, db ? db + f : nullptr, dy + s * count * c.filters + f,
@@ -313,7 +313,7 @@ inline void conv_pool_gradient(float* dw, float* db, const float* dy, const std:
   for (std::size_t i = 0; is_long && i < biases; ++i) db[i] = static_cast<float>(total[size + i]);
 }
 
-// For each position of a window, of up to 64 filters: those that have a gradient there.
+// Bit f of masks[q]: filter f, of up to 64, has a gradient at position q of a window.
 inline void used_filters(std::uint64_t* masks, const float* dy, const std::uint8_t* argmax,
                          std::size_t filters, std::size_t positions) {
   for (std::size_t q = 0; q < positions; ++q) masks[q] = 0;
@@ -327,8 +327,8 @@ inline void used_filters(std::uint64_t* masks, const float* dy, const std::uint8
 
 inline void conv_pool_input_gradient(float* dx, const float* dy, const std::uint8_t* argmax, const float* w,
                                      const ConvPool& c) {
-  // A block of the kernel stays in the first-level cache while it meets many windows. Sums are in the order
-  // of the blocks, so these do not depend on the instruction set.
+  // A block of the kernel stays in the first-level cache for many windows. Sums run in the order of the
+  // blocks, so the size of a block does not depend on the instruction set.
   constexpr std::size_t kFilters = 64, kColumns = 144, kMasks = 512;
   const std::size_t row = c.kernel_w * c.channels, taps = c.kernel_h * row, image_row = c.in_w * c.channels;
   const std::size_t parts = (row + kColumns - 1) / kColumns, width = (row + parts - 1) / parts,

@@ -7,7 +7,7 @@
 namespace nncore::NNCORE_ISA {
 namespace {
 
-// Sums kept side by side, to hide the latency of multiply-adds.
+// Independent sums, which hide the latency of multiply-adds.
 constexpr std::size_t kDepthwiseSums = 8;
 
 template <std::size_t Positions>

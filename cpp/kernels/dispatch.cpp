@@ -30,7 +30,7 @@ extern const Kernels kernels;
 
 namespace {
 
-// The tests name the features of the compiler flags in CMakeLists.txt, no more and no fewer.
+// Each test checks exactly the features that CMakeLists.txt enables for the table.
 std::vector<const Kernels*> detect() {
   std::vector<const Kernels*> tables;
 #if defined(NNCORE_HAVE_AVX512)
@@ -51,7 +51,7 @@ std::vector<const Kernels*> detect() {
   return tables;
 }
 
-// In any case, as users write it.
+// Upper and lower case are the same; null if the table is not available.
 const Kernels* find(std::string isa) {
   for (char& c : isa) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   for (const Kernels* table : available_kernels())

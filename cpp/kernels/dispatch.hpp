@@ -1,4 +1,4 @@
-// Which table of kernels this process uses.
+// The choice of the kernel table at run time.
 #pragma once
 
 #include <string>
@@ -8,15 +8,15 @@
 
 namespace nncore {
 
-// Tables that this build holds and this machine can run, best first.
+// The tables of this build that this machine can run, fastest first.
 const std::vector<const Kernels*>& available_kernels();
 
-// The table in use: the best one, or the one named by the environment variable NNCORE_ISA. Throws
-// std::runtime_error when that names a table that cannot be used here.
+// The table in use: at first the fastest, or the one that the environment variable NNCORE_ISA names. Throws
+// std::runtime_error if that table is not available.
 const Kernels& active_kernels();
 
-// Makes `isa` the table of everything that is built from now on. Throws std::invalid_argument if it is not
-// available.
+// Selects the table `isa` for networks and operations that are created from now on. Throws
+// std::invalid_argument if it is not available.
 void select_kernels(const std::string& isa);
 
 }  // namespace nncore

@@ -1,4 +1,4 @@
-// Matrix products: one register tile, used by dense and convolution layers in all three directions.
+// Matrix products by one register tile, for outputs and gradients of dense and convolution layers.
 #pragma once
 
 #include <bit>
@@ -19,35 +19,35 @@ constexpr std::size_t kTileRows = 6, kTileVectors = 2;
 #endif
 constexpr std::size_t kPanel = kTileVectors * kLanes;
 static_assert(kPanels % kPanel == 0);
-// Products are added in blocks of at most this many: a block of a panel of B lies in the first two levels of
-// the cache, and sums are seldom put down and taken up again.
+// The most products that a block adds to each sum. A block of a panel of B fits the first two cache levels,
+// and the sums are seldom stored and reloaded.
 #if defined(__AVX512F__)
 constexpr std::size_t kBlock = 512;
-constexpr bool kFetchesAhead = true;  // its multiply-adds may outrun the third-level cache
+constexpr bool kPrefetchesB = true;  // AVX-512 multiply-adds may outrun the third-level cache
 #else
 constexpr std::size_t kBlock = 256;
-constexpr bool kFetchesAhead = false;
+constexpr bool kPrefetchesB = false;
 #endif
-// Rows are taken in blocks of about as many elements of A, which stay in the second-level cache while all
-// panels of B pass, but of kManyRows at least.
+// About the elements of A in a block of rows, which stay in the second-level cache for all panels of B. A
+// block has at least kManyRows rows.
 constexpr std::size_t kRowBlock = 64 * 1024;
-// From this many rows on, a block of B that is not in panels is copied into one: its rows lie far apart,
-// often in the same few sets of the first-level cache.
+// From this many rows on, a block of B that is not packed is packed first: its rows lie far apart, often in
+// the same few sets of the first-level cache.
 constexpr std::size_t kManyRows = 48;
 
-// Elements of A that are zero in all rows of a tile, as at the edges of images or in encoded categories, add
-// nothing where B is finite. Such a tile gets a list for each block of k: how many elements are left, then
-// which, counted from the first of the block. The last panel has none if it is not full.
+// Elements of A that are zero in all rows of a tile (borders of images, one-hot inputs) add nothing if B is
+// finite, and are skipped. A tile has a list for each block of k: the number of elements left, then their
+// offsets in the block. A last panel of fewer than kTileVectors vectors skips nothing.
 using List = std::uint16_t __attribute__((may_alias));
 constexpr std::size_t kListRoom = 24 * 1024, kListedColumns = 128;
-constexpr List kUnlisted = 0xFFFF;  // instead of a count
+constexpr List kUnlisted = 0xFFFF;  // instead of a count: nothing is skipped
 static_assert(kBlock < kUnlisted);
-// A panel of a block of B, then the lists.
+// One packed block of a panel of B, then the lists.
 constexpr std::size_t kGemmScratch = kBlock * kPanel + kListRoom * sizeof(List) / sizeof(float);
 
 inline bool pack(float* dst, std::size_t dst_panel, const float* b, std::size_t k, std::size_t n,
                  std::size_t ld) {
-  vec sum{};  // of zeros: infinity makes it NaN
+  vec sum{};  // of x * 0: NaN if any x is not finite
   for (std::size_t j0 = 0; j0 < n; j0 += kPanel, dst += dst_panel, b += kPanel) {
     for (std::size_t r = 0; r < k; ++r)
       for (std::size_t v = 0; v < kTileVectors; ++v) {
@@ -60,7 +60,7 @@ inline bool pack(float* dst, std::size_t dst_panel, const float* b, std::size_t 
   return lane_bits(sum == vec{}) == (1u << kLanes) - 1;
 }
 
-// Lanes of the low or high halves of two vectors in turn: a0 b0 a1 b1 ...
+// Interleaves the low or high halves of two vectors: a0 b0 a1 b1 ...
 template <bool High, std::size_t... Lane>
 inline vec interleave(vec a, vec b, std::index_sequence<Lane...>) {
   return __builtin_shufflevector(a, b, ((High ? kLanes / 2 : 0) + Lane / 2 + (Lane % 2 ? kLanes : 0))...);
@@ -103,16 +103,17 @@ inline void pack_transposed(float* dst, std::size_t dst_panel, const float* b, s
 struct Block {
   std::size_t row, row_last, first, last, k_first, k_last;
   bool initial;                 // start from the bias or zero (or from c, if g.accumulate), not from c
-  const List* lists = nullptr;  // of the first tile of rows, or null
-  std::size_t lists_row = 0;    // from the lists of one tile to the next
+  const List* lists = nullptr;  // the first tile's, or null
+  std::size_t lists_row = 0;    // distance from the lists of one tile to those of the next
 
   std::size_t rows_of_b() const { return (last - first) * (k_last - k_first); }
 };
 
-enum class Walk { plain, ahead, listed };  // ahead: the next block of B is fetched meanwhile
+// How a tile runs over k: all elements, all while it prefetches the next block of B, or the listed ones.
+enum class Walk { plain, prefetching, listed };
 
-// Rows [row, row + Rows) and `columns` columns from `column`, which lie in Vectors vectors. b: the block of B
-// for these columns, whose rows are b_k apart. list: if listed.
+// Adds a block to rows [row, row + Rows) and `columns` columns from `column`, which lie in Vectors vectors.
+// b: the block of B for these columns, whose rows are b_k apart. list: for Walk::listed.
 template <std::size_t Rows, std::size_t Vectors, Walk walk>
 inline void tile(const Gemm& g, const Block& block, const float* b, std::size_t b_k, std::size_t row,
                  std::size_t column, std::size_t columns, const List* list = nullptr) {
@@ -122,7 +123,7 @@ inline void tile(const Gemm& g, const Block& block, const float* b, std::size_t 
     a[i] = g.a.data + (g.a.rows ? g.a.rows[row + i] : static_cast<std::ptrdiff_t>(row + i) * g.a.row);
   float* c = g.c.data + row * g.c.row + column;
   const std::size_t tail = columns - (Vectors - 1) * kLanes;
-  // The first tiles fetch a part each of the block of B that follows in the panel.
+  // Each of the first kParts tiles prefetches a part of the panel's next block.
   constexpr std::size_t kParts = kPanel < kLine ? 1 : kPanel / kLine;
   const std::size_t length = block.rows_of_b(), number = (row - block.row) / kTileRows;
   const float* next = b + length * kPanel + (number < kParts ? number : kParts - 1) * length * kLine;
@@ -137,7 +138,7 @@ inline void tile(const Gemm& g, const Block& block, const float* b, std::size_t 
   } else {
 #pragma GCC unroll 4
     for (std::size_t j = 0; j < Vectors; ++j) {
-      // Adding zeros would turn -0 to +0 and leaving them out would not, so sums do not start from -0.
+      // Sums do not start from -0: adding zeros would turn it into +0, and skipping them would not.
       const vec start = g.bias ? load(g.bias + column + j * kLanes, lanes(j)) + vec{} : vec{};
 #pragma GCC unroll 8
       for (std::size_t i = 0; i < Rows; ++i) acc[i][j] = start;
@@ -167,7 +168,7 @@ inline void tile(const Gemm& g, const Block& block, const float* b, std::size_t 
     } else {
       for (const float* const b_last = b + (block.k_last - block.k_first) * b_k; b != b_last;
            at += g.a.k, b += b_k) {
-        if constexpr (walk == Walk::ahead) {
+        if constexpr (walk == Walk::prefetching) {
           __builtin_prefetch(next, 0, 2);
           next += kLine;
         }
@@ -184,8 +185,8 @@ inline void tile(const Gemm& g, const Block& block, const float* b, std::size_t 
   }
 }
 
-// Rows of the next tile of a block that has `left`. One or two more than a full tile are cut into four and
-// the rest: a tile of one or two has too few sums to hide the latency of multiply-adds.
+// The rows of the next tile, if `left` rows of the block remain. One or two rows more than a full tile are
+// split after four: a tile of one or two rows has too few sums to hide the latency of multiply-adds.
 inline std::size_t tile_rows(std::size_t left) {
   if (left == kTileRows + 1 || left == kTileRows + 2) return 4;
   return left < kTileRows ? left : kTileRows;
@@ -217,7 +218,7 @@ inline void panel(const Gemm& g, const Block& block, const float* b, std::size_t
   }
 }
 
-// Adds a block of a product to columns [column, column_last) of c; column is the first of a panel.
+// Adds a block of the product to columns [column, column_last) of c; `column` is the first of a panel.
 inline void multiply_block(const Gemm& g, const Block& block, std::size_t column, std::size_t column_last) {
   float* const packed = g.scratch;
   Block part = block;
@@ -232,8 +233,8 @@ inline void multiply_block(const Gemm& g, const Block& block, std::size_t column
       b = packed, b_k = kPanel;
     }
     part.lists = finite ? block.lists : nullptr;
-    if (g.b.k == kPanel && kFetchesAhead)
-      panel<kTileVectors, Walk::ahead>(g, part, b, b_k, column, columns);
+    if (g.b.k == kPanel && kPrefetchesB)
+      panel<kTileVectors, Walk::prefetching>(g, part, b, b_k, column, columns);
     else
       panel<kTileVectors, Walk::plain>(g, part, b, b_k, column, columns);
   }
@@ -241,15 +242,15 @@ inline void multiply_block(const Gemm& g, const Block& block, std::size_t column
 
 // The rows of A in a tile.
 struct TileRows {
-  const float* a[kTileRows];  // the last one again where there are fewer
+  const float* a[kTileRows];  // the last row is repeated if there are fewer
   std::ptrdiff_t a_k;
 
   TileRows(const Gemm& g, std::size_t row, std::size_t rows) : a_k(g.a.k) {
     for (std::size_t i = 0; i < kTileRows; ++i)
       a[i] = g.a.data + static_cast<std::ptrdiff_t>(row + (i < rows ? i : rows - 1)) * g.a.row;
   }
-  // Element k of one of them at least is not zero.
-  bool use(std::size_t k) const {
+  // Whether element k is not zero in some row.
+  bool is_used(std::size_t k) const {
     std::uint32_t any = 0;
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < kTileRows; ++i)
@@ -258,7 +259,7 @@ struct TileRows {
   }
 };
 
-// Few elements of rows [row, row_last) can be left out; a sample tells so in little time.
+// Whether few elements of rows [row, row_last) could be skipped, estimated from a sample.
 inline bool is_dense(const Gemm& g, std::size_t row, std::size_t row_last) {
   constexpr std::size_t kSample = 32;
   const std::size_t step = g.size.k * (row_last - row) / (kSample * kTileRows) + 1;
@@ -266,23 +267,23 @@ inline bool is_dense(const Gemm& g, std::size_t row, std::size_t row_last) {
   for (std::size_t first = 0, rows; row < row_last; row += rows, ++first) {
     rows = tile_rows(row_last - row);
     const TileRows tile(g, row, rows);
-    for (std::size_t k = first % step; k < g.size.k; k += step, ++seen) used += tile.use(k);
+    for (std::size_t k = first % step; k < g.size.k; k += step, ++seen) used += tile.is_used(k);
   }
   return used * 8 > seen * 7;
 }
 
-// Lists those of elements [first, last) that are used, unless most are.
+// Lists the used elements of [first, last), unless most are used.
 inline void list_block(List* list, const TileRows& rows, std::size_t first, std::size_t last) {
   std::size_t count = 0;
   for (std::size_t k = first; k < last; ++k) {
     list[1 + count] = static_cast<List>(k - first);
-    count += rows.use(k);
+    count += rows.is_used(k);
   }
   *list = count * 8 > (last - first) * 7 ? kUnlisted : static_cast<List>(count);
 }
 
-// Lists for the tiles of rows [row, row_last), in blocks of `length` elements. False if there is little to
-// gain.
+// Writes the lists of all tiles of rows [row, row_last), for blocks of `length` elements. False, without
+// lists, if the rows are dense.
 inline bool list_rows(List* list, const Gemm& g, std::size_t row, std::size_t row_last, std::size_t length) {
   if (is_dense(g, row, row_last)) return false;
   for (std::size_t rows; row < row_last; row += rows) {
@@ -295,13 +296,13 @@ inline bool list_rows(List* list, const Gemm& g, std::size_t row, std::size_t ro
 }
 
 [[gnu::noinline]] void gemm_in_blocks(const Gemm& g, std::size_t segments, std::size_t products) {
-  // A block takes whole segments, or an even part of one. The last block of rows has from half to one and a
-  // half as many as the others.
+  // A block is one or more whole segments, or an equal part of one. The last block of rows has 0.5 to 1.5
+  // times as many rows as the others.
   const std::size_t parts = (g.size.k + kBlock - 1) / kBlock,
                     length = parts > 1 ? (g.size.k + parts - 1) / parts : g.size.k,
                     together = parts > 1 || g.size.k == 0 ? 1 : kBlock / g.size.k;
-  const std::size_t some = products < kRowBlock / kManyRows ? kRowBlock / (products + 1) : kManyRows,
-                    rows = some / kTileRows * kTileRows;
+  const std::size_t target_rows = products < kRowBlock / kManyRows ? kRowBlock / (products + 1) : kManyRows,
+                    rows = target_rows / kTileRows * kTileRows;
   const bool may_list = g.size.k > 0 && !g.segments.data && !g.a.rows && g.size.n >= kListedColumns &&
                         (g.b_is_finite || (g.b.k > kPanel && g.size.m >= kManyRows));
   auto* const lists = reinterpret_cast<List*>(g.scratch + kBlock * kPanel);
@@ -337,7 +338,7 @@ inline bool list_rows(List* list, const Gemm& g, std::size_t row, std::size_t ro
 
 inline void gemm(const Gemm& g) {
   const std::size_t segments = g.segments.data ? g.segments.count : 1, products = segments * g.size.k;
-  // Few columns and products are one block.
+  // A small product is a single block.
   if (g.size.n <= kLanes && products <= kBlock && g.size.m < kManyRows)
     return panel<1, Walk::plain>(g, {0, g.size.m, 0, segments, 0, g.size.k, true}, g.b.data, g.b.k, 0,
                                  g.size.n);

@@ -1,6 +1,5 @@
-// One table of kernels; compiled once per instruction set, with NNCORE_ISA as its name. The table is the only
-// symbol that leaves this file: everything else has internal linkage, so that no code compiled for a newer
-// machine can be picked by the linker for everybody.
+// The table of kernels of the instruction set NNCORE_ISA; this file is compiled once for each. Only the table
+// has external linkage, so the linker cannot use code for a newer processor in the rest of the module.
 #include "activation.hpp"
 #include "columns.hpp"
 #include "conv_pool_gradient.hpp"

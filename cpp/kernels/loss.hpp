@@ -1,4 +1,4 @@
-// The formulas of losses.def as kernels, and the losses of rows.
+// The formulas of losses.def as kernels, and the losses over rows.
 #pragma once
 
 #include "kernels.hpp"
@@ -9,14 +9,14 @@
 namespace nncore::NNCORE_ISA {
 namespace {
 
-// Probabilities are kept in [kLeast, kMost] under a logarithm; outside, the gradient is zero.
+// Probabilities are clipped to [kLeast, kMost] before a logarithm; outside, the gradient is zero.
 constexpr float kLeast = 1e-7f, kMost = 1.0f - 1e-7f;
 
 inline vec clip(vec p) { return clamp(p, kLeast, kMost); }
 // `slope` where p is not clipped, else zero.
 inline vec unless_clipped(vec p, vec slope) { return (p < kLeast) | (p > kMost) ? vec{} : slope; }
 
-// Targets moved towards 1 / classes by label smoothing.
+// Label smoothing: moves targets towards 1 / classes.
 inline vec smoothed(vec t, float label_smoothing, float classes) {
   return fma(t, broadcast(1.0f - label_smoothing), broadcast(label_smoothing / classes));
 }
@@ -30,11 +30,11 @@ struct Point {
 
 enum class Over { mean, sum };
 
-// point(target, x) gives a Point.
+// Calls point(target, x), which returns a Point of vectors.
 template <Over over = Over::mean, class F>
 inline void over_columns(float* value, float* dx, const float* target, const float* x, const float* scale,
                          std::size_t rows, std::size_t columns, F point) {
-  if (columns == 1)  // a row is one lane
+  if (columns == 1)  // vectors run over rows
     return for_each_vector(rows, [&](std::size_t r, std::size_t lanes) {
       const Point at = point(load(target + r, lanes), load(x + r, lanes));
       store(value + r, at.value, lanes);
@@ -66,7 +66,7 @@ inline void over_columns(float* value, float* dx, const float* target, const flo
 #undef NONE
 #undef SETTING
 
-// ---- losses of rows
+// ---- losses over rows
 
 // -sum t log(clip(q)) with q = x / sum(x).
 inline void categorical_crossentropy(float* value, float* dx, const float* target, const float* x,
@@ -82,17 +82,17 @@ inline void categorical_crossentropy(float* value, float* dx, const float* targe
     });
     const vec norm = total(x_sum);
 
-    Sum loss{}, pull{};  // pull = sum of the targets whose probability is not clipped
+    Sum loss{}, unclipped{};  // the targets whose probability is not clipped
     for_each_part(columns, [&](std::size_t i, std::size_t lanes, std::size_t p) {
       const vec t = smooth(load(target + i, lanes));
       const vec q = load(x + i, lanes) / norm;
       loss.part[p] -= with_rest(t * log(clip(q)), lanes, vec{});
-      pull.part[p] += with_rest(unless_clipped(q, t), lanes, vec{});
+      unclipped.part[p] += with_rest(unless_clipped(q, t), lanes, vec{});
     });
     value[r] = total(loss)[0];
     if (!dx) continue;
 
-    const vec all = total(pull), factor = scale[r] / norm;
+    const vec all = total(unclipped), factor = scale[r] / norm;
     for_each_vector(columns, [&](std::size_t i, std::size_t lanes) {
       const vec t = smooth(load(target + i, lanes));
       const vec q = load(x + i, lanes) / norm;
@@ -130,7 +130,7 @@ inline void categorical_crossentropy_logits(float* value, float* dx, const float
   }
 }
 
-// The class that a float names. One that is not in [0, columns) makes the row's loss and gradient NaN.
+// A class number given as a float. The loss and gradient of a row are NaN if it is not in [0, columns).
 struct Class {
   bool valid;
   std::size_t index;

@@ -1,8 +1,8 @@
-// Elementary functions over vectors. A NaN gives a NaN.
+// Elementary functions of vectors. A NaN gives a NaN.
 //
-// Error bounds, in units in the last place, hold with fused multiply-add over all floats unless a range is
-// named; they were measured against double precision at every 61st float. The polynomials are our own fits,
-// to the least largest relative error over their interval.
+// Error bounds, in units in the last place (ulp), hold with fused multiply-add for all floats unless a range
+// is named; they were measured against double precision at every 61st float. The polynomials were fitted for
+// this file: minimax in relative error.
 #pragma once
 
 #include "simd.hpp"
@@ -27,13 +27,13 @@ inline vec copy_sign(vec magnitude, vec sign) {
   return from_bits((bits(magnitude) & 0x7fffffff) | (bits(sign) & ~0x7fffffff));
 }
 
-// e^x = 2^n (1 + q) with n whole and q = e^r - 1, |r| <= ln(2) / 2, for |x| < 2^13.
+// e^x = 2^n (1 + q) with an integer n, also as `exponent`, and q = e^r - 1, |r| <= ln(2) / 2, for |x| < 2^13.
 struct Exponential {
   vec n, q;
-  ivec whole;
+  ivec exponent;
 };
 inline Exponential split_exponential(vec x) {
-  const vec shift = broadcast(12582912.0f);  // 1.5 * 2^23: adding it rounds to a whole number
+  const vec shift = broadcast(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
   const vec shifted = fma(x, broadcast(kLog2E), shift);
   const vec n = shifted - shift;
   const vec r = fma(n, broadcast(-kLn2Low), fma(n, broadcast(-kLn2High), x));
@@ -44,25 +44,25 @@ inline Exponential split_exponential(vec x) {
 // 2^n, -126 <= n <= 127.
 inline vec power_of_two(ivec n) { return from_bits((n + 127) << 23); }
 
-// 1 ulp. Gradual underflow below -87.3, infinite above 88.72.
+// e^x. 1 ulp; gradual underflow below -87.3, infinite above 88.72.
 inline vec exp(vec x) {
   const Exponential e = split_exponential(clamp(x, -104.0f, 89.0f));
 #if defined(__AVX512F__)
   return _mm512_maskz_scalef_ps(0xffff, 1.0f + e.q, e.n);
 #else
-  const ivec half = e.whole >> 1;  // 2^n itself may be no float
-  return (1.0f + e.q) * power_of_two(half) * power_of_two(e.whole - half);
+  const ivec half = e.exponent >> 1;  // 2^n alone may overflow or underflow
+  return (1.0f + e.q) * power_of_two(half) * power_of_two(e.exponent - half);
 #endif
 }
 
 // e^x - 1 for x <= 0. 1 ulp.
 inline vec expm1(vec x) {
   const Exponential e = split_exponential(max(broadcast(-20.0f), x));
-  const vec scale = power_of_two(e.whole);
+  const vec scale = power_of_two(e.exponent);
   return fma(scale, e.q, scale - 1.0f);
 }
 
-// 1 ulp, subnormal arguments included. -inf at zero, NaN below.
+// log(x). 1 ulp, also for subnormal x; -inf at zero, NaN below.
 inline vec log(vec x) {
   const ivec tiny = x < 1.17549435e-38f;  // subnormal
   const ivec b = (ivec)((uvec)bits(tiny ? x * 8388608.0f : x) - 0x3f3504f3u);
@@ -85,7 +85,7 @@ inline vec log1p(vec u) {
              s + s);
 }
 
-// 2.5 ulp.
+// tanh(x). 2.5 ulp.
 inline vec tanh(vec x) {
   const vec e = expm1(-2.0f * abs(x));
   return copy_sign(e / (2.0f + e), x);
@@ -106,14 +106,14 @@ inline vec sigmoid(vec x) { return sigmoid_and_slope(x).value; }
 inline vec softplus(vec x) { return max(vec{}, x) + log1p(exp(-abs(x))); }
 
 // The standard normal distribution: Phi(x) = (1 + erf(x / sqrt(2))) / 2, 6 ulp (2e-7), also in the tail, and
-// its density, 3 ulp. Without fused multiply-add the tail at -13 loses 60 ulp.
+// its density, 3 ulp. Without fused multiply-add the error of the tail at -13 is 60 ulp.
 struct Normal {
   vec cdf, pdf;
 };
 inline Normal normal(vec x) {
   const vec a = clamp(abs(x), 0.0f, 14.5f);
   const vec a2 = a * a;
-  const vec lost = fma(a, a, -a2);  // what rounding took from a * a
+  const vec lost = fma(a, a, -a2);  // the rounding error of a * a
   const vec e = exp(-0.5f * a2);
   const vec kernel = fma(e, -0.5f * lost, e);
   const vec t = 1.0f / fma(a, broadcast(0.35f), broadcast(1.0f));

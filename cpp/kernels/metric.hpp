@@ -1,4 +1,4 @@
-// The formulas of metrics.def as kernels, the metrics of rows, and what counts are made of.
+// The formulas of metrics.def as kernels, the metrics over rows, and the codes for counting at thresholds.
 #pragma once
 
 #include <bit>
@@ -22,7 +22,7 @@ namespace {
 #undef NONE
 #undef SETTING
 
-// The first position of the maximum; a NaN is larger than all numbers.
+// The index of the first maximum; a NaN is larger than all numbers.
 inline std::size_t argmax(const float* x, std::size_t n) {
   const vec lowest = broadcast(-__builtin_inff());
   const auto read = [&](std::size_t i) {
@@ -35,7 +35,7 @@ inline std::size_t argmax(const float* x, std::size_t n) {
     most = max(most, v);
     numbers &= v == v;
   };
-  constexpr std::size_t kChains = 4;  // of maxima, which do not wait for each other
+  constexpr std::size_t kChains = 4;  // independent maxima, which hide latency
   std::size_t i = 0;
   if (n >= kChains * kLanes) {
     vec most[kChains];
@@ -73,9 +73,9 @@ constexpr MetricKernel kMetricKernels[] = {
 #include "metrics.def"
 };
 
-// x in [0, 2^22]
+// For x in [0, 2^22].
 inline vec ceil(vec x) {
-  const vec shift = broadcast(8388608.0f);  // 2^23: adding it rounds to a whole number
+  const vec shift = broadcast(8388608.0f);  // 2^23: adding it rounds to an integer
   const vec near = (x + shift) - shift;
   return near < x ? near + 1.0f : near;
 }

@@ -1,4 +1,4 @@
-// Products of few columns: sums along k, with the columns' weights as rows.
+// Matrix products with few columns: dot products along k, with the transposed weights.
 #pragma once
 
 #include "kernels.hpp"
@@ -7,7 +7,7 @@
 namespace nncore::NNCORE_ISA {
 namespace {
 
-// Rows and columns whose sums are kept side by side, so that a loaded vector serves several of them.
+// Rows and columns of a register tile: each loaded vector is used by several sums.
 #if defined(__AVX512F__)
 constexpr std::size_t kNarrowRows = 4, kNarrowColumns = 5;
 #elif defined(__AVX2__) || defined(__aarch64__)
@@ -47,7 +47,7 @@ inline void narrow_rows(float* y, const float* x, const float* w, const float* b
   const auto take = [&](auto tile, std::size_t columns) {
     for (; j + columns <= n; j += columns) tile(y + j, x, w + j * k, bias ? bias + j : nullptr, n, k);
   };
-  // A single row leaves registers for twice the columns, which are then read side by side.
+  // A single row leaves registers for twice as many columns.
   if constexpr (Rows < kNarrowRows) take(narrow_tile<Rows, 2 * kNarrowColumns>, 2 * kNarrowColumns);
   take(narrow_tile<Rows, kNarrowColumns>, kNarrowColumns);
   take(narrow_tile<Rows, 1>, 1);

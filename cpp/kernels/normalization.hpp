@@ -1,4 +1,4 @@
-// Normalization: values are brought to mean 0 and variance 1.
+// Normalization of rows to mean 0 and variance 1.
 #pragma once
 
 #include "kernels.hpp"
@@ -11,8 +11,8 @@ struct RowSums {
   double a, b;
 };
 
-// Two sums over a row of n: body(i, lanes, a, b) adds to vectors of both. Blocks are added in double, so that
-// long rows have the error of short ones.
+// Two sums over a row of n; body(i, lanes, a, b) adds a vector to each. The sums of blocks are added in
+// double, so the error does not grow with n.
 template <class Body>
 inline RowSums row_sums(std::size_t n, Body body) {
   constexpr std::size_t kColumns = 4096;
@@ -29,7 +29,7 @@ inline RowSums row_sums(std::size_t n, Body body) {
   return sums;
 }
 
-// Of a row: (x - mean) / sqrt(variance + epsilon)
+// The normalized values of a row: (x - mean) / sqrt(variance + epsilon).
 struct Normalized {
   const float* x;
   vec mean, rstd, shift;
@@ -41,16 +41,16 @@ struct Normalized {
   }
 };
 
-// The mean is a float; the differences to it tell what its rounding has left, and the variance. Of the sum of
-// their squares only the square of that rest is taken away, so nothing cancels. Rows go through each stage in
-// blocks, which the first-level cache holds: so the next row need not wait for the sums of the one before.
+// The mean is rounded to float. A second pass sums d = x - mean, which gives the mean's rounding error, and
+// d * d. The variance subtracts the square of that error alone, so nothing cancels. Each pass takes a block
+// of rows that fits the first-level cache, so that a row does not wait for the sums of the one before.
 inline void normalize_rows(float* y, float* moments, const float* x, const float* gamma, const float* beta,
                            double epsilon, std::size_t rows, std::size_t n) {
   constexpr std::size_t kFloats = 4096, kMostRows = 16;
   const std::size_t fitting = kFloats / n, block = fitting < 1           ? 1
                                                    : fitting < kMostRows ? fitting
                                                                          : kMostRows;
-  const double share = 1.0 / static_cast<double>(n);
+  const double inverse_n = 1.0 / static_cast<double>(n);
   for (std::size_t first = 0; first < rows; first += block, x += block * n) {
     const std::size_t count = rows - first < block ? rows - first : block;
     float own[kMostRows * kRowMoments];
@@ -59,7 +59,7 @@ inline void normalize_rows(float* y, float* moments, const float* x, const float
       const float* row = x + r * n;
       const RowSums sums =
           row_sums(n, [&](std::size_t i, std::size_t lanes, vec& a, vec&) { a += load(row + i, lanes); });
-      m[r * kRowMoments] = static_cast<float>(sums.a * share);
+      m[r * kRowMoments] = static_cast<float>(sums.a * inverse_n);
     }
     for (std::size_t r = 0; r < count; ++r) {
       const float* row = x + r * n;
@@ -70,10 +70,10 @@ inline void normalize_rows(float* y, float* moments, const float* x, const float
         a += d;
         b = fma(d, d, b);
       });
-      const double rest = sums.a * share, variance = sums.b * share - rest * rest,
+      const double error = sums.a * inverse_n, variance = sums.b * inverse_n - error * error,
                    rstd = 1.0 / __builtin_sqrt((variance < 0.0 ? 0.0 : variance) + epsilon);
       of_row[1] = static_cast<float>(rstd);
-      of_row[2] = static_cast<float>(-rest * rstd);
+      of_row[2] = static_cast<float>(-error * rstd);
     }
     if (!y) continue;
     for (std::size_t r = 0; r < count; ++r, y += n) {
@@ -89,7 +89,7 @@ inline void normalize_rows(float* y, float* moments, const float* x, const float
 inline void normalize_rows_backward(float* dx, float* dgamma, float* dbeta, const float* dy, const float* x,
                                     const float* gamma, const float* moments, std::size_t rows,
                                     std::size_t n) {
-  const double share = 1.0 / static_cast<double>(n);
+  const double inverse_n = 1.0 / static_cast<double>(n);
   for (std::size_t r = 0; r < rows; ++r, x += n, dy += n, moments += kRowMoments) {
     const Normalized normalized(x, moments);
     const RowSums sums = row_sums(n, [&](std::size_t i, std::size_t lanes, vec& a, vec& b) {
@@ -100,8 +100,8 @@ inline void normalize_rows_backward(float* dx, float* dgamma, float* dbeta, cons
       store(dbeta + i, load(dbeta + i, lanes) + d, lanes);
     });
     if (!dx) continue;
-    const vec mean = broadcast(static_cast<float>(sums.a * share)),
-              slope = broadcast(static_cast<float>(-sums.b * share));
+    const vec mean = broadcast(static_cast<float>(sums.a * inverse_n)),
+              slope = broadcast(static_cast<float>(-sums.b * inverse_n));
     for_each_vector(n, [&](std::size_t i, std::size_t lanes) {
       const vec g = load(dy + i, lanes) * load(gamma + i, lanes);
       store(dx + i, fma(normalized(i, lanes), slope, g - mean) * normalized.rstd, lanes);

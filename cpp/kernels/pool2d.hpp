@@ -8,7 +8,7 @@
 namespace nncore::NNCORE_ISA {
 namespace {
 
-// Fewer channels than this are taken one at a time: a vector would be mostly empty.
+// Fewer channels than this are computed one at a time: most lanes of a vector would be unused.
 constexpr std::size_t kFewChannels = 4;
 using vec1 = float __attribute__((vector_size(sizeof(float))));
 
@@ -41,7 +41,7 @@ inline void clip_window(std::size_t& first, std::size_t& last, std::size_t start
   if (first > last) first = last;
 }
 
-// Calls body(output, window): output is the first channel's place in y.
+// Calls body(output, window), with the index in y of the first channel of the window's output.
 template <class Body>
 inline void for_each_window(const Pool2D& p, Body body) {
   std::size_t output = 0;
@@ -55,9 +55,9 @@ inline void for_each_window(const Pool2D& p, Body body) {
   }
 }
 
-// Calls body(place): the places of a channel in a window, in row-major order.
+// Calls body(index in x) for the inputs of one channel in a window, in row-major order.
 template <class Body>
-inline void for_each_place(const Pool2D& p, const Window& w, std::size_t channel, Body body) {
+inline void for_each_input(const Pool2D& p, const Window& w, std::size_t channel, Body body) {
   for (std::size_t y = w.y0; y < w.y1; ++y) {
     std::size_t at = (y * p.in_w + w.x0) * p.channels + channel;
     for (std::size_t x = w.x0; x < w.x1; ++x, at += p.channels) body(at);
@@ -72,7 +72,7 @@ inline void max_pool2d(float* y, const float* x, const Pool2D& p) {
   for_each_window(p, [&](std::size_t output, const Window& w) {
     for_each_channel(p.channels, [&](std::size_t c, std::size_t lanes, auto type) {
       auto best = type - kInfinity;
-      for_each_place(p, w, c, [&](std::size_t at) {
+      for_each_input(p, w, c, [&](std::size_t at) {
         const auto v = load_as(type, x + at, lanes);
         best = (best >= v) | (best != best) ? best : v;
       });
@@ -87,8 +87,8 @@ inline void max_pool2d_backward(float* dx, const float* dy, const float* x, cons
     for_each_channel(p.channels, [&](std::size_t c, std::size_t lanes, auto type) {
       const auto d = load_as(type, dy + output + c, lanes);
       const auto best = load_as(type, y + output + c, lanes);
-      auto open = type == type;  // the maximum has not been met yet
-      for_each_place(p, w, c, [&](std::size_t at) {
+      auto open = type == type;  // lanes whose maximum has not been found yet
+      for_each_input(p, w, c, [&](std::size_t at) {
         const auto v = load_as(type, x + at, lanes);
         const auto hit = open & ((v == best) | ((v != v) & (best != best)));
         store(dx + at, load_as(type, dx + at, lanes) + (hit ? d : type), lanes);
@@ -98,7 +98,7 @@ inline void max_pool2d_backward(float* dx, const float* dy, const float* x, cons
   });
 }
 
-// The sum over a window, in order; of large ones the sum of two halves. Inlining it would make 30 KB.
+// The sum over a window in order; of more than `most` inputs, of two halves. Inlining adds 30 KB of code.
 template <class T>
 [[gnu::noinline]] T window_sum(const float* x, const Pool2D& p, const Window& w, std::size_t channel,
                                std::size_t lanes, std::size_t most) {
@@ -113,7 +113,7 @@ template <class T>
            window_sum<T>(x, p, second, channel, lanes, kRunRows);
   }
   T sum{};
-  for_each_place(p, w, channel, [&](std::size_t at) { sum += load_as(T{}, x + at, lanes); });
+  for_each_input(p, w, channel, [&](std::size_t at) { sum += load_as(T{}, x + at, lanes); });
   return sum;
 }
 
@@ -132,7 +132,7 @@ inline void average_pool2d_backward(float* dx, const float* dy, const Pool2D& p)
     const float area = w.area();
     for_each_channel(p.channels, [&](std::size_t c, std::size_t lanes, auto type) {
       const auto d = load_as(type, dy + output + c, lanes) / area;
-      for_each_place(p, w, c,
+      for_each_input(p, w, c,
                      [&](std::size_t at) { store(dx + at, load_as(type, dx + at, lanes) + d, lanes); });
     });
   });

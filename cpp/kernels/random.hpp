@@ -1,5 +1,5 @@
-// Dropout from a counter-based generator: element i of a stream is a hash of (key, i), so that any part of a
-// mask can be made anywhere, on any number of threads, and made again in the backward pass.
+// Dropout by a counter-based generator: element i of a stream is a hash of (key, i). Any thread can compute
+// any part of a mask, and the backward pass recomputes it.
 #pragma once
 
 #include "kernels.hpp"
@@ -16,8 +16,8 @@ inline std::uint64_t mix(std::uint64_t z) {
   return z ^ (z >> 31);
 }
 
-// A permutation of the 32-bit numbers for every key: multiply and xor-shift rounds with the two-round
-// constants that Wellons' hash prospector found ("lowbias32"), keyed before and between.
+// A permutation of the 32-bit integers for each key: two multiply and xor-shift rounds with the constants of
+// "lowbias32" (Wellons' hash prospector). The halves of the key enter before and between the rounds.
 inline uvec random_bits(uvec counter, std::uint64_t key) {
   uvec h = counter + static_cast<std::uint32_t>(key);
   h = (h ^ (h >> 16)) * 0x7feb352du;
@@ -30,11 +30,11 @@ inline void dropout(float* y, const float* x, std::uint64_t key, std::uint64_t f
                     std::size_t n) {
   if (rate >= 1.0f)
     return for_each_vector(n, [&](std::size_t i, std::size_t lanes) { store(y + i, vec{}, lanes); });
-  // An element is dropped when its bits, as a signed number, are among the rate * 2^32 least.
+  // An element is kept if its bits, as a signed integer, are not among the rate * 2^32 smallest.
   const std::int32_t least =
       static_cast<std::int32_t>(static_cast<std::uint32_t>(rate * 4294967296.0f) ^ 0x80000000u);
   const vec scale = broadcast(1.0f / (1.0f - rate));
-  while (n > 0) {  // runs in which the upper half of the counter does not change
+  while (n > 0) {  // each run has one value of the upper half of the counter
     const std::uint32_t low = static_cast<std::uint32_t>(first);
     const std::uint64_t left = (std::uint64_t{1} << 32) - low;
     const std::size_t run = n < left ? n : left;

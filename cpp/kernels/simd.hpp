@@ -1,5 +1,5 @@
-// The vector type of this instruction set, as GNU vectors: operators come from the compiler, and only what
-// they cannot say (fused multiply-add, bit casts, fixed-order sums) is a function here.
+// The vector type of this instruction set, a GNU vector: the compiler supplies its operators, and functions
+// here add what operators lack (fused multiply-add, bit casts, reductions in a fixed order).
 #pragma once
 
 #include <cstddef>
@@ -24,21 +24,20 @@ constexpr std::size_t kLanes = 8;
 constexpr std::size_t kLanes = 4;
 #endif
 
-// Sums across elements use this many partial sums on every instruction set, so that all of them agree to the
-// bit.
+// A reduction has this many partial results on every instruction set, so that all compute the same bits.
 constexpr std::size_t kSumLanes = 16;
 
 using vec = float __attribute__((vector_size(kLanes * sizeof(float))));
 using ivec = std::int32_t __attribute__((vector_size(kLanes * sizeof(float))));
 using uvec = std::uint32_t __attribute__((vector_size(kLanes * sizeof(float))));
-// The same, at any address and over any element type.
+// A vec that needs no alignment and may alias any type.
 using vec_any = float __attribute__((vector_size(kLanes * sizeof(float)), aligned(4), may_alias));
 
-constexpr std::size_t kLine = 16;  // floats in a line of the caches
+constexpr std::size_t kLine = 16;  // floats in a cache line
 
-// Asks for the line of p before it is written: where another thread has read it, that takes as long as a
-// transfer. Processors that do not know the instruction pass over it.
-inline void fetch_to_write([[maybe_unused]] const float* p) {
+// Prefetches the cache line of p for a write, which would wait if another core holds the line. Processors
+// without prefetchw execute it as a no-op.
+inline void prefetch_for_write([[maybe_unused]] const float* p) {
 #if defined(__AVX2__)
   asm volatile("prefetchw %0" ::"m"(*p));
 #elif defined(__aarch64__)
@@ -48,7 +47,7 @@ inline void fetch_to_write([[maybe_unused]] const float* p) {
 
 inline vec load(const float* p) { return *reinterpret_cast<const vec_any*>(p); }
 inline void store(float* p, vec x) { *reinterpret_cast<vec_any*>(p) = x; }
-// The first `count` lanes (1 to kLanes), the rest zero. Nothing is read or written past them.
+// With `count` (1 to kLanes), only the first `count` floats are read or written; the other lanes are zero.
 #if defined(__AVX512F__)
 inline __mmask16 first_lanes(std::size_t count) {
   return static_cast<__mmask16>(0xffffu >> (kLanes - count));
@@ -83,7 +82,7 @@ inline void store(float* p, vec x, std::size_t count) {
 }
 #endif
 
-// One broadcast instruction: `s - vec{}` keeps the sign of zero and folds away, `s + vec{}` does not.
+// `s - vec{}` compiles to one broadcast; `s + vec{}` does not, as it turns -0 into +0.
 inline vec broadcast(float s) { return s - vec{}; }
 
 inline ivec bits(vec x) { return reinterpret_cast<ivec>(x); }
@@ -111,7 +110,7 @@ inline float fma(float a, float b, float c) {
 
 inline vec sqrt(vec x) {
 #if defined(__AVX512F__)
-  return _mm512_maskz_sqrt_ps(0xffff, x);  // as GCC 12 warns of the unmasked form
+  return _mm512_maskz_sqrt_ps(0xffff, x);  // GCC 12 warns about the unmasked intrinsic
 #elif defined(__AVX2__)
   return _mm256_sqrt_ps(x);
 #elif defined(__aarch64__)
@@ -124,7 +123,7 @@ inline vec sqrt(vec x) {
 #endif
 }
 
-// kLanes bytes as whole numbers, and back: the low byte of each lane.
+// kLanes bytes widened to integers, and the low byte of each lane as a byte.
 inline ivec load_bytes(const std::uint8_t* p) {
 #if defined(__AVX512F__)
   return reinterpret_cast<ivec>(
@@ -157,7 +156,7 @@ inline void store_bytes(std::uint8_t* p, ivec x, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) p[i] = all[i];
 }
 
-// Bit i: lane i of a mask is set.
+// Bit i of the result is set where lane i of the mask is.
 inline std::uint32_t lane_bits(ivec mask) {
 #if defined(__AVX512F__)
   return _mm512_movepi32_mask(reinterpret_cast<__m512i>(mask));
@@ -172,17 +171,17 @@ inline std::uint32_t lane_bits(ivec mask) {
 #endif
 }
 
-// What a comparison gives: a truth for each lane.
+// The mask that a comparison of vectors gives.
 #if defined(__AVX512F__)
-using truth = __mmask16;
-inline truth greater(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+using lane_mask = __mmask16;
+inline lane_mask greater(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
 #else
-using truth = ivec;
-inline truth greater(vec a, vec b) { return a > b; }
+using lane_mask = ivec;
+inline lane_mask greater(vec a, vec b) { return a > b; }
 #endif
-// The first `count` bytes: high ? 2 + of_high : of_low where `known` holds, else 4.
-inline void store_pairs(std::uint8_t* p, truth high, truth of_high, truth of_low, truth known,
-                        std::size_t count) {
+// The argmax of 2 x 2 positions, for `count` lanes: p[i] = known ? (high ? 2 + of_high : of_low) : 4.
+inline void store_argmax(std::uint8_t* p, lane_mask high, lane_mask of_high, lane_mask of_low,
+                         lane_mask known, std::size_t count) {
 #if defined(__AVX512F__)
   const __m128i low = _mm_mask_blend_epi8(of_low, _mm_set1_epi8(0), _mm_set1_epi8(1)),
                 two = _mm_mask_blend_epi8(of_high, _mm_set1_epi8(2), _mm_set1_epi8(3)),
@@ -197,24 +196,25 @@ inline void store_pairs(std::uint8_t* p, truth high, truth of_high, truth of_low
 #endif
 }
 
-// Of a NaN and a number, in either order, both give b.
+// max and min return b if a or b is NaN.
 inline vec max(vec a, vec b) { return a > b ? a : b; }
 inline vec min(vec a, vec b) { return a < b ? a : b; }
 inline vec abs(vec x) { return from_bits(bits(x) & 0x7fffffff); }
 
 #if defined(__AVX2__) || defined(__aarch64__)
 #define NNCORE_PICKS_LANES 1
-// p[0..3] again and again; and of each four lanes, in lane i, the one that the low two bits of at[i] name.
+// broadcast_four repeats p[0..3]. pick sets lane i to the lane of its group of four that the low two bits of
+// at[i] name.
 #if defined(__AVX512F__)
-inline vec repeat_four(const float* p) { return _mm512_maskz_broadcast_f32x4(0xffff, _mm_loadu_ps(p)); }
+inline vec broadcast_four(const float* p) { return _mm512_maskz_broadcast_f32x4(0xffff, _mm_loadu_ps(p)); }
 inline vec pick(vec fours, ivec at) {
   return _mm512_maskz_permutevar_ps(0xffff, fours, reinterpret_cast<__m512i>(at));
 }
 #elif defined(__AVX2__)
-inline vec repeat_four(const float* p) { return _mm256_broadcast_ps(reinterpret_cast<const __m128*>(p)); }
+inline vec broadcast_four(const float* p) { return _mm256_broadcast_ps(reinterpret_cast<const __m128*>(p)); }
 inline vec pick(vec fours, ivec at) { return _mm256_permutevar_ps(fours, reinterpret_cast<__m256i>(at)); }
 #else
-inline vec repeat_four(const float* p) { return load(p); }
+inline vec broadcast_four(const float* p) { return load(p); }
 inline vec pick(vec fours, ivec at) {
   const ivec bytes = (at & 3) * 0x04040404 + 0x03020100;
   return reinterpret_cast<vec>(
@@ -239,13 +239,13 @@ inline vec with_rest(vec x, std::size_t count, vec rest) {
 #endif
 }
 
-// kSumLanes partial results in as many vectors as that takes.
+// The kSumLanes partial results of a reduction.
 struct Sum {
   static constexpr std::size_t kParts = kSumLanes / kLanes;
   vec part[kParts];
 };
 
-// Each lane combined with the lane Half before or after it, then with the one Half / 2 away, and so on.
+// A butterfly reduction: lane i is combined with lane i ^ Half, then with i ^ Half / 2, down to i ^ 1.
 template <std::size_t Half, class Combine>
 inline vec combine_lanes(vec x, Combine combine) {
   if constexpr (Half == 0) {
@@ -257,8 +257,7 @@ inline vec combine_lanes(vec x, Combine combine) {
   }
 }
 
-// Lane i is combined with lane i + 8, then + 4, + 2, + 1; `combine` is commutative. The result is in every
-// lane.
+// Combines lane i with lane i + 8, then + 4, + 2, + 1; `combine` is commutative. All lanes hold the result.
 template <class Combine>
 inline vec reduce(Sum s, Combine combine) {
   for (std::size_t parts = Sum::kParts; parts > 1; parts /= 2)
@@ -277,7 +276,7 @@ inline void for_each_vector(std::size_t n, Body body) {
   if (i < n) body(i, n - i);
 }
 
-// The same, and tells the part of a Sum that the vector belongs to: body(i, lanes_in_use, part).
+// As for_each_vector, with the index of the vector's part in a Sum: body(i, lanes_in_use, part).
 template <class Body>
 inline void for_each_part(std::size_t n, Body body) {
   std::size_t i = 0;

@@ -1,4 +1,4 @@
-// Softmax over rows, and the pieces its cross-entropies share.
+// Softmax over rows, and the functions that it shares with its cross-entropies.
 #pragma once
 
 #include "math.hpp"

@@ -1,5 +1,5 @@
-// The table of operations as names, settings and numbers. The rows are in the .def files, and their formulas
-// are compiled for each instruction set in activation.hpp, loss.hpp, metric.hpp and update.hpp.
+// The rows of the .def files as enums, names and settings. activation.hpp, loss.hpp, metric.hpp and
+// update.hpp compile their formulas for each instruction set.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 
 namespace nncore {
 
-// The number of the row of this name, or that of all rows if there is none.
+// The index of the row with this name, or rows.size() if there is none.
 template <class Rows>
 constexpr std::size_t row_named(const Rows& rows, std::string_view name) {
   std::size_t i = 0;
@@ -37,7 +37,7 @@ enum class Reads { input, output, either };
 struct ActivationRow {
   const char* name;
   SettingList settings;
-  Reads reads;     // what its gradient is made of
+  Reads reads;     // what the gradient is computed from
   bool over_rows;  // not elementwise
 };
 
@@ -62,7 +62,7 @@ enum class Loss : std::int32_t {
 struct LossRow {
   const char* name;
   SettingList settings;
-  bool sparse;  // its targets are numbers of classes
+  bool sparse;  // targets are class numbers
 };
 
 constexpr std::array kLosses = {
@@ -74,7 +74,7 @@ constexpr std::array kLosses = {
 
 constexpr const LossRow& row_of(Loss kind) { return kLosses[static_cast<std::size_t>(kind)]; }
 
-// Behind the last activation of a network, a loss is computed as another of the inputs of that activation.
+// If `last` is the last activation of a network, `loss` is computed as `logits` from the inputs of `last`.
 struct FromLogits {
   Loss loss;
   Activation last;
@@ -98,8 +98,8 @@ enum class Metric : std::int32_t {
 struct MetricRow {
   const char* name;
   SettingList settings;
-  bool sparse;  // its targets are numbers of classes
-  bool counts;  // made of counts; others are means of one value a row
+  bool sparse;  // targets are class numbers
+  bool counts;  // computed from counts; others are means of one value for each row
 };
 
 constexpr std::array kMetrics = {
@@ -133,7 +133,7 @@ constexpr std::size_t kMostScalars = std::max({
 struct OptimizerRow {
   const char* name;
   SettingList settings;                           // the first is the learning rate
-  std::array<const char*, kMostMoments> moments;  // names in files; those behind the last are null
+  std::array<const char*, kMostMoments> moments;  // names in files; null after the last
 };
 
 constexpr std::array kOptimizers = {
@@ -153,7 +153,7 @@ constexpr std::size_t moments_of(const OptimizerRow& row) {
   return n;
 }
 
-// Of every optimizer: w -= w * weight_decay * learning_rate before the update.
+// A setting of every optimizer: w -= w * weight_decay * learning_rate before the update.
 constexpr Setting kWeightDecay{"weight_decay", 0, 0, kAny, true};
 
 #undef NONE

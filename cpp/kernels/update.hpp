@@ -1,4 +1,4 @@
-// Optimizer steps and other arithmetic over flat runs of floats.
+// Optimizer steps and other elementwise arithmetic.
 #pragma once
 
 #include "kernels.hpp"
@@ -8,23 +8,23 @@
 namespace nncore::NNCORE_ISA {
 namespace {
 
-// A moment without gradient decays for ever; subnormal numbers, which are slow and no use here, become zero.
+// Without gradients a moment decays to subnormal numbers, which are slow; they are replaced by zero.
 inline vec drop_subnormal(vec x) { return abs(x) < 1.17549435e-38f ? vec{} : x; }
 
-// One run of an optimizer: formula(state, g), where state holds vectors of w and of the moments.
+// An optimizer step of n parameters: formula(state, g) updates `state`, vectors of w and of the moments.
 template <std::size_t Moments, bool Decays, class F>
 inline void update_run(float* w, float* const* moment, const float* g, float decay, std::size_t n,
                        F formula) {
   float* at[1 + Moments] = {w};
   for (std::size_t k = 0; k < Moments; ++k) at[1 + k] = moment[k];
-  // The caches of other cores hold w, which they have read in this step, so a store has to wait for its line:
-  // it is asked for ahead. With one moment or none that gains nothing.
-  constexpr bool kFetches = Moments > 1;
-  constexpr std::size_t kAhead = 128;
-  if constexpr (kFetches)
-    for (std::size_t i = 0; i < n && i < kAhead; i += kLine) fetch_to_write(w + i);
+  // Other cores have read w in this step, so a store would wait for its cache line, which is prefetched. With
+  // fewer than two moments that gains nothing.
+  constexpr bool kPrefetches = Moments > 1;
+  constexpr std::size_t kAhead = 128;  // floats
+  if constexpr (kPrefetches)
+    for (std::size_t i = 0; i < n && i < kAhead; i += kLine) prefetch_for_write(w + i);
   for_each_vector(n, [&](std::size_t i, std::size_t lanes) {
-    if constexpr (kFetches) fetch_to_write(w + (i + kAhead < n ? i + kAhead : i));
+    if constexpr (kPrefetches) prefetch_for_write(w + (i + kAhead < n ? i + kAhead : i));
     vec state[1 + Moments];
     for (std::size_t k = 0; k <= Moments; ++k) state[k] = load(at[k] + i, lanes);
     if constexpr (Decays) state[0] = fma(broadcast(-decay), state[0], state[0]);
