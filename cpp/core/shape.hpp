@@ -9,7 +9,7 @@
 namespace nncore {
 
 using Shape = std::vector<std::size_t>;  // of one sample: no batch axis
-constexpr std::size_t kOpen = 0;         // a size of an input that is known with the data
+constexpr std::size_t kOpen = 0;         // an input size that is not known before the data
 
 inline std::size_t size_of(const Shape& shape) {
   std::size_t n = 1;

@@ -1,4 +1,4 @@
-// Room behind buffers.
+// Padding of buffers.
 #pragma once
 
 #include <cstddef>

@@ -40,7 +40,7 @@ void convert(float* to, const std::byte* from, std::ptrdiff_t stride, std::size_
   }
 }
 
-// A loop over neighbours, which the compiler turns into vector code.
+// Contiguous elements have a constant stride, so the compiler vectorizes their loop.
 template <class T>
 void convert_native(float* to, const std::byte* from, std::ptrdiff_t stride, std::size_t n) {
   if (stride != sizeof(T)) return convert<T, false>(to, from, stride, n);
@@ -83,9 +83,9 @@ Source::Source(const void* data, char kind, std::size_t item, bool swapped,
   row_size_ = size_of(row_shape_);
   for (std::size_t axis = 1; axis < shape.size(); ++axis) {
     if (shape[axis] == 1) continue;
-    const bool joins =
+    const bool is_contiguous =
         !extents_.empty() && strides_.back() == strides[axis] * static_cast<std::ptrdiff_t>(shape[axis]);
-    if (joins) {
+    if (is_contiguous) {
       extents_.back() *= shape[axis];
       strides_.back() = strides[axis];
     } else {
@@ -103,9 +103,9 @@ void Source::read(float* to, const std::int64_t* order, std::size_t start, std::
   if (row_size_ == 0) return;
   const auto row = [&](std::int64_t number) { return data_ + number * row_stride_; };
   const auto first = static_cast<std::int64_t>(start);
-  const bool runs_on =
+  const bool rows_are_contiguous =
       extents_.size() == 1 && row_stride_ == strides_[0] * static_cast<std::ptrdiff_t>(extents_[0]);
-  if (!order && runs_on) return convert_(to, row(first), strides_[0], count * row_size_);
+  if (!order && rows_are_contiguous) return convert_(to, row(first), strides_[0], count * row_size_);
   for (std::size_t i = 0; i < count; ++i)
     to = read_axis(to, row(order ? order[start + i] : first + static_cast<std::int64_t>(i)), 0);
 }

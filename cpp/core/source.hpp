@@ -1,5 +1,4 @@
-// Rows of an array as it lies in the user's memory: any real type, strides and byte order, converted as it
-// is read.
+// Reads rows of an array in the user's memory, of any real type, strides and byte order, as floats.
 #pragma once
 
 #include <cstddef>
@@ -34,8 +33,8 @@ class Source {
   std::size_t rows_, row_size_;
   std::ptrdiff_t row_stride_;
   Shape row_shape_;
-  Shape extents_;                        // of a row, axes that run on in memory joined
-  std::vector<std::ptrdiff_t> strides_;  // in bytes
+  Shape extents_;                        // the axes of a row; contiguous ones are merged
+  std::vector<std::ptrdiff_t> strides_;  // of these axes, in bytes
 };
 
 }  // namespace nncore

@@ -1,4 +1,4 @@
-// The settings of one layer, loss or optimizer as they arrive from outside: checked where they are read.
+// The settings of one layer, loss or optimizer as the user gave them; they are checked when they are read.
 #pragma once
 
 #include <cmath>
@@ -34,7 +34,7 @@ struct Spec {
     if (const auto* i = std::get_if<std::int64_t>(&at(name))) return static_cast<double>(*i);
     return get<double>(name, "a number");
   }
-  // A setting of the table of operations: its default where the attribute is missing.
+  // The value of a setting; its default if the attribute is missing.
   [[gnu::cold]] double setting(const Setting& s) const {
     const double value = attributes.count(s.name) ? number(s.name) : s.initial;
     if (!std::isfinite(value) || value < s.least || value > s.most || (s.open && value == s.most)) {
@@ -81,7 +81,7 @@ struct Spec {
     if (const T* value = std::get_if<T>(&at(name))) return *value;
     fail(name + " must be " + expected);
   }
-  // Sizes beyond this are mistakes; below it, products of three of them fit into 64 bits.
+  // Larger sizes are mistakes; a product of three sizes up to this limit fits 64 bits.
   std::size_t positive(const std::string& name, std::int64_t value) const {
     constexpr std::int64_t kLimit = 1 << 20;
     if (value < 1 || value > kLimit)
