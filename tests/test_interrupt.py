@@ -228,8 +228,8 @@ def interrupted(handler):
             "model.get_weights(); model.optimizer.learning_rate = 0.001; raise ValueError('stop')",
             "ValueError stop True",
         ),
-        ("model.predict(x[:1])", "RuntimeError the model is at work in this thread"),
-        ("model.layers[0].set_weights(model.layers[0].get_weights())", "RuntimeError the model is at work"),
+        ("model.predict(x[:1])", "RuntimeError the model is running in this thread"),
+        ("model.layers[0].set_weights(model.layers[0].get_weights())", "RuntimeError the model is running"),
     ],
 )
 def test_handlers_of_signals_may_use_models(body: str, expected: str, count: str, tmp_path: Path) -> None:

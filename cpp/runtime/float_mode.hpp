@@ -1,4 +1,4 @@
-// The floating-point mode of a thread: rounding, and what becomes of subnormal numbers.
+// The floating-point mode of a thread: rounding, and flushing of subnormal numbers.
 #pragma once
 
 #if defined(__SSE__) || defined(__x86_64__)
@@ -7,7 +7,7 @@
 
 namespace nncore {
 
-// The default of IEEE 754 while it exists (round to nearest, subnormal numbers kept), then the caller's mode.
+// Sets the defaults of IEEE 754 (round to nearest, no flushing); the destructor restores the caller's mode.
 class DefaultFloatMode {
  public:
 #if defined(__x86_64__)
@@ -19,7 +19,7 @@ class DefaultFloatMode {
   }
 
  private:
-  static constexpr unsigned kFlags = 0x3f, kDefault = 0x1f80;  // exceptions that happened; all masked
+  static constexpr unsigned kFlags = 0x3f, kDefault = 0x1f80;  // flags of exceptions; all masked
   unsigned before_;
 
  public:

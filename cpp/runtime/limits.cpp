@@ -18,7 +18,7 @@ namespace {
 
 constexpr int kNoLimit = std::numeric_limits<int>::max();
 
-// quota / period rounded up; no limit when the group has none ("max" or -1) or does not exist.
+// quota / period of a control group, rounded up; kNoLimit if it has no quota ("max" or -1) or does not exist.
 int group_limit(const std::string& folder, bool version_2) {
   long long quota = 0, period = 0;
   if (version_2) {
@@ -32,7 +32,7 @@ int group_limit(const std::string& folder, bool version_2) {
 }
 
 #if defined(_OPENMP)
-// Bytes that OMP_STACKSIZE asks for: a number of kilobytes, or with one of the units B, K, M, G. 0 if none.
+// OMP_STACKSIZE in bytes: it holds a number with unit B, K (the default), M or G. 0 if it is not set.
 std::size_t runtime_stack_size() {
   const char* text = std::getenv("OMP_STACKSIZE");
   if (!text) return 0;

@@ -1,14 +1,12 @@
-// What the system leaves to this process.
+// Limits that the system sets for this process.
 #pragma once
 
 namespace nncore {
 
-// Processors that the quotas of control groups, rounded up, leave to this process; INT_MAX where there is no
-// limit.
+// The processors that the cgroup quotas allow this process, rounded up; INT_MAX if there is no limit.
 int quota_limit();
-// How many more threads the system gives at this time, of `wanted`: the runtime ends the process where one
-// that it asks for is not to be had. Its own first thread is one more.
-// In builds with OpenMP alone.
+// How many of `wanted` threads the system can start now, besides the first thread of their parallel region.
+// Call it before OpenMP, which ends the process if a thread cannot be started. Only in builds with OpenMP.
 int available_threads(int wanted);
 
 }  // namespace nncore

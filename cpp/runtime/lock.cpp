@@ -28,9 +28,8 @@ bool Lock::lock(Use use) {
       holder_.load(std::memory_order_relaxed) >> 1 == process) {
     if (use == Use::look) return false;
     throw std::runtime_error(
-        "the model is at work in this thread, which a signal has interrupted: its handler can read the model "
-        "and "
-        "save it; for more, let it set a flag or raise");
+        "the model is running in this thread, which a signal has interrupted: the signal handler may "
+        "read and save the model; for anything else, let it set a flag or raise an exception");
   }
   std::uint32_t seen = 0;
   while (!holder_.compare_exchange_weak(seen, mine, std::memory_order_acquire, std::memory_order_relaxed)) {
@@ -41,8 +40,7 @@ bool Lock::lock(Use use) {
     } else if (seen & 1) {
       throw std::runtime_error(
           "another thread was changing the model when this process was forked, so its weights may be those "
-          "of "
-          "a half-done step: load the model from a file in this process, or fork while no thread trains it");
+          "of an unfinished step: load the model from a file, or fork while no thread trains it");
     }
   }
   thread_.store(thread, std::memory_order_relaxed);

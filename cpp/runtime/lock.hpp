@@ -1,4 +1,4 @@
-// A lock that a forked child can tell from one that a thread of its own holds.
+// A lock that knows whether a thread of this process or, at the fork, one of its parent took it.
 #pragma once
 
 #include <atomic>
@@ -7,24 +7,24 @@
 
 namespace nncore {
 
-// Forks between the first process with this library and this one, plus 1.
+// 1 in the process that loaded the library, and one more in each generation of forked children.
 std::uint32_t process_number();
 
-// What the holder does with what the lock guards: reads or writes it, or looks at what no call that is at
-// work changes before its end.
+// How the holder uses the guarded object: it reads it, writes it, or looks only at state that a running call
+// does not change before it ends.
 enum class Use : std::uint32_t { read, write, look };
 
 class Lock {
  public:
-  // Waits for another thread of this process. A lock that a thread of the parent held at a fork is taken over
-  // if that thread only read. Throws std::runtime_error if it wrote, as what it wrote may be half done, and
-  // if this thread holds the lock already and wants more than a look. False if it does and a look is all:
-  // then the lock is not to be unlocked.
+  // Waits while another thread of this process holds the lock. A lock that a reader of the parent process
+  // held at the fork is taken over. Throws std::runtime_error if a writer held it, as its changes may be
+  // incomplete, or if this thread holds the lock already and `use` is not look. If it is look, returns false:
+  // the caller must not unlock then.
   bool lock(Use use);
   void unlock();
 
  private:
-  std::atomic<std::uint32_t> holder_{0};  // 0, or twice the number of the process, plus 1 if it writes
+  std::atomic<std::uint32_t> holder_{0};  // 0 if free, else 2 * process number, plus 1 for a writer
   std::atomic<std::thread::id> thread_{};
 };
 

@@ -1,4 +1,4 @@
-// 64-byte aligned float memory, and how arrays are placed in it.
+// Aligned float memory, and the layout of arrays in it.
 #pragma once
 
 #include <algorithm>
@@ -19,13 +19,13 @@ namespace nncore {
 
 constexpr std::size_t kAlignment = 64;
 
-// Elements rounded up so that the next array of floats starts on a cache line.
+// `floats` rounded up so that the next array starts on a cache line.
 constexpr std::size_t aligned(std::size_t floats) {
   constexpr std::size_t line = kAlignment / sizeof(float);
   return (floats + line - 1) / line * line;
 }
 
-// Far from the end of the address space, so that a few of these add up without overflow.
+// A small part of the address space, so that sums of a few such sizes do not overflow.
 constexpr std::size_t kMostFloats = PTRDIFF_MAX / sizeof(float) / 16;
 
 class OutOfMemory : public std::bad_alloc {
@@ -33,7 +33,7 @@ class OutOfMemory : public std::bad_alloc {
   explicit OutOfMemory(std::size_t bytes) {
     const double gigabytes = static_cast<double>(bytes) / 1e9;
     std::snprintf(text_, sizeof text_,
-                  "there is not enough memory for a network and batch of this size: %.3g GB more", gigabytes);
+                  "not enough memory for a network and batch of this size: %.3g GB more needed", gigabytes);
   }
   OutOfMemory() : OutOfMemory(SIZE_MAX) {}
   const char* what() const noexcept override { return text_; }
@@ -42,17 +42,17 @@ class OutOfMemory : public std::bad_alloc {
   char text_[112];
 };
 
-// count * each. Throws OutOfMemory where no memory could hold that many floats.
+// Returns count * each. Throws OutOfMemory if that is more than kMostFloats.
 inline std::size_t checked_floats(std::size_t count, std::size_t each) {
   std::size_t n = 0;
   if (__builtin_mul_overflow(count, each, &n) || n > kMostFloats) throw OutOfMemory();
   return n;
 }
 
-// Places one array after the other in a buffer.
+// Offsets of arrays that lie one after the other in a buffer.
 class Layout {
  public:
-  // Where `count` times `each` floats start.
+  // Reserves count * each floats and returns their offset.
   std::size_t place(std::size_t count, std::size_t each) {
     const std::size_t start = size_;
     size_ = checked_floats(1, size_ + aligned(checked_floats(count, each)));
@@ -69,8 +69,7 @@ struct FreeFloats {
 };
 using FloatMemory = std::unique_ptr<float[], FreeFloats>;
 
-// Asks for large pages, which cost fewer faults and fewer entries of the address cache, where there is room
-// for some of them.
+// Requests huge pages, which cause fewer page faults and TLB misses, if at least two fit.
 inline void advise_huge_pages([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t bytes) {
 #if defined(MADV_HUGEPAGE)
   constexpr std::uintptr_t kPage = std::uintptr_t{2} << 20;
@@ -80,7 +79,7 @@ inline void advise_huge_pages([[maybe_unused]] void* memory, [[maybe_unused]] st
 #endif
 }
 
-// `size` floats and kSlack readable ones past them, not initialised.
+// Uninitialised memory for `size` floats and kSlack more, which may be read.
 inline FloatMemory allocate_floats(std::size_t size, std::size_t alignment = kAlignment) {
   const std::size_t bytes = (checked_floats(1, size) + kSlack) * sizeof(float);
   FloatMemory memory(
@@ -90,7 +89,7 @@ inline FloatMemory allocate_floats(std::size_t size, std::size_t alignment = kAl
   return memory;
 }
 
-// Zeroed, and grows but never shrinks.
+// Memory that grows and never shrinks.
 class Buffer {
   static constexpr std::size_t kSmall = 8 * 1024;  // floats
 
@@ -102,15 +101,15 @@ class Buffer {
   const float* data() const { return data_.get(); }
   std::size_t size() const { return size_; }
 
-  // At least `size` floats and kSlack readable ones past them. Growing discards the contents.
+  // Makes room for `size` floats and kSlack more. Growing discards the contents; the new memory is zero.
   void grow(std::size_t size) {
     if (data_ && size <= size_) return;
     allocate(size);
     std::fill_n(data_.get(), size + kSlack, 0.0f);
   }
-  // At least `size` floats and kSlack more. Large ones are not initialised: pages that nobody writes take no
-  // memory. Small ones are zero: kernels compute with what lies between arrays, and do not use the result,
-  // but what the heap leaves there, such as halves of pointers, is subnormal as a float and slow.
+  // As grow, but large memory is not initialised, since pages that are never written take no memory. Small
+  // memory is zero: kernels compute with the gaps between arrays and ignore the results, and data that the
+  // heap leaves there, such as halves of pointers, are subnormal floats, which are slow.
   void reserve(std::size_t size) {
     if (data_ && size <= size_) return;
     allocate(size);

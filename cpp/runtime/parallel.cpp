@@ -30,17 +30,17 @@
 namespace nncore {
 namespace {
 
-// The runtime ends the process when it cannot start a thread, so absurd numbers are refused before.
+// OpenMP ends the process if it cannot start a thread, so absurd numbers are refused first.
 constexpr int kMaxThreads = 1024;
 
-// The process that has started the team; 0: none has.
+// The number of the process that started the team, or 0.
 std::atomic<std::uint32_t> team_process{0};
-// The threads of the team are not in this process: it was forked.
+// Whether the team's threads are in another process, from which this one was forked.
 bool team_lost() { return team_process != 0 && team_process != process_number(); }
 
 #if defined(_OPENMP)
 
-// A thread inherits the affinity of the one that starts it, which the user may have bound to one processor.
+// A new thread inherits the affinity of its creator, which the user may have bound to one processor.
 void use_affinity_of_process() {
 #if defined(__linux__)
   cpu_set_t set;
@@ -48,13 +48,13 @@ void use_affinity_of_process() {
 #endif
 }
 
-// What the OpenMP runtime found at start: OMP_NUM_THREADS or the processors.
+// The OpenMP runtime's number of threads at start: OMP_NUM_THREADS or the processors.
 const int initial_omp_threads = omp_get_max_threads();
 const int processors = omp_get_num_procs();
 
 int allowed_threads(int threads) {
   if (omp_in_parallel() || team_lost()) return 1;
-  // A limit set from outside for this thread (threadpoolctl) holds; more threads than processors are allowed.
+  // A limit that threadpoolctl, say, set for this thread applies; more threads than processors are allowed.
   const int limit = omp_get_max_threads();
   return limit < initial_omp_threads ? std::min(threads, limit) : threads;
 }
@@ -73,8 +73,8 @@ inline void pause() {
 #endif
 }
 
-// ThreadSanitizer does not see into GCC's OpenMP runtime. It is told that what comes before a region is seen
-// in it; the variables that the region shares are left out.
+// ThreadSanitizer does not see into GCC's OpenMP runtime. These tell it that writes before a region happen
+// before reads in it; accesses to the region's shared variables are not checked.
 #if defined(__SANITIZE_THREAD__)
 #define NNCORE_STARTS_THREADS __attribute__((no_sanitize("thread")))
 inline void publish(void* region) { __tsan_release(region); }
@@ -85,9 +85,9 @@ inline void publish(void*) {}
 inline void receive(void*) {}
 #endif
 
-// Threads that work on one job after another, for one leader at a time. The leader publishes a job; everybody
-// claims tasks one by one: first their own, then those that others have not begun. So the same thread meets
-// the same data in every job, and its cache still holds them. Workers from number size() on stand by.
+// Threads that work on one job after another, for one leader at a time. The leader publishes a job; each
+// thread claims tasks one by one, first its own, then those that others have not begun. So a thread gets the
+// same data in every job and finds them in its cache. Workers with numbers from size() on stand by.
 class Team {
  public:
   int size() const { return size_.load(std::memory_order_relaxed); }
@@ -98,8 +98,8 @@ class Team {
 
   void lead(std::size_t tasks, TaskFunction call, void* context) {
     const std::uint32_t job = ++leader_job_;
-    // A claim succeeds only on the ticket that was read before the job's fields, so the fields change between
-    // the two.
+    // A claim fails if the ticket has changed since it was read, before the fields of the job were. So
+    // tickets are closed while the fields change.
     for (int i = 0; i < most_owners_; ++i)
       tickets_[i].value.store(ticket(job, kClosed), std::memory_order_release);
     call_.store(call, std::memory_order_release);
@@ -119,7 +119,7 @@ class Team {
     for (int spins = 0;;) {
       const std::uint32_t done = done_.load(std::memory_order_acquire);
       if (done == tasks) break;
-      // A signal's handler has forked, and the threads that would finish their tasks are not in this process.
+      // A signal handler has forked: the threads that would finish their tasks are not in this process.
       if (team_lost()) return stop_call();
       if (spins++ < spin_limit())
         pause();
@@ -149,17 +149,17 @@ class Team {
   }
 
  private:
-  static constexpr std::uint32_t kClosed = 0xffffffff;  // number of a task that no job has
+  static constexpr std::uint32_t kClosed = 0xffffffff;  // a task number beyond those of any job
 
   static std::uint64_t ticket(std::uint32_t job, std::uint32_t task) {
     return std::uint64_t{job} << 32 | task;
   }
 
-  // Some ten microseconds, then sleep. Threads that share a processor do not spin at all.
+  // Spins before a thread sleeps, some ten microseconds. Threads that share processors do not spin.
   int spin_limit() const { return size() > processors ? 0 : 1000; }
 
   static int owners(int workers) { return std::min(workers, kMostOwners); }
-  // Neighbours in memory belong to one owner, whose processor fetches ahead from one to the next.
+  // Tasks with adjacent data have one owner, whose processor prefetches from one to the next.
   static std::uint32_t first_task(int owner, int count, std::uint32_t tasks) {
     const auto number = static_cast<std::uint64_t>(owner), all = static_cast<std::uint64_t>(count);
     return static_cast<std::uint32_t>((tasks * number + all - 1) / all);
@@ -191,9 +191,9 @@ class Team {
     }
   }
 
-  // A virtual machine may wake a thread on its leader's processor, beside an idle one, and leave it in the
-  // queue there for tens of milliseconds. Followers that miss a whole job are moved off, now and then, since
-  // others may be the reason.
+  // A virtual machine may wake a follower on the leader's processor though another is idle, and leave it
+  // queued for tens of milliseconds. Followers that miss a whole job are moved to other processors, at most
+  // once per kPeriod, as the cause may be another.
   void move_followers() {
 #if defined(__linux__)
     constexpr std::chrono::milliseconds kPeriod{2};
@@ -214,10 +214,10 @@ class Team {
 #endif
   }
 
-  // Each owner has a run of tasks: a worker each, or several if there are more.
+  // An owner, of a run of tasks, is one worker, or several if there are more than kMostOwners.
   static constexpr int kMostOwners = 64;
   struct alignas(64) Ticket {
-    std::atomic<std::uint64_t> value{0};  // number of the job, then of its owner's next task
+    std::atomic<std::uint64_t> value{0};  // high half: number of the job, low half: the owner's next task
   };
 
   std::atomic<int> size_{1};
@@ -229,7 +229,7 @@ class Team {
   std::atomic<void*> context_{nullptr};
   std::atomic<std::uint32_t> tasks_{0};
   std::atomic<int> workers_{1};
-  std::atomic<bool> stopped_{false};  // what is left of the job is skipped
+  std::atomic<bool> stopped_{false};  // the remaining tasks of the job are skipped
   alignas(64) std::atomic<std::uint32_t> done_{0};
   std::atomic<int> arrived_{0};  // followers that have seen the job
 #if defined(__linux__)
@@ -242,10 +242,10 @@ thread_local Team* current_team = nullptr;
 
 #if defined(_OPENMP)
 
-// The team of this process, lent to one call at a time. It is never destroyed, as its threads are not.
+// The team of this process, which one call at a time uses. It is never destroyed, as its threads never end.
 class SharedTeam {
  public:
-  // Null while another call has it.
+  // Null while another call uses the team.
   Team* borrow(int threads) {
     if (busy_.exchange(true, std::memory_order_acquire)) return nullptr;
     try {
@@ -259,9 +259,8 @@ class SharedTeam {
   void give_back() { busy_.store(false, std::memory_order_release); }
 
  private:
-  // More workers, so that there are `threads`, in a region that never ends; returns when all that OpenMP
-  // grants are there. The region's first thread only sleeps: where OpenMP binds threads to places, its place
-  // is that of the leader.
+  // Starts workers up to `wanted` threads, in a parallel region that never ends; returns when all that OpenMP
+  // grants have started. The region's first thread only sleeps: OpenMP may bind it to the leader's place.
   NNCORE_STARTS_THREADS void start_workers(int wanted) {
     const int first = present_;
     const int threads = first + available_threads(wanted - first);
@@ -291,10 +290,10 @@ class SharedTeam {
 
   Team team_;
   std::atomic<bool> busy_{false};
-  std::atomic<int> present_{1};  // threads; the leader's own is the first
+  std::atomic<int> present_{1};  // threads that have started, with the leader's
   std::atomic<int> granted_{0};
   std::atomic<bool> asleep_{true};
-  bool refused_ = false;  // there are no more threads to be had
+  bool refused_ = false;  // the system starts no more threads
 };
 
 SharedTeam& shared_team() {
@@ -376,7 +375,7 @@ void run_with_team(int threads, BodyFunction call, void* context) {
 void run_tasks(std::size_t tasks, TaskFunction call, void* context) noexcept {
   if (current_team && tasks > 1) {
     Team* const team = current_team;
-    current_team = nullptr;  // a parallel_for inside a task runs on its thread
+    current_team = nullptr;  // a parallel_for in a task runs on the task's thread
     team->lead(tasks, call, context);
     current_team = team;
     return;

@@ -35,10 +35,10 @@ using TaskFunction = void (*)(void* context, std::size_t task, int worker) noexc
 void run_with_team(int threads, BodyFunction call, void* context);
 void run_tasks(std::size_t tasks, TaskFunction call, void* context) noexcept;
 
-// Calls body() on this thread, with a team of `threads` threads, this one among them, for the parallel_for in
-// it. The other threads are started once and then kept, asleep between calls. No team is made for one thread,
-// while another call has it, in a task of a parallel_for, in a serial build, and in a forked child of a
-// process that has had a team (threads do not survive a fork).
+// Calls body() on this thread; a parallel_for in it runs on a team of `threads` threads, this one included.
+// The others are started once and sleep between calls. There is no team for one thread, while another call
+// uses it, in a task of a parallel_for, in a serial build, and in a forked child of a process that has had a
+// team (threads do not survive a fork).
 template <class Body>
 void with_team(int threads, Body&& body) {
   using Function = std::remove_reference_t<Body>;
@@ -48,14 +48,11 @@ void with_team(int threads, Body&& body) {
 }
 
 // Calls body(task, worker) once for each task in [0, tasks), in any order, and returns when all are done, or
-// skipped as the call is being stopped.
-// `worker` is in [0, team_size()) and names the calling thread's place in the team: no two calls run at the
-// same time with the same worker, so that scratch memory can be indexed by it. Without a team everything runs
-// on this thread, in order.
+// skipped because the call is being stopped. `worker`, in [0, team_size()), numbers the thread that runs the
+// task: scratch memory can be indexed by it. Without a team all tasks run on this thread, in order.
 //
-// Nothing is allocated. This thread takes tasks like the others and waits only for tasks that another has
-// begun, so a team member that the system does not run costs nothing. The body must not throw: an exception
-// ends the process.
+// Nothing is allocated. This thread takes tasks like the others and waits only for tasks that others have
+// begun, so a thread that the system does not schedule costs nothing. An exception in body ends the process.
 template <class Body>
 void parallel_for(std::size_t tasks, Body&& body) {
   using Function = std::remove_reference_t<Body>;

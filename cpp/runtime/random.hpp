@@ -1,4 +1,4 @@
-// Keys for the counter-based generator of the kernels: the same stream for any cut of the work.
+// Keys of the kernels' counter-based generator, whose numbers do not depend on how work is divided.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +13,9 @@ constexpr std::uint64_t mix(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
-// Of a step, and of a layer in it.
+// The key of a training step, and of one call of a layer in it.
 constexpr std::uint64_t key_of_step(std::uint64_t seed, std::uint64_t step) { return mix(mix(seed) ^ step); }
-// Still to be mixed, by a layer that draws numbers: most do not.
+// A layer that draws numbers mixes its key first; most layers draw none.
 constexpr std::uint64_t unmixed_key(std::uint64_t key_of_step, std::uint64_t call) {
   return key_of_step ^ call;
 }

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::int64_t kFirstAsk = 300, kAskPeriod = 100;  // milliseconds
 
-// Read after every task, so a clock that is quick and no more exact than that.
+// A fast, coarse clock, as it is read after every task.
 std::int64_t milliseconds() {
 #if defined(CLOCK_MONOTONIC_COARSE)
   timespec now{};
@@ -21,8 +21,7 @@ std::int64_t milliseconds() {
 #endif
 }
 
-// The call that this thread makes, where it may be stopped; in a task of another thread's call, whether that
-// is stopped.
+// The stoppable call of this thread, or null. In a worker thread, the flag of the job it works on.
 thread_local Stoppable* current_call = nullptr;
 thread_local const std::atomic<bool>* job_is_stopped = nullptr;
 

@@ -6,12 +6,11 @@
 
 namespace nncore {
 
-// What a stopped call throws. Its results are not of use.
+// Thrown by a stopped call, whose results are incomplete.
 struct Stopped {};
 
-// While it exists, the work of this thread may be stopped: from 0.3 s on, every 0.1 s or so between two
-// tasks, `ask` is called, and once it says so the tasks that are left are skipped. Shorter calls are not
-// asked for.
+// While it exists, the work of this thread may be stopped: after 0.3 s, `ask` is called about every 0.1 s
+// between two tasks; once it returns true, the remaining tasks are skipped.
 class Stoppable {
  public:
   using Ask = bool (*)(void* context);
@@ -21,7 +20,7 @@ class Stoppable {
   Stoppable& operator=(const Stoppable&) = delete;
 
   bool is_stopped() const { return stopped_; }
-  bool ask();  // if it is time
+  bool ask();  // calls `function` if it is time; whether the call is stopped
   void stop() { stopped_ = true; }
 
  private:
@@ -46,11 +45,11 @@ class Unstoppable {
 
 // Stops this thread's call, if it may be stopped.
 void stop_call();
-// In a thread that works for other threads' calls: where it is told that the one at work is stopped.
+// For a worker thread: the flag that tells whether the job it works on is stopped.
 void follow_stop(const std::atomic<bool>* stopped);
 
-// Whether the call is being stopped. In a task, what is left of it need not be done. The second asks, if it
-// is time, and is for loops that take long without a parallel_for.
+// Whether the call is being stopped; a task may then skip its remaining work. ask_for_stop also asks, if it
+// is time: for long loops without a parallel_for.
 bool stop_requested();
 bool ask_for_stop();
 inline void throw_if_stopped() {

@@ -7,10 +7,10 @@
 namespace nncore {
 namespace {
 
-// Kept idle by the process at most: 64 MiB, in so many blocks.
+// Limits of the idle memory: 64 MiB in floats, and the number of blocks.
 constexpr std::size_t kMostIdle = std::size_t{16} << 20, kMostBlocks = 64;
-// Blocks start with a page, where the user's large arrays start too or soon after. Processors compare places
-// in pages to tell whether a read is of what was just written, and so take one just ahead of it for that.
+// Blocks start with a page, as the user's large arrays do or nearly do. Processors compare offsets in pages
+// to detect reads of just-written data, and a read a little behind a write may falsely match (4K aliasing).
 constexpr std::size_t kPage = 4096;
 
 struct Block {
@@ -18,13 +18,13 @@ struct Block {
   std::size_t size;
 };
 
-// The blocks that are kept, oldest first. Who finds it busy does without, and so does a process that was
-// forked meanwhile.
+// The idle blocks, oldest first. A call that finds the lock taken, as always after some forks, allocates and
+// frees instead.
 class Idle {
  public:
-  Idle() { blocks_.reserve(kMostBlocks); }  // so that giving back does not allocate
+  Idle() { blocks_.reserve(kMostBlocks); }  // so that put() does not allocate
 
-  // A block of `size` to 2 * size floats, if there is one: the smallest, and of equals the last.
+  // A block of `size` to 2 * size floats, the smallest and of equal ones the newest; empty if there is none.
   Block take(std::size_t size) {
     const std::unique_lock hold(busy_, std::try_to_lock);
     if (!hold) return {};
@@ -57,7 +57,7 @@ class Idle {
   std::size_t floats_ = 0;
 };
 
-// Never destroyed, as arrays may outlive everything else.
+// Never destroyed, as arrays may be freed after static objects are.
 Idle& idle() {
   static auto* const blocks = new Idle;
   return *blocks;

@@ -1,5 +1,4 @@
-// Memory of calls that come again: blocks that are given back are kept for the next call, so that it does not
-// wait for fresh pages.
+// Memory of repeated calls: returned blocks are reused, so that the next call does not wait for fresh pages.
 #pragma once
 
 #include "memory.hpp"
@@ -12,8 +11,8 @@ struct ReturnFloats {
 };
 using Workspace = std::unique_ptr<float[], ReturnFloats>;
 
-// As allocate_floats, from the start of a page on and in up to twice the memory; null for none. Any thread
-// may borrow and give back.
+// As allocate_floats, from the start of a page on, in a block of up to twice the size; null for size 0. Any
+// thread may borrow and return.
 Workspace borrow_floats(std::size_t size);
 
 }  // namespace nncore
