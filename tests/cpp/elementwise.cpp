@@ -32,10 +32,10 @@ void update(Report& r, const Golden& c, const OptimizerRow& row) {
   Array w = c.inputs.at("w");
   std::vector<Array> moments;
   for (const std::string& name : optimizer.moments()) moments.push_back(c.inputs.at(name));
-  float* places[kMostMoments] = {};
-  for (std::size_t i = 0; i < moments.size(); ++i) places[i] = moments[i].data();
+  float* moment_data[kMostMoments] = {};
+  for (std::size_t i = 0; i < moments.size(); ++i) moment_data[i] = moments[i].data();
   optimizer.begin(c.rows);
-  optimizer.update(r.k, w.data(), places, c.inputs.at("g").data(), c.columns);
+  optimizer.update(r.k, w.data(), moment_data, c.inputs.at("g").data(), c.columns);
   r.compare(c.name, {c.rows, c.columns}, w, c.outputs.at("w"));
   for (std::size_t i = 0; i < moments.size(); ++i) {
     const std::string& name = optimizer.moments()[i];

@@ -29,7 +29,7 @@ std::vector<Golden> read_golden(const char* path) {
       continue;
     }
     std::size_t size = 0, seed = 0;
-    if (!(words >> name >> size) || cases.empty()) throw std::runtime_error("a damaged file of golden cases");
+    if (!(words >> name >> size) || cases.empty()) throw std::runtime_error("the golden file is damaged");
     if (what == "drawn") {
       words >> seed;
       cases.back().inputs.try_emplace(name, size, seed, -1.0, 1.0);
@@ -44,7 +44,7 @@ std::vector<Golden> read_golden(const char* path) {
       for (std::size_t i = 0; i < size; ++i) cases.back().outputs[name].push_back({values[i], allowed[i]});
     }
     file.get();  // the end of the line
-    if (!file) throw std::runtime_error("a file of golden cases that ends too soon");
+    if (!file) throw std::runtime_error("the golden file is truncated");
   }
   if (cases.empty()) throw std::runtime_error("expected a file that tests/golden.py has written");
   return cases;

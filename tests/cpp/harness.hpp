@@ -1,5 +1,4 @@
-// Tools of the kernel tests: reproducible data, guarded arrays, comparison with golden cases, digests of the
-// results.
+// Tools of the kernel tests: reproducible data, guarded arrays, comparison with golden cases, result digests.
 #pragma once
 
 #include <algorithm>
@@ -20,8 +19,8 @@ namespace nncore::test {
 
 constexpr std::size_t kSizes[] = {1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97};
 
-// Floats with the promised slack after them. The slack holds NaN, so that a result which depends on it fails,
-// and intact() tells whether it was written to.
+// An array followed by kSlack floats of NaN, so that a result that depends on them fails; intact() tells that
+// they were not written.
 class Array {
  public:
   explicit Array(std::size_t size, float value = 0.0f) : size_(size), values_(size + kSlack, value) {
@@ -53,20 +52,20 @@ class Array {
   std::vector<float> values_;
 };
 
-// Of each row of `from` values the first `to`.
+// The first `to` values of each row of `from`.
 template <class Values>
 Values cut(const Values& a, std::size_t from, std::size_t to) {
   Values first(from == 0 ? 0 : a.size() / from * to);
   for (std::size_t i = 0; i < first.size(); ++i) first[i] = a[i / to * from + i % to];
   return first;
 }
-// The sizes at which columns are cut.
+// The column counts to test: all of kSizes if `most` is the last of them, else `most`.
 inline std::vector<std::size_t> sizes_to(std::size_t most) {
   if (most != std::end(kSizes)[-1]) return {most};
   return {std::begin(kSizes), std::end(kSizes)};
 }
 
-// What a result should be, and how far from it a float may be.
+// The expected value of a result, and the error that is allowed.
 struct Expected {
   double value = 0.0, allowed = 0.0;
 };
@@ -78,7 +77,7 @@ inline void multiply(const Kernels& k, Gemm g) {
   k.gemm(g);
 }
 
-// A case that tests/golden.py has written: inputs, and what the reference makes of them.
+// A case written by tests/golden.py: inputs and the outputs of the reference.
 struct Golden {
   std::string family, name;
   std::size_t rows = 0, columns = 0;
@@ -107,7 +106,7 @@ class Report {
         text = "[" + std::to_string(i) + "] is " + std::to_string(got[i]) + ", expected " +
                std::to_string(want[i].value);
     }
-    for (std::size_t i = 0; i < got.size(); ++i) {  // the sign of a NaN is the processor's choice
+    for (std::size_t i = 0; i < got.size(); ++i) {  // the sign of a NaN depends on the processor
       const float value = std::isnan(got[i]) ? std::numeric_limits<float>::quiet_NaN() : got[i];
       digest(name, &value, sizeof value);
     }
@@ -133,7 +132,7 @@ class Report {
   std::map<std::string, std::uint64_t> digests;
 };
 
-// Calls check(case, index) for the cases of a family, index being that of its row; all rows must have some.
+// Calls check(case, index of its row) for the cases of a family; every row must have a case.
 template <class Rows, class Check>
 void for_each_golden(Report& r, const std::vector<Golden>& cases, const char* family, const Rows& rows,
                      Check check) {
@@ -144,16 +143,15 @@ void for_each_golden(Report& r, const std::vector<Golden>& cases, const char* fa
     missing.erase(c.name);
     const auto row = std::ranges::find_if(rows, [&](const auto& each) { return c.name == each.name; });
     if (row == std::end(rows))
-      r.check(false, c.name, {}, "is no row of the table");
+      r.check(false, c.name, {}, "is not a row of the table");
     else
       check(c, static_cast<std::size_t>(row - std::begin(rows)));
   }
   for (const std::string& name : missing) r.check(false, name, {}, "has no golden case");
 }
 
-// Runs the test of the case's name.
 struct Test {
-  const char* name;
+  const char* name;  // of the cases that it runs
   void (*run)(Report& r, const Golden& c);
 };
 template <std::size_t count>

@@ -71,8 +71,7 @@ void convolution_with_pooling(Report& r, const Golden& golden, std::size_t filte
   r.check(std::memcmp(again.data(), y.data(), out * sizeof(float)) == 0, "conv_pool_without_argmax", sizes);
 }
 
-// All gradients, of three samples and any argmax; a third of dy is zero, and of others ReLU lets a third not
-// pass.
+// The gradients of three samples with arbitrary argmax; a third of dy is zero, and ReLU blocks another third.
 void convolution_with_pooling_gradients(Report& r, const Golden& golden, std::size_t channels,
                                         std::size_t filters) {
   const ConvPool c = shape_of(golden, channels, filters, true);

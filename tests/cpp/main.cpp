@@ -1,6 +1,6 @@
-// kernel_tests GOLDEN [--digests]: runs every kernel of every table that this machine can use; GOLDEN is the
-// file that tests/golden.py writes. With --digests it also prints a hash of each kernel's results, which is
-// the same for all instruction sets that have fused multiply-add.
+// kernel_tests GOLDEN [--digests]: tests every kernel of every table that this machine can run; GOLDEN is the
+// file that tests/golden.py writes. --digests prints a hash of each kernel's results, which is the same for
+// all instruction sets with fused multiply-add.
 #include "../../cpp/kernels/dispatch.hpp"
 #include "harness.hpp"
 

@@ -1,5 +1,5 @@
-// Networks without Python: a step allocates nothing, and any number of threads computes the same bits. Built
-// with ThreadSanitizer it looks for data races instead of allocations.
+// Networks without Python: steps allocate nothing, and all numbers of threads compute the same bits. Built
+// with ThreadSanitizer, this looks for data races instead of allocations.
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
@@ -28,7 +28,7 @@ constexpr bool kCounts = false;
 #else
 constexpr bool kCounts = true;
 
-// Every way to memory in this process, the runtime's libraries included: glibc's own functions, counted.
+// Replace glibc's functions to count all allocations of this process, those of runtime libraries included.
 #define NNCORE_EXPORT __attribute__((visibility("default")))
 extern "C" {
 void* __libc_malloc(std::size_t size);
@@ -156,7 +156,7 @@ const std::vector<Stack>& stacks() {
   return all;
 }
 
-// Images of bytes, class numbers, weights and an order: all that a training reads.
+// Training data: byte images, class numbers, sample weights and an order of the samples.
 struct Data {
   std::vector<std::uint8_t> images;
   std::vector<std::int64_t> labels, order;
@@ -194,7 +194,7 @@ class Tests {
     if (!good) std::printf("FAILED %s\n", what.c_str());
   }
 
-  // Runs step(start) over all batches to make everything grow, then again: nothing may be allocated.
+  // Runs step() once, so that all buffers grow, then again: the second run must not allocate.
   template <class Step>
   void expect_no_allocation(const std::string& what, Step step) {
     step();
@@ -205,7 +205,7 @@ class Tests {
     check(allocations == 0, what + " allocates " + std::to_string(allocations) + " times");
   }
 
-  // The parameters after some batches.
+  // Trains, tests and predicts without allocation; returns the trained parameters.
   std::vector<float> run(const std::string& graph_name, const Graph& graph, const Spec& optimizer,
                          const Spec& rules, bool fuse, int threads, bool penalized) {
     const std::string name = graph_name + (fuse ? "" : " not fused") + ", " + optimizer.kind + ", " +
@@ -236,14 +236,14 @@ class Tests {
     expect_no_allocation(name + "test", [&] { network.test(data_.samples(0, false), kAllBatches, sums); });
     expect_no_allocation(name + "predict",
                          [&] { network.predict(&to, data_.samples(0, false), kAllBatches); });
-    // After a larger batch than before, and between passes of another kind.
+    // With a smaller last batch, and after passes of other kinds.
     expect_no_allocation(name + "train again",
                          [&] { network.train(data_.samples(10, false), kAllBatches, sums); });
     network.read("parameters", parameters.data());
     return parameters;
   }
 
-  // Every layer that merges without settings, one after the other: values of one shape, and broadcast ones.
+  // A chain of all merging layers without settings, on inputs of equal and of broadcast shapes.
   static Graph merges() {
     Graph graph{{kImage},
                 {conv2d(6, "relu", {.padding = "same"}), {"global_average_pooling2d", {{"keepdims", false}}}},
@@ -271,7 +271,7 @@ class Tests {
     return graph;
   }
 
-  // Every stack, and a graph whose values have several readers and whose layers have several calls.
+  // Every stack, a graph whose values have several readers and whose layers have several calls, and merges().
   static std::vector<std::pair<std::string, Graph>> graphs() {
     std::vector<std::pair<std::string, Graph>> all;
     for (const Stack& stack : stacks()) {
@@ -287,7 +287,7 @@ class Tests {
                       pooling("max_pooling2d", kPairs),
                       kFlatten,
                       dense(kClasses, "softmax")};
-    // Values 1 to 8: two convolutions, the second twice, their sum, its like with the first, ..., classes.
+    // Values 1 to 8: layer 0, layer 1 twice, the sum of these, its concatenation with value 1, ..., classes.
     const std::vector<Call> calls{{0, {0}},    {1, {1}}, {1, {2}}, {2, {1, 2, 3}},
                                   {3, {4, 1}}, {4, {5}}, {5, {6}}, {6, {7}}};
     all.emplace_back("graph", Graph{{kImage}, specs, calls, {8}});
@@ -358,7 +358,7 @@ class Tests {
     for (const Stack& stack : stacks())
       for (const Spec& spec : stack.specs) {
         const auto layer = make_layer(spec, {kImage});
-        if (layer->batch_statistics()) continue;  // those of the whole batch need a network
+        if (layer->batch_statistics()) continue;  // these need a network
         const auto one = run_alone(*layer, 1);
         for (const int threads : {2, 3})
           check(run_alone(*layer, threads) == one, std::string(stack.name) + ", " + spec.kind +

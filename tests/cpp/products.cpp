@@ -14,7 +14,7 @@ struct Panels {
   bool finite;
 };
 
-// b (k, n) in panels, with zeros up to the end of the last.
+// Packs b (k, n) into panels; the last is padded with zeros.
 Panels pack(Report& r, const Array& b, std::size_t k, std::size_t n) {
   const std::size_t panel = r.k.panel, panels = (n + panel - 1) / panel;
   Array packed(panels * k * panel, -7.0f), packed_transposed(panels * k * panel, -7.0f);
@@ -32,7 +32,7 @@ Panels pack(Report& r, const Array& b, std::size_t k, std::size_t n) {
   return {packed, finite};
 }
 
-// A product of a (m, k), or its transpose, and b (k, n), or its panels, that is added to zero.
+// The product of a (m, k) or its transpose and b (k, n) or its panels.
 Gemm product(Report& r, Array& c, const Array& a, bool a_transposed, const Array& b, bool packed,
              std::size_t m, std::size_t n, std::size_t k) {
   const std::size_t panel = r.k.panel;
@@ -43,7 +43,7 @@ Gemm product(Report& r, Array& c, const Array& a, bool a_transposed, const Array
           .scratch = nullptr};
 }
 
-// The first rows and columns of a product, in all forms: the bias is added, or c starts from it.
+// The first m rows and n columns of a product, in every layout; the bias is added, or y starts with it.
 void dense(Report& r, const Golden& c) {
   const Array &all = c.inputs.at("x"), &kernel = c.inputs.at("kernel");
   const std::size_t k = c.setting(0);
@@ -56,16 +56,17 @@ void dense(Report& r, const Golden& c) {
       if (m > c.rows) break;
       const Array x = cut(all, c.rows * k, m * k), x_transposed = transposed(x, m, k);
       const std::vector<Expected> want = cut(every, c.rows * n, m * n);
-      for (const bool turned : {false, true})
+      for (const bool a_transposed : {false, true})
         for (const bool packed : {false, true})
           for (const bool accumulate : {false, true}) {
             Array y(m * n);
-            Gemm g = product(r, y, turned ? x_transposed : x, turned, packed ? panels : b, packed, m, n, k);
+            Gemm g = product(r, y, a_transposed ? x_transposed : x, a_transposed, packed ? panels : b, packed,
+                             m, n, k);
             g.accumulate = accumulate;
             for (std::size_t i = 0; i < m * n; ++i) y[i] = accumulate ? bias[i % n] : 9.0f;
             g.bias = biased && !accumulate ? bias.data() : nullptr;
             multiply(r.k, g);
-            r.compare(turned ? "gemm_transposed" : "gemm", {m, n, k, accumulate, packed}, y, want);
+            r.compare(a_transposed ? "gemm_transposed" : "gemm", {m, n, k, accumulate, packed}, y, want);
           }
       if (m > 9) continue;
       Array y(m * n);
@@ -75,8 +76,7 @@ void dense(Report& r, const Golden& c) {
   }
 }
 
-// A valid convolution of x (size, size, channels) with a square kernel: rows are positions, segments are
-// kernel rows.
+// A convolution of x (size, size, channels) without padding: rows are positions, segments are kernel rows.
 void convolution(Report& r, const Golden& c) {
   const std::size_t size = c.rows, kernel = c.setting(0), channels = c.setting(1), out = size - kernel + 1;
   std::vector<std::ptrdiff_t> rows, segments;
@@ -93,28 +93,28 @@ void convolution(Report& r, const Golden& c) {
   }
 }
 
-// A product whose A is zero in whole runs of k. Elements that are zero for all rows of a tile may be left out
-// if B is finite, and only then; that changes nothing.
-void product_with_zeros(Report& r, std::size_t m, std::size_t n, std::size_t k, bool turned, bool packed) {
+// A product whose A is zero in runs of k. Elements that are zero in all rows of a tile may be skipped only if
+// B is finite, which does not change the result.
+void product_with_zeros(Report& r, std::size_t m, std::size_t n, std::size_t k, bool a_transposed,
+                        bool packed) {
   Array a(m * k, 17, -1, 1), b(k * n, 18, -1, 1), whole(m * n), c(m * n);
-  const auto at = [&](std::size_t i, std::size_t s) { return turned ? s * m + i : i * k + s; };
-  // Runs that shift with the row, so that each tile of rows leaves out others; some elements are negative
-  // zero.
+  const auto at = [&](std::size_t i, std::size_t s) { return a_transposed ? s * m + i : i * k + s; };
+  // Runs shift with the row, so that each tile skips other elements; some zeros are negative.
   for (std::size_t i = 0; i < m; ++i)
     for (std::size_t s = 0; s < k; ++s)
       if ((s + i) / 20 % 3 != 0) a[at(i, s)] = (i + s) % 5 == 0 ? -0.0f : 0.0f;
   Panels panels = pack(r, b, k, n);
   const auto run = [&](Array& to, bool in_panels, bool b_is_finite) {
-    Gemm g = product(r, to, a, turned, in_panels ? panels.values : b, in_panels, m, n, k);
+    Gemm g = product(r, to, a, a_transposed, in_panels ? panels.values : b, in_panels, m, n, k);
     g.b_is_finite = b_is_finite;
     multiply(r.k, g);
   };
-  run(whole, true, false);  // of panels that are not said to be finite nothing is left out
+  run(whole, true, false);  // nothing is skipped unless B is declared finite
   run(c, packed, packed);
   bool same = panels.finite && c.intact();
   for (std::size_t i = 0; i < m * n; ++i) same = same && c[i] == whole[i];
   r.digest("gemm_zeros", c.data(), m * n * sizeof(float));
-  r.check(same, "gemm_zeros", {m, n, k, turned, packed});
+  r.check(same, "gemm_zeros", {m, n, k, a_transposed, packed});
   for (std::size_t i = 0; i < m; ++i) a[at(i, k - 1)] = 0.0f;
   for (const float value :
        {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
@@ -123,11 +123,11 @@ void product_with_zeros(Report& r, std::size_t m, std::size_t n, std::size_t k, 
     run(c, packed, false);
     bool right = !panels.finite;
     for (std::size_t i = 0; i < m * n; ++i) right = right && std::isnan(c[i]) == (i % n == n / 2);
-    r.check(right, "gemm_zeros, not finite", {m, n, k, turned, packed});
+    r.check(right, "gemm_zeros, not finite", {m, n, k, a_transposed, packed});
   }
 }
 
-// Also of two rows as `add`.
+// Column sums, and `add` for two rows.
 void sums(Report& r, const Golden& c) {
   const Array& x = c.inputs.at("x");
   for (const std::size_t n : kSizes) {
@@ -152,7 +152,7 @@ void rescale(Report& r, const Golden& c) {
   }
 }
 
-// Strided depthwise convolution of x (size, size, n + 2), without its last two channels.
+// Depthwise convolution with stride 2 of x (size, size, n + 2), whose last two channels are left alone.
 void depthwise(Report& r, const Golden& c) {
   const std::size_t size = c.rows, kernel = c.setting(0), out = (size - kernel) / 2 + 1;
   for (const std::size_t n : kSizes) {
@@ -163,7 +163,7 @@ void depthwise(Report& r, const Golden& c) {
     for (std::size_t h = 0; h < kernel; ++h)
       for (std::size_t z = 0; z < kernel; ++z) taps.push_back(signed_size((h * size + z) * ld));
     const auto input = [&](const char* name) { return cut(c.inputs.at(name), c.columns, ld); };
-    // n channels, and two of what is there before; gradients are added to that
+    // The last two channels keep the value `before`; gradients are added to it.
     const auto compare = [&](const std::string& name, const Array& got, const char* output, float before) {
       std::vector<Expected> want = cut(c.outputs.at(output), c.columns, ld);
       for (std::size_t i = 0; i < want.size(); ++i)
@@ -194,11 +194,11 @@ void test_products(Report& r, const std::vector<Golden>& cases) {
               {"depthwise", depthwise},
               {"sums", sums},
               {"rescale", rescale}});
-  for (const bool turned : {false, true})
+  for (const bool a_transposed : {false, true})
     for (const bool packed : {false, true}) {
-      product_with_zeros(r, 80, 200, 300, turned, packed);
-      product_with_zeros(r, 49, 128, 65, turned, packed);
-      product_with_zeros(r, 9, 130, 600, turned, packed);
+      product_with_zeros(r, 80, 200, 300, a_transposed, packed);
+      product_with_zeros(r, 49, 128, 65, a_transposed, packed);
+      product_with_zeros(r, 9, 130, 600, a_transposed, packed);
     }
 }
 

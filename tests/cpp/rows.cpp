@@ -16,7 +16,7 @@ void loss(Report& r, const Golden& c, LossKernel kernel) {
   run(value, in_place.data(), in_place.data());
   const bool same = std::memcmp(alone.data(), value.data(), c.rows * sizeof(float)) == 0 &&
                     std::memcmp(in_place.data(), dx.data(), dx.size() * sizeof(float)) == 0;
-  r.check(same && in_place.intact(), c.name + "_forms", {c.rows, c.columns});
+  r.check(same && in_place.intact(), c.name + ", null and in place", {c.rows, c.columns});
 }
 
 void metric(Report& r, const Golden& c, MetricKernel kernel) {
@@ -33,7 +33,7 @@ void encode(Report& r, const Golden& c) {
   r.compare(c.name, {t.count, c.columns}, code, c.outputs.at("code"));
 }
 
-// Also without y or moments, which are then not written, and without dx.
+// The other results are the same where y, moments or dx is null.
 void normalize(Report& r, const Golden& c) {
   const auto input = [&](const char* name) { return c.inputs.at(name).data(); };
   const std::size_t size = c.rows * c.columns;
@@ -60,7 +60,7 @@ void normalize(Report& r, const Golden& c) {
     return b.intact() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
   };
   r.check(equal(y, alone) && equal(moments, same) && equal(dgamma, gamma_alone) && equal(dbeta, beta_alone),
-          "normalize_rows, forms", {c.rows, c.columns});
+          "normalize_rows, null outputs", {c.rows, c.columns});
 }
 
 }  // namespace

@@ -3,8 +3,7 @@
 namespace nncore::test {
 namespace {
 
-// One row of tiles through the forms of its inputs, kernel and outputs, and back. Products of forms are made
-// element by element.
+// One row of tiles: transforms of inputs, kernel and outputs, a product for each element, and gradients.
 void convolution(Report& r, const Golden& c, std::size_t channels, std::size_t filters) {
   const std::size_t all_channels = c.setting(0), all_filters = c.setting(1), panel = r.k.panel,
                     tiles = (c.columns + 1) / 2, row = (2 * tiles + 2) * channels;
@@ -18,9 +17,9 @@ void convolution(Report& r, const Golden& c, std::size_t channels, std::size_t f
   const std::size_t of_v = tiles * channels, of_m = tiles * filters, of_du = channels * filters,
                     of_u = (filters + panel - 1) / panel * panel * channels;
   const WinogradRow of{tiles, c.rows, c.columns, filters};
-  const auto form = [&](std::size_t element) { return Array(kWinogradElements * element); };
-  Array u = form(of_u), v = form(of_v), m = form(of_m), dm = form(of_m), dv = form(of_v), du = form(of_du);
-  Array transposed = form(of_du), y(dy.size()), dx(x.size(), 0.5f), dw(w.size());
+  const auto all16 = [&](std::size_t element) { return Array(kWinogradElements * element); };
+  Array u = all16(of_u), v = all16(of_v), m = all16(of_m), dm = all16(of_m), dv = all16(of_v);
+  Array du = all16(of_du), transposed = all16(of_du), y(dy.size()), dx(x.size(), 0.5f), dw(w.size());
 
   for (std::size_t first = 0; first < filters; first += 16)
     r.k.winograd_kernel(u.data(), of_u, w.data(), channels, filters, first, std::min(filters, first + 16));
@@ -72,12 +71,12 @@ void convolution(Report& r, const Golden& c, std::size_t channels, std::size_t f
     bool right = pooled_output(pooled, argmax.data(), relu) && pooled.intact();
     for (std::size_t i = 0; i < of_m; ++i) {
       float largest = relu ? 0.0f : -std::numeric_limits<float>::infinity();
-      std::uint8_t place = 4;
+      std::uint8_t position = 4;
       for (std::uint8_t q = 0; q < 4; ++q)
         if (const float value = y[(q / 2 * c.columns + 2 * (i / filters) + q % 2) * filters + i % filters];
             value > largest)
-          largest = value, place = q;
-      right = right && pooled[i] == largest && argmax[i] == place;
+          largest = value, position = q;
+      right = right && pooled[i] == largest && argmax[i] == position;
     }
     r.check(right, "winograd_pooled_output", sizes);
   }
