@@ -143,7 +143,7 @@ DATA: list[Case] = [
      "set_weights", ([np.zeros((2, 2))] * 4,), {}),
     ("weights of texts", TypeError, "weights must be numbers",
      "set_weights", ([np.full((3, 5), "a")] * 4,), {}),
-    ("unknown argument", TypeError, "unexpected keyword", "fit", (X, Y4), {"epoch": 3}),
+    ("unknown argument", TypeError, "'epoch'. Did you mean 'epochs'", "fit", (X, Y4), {"epoch": 3}),
 ]
 # fmt: on
 

@@ -44,6 +44,7 @@ RECORDED = (
     "tests/keras_facts.json",
     "benchmarks/results/",
     "python/nncore/common/choices.pyi",
+    "python/nncore/common/keras_names.txt",
 )
 
 

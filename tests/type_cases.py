@@ -16,6 +16,7 @@ from nncore import (
     constraints,
     datasets,
     initializers,
+    keras,
     layers,
     losses,
     metrics,
@@ -80,6 +81,9 @@ model.layers[0].trainable = False
 weights = model.get_layer("second").get_weights()
 first: np.ndarray[Any, Any] = model.get_weights()[0]
 last: list[float] = model.history.history["loss"]
+
+model = keras.Sequential([keras.layers.Dense(8, activation=keras.activations.relu)])
+model.compile(keras.optimizers.Adam(), keras.losses.MeanSquaredError())
 
 # ---- tables
 
@@ -191,6 +195,7 @@ callbacks.EarlyStopping(mode="minimum")  # wrong
 
 nncore.Seqential()  # wrong
 layers.Dnse(8)  # wrong
+keras.layers.Dnse(8)  # wrong
 optimizers.Adm()  # wrong
 losses.MeanSquareError()  # wrong
 nncore.dataset.mnist.load_data()  # wrong

@@ -14,8 +14,7 @@ Environment: NNCORE_ISA, NNCORE_NUM_THREADS (else OMP_NUM_THREADS), NNCORE_DATA_
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 try:
     from . import _core
@@ -37,11 +36,13 @@ except ImportError as error:
 
 from . import activations, callbacks, initializers, layers, losses, metrics, models, optimizers, utils
 from ._core import available_isas, get_num_threads, isa, set_num_threads
-from .common.forks import whole
+from .common.absent import answer
 from .layers import Input
 from .models import Model, Sequential
 
 if TYPE_CHECKING:
+    import nncore as keras
+
     from . import constraints, datasets, ops, plot, reference, regularizers
 
 __version__ = _core.__version__
@@ -59,6 +60,7 @@ __all__ = [
     "get_num_threads",
     "initializers",
     "isa",
+    "keras",
     "layers",
     "losses",
     "metrics",
@@ -74,15 +76,9 @@ __all__ = [
 ]
 
 _ON_DEMAND = ("constraints", "datasets", "ops", "plot", "reference", "regularizers")
-
-
-if not TYPE_CHECKING:  # which is to find misspelt names
-
-    def __getattr__(name: str) -> Any:
-        if name in _ON_DEMAND:
-            with whole:
-                return importlib.import_module(f"{__name__}.{name}")
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+answer(__name__, "keras", "nn", "saving", *_ON_DEMAND)
+for _module in (activations, callbacks, initializers, layers, losses, metrics, models, utils):
+    answer(_module.__name__)
 
 
 def __dir__() -> list[str]:

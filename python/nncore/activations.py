@@ -293,12 +293,23 @@ _FUNCTIONS: dict[str, Activation] = {
 }
 
 
+def _agree(own: Activation, other: Activation) -> bool:
+    """Whether both give the same for an array, as far as the other one takes it."""
+    x = np.linspace(-3.0, 3.0, 12, dtype=np.float32).reshape(3, 4)
+    try:
+        return np.allclose(np.asarray(other(x)), own(x), rtol=1e-3, atol=1e-4)
+    except Exception:  # of any kind: it is for tensors
+        return True
+
+
 def get(identifier: str | Activation | None, owner: str = "activations.get") -> Activation:
     """The function of a name, or of itself; None is `linear`.
 
+    A function of another library is taken for the one of its name, unless it gives other values for an array.
+
     Raises:
         ValueError: there is no function of that name.
-        TypeError: a function that is not one of this module: what runs in a network is compiled.
+        TypeError: a function of another name, or of other values: what runs in a network is compiled.
 
     >>> get("relu") is relu
     True
@@ -309,8 +320,9 @@ def get(identifier: str | Activation | None, owner: str = "activations.get") -> 
         if identifier not in _FUNCTIONS:
             raise unknown(owner, "activation", identifier, _FUNCTIONS)
         return _FUNCTIONS[identifier]
-    if _FUNCTIONS.get(getattr(identifier, "__name__", "")) is identifier:
-        return identifier
+    named = None if isinstance(identifier, type) else _FUNCTIONS.get(getattr(identifier, "__name__", ""))
+    if named is not None and (named is identifier or _agree(named, identifier)):
+        return named
     raise TypeError(
         f"[{owner}] activation must be a name or a function of nncore.activations, got {identifier!r}. "
         f"There are: {', '.join(sorted(_FUNCTIONS))}."

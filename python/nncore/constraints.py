@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .common import described
+from .common.absent import answer
 from .common.arguments import integer, number, several
 from .common.arrays import numbers
 from .common.described import Described
@@ -32,6 +33,8 @@ __all__ = [
     "non_neg",
     "unit_norm",
 ]
+
+answer(__name__)
 
 Floats = NDArray[np.float32]
 Wide = NDArray[np.float64]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .common import described
+from .common.absent import answer
 from .common.arguments import choice, number
 from .common.arrays import numbers
 from .common.described import Described
@@ -30,6 +31,8 @@ __all__ = [
     "l2",
     "orthogonal_regularizer",
 ]
+
+answer(__name__)
 
 Wide = NDArray[np.float64]
 Shape = tuple[int, ...]

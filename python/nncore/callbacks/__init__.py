@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from .. import metrics
+from ..common.absent import Explained
 from ..common.arguments import boolean, choice, integer, neutral, number
 from ..common.messages import warn
 
@@ -20,7 +21,7 @@ __all__ = ["Callback", "EarlyStopping", "History", "LambdaCallback"]
 Logs = dict[str, Any]
 
 
-class Callback:
+class Callback(Explained):
     """Base class of one's own callbacks: override the methods that are of use.
 
     Attributes:

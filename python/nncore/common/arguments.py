@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import operator
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from .absent import unexpected
 from .overrides import Compiled
 
 _MOST = 2**31 - 1
 
 
-def _hint(word: str, words: Iterable[str]) -> str:
-    by_lower = {known.lower(): known for known in words}
-    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
-    return f" Did you mean {by_lower[near[0]]!r}?" if near else ""
-
-
 def unknown(owner: str, what: str, name: str, names: Iterable[str]) -> ValueError:
     """The error for a name that is not among `names`, with the nearest of them."""
+    from . import keras_names
+
     names = sorted(names)
-    hint = _hint(name, names) or f" There are: {', '.join(names)}."
-    return ValueError(f"[{owner}] there is no {what} {name!r}.{hint}")
+    there_are = f" There are: {', '.join(names)}."
+    if keras_names.has(what, name):
+        return ValueError(f"[{owner}] the {what} {name!r} is not available yet: Keras has it.{there_are}")
+    return ValueError(f"[{owner}] there is no {what} {name!r}.{keras_names.near(name, names, there_are)}")
 
 
 def choice(owner: str, name: str, value: object, choices: Iterable[str]) -> str:
@@ -32,7 +30,9 @@ def choice(owner: str, name: str, value: object, choices: Iterable[str]) -> str:
     if not isinstance(value, str):
         raise TypeError(f"[{owner}] {name} must be one of {choices}, got {value!r}")
     if value.lower() not in choices:
-        raise ValueError(f"[{owner}] {name} must be one of {choices}, got {value!r}.{_hint(value, choices)}")
+        from .keras_names import near
+
+        raise ValueError(f"[{owner}] {name} must be one of {choices}, got {value!r}.{near(value, choices)}")
     return value.lower()
 
 
@@ -170,10 +170,12 @@ def neutral(
     """
     for name, value in given.items():
         if name not in defaults:
-            raise TypeError(f"[{owner}] unexpected argument {name!r}.{_hint(name, [*known, *defaults])}")
+            raise unexpected(owner, name, [*known, *defaults])
         default = defaults[name]
         if value is not None and not _same(value, default):
-            raise ValueError(f"[{owner}] {name}={value!r} is not available yet")
+            from .keras_names import about_value
+
+            raise ValueError(f"[{owner}] {name}={value!r} is not available yet: {about_value(name)}")
 
 
 def only(owner: str, name: str, value: object, default: object) -> None:

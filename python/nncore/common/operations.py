@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
+from .absent import unexpected
 from .arguments import checked
 from .arrays import plain
 
@@ -92,6 +93,8 @@ def compiled(f: _F, run: Function) -> _F:
     def public(*args: Any, **given: Any) -> Any:
         if not given and len(args) == len(needed):
             return run(name, *args)
+        if unknown := given.keys() - names:
+            raise unexpected(name, min(unknown), names)
         of = {**dict(zip(names, args)), **given}
         if len(of) < len(args) + len(given) or not needed <= of.keys() <= {*names}:
             f(*args, **given)  # raises TypeError

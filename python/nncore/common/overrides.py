@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from .absent import Explained
+
 _WHY = "what runs in a network is compiled, and calls no method written in Python"
 
 
@@ -17,7 +19,7 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-class Compiled:
+class Compiled(Explained):
     """Base of what the compiled core runs.
 
     Classes outside nncore may derive from it and add methods. TypeError is raised by the definition of one

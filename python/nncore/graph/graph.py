@@ -52,7 +52,7 @@ class Flat(NamedTuple):
         found = []
         for i, (layer, (_, parameters)) in enumerate(zip(self.layers, self.uses)):
             for p, (name, sizes) in enumerate(parameters):
-                if (given := getattr(layer, f"{name}_{what}", None)) is not None:
+                if (given := vars(layer).get(f"{name}_{what}")) is not None:
                     found.append((i, p, given._spec(f"{layer.name}/{name}", sizes)))
         return found
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.absent import Explained
 from ..common.arrays import plain
 from ..common.messages import visible
 
@@ -29,7 +30,7 @@ class Holder(Protocol):
     def _write(self, first: int, values: list[Floats]) -> None: ...
 
 
-class Variable:
+class Variable(Explained):
     """One weight of a layer: a view of values that all models with the layer share.
 
     Attributes:
@@ -61,12 +62,12 @@ class Variable:
     @property
     def regularizer(self) -> Any:
         """What its layer penalizes it by, or None."""
-        return getattr(self._layer, f"{self.name}_regularizer", None)
+        return vars(self._layer).get(f"{self.name}_regularizer")
 
     @property
     def constraint(self) -> Any:
         """What its layer brings it back to after updates, or None."""
-        return getattr(self._layer, f"{self.name}_constraint", None)
+        return vars(self._layer).get(f"{self.name}_constraint")
 
     @property
     def ndim(self) -> int:
@@ -106,7 +107,7 @@ def checked_values(owner: str, value: ArrayLike, expected: Shape, what: str = "w
     return array.astype(np.float32)
 
 
-class Weighted:
+class Weighted(Explained):
     """What has a name and weights: a layer, or a model of layers."""
 
     _name: str

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import activations, initializers
+from ..common.absent import answer
 from ..common.arguments import boolean, integer, neutral, number, several
 from ..common.arguments import shape as sizes
 from ..common.forks import whole
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
         Options,
         Regularizer,
     )
+
+answer(__name__)
 
 
 class InputLayer(Layer):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ..common.absent import answer
 from ..common.arguments import boolean, integer, number, several
 from ._layer import Layer
 from ._weights import Variable
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ._options import Constraint, Initializer, Options, Regularizer
+
+answer(__name__)
 
 _OF_GAMMA_AND_BETA = (
     "beta_initializer", "gamma_initializer", "beta_regularizer", "gamma_regularizer", "beta_constraint",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from ..common.absent import explains
 from ..common.arguments import boolean
 from ..common.forks import whole
 
@@ -16,6 +17,7 @@ def saving() -> Any:
     return module
 
 
+@explains
 def load_model(filepath: str | os.PathLike[str], custom_objects: None = None, compile: bool = True) -> Any:
     """The model that `Model.save` wrote: a `Sequential` or a `Model`.
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import activations, metrics  # noqa: F401 (their operations)
+from ..common.absent import answer
 from ..common.operations import ACTIVATIONS, LAYERS, namespace
 from ..common.rows import LOSSES, METRICS
 from . import normalization, pooling, products, randomness  # noqa: F401
@@ -27,6 +28,7 @@ OPERATIONS = [o for family in (ACTIVATIONS, LAYERS, LOSSES, METRICS, UPDATES) fo
 _TABLE = namespace(OPERATIONS, of_references=False)
 globals().update(_TABLE)
 __all__ = sorted(_TABLE)
+answer(__name__)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,13 +6,12 @@ Adam(learning_rate=0.01, beta_1=0.9, beta_2=0.999, epsilon=1e-07, amsgrad=False,
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..common import described
+from ..common.absent import answer
 from ..common.arguments import unknown
-from ..common.forks import whole
 from . import adaptive, descent
 from ._base import MOST as MOST
 from ._base import ROWS as ROWS
@@ -28,17 +27,7 @@ __all__ += adaptive.__all__
 __all__ += descent.__all__
 
 CLASSES: dict[str, Callable[..., Optimizer]] = {**described.classes(Optimizer)}
-# Of Keras, so that the error says more than "unknown".
-_NOT_YET = ("adadelta", "adagrad", "adamax", "adafactor", "nadam", "ftrl", "lion", "lamb", "muon")
-
-
-if not TYPE_CHECKING:  # which is to find misspelt names
-
-    def __getattr__(name: str) -> Any:
-        if name == "schedules":
-            with whole:
-                return importlib.import_module(f"{__name__}.schedules")
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+answer(__name__, "schedules")
 
 
 def get(identifier: Any, owner: str = "optimizers.get") -> Optimizer:
@@ -55,10 +44,6 @@ def get(identifier: Any, owner: str = "optimizers.get") -> Optimizer:
         names = {name.lower(): cls for name, cls in CLASSES.items()}
         if identifier.lower() in names:
             return names[identifier.lower()]()
-        if identifier.lower() in _NOT_YET:
-            raise ValueError(
-                f"[{owner}] the optimizer {identifier!r} is not available yet: use one of {sorted(names)}"
-            )
         raise unknown(owner, "optimizer", identifier, names)
     if identifier in CLASSES.values():
         name = identifier.__name__

@@ -4,7 +4,10 @@ Tensors, all float32: "dense/kernel" and so on, and "optimizer/velocity/dense/ke
 moments. Whatever a file says is checked before memory is taken for it.
 """
 
+from ..common.absent import answer
 from .reading import from_bytes, read, read_weights
 from .writing import to_bytes, write
 
 __all__ = ["from_bytes", "read", "read_weights", "to_bytes", "write"]
+
+answer(__name__)

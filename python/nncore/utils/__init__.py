@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..common import names as _names
 from ..common import seeds as _random
+from ..common.absent import explains
 from ..common.arguments import boolean, integer, neutral, only
 from ..common.arrays import plain
 
@@ -37,6 +38,7 @@ def set_random_seed(seed: int) -> None:
     _random.start_stream(seed)
 
 
+@explains
 def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.float64]:
     """Class numbers as rows of 0 with a single 1 (one-hot).
 

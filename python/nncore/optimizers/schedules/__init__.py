@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...common.absent import answer
 from ...common.arguments import unknown
 from .._schedule import LearningRateSchedule
 from . import cosines, decays
@@ -22,6 +23,8 @@ from .decays import *  # noqa: F403
 __all__ = ["LearningRateSchedule", "deserialize", "serialize"]
 __all__ += cosines.__all__
 __all__ += decays.__all__
+
+answer(__name__)
 
 CLASSES: dict[str, type[LearningRateSchedule]] = {
     name: vars(module)[name] for module in (cosines, decays) for name in module.__all__

@@ -1,0 +1,290 @@
+"""What is said about missing names, arguments and attributes of Keras and of its earlier versions.
+
+keras_names.txt, which ``tools/keras_names.py`` writes, has those of Keras 3. Names that nncore has are never
+looked up here, and what Keras has by several names is found by each of them as soon as nncore has one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+_ROOT = __name__.partition(".")[0]
+_FILE = Path(__file__).with_suffix(".txt")
+_IN_KERAS = "Keras has it, nncore not yet"
+_LIST = "dir(nncore.{room}) lists what there is"
+_KEPT = "model.save and nncore.models.load_model keep models"
+_ARRAYS = "prepare arrays by NumPy, Pillow or scikit-learn, or give fit an iterator of batches"
+_OUTSIDE = "compute in NumPy before and after the model"
+_FLOAT32 = "leave it out, as all values are float32 and the last axis is the channels"
+
+# What to do without a name of Keras, by the beginning of its path: the longest that fits.
+_INSTEAD = {
+    "": "leave it out, or run this part in Keras",
+    "activations": _LIST,
+    "applications": "build the layers, and give set_weights arrays: there are no pretrained networks",
+    "backend": _OUTSIDE,
+    "callbacks": "derive a class from nncore.callbacks.Callback",
+    "config": _FLOAT32,
+    "constraints": _LIST,
+    "datasets": "read the arrays by other means, such as numpy.load",
+    "distribution": "leave it out, as a model trains on the cores of one machine",
+    "dtype_policies": _FLOAT32,
+    "export": _KEPT,
+    "initializers": f"give layer.set_weights arrays; {_LIST}",
+    "layers": f"build it of other layers, or {_OUTSIDE}; {_LIST}",
+    "layers.Lambda": f"{_OUTSIDE}, as what runs in a network is compiled",
+    "legacy": _KEPT,
+    "losses": _LIST,
+    "metrics": f"compute it in NumPy from model.predict(x); {_LIST}",
+    "mixed_precision": _FLOAT32,
+    "Model.export": _KEPT,
+    "Model.to_json": _KEPT,
+    "models": _KEPT,
+    "ops": _OUTSIDE,
+    "optimizers": _LIST,
+    "preprocessing": _ARRAYS,
+    "quantizers": _FLOAT32,
+    "random": "numpy.random.default_rng() draws numbers, nncore.utils.set_random_seed sets the seed",
+    "regularizers": _LIST,
+    "saving": _KEPT,
+    "utils": f"{_ARRAYS}; {_LIST}",
+    "utils.legacy": _KEPT,
+    "wrappers": "call fit and predict of a model in a class of your own",
+}
+
+# Names of earlier versions, and of tf.keras, and what to do now.
+_GONE = "Keras 3 has it no more"
+_EARLIER = {
+    "dtensor": f"{_GONE}: leave it out",
+    "engine": f"{_GONE}: see nncore.layers and nncore.models",
+    "estimator": f"{_GONE}: use fit, evaluate and predict of a model",
+    "experimental": f"{_GONE}: leave it out",
+    "initializations": "it is nncore.initializers now",
+    "layers.AtrousConvolution2D": "it is Conv2D with dilation_rate now",
+    "layers.CuDNNGRU": "Keras 3 calls it GRU",
+    "layers.CuDNNLSTM": "Keras 3 calls it LSTM",
+    "layers.Deconvolution2D": "Keras 3 calls it Conv2DTranspose",
+    "layers.DenseFeatures": f"{_GONE}: {_ARRAYS}",
+    "layers.Highway": f"{_GONE}: build it of Dense, Multiply and Add",
+    "layers.LocallyConnected1D": f"{_GONE}: use other layers",
+    "layers.LocallyConnected2D": f"{_GONE}: use other layers",
+    "layers.MaxoutDense": f"{_GONE}: Maximum takes the values of several Dense",
+    "layers.Merge": "use Add, Multiply, Average, Concatenate or Dot on a list of values",
+    "layers.TimeDistributedDense": "use Dense, which works on the last axis of any shape",
+    "losses.Reduction": 'give reduction="sum_over_batch_size", or leave it out',
+    "losses.cosine_proximity": "Keras 3 calls it cosine_similarity",
+    "models.Graph": "use nncore.Model(inputs, outputs)",
+    "np_utils": "it is nncore.utils now",
+    "regularizers.WeightRegularizer": "it is L1L2 now",
+    "regularizers.activity_l1": "give the layer activity_regularizer=L1(...)",
+    "regularizers.activity_l2": "give the layer activity_regularizer=L2(...)",
+    "regularizers.l1l2": "it is L1L2 now",
+    "utils.HDF5Matrix": f"{_GONE}: {_ARRAYS}",
+    "utils.categorical_probas_to_classes": "use y.argmax(axis=-1)",
+    "utils.multi_gpu_model": f"{_GONE}: leave it out",
+    "Layer.W": "it is kernel now",
+    "Layer.add_update": f"{_GONE}: leave it out",
+    "Layer.b": "it is bias now",
+    "Layer.get_input_at": "layer.input is that of the first call",
+    "Layer.get_input_shape_at": "layer.input_shape is that of the first call",
+    "Layer.get_output_at": "layer.output is that of the first call",
+    "Layer.get_output_shape_at": "layer.output_shape is that of the first call",
+    "Layer.output_dim": "it is units now",
+    "Layer.reset_states": "Keras 3 calls it reset_state, and no layer here has a state between batches",
+    "Layer.updates": f"{_GONE}: leave it out",
+    "Model.evaluate_generator": "evaluate takes generators",
+    "Model.fit_generator": "fit takes generators",
+    "Model.predict_classes": "use predict(x).argmax(axis=-1), or predict(x) > 0.5 of one sigmoid",
+    "Model.predict_generator": "predict takes generators",
+    "Model.predict_proba": "it is predict now",
+    "Model.to_yaml": f"{_GONE}: {_KEPT}",
+    "Optimizer.decay": "it is a schedule now: learning_rate=InverseTimeDecay(rate, 1, decay)",
+    "Optimizer.get_updates": f"{_GONE}: see nncore.ops",
+    "Optimizer.get_weights": "model.save keeps the moments",
+    "Optimizer.lr": "it is learning_rate now",
+    "Optimizer.set_weights": "model.save keeps the moments",
+}
+
+# Arguments of earlier versions: what they are called now, if an argument is called so, or else what to do.
+ARGUMENTS = {
+    "W_constraint": "kernel_constraint",
+    "W_regularizer": "kernel_regularizer",
+    "alpha": "negative_slope",
+    "atrous_rate": "dilation_rate",
+    "b_constraint": "bias_constraint",
+    "b_regularizer": "bias_regularizer",
+    "batch_input_shape": "Give input_shape without the batch axis, or put Input(batch_shape=...) first",
+    "batch_shape": "Give input_shape without the batch axis, or put Input(batch_shape=...) first",
+    "bias": "use_bias",
+    "border_mode": "padding",
+    "class_mode": "Leave it out: the loss says it",
+    "concat_axis": "axis",
+    "decay": "It is a schedule now: learning_rate=schedules.InverseTimeDecay(rate, 1, decay)",
+    "dim_ordering": "data_format",
+    "gamma_init": "gamma_initializer",
+    "beta_init": "beta_initializer",
+    "generator": "x",
+    "init": "kernel_initializer",
+    "inner_activation": "recurrent_activation",
+    "inner_init": "recurrent_initializer",
+    "input": "inputs",
+    "input_length": "Give input_shape, or put Input before",
+    "l": "l2",
+    "lr": "learning_rate",
+    "max_q_size": "Leave it out: batches are read as they are needed",
+    "max_queue_size": "Leave it out: batches are read as they are needed",
+    "metric": "metrics",
+    "nb_classes": "num_classes",
+    "nb_col": "It is kernel_size=(rows, columns) now",
+    "nb_epoch": "epochs",
+    "nb_filter": "filters",
+    "nb_row": "It is kernel_size=(rows, columns) now",
+    "nb_val_samples": "validation_steps",
+    "nb_worker": "Leave it out: batches are read as they are needed",
+    "output": "outputs",
+    "output_dim": "units",
+    "p": "rate",
+    "pickle_safe": "Leave it out: batches are read as they are needed",
+    "sample_weight_mode": "Leave it out: sample_weight of fit says it",
+    "samples_per_epoch": "steps_per_epoch",
+    "save_format": "Leave it out: there is one format, and load_model reads it",
+    "show_accuracy": 'Give compile metrics=["accuracy"]',
+    "sigma": "stddev",
+    "subsample": "strides",
+    "use_multiprocessing": "Leave it out: batches are read as they are needed",
+    "weights": "Call set_weights of the layer once it is built",
+    "workers": "Leave it out: batches are read as they are needed",
+}
+
+
+# What to do instead of a value that is not available.
+_VALUES = {"data_format": "give x.transpose(0, 2, 3, 1), whose last axis is the channels"}
+
+
+@functools.cache
+def public() -> dict[str, tuple[list[str], list[str]]]:
+    """By each name of Keras, without "keras.", all names of the same object, and its arguments."""
+    found = {}
+    for line in _FILE.read_text(encoding="utf-8").splitlines():
+        names, _, arguments = line.partition(":")
+        found.update(dict.fromkeys(names.split(), (names.split(), arguments.split())))
+    return found
+
+
+@functools.cache
+def _arguments() -> dict[str, set[str]]:
+    """By the last part of a name."""
+    found: dict[str, set[str]] = {}
+    for name, (_, arguments) in public().items():
+        found.setdefault(name.rpartition(".")[2], set()).update(arguments)
+    return found
+
+
+def near(word: str, words: Iterable[str], end: str = "") -> str:
+    """ " Did you mean ...?" for the closest of the words; `end` where none is close."""
+    by_lower = {known.lower(): known for known in words}
+    found = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.75)
+    return f" Did you mean {by_lower[found[0]]!r}?" if found else end
+
+
+# ---- modules
+
+
+def _own(path: str) -> Any:
+    """What nncore has by this name of Keras; None if nothing."""
+    parent, _, name = path.rpartition(".")
+    try:
+        return vars(importlib.import_module(f"{_ROOT}.{parent}".rstrip("."))).get(name)
+    except ImportError:
+        return None
+
+
+def _advice(path: str) -> str | None:
+    """What is said about a name of Keras, or of its earlier versions; None of others."""
+    if path in _EARLIER:
+        return _EARLIER[path]
+    if path in public():
+        parts = path.split(".")
+        begins = [".".join(parts[:count]) for count in range(len(parts), -1, -1)]
+        instead = next(_INSTEAD[begin] for begin in begins if begin in _INSTEAD)
+        numpy: Any = importlib.import_module("numpy")
+        if parts[0] == "ops" and f"ops.numpy.{parts[-1]}" in public() and hasattr(numpy, parts[-1]):
+            instead = f"numpy.{parts[-1]} computes it of arrays, before and after the model"
+        return f"{_IN_KERAS}: {instead.format(room=parts[0])}"
+    return None
+
+
+def explained(module: str, name: str) -> str:
+    """Of a name that a module has not: ": ..." or the nearest name; "" where nothing is known of it."""
+    path = f"{module}.{name}".partition(".")[2]
+    if (advice := _advice(path)) is not None:
+        return f": {advice}"
+    loaded = importlib.import_module(module)
+    hint = near(name, (known for known in dir(loaded) if not known.startswith("_")))
+    return f".{hint}" if hint else ""
+
+
+def found(module: str, name: str) -> Any:
+    """What a module has by another name of Keras, or what is in the package around it.
+
+    Raises:
+        AttributeError: there is nothing.
+    """
+    room = module.partition(".")[2]
+    path = f"{room}.{name}".lstrip(".")
+    others = list(public()[path][0]) if path in public() else []
+    if room and room not in public():
+        others.append(f"{room.rpartition('.')[0]}.{name}")
+    for other in others:
+        if other != path and (value := _own(other)) is not None:
+            return value
+    raise AttributeError(f"module {module!r} has no attribute {name!r}{explained(module, name)}")
+
+
+# ---- arguments, attributes and names in quotes
+
+
+def about_argument(owner: str, name: str, known: Iterable[str]) -> str:
+    """What to do about an argument that is not among the known ones. owner: a class or a function."""
+    known = [name for name in dict.fromkeys(known) if name not in ("self", "options", "others")]
+    now = ARGUMENTS.get(name, "")
+    if now in known:
+        return f": it is {now!r} now."
+    if name in _arguments().get(owner, ()):
+        return f": {_IN_KERAS}: leave it out."
+    if " " in now:
+        return f". {now}."
+    return "." + near(name, known, end=f" There are: {', '.join(known)}.")
+
+
+def about_value(name: str) -> str:
+    """What to do where a value of an argument is not available."""
+    return _VALUES.get(name, "leave it out")
+
+
+def about_attribute(thing: Any, name: str) -> str:
+    """The message for an attribute that an object of a public class has not."""
+    bases = [cls.__name__ for cls in type(thing).__mro__]
+    bases += ["Layer"] * ("Model" in bases)
+    advice = (_advice(f"{prefix}{base}.{name}") for base in bases for prefix in ("", "callbacks."))
+    said = next((f": {one}" for one in advice if one), None)
+    if said is None:
+        hint = near(name, (known for known in dir(thing) if not known.startswith("_")))
+        said = f".{hint}" if hint else ""
+    return f"{type(thing).__name__!r} object has no attribute {name!r}{said}"
+
+
+def has(what: str, name: str) -> bool:
+    """Whether Keras knows this name, in any case, of a "loss", a "metric", ..."""
+    family = f"{what}es" if what == "loss" else "optimizers.schedules" if what == "schedule" else f"{what}s"
+    return f"{family}.{name}".lower() in _in_lower_case()
+
+
+@functools.cache
+def _in_lower_case() -> set[str]:
+    return {name.lower() for name in public()}
