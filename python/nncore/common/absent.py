@@ -25,7 +25,7 @@ _ALIASES = {
     "keras": "",
     "nn": ".activations",
     "objectives": ".losses",
-    "optimizers.legacy": ".optimizers",
+    **{f"optimizers.{name}": ".optimizers" for name in ("adam_v2", "gradient_descent_v2", "legacy")},
     "utils.np_utils": ".utils",
     "utils.vis_utils": ".utils",
     **{f"layers.{name}": ".layers" for name in _OF_LAYERS.split()},

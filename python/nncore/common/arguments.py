@@ -19,8 +19,8 @@ def unknown(owner: str, what: str, name: str, names: Iterable[str]) -> ValueErro
 
     names = sorted(names)
     there_are = f" There are: {', '.join(names)}."
-    if keras_names.has(what, name):
-        return ValueError(f"[{owner}] the {what} {name!r} is not available yet: Keras has it.{there_are}")
+    if said := keras_names.about_name(what, name):
+        return ValueError(f"[{owner}] the {what} {name!r} is not available yet: {said}.{there_are}")
     return ValueError(f"[{owner}] there is no {what} {name!r}.{keras_names.near(name, names, there_are)}")
 
 

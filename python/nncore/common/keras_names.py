@@ -27,7 +27,7 @@ _INSTEAD = {
     "": "leave it out, or run this part in Keras",
     "activations": _LIST,
     "applications": "build the layers, and give set_weights arrays: there are no pretrained networks",
-    "backend": _OUTSIDE,
+    "backend": f"{_OUTSIDE}; nncore.utils has clear_session",
     "callbacks": "derive a class from nncore.callbacks.Callback",
     "config": _FLOAT32,
     "constraints": _LIST,
@@ -45,6 +45,7 @@ _INSTEAD = {
     "Model.export": _KEPT,
     "Model.to_json": _KEPT,
     "models": _KEPT,
+    "models.clone_model": "copy.deepcopy(model) has its layers and weights",
     "ops": _OUTSIDE,
     "optimizers": _LIST,
     "preprocessing": _ARRAYS,
@@ -128,6 +129,7 @@ ARGUMENTS = {
     "dim_ordering": "data_format",
     "gamma_init": "gamma_initializer",
     "beta_init": "beta_initializer",
+    "dynamic": "Leave it out: networks are always compiled",
     "generator": "x",
     "init": "kernel_initializer",
     "inner_activation": "recurrent_activation",
@@ -279,12 +281,17 @@ def about_attribute(thing: Any, name: str) -> str:
     return f"{type(thing).__name__!r} object has no attribute {name!r}{said}"
 
 
-def has(what: str, name: str) -> bool:
-    """Whether Keras knows this name, in any case, of a "loss", a "metric", ..."""
+def about_name(what: str, name: str) -> str:
+    """What is said about a name of Keras, in any case, for a "loss", a "metric", ...; "" of others."""
     family = f"{what}es" if what == "loss" else "optimizers.schedules" if what == "schedule" else f"{what}s"
-    return f"{family}.{name}".lower() in _in_lower_case()
+    path = f"{family}.{name}"
+    return _EARLIER.get(path) or "Keras has it" * (_plain(path) in _plain_names())
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()
 
 
 @functools.cache
-def _in_lower_case() -> set[str]:
-    return {name.lower() for name in public()}
+def _plain_names() -> set[str]:
+    return {_plain(name) for name in public()}
