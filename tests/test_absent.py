@@ -229,7 +229,9 @@ def test_earlier_modules_and_short_names() -> None:
 
 
 def test_a_name_is_taken_as_soon_as_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    name = next(name for name in NAMES if name.startswith("layers.") and said(lambda: reached(name)))
+    name = next(
+        name for name in NAMES if name.startswith("layers.") and said(functools.partial(reached, name))
+    )
     monkeypatch.setattr(layers, name.partition(".")[2], Dense, raising=False)
     assert reached(name) is Dense
 

@@ -102,7 +102,7 @@ sys.meta_path.append(Absent)
 def _parameters(f: Any) -> tuple[tuple[str, ...], int, bool]:
     """The names, how many of them have no default, and whether further names may be given."""
     code = getattr(f, "__code__", None)
-    if code is None or not f.__module__.startswith(_ROOT):
+    if code is None or not f"{f.__module__}.".startswith(f"{_ROOT}."):
         return (), 0, True
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     is_open = bool(code.co_flags & inspect.CO_VARKEYWORDS)
