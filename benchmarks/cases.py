@@ -112,7 +112,7 @@ def _updates(normal: Normal, quick: bool) -> Iterator[Case]:
     for name, update in UPDATES.items():
         takes = signature(update.reference).parameters
         for given in ({}, *update.optimizer._variants):  # until there are all moments
-            row = update.optimizer(**{**given, **update.fixed})._spec()[0]
+            row = update.optimizer(**{**given, **update.fixed}).spec()[0]
             if len(ROWS[row][1]) == len(update.moments):
                 break
         arrays = [normal(n), normal(n)]  # and means of g and, larger, of its square

@@ -124,9 +124,9 @@ def of_rows(operation: Operation) -> Iterator[tuple[dict[str, Any], np.random.Ge
 
 def optimizers() -> Iterator[Golden]:
     for make in OPTIMIZERS.values():
-        settings = make(learning_rate=0.125)._spec()[1]
+        settings = make(learning_rate=0.125).spec()[1]
         optimizer = make(**{key: single(value) for key, value in settings.items()})
-        row, settings = optimizer._spec()
+        row, settings = optimizer.spec()
         numbers = row_settings(ROWS[row][0], settings)
         for n in SIZES:
             rng = np.random.default_rng(n)

@@ -238,7 +238,7 @@ def loss(name: str) -> Case:
 
 
 def names_of(loss: str) -> list[str]:
-    return sorted(name for name, cls in losses._BY_NAME.items() if cls is losses.CLASSES[loss])
+    return sorted(name for name, cls in losses.BY_NAME.items() if cls is losses.CLASSES[loss])
 
 
 def metric(name: str) -> Case:

@@ -69,5 +69,5 @@ def data(cls: type[metrics.Metric], settings: Settings, rows: int = 12) -> tuple
 
 
 NAMES = {
-    name: sorted(n for n, c in metrics._BY_NAME.items() if c is cls) for name, cls in metrics.CLASSES.items()
+    name: sorted(n for n, c in metrics.BY_NAME.items() if c is cls) for name, cls in metrics.CLASSES.items()
 }

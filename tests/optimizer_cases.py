@@ -67,7 +67,7 @@ def update_of(optimizer: Optimizer) -> Update:
 
 def moments_of(optimizer: Optimizer) -> list[str]:
     """Their names in files."""
-    return ROWS[optimizer._spec()[0]][1]
+    return ROWS[optimizer.spec()[0]][1]
 
 
 def arguments_of(optimizer: Optimizer, moments: dict[str, Array], step: int) -> dict[str, Any]:

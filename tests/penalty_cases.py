@@ -29,7 +29,7 @@ REGULARIZERS, CONSTRAINTS = (
 def fits(made: Made, *shape: int) -> bool:
     """Whether weights of this shape may have it."""
     try:
-        made()._spec("", shape)
+        made().spec("", shape)
     except ValueError:
         return False
     return True
@@ -37,7 +37,7 @@ def fits(made: Made, *shape: int) -> bool:
 
 def takes_activities(made: Made) -> bool:
     try:
-        made()._check_activity("")
+        made().check_activity("")
     except ValueError:
         return False
     return True

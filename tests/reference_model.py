@@ -44,7 +44,7 @@ class Penalties:
         for layer, _, _, shape in net.layout:
             shapes[layer, sum(known == layer for known, _ in shapes)] = shape
         return [
-            [(*at, one._spec("", shapes[at])) for at, one in given.items()]
+            [(*at, one.spec("", shapes[at])) for at, one in given.items()]
             for given in (self.regularizers, self.constraints)
         ]
 
@@ -153,7 +153,7 @@ def chain(
     """Layers one after another, not compiled."""
     calls = [(i, [i]) for i in range(len(layers))]
     given = penalties.activities if penalties else {}
-    penalized = [(i + 1, one._spec("", ())) for i, one in given.items()]
+    penalized = [(i + 1, one.spec("", ())) for i, one in given.items()]
     return _core.Network([input_shape], layers, calls, [len(layers)], fuse, penalized=penalized)
 
 

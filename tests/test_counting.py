@@ -143,7 +143,7 @@ def test_saved_copied_and_pickled(
 @EACH
 def test_counts_can_be_merged(rng: np.random.Generator, cls: Any) -> None:
     y, p, _ = data(rng, 40)
-    whole, half, other = (_core.Counter(cls()._spec()) for _ in range(3))
+    whole, half, other = (_core.Counter(cls().spec()) for _ in range(3))
     whole.count(y, p, None)
     half.count(y[:15], p[:15], None)
     other.count(y[15:], p[15:], None)

@@ -15,6 +15,7 @@ import nncore
 from nncore import Input, Model, Sequential, layers, losses
 from nncore.layers import Add, Concatenate, Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D
 from nncore.models import load_model
+from nncore.models.model import net_of
 
 RNG = np.random.default_rng(0)
 A, B = RNG.normal(size=(24, 3)), RNG.normal(size=(24, 2))
@@ -101,7 +102,7 @@ def test_a_chain_has_the_bits_of_its_sequential() -> None:
             model = Model(start, value)
         model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
         history = model.fit(x, y, epochs=3, batch_size=8, verbose=0)
-        found.append((history.history, model.predict(x).tobytes(), model._network.steps()))
+        found.append((history.history, model.predict(x).tobytes(), net_of(model).required_network().steps()))
     assert found[0] == found[1]
 
 

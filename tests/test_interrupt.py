@@ -12,6 +12,7 @@ import pytest
 from processes import output
 
 import nncore
+from nncore.models.model import net_of
 
 pytestmark = pytest.mark.once
 
@@ -38,8 +39,7 @@ def test_an_interrupted_training_has_made_whole_steps() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
-    network = model._network
-    assert network is not None
+    network = net_of(model).required_network()
     steps = network.iterations
     assert steps > 0
     twin, _, _ = model_and_data()

@@ -10,6 +10,7 @@ import pytest
 
 import nncore
 from nncore import layers, ops, reference
+from nncore.models.model import net_of
 
 LIMIT = 1e-6  # of the error, relative to the sum of absolute values
 
@@ -116,8 +117,7 @@ def test_gradients_of_a_pooled_convolution(
             layers.MaxPooling2D(pool),
         ]
     )
-    assert model._network is not None
-    assert model._network.steps() == ["conv2d+max_pooling2d"]
+    assert net_of(model).required_network().steps() == ["conv2d+max_pooling2d"]
     # All weights are 0, so the first position of each window is its maximum.
     model.set_weights([np.zeros((kernel, kernel, channels, 2)), np.zeros(2)])
     x = mixed(rng, *shape, channels, sign=False)

@@ -85,7 +85,7 @@ def test_gradients(
     """Each input is a Dense layer's output, whose bias gets its gradient, summed up to the last axis."""
     samples, xs = 3, [rng.normal(size=(3, *shape)).astype(np.float32) for shape in shapes]
     dense = [Dense(shape[-1], use_bias=True) for shape in shapes]
-    specs = [*(one._spec() for one in dense), layer._spec()]
+    specs = [*(one.spec() for one in dense), layer.spec()]
     calls = [*((i, [i]) for i in range(len(xs))), (len(xs), [len(xs) + i for i in range(len(xs))])]
     network = _core.Network(list(shapes), specs, calls, [2 * len(xs)])
     flat = network.read("parameters")
@@ -114,7 +114,7 @@ def test_gradients(
 
 def test_equal_inputs_share_the_gradient() -> None:
     for kind in ("maximum", "minimum"):
-        spec = Dense(2)._spec()
+        spec = Dense(2).spec()
         calls = [(0, [0]), (1, [0]), (2, [1, 2])]
         network = _core.Network([(2,)], [spec, spec, (kind, {})], calls, [3])
         network.compile([("mean_squared_error", {})], [1.0], [()], [()], None, [True] * 3)

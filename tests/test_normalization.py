@@ -12,6 +12,7 @@ import pytest
 import nncore
 from nncore import Input, Model, Sequential, _core, layers
 from nncore.layers import Activation, BatchNormalization, Conv2D, Dense, Flatten, MaxPooling2D
+from nncore.models.model import net_of
 
 Array = np.ndarray[Any, Any]
 X = np.random.default_rng(3).normal(2.0, 3.0, size=(50, 6, 6, 3)).astype(np.float32)
@@ -70,7 +71,7 @@ def test_a_call_in_training_moves_the_state_and_others_do_not() -> None:
     model.compile("sgd", "sparse_categorical_crossentropy")
     model.evaluate(X, Y)
     model.predict(X)
-    model._network.gradients(X, Y, None)
+    net_of(model).required_network().gradients(X, Y, None)
     assert all(np.array_equal(a, b) for a, b in zip(layer.get_weights()[2:], before[2:]))
     model.train_on_batch(X, Y)
     assert not np.array_equal(layer.moving_mean.numpy(), before[2])
@@ -131,11 +132,11 @@ def test_a_call_in_training_does_not_undo_what_another_thread_compiles() -> None
 
 def unfolded(model: Model, x: Array) -> Array:
     """The outputs of the same layers with the same weights, each by itself."""
-    flat = model._flat
+    flat = net_of(model).flat
     assert flat is not None
     inputs = [value.sample for value in model.inputs]
-    own = [layer._variables for layer in flat.layers]
-    specs = [layer._spec() for layer in flat.layers]
+    own = [layer.block for layer in flat.layers]
+    specs = [layer.spec() for layer in flat.layers]
     return _core.Network(inputs, specs, flat.calls, flat.outputs, False, own).forward(x, False)
 
 
@@ -164,8 +165,8 @@ def test_folding_into_the_layer_before(isa: str, between: list[Any], label: str)
     for _ in range(2):  # again after training, and after weights are set
         model.fit(X, Y, batch_size=20)
         y = model.predict(X)
-        assert label in model._network.steps(True)
-        assert label not in model._network.steps()
+        assert label in net_of(model).required_network().steps(True)
+        assert label not in net_of(model).required_network().steps()
         np.testing.assert_allclose(y, unfolded(model, X), atol=2e-6)
         assert np.array_equal(y, model(X))
         norm = next(layer for layer in model.layers if isinstance(layer, BatchNormalization))
@@ -186,7 +187,9 @@ def test_what_stands_between_or_reads_the_value_is_not_folded() -> None:
     }
     for what, model in others.items():
         model(X)
-        assert not any("+batch_normalization" in step for step in model._network.steps(True)), what
+        assert not any(
+            "+batch_normalization" in step for step in net_of(model).required_network().steps(True)
+        ), what
 
 
 def test_evaluation_agrees_with_predictions() -> None:

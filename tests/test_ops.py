@@ -60,7 +60,7 @@ def test_updates(isa: str, rng: np.random.Generator, name: str, n: int) -> None:
     # The core keeps the learning rate in float32, and 1 - beta too: the difference would show.
     given = {key: as_single(value) for key, value in SETTINGS[name][1].items()}
     optimizer = OPTIMIZERS[name](**{"learning_rate": 0.125, **given})
-    kind, numbers = optimizer._spec()
+    kind, numbers = optimizer.spec()
     w, moments = normal(rng, n), {key: np.zeros(n, np.float32) for key in moments_of(optimizer)}
     for step in (1, 2, 3, 1000):
         g = normal(rng, n)

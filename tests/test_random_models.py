@@ -158,7 +158,7 @@ def test_random_models(
     _core.set_num_threads(threads_)
     try:
         made = optimizer(learning_rate=0.1)
-        net, model = network(shape, layers, rng, loss, made._spec(), fuse=fuse, penalized=penalized)
+        net, model = network(shape, layers, rng, loss, made.spec(), fuse=fuse, penalized=penalized)
     finally:
         _core.select_isa(before)
     note(f"steps: {net.steps()}")

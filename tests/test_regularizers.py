@@ -24,6 +24,7 @@ from nncore.layers import (
     LayerNormalization,
     MaxPooling2D,
 )
+from nncore.models.model import net_of
 from nncore.regularizers import L1, L1L2, L2, Regularizer
 
 Array = np.ndarray[Any, Any]
@@ -88,7 +89,7 @@ def kernel_alone(
     w.flat[::7] = 0.0
     flat[: w.size] = w.ravel()
     net.write("parameters", flat)
-    rules = [(0, 0, regularizer._spec("", shape))]
+    rules = [(0, 0, regularizer.spec("", shape))]
     loss: Any = ("mean_squared_error", {})
     net.compile([loss], [1.0], [()], [()], ("sgd", {}), [True], regularizers=rules)
     return net, w.astype(np.float64)
@@ -133,9 +134,9 @@ def test_the_gradient_of_every_argument(
     normal = [rng.normal(size=v.shape) for v in model.get_weights()]
     w = [(np.sign(v) * (0.1 + np.abs(v))).astype(np.float32) for v in normal]  # no sign changes on the way
     model.set_weights(w)
-    network, steps = model._built_network(), [rng.uniform(-1, 1, v.shape) for v in w]
+    network, steps = net_of(model).required_network(), [rng.uniform(-1, 1, v.shape) for v in w]
     network.gradients(x, y, None)
-    slope = sum(float((g * s).sum()) for g, s in zip(model._parts(network.read("gradients")), steps))
+    slope = sum(float((g * s).sum()) for g, s in zip(net_of(model).parts(network.read("gradients")), steps))
     losses, h = [], 2e-3
     for sign in (1, -1):
         model.set_weights([(v + sign * h * s).astype(np.float32) for v, s in zip(w, steps)])
@@ -193,10 +194,11 @@ def test_a_penalized_value_stays_whole_and_predictions_are_those_without_the_pen
         return model
 
     plain, penalized, x = make(), make(activity_regularizer="l2"), np.ones((5, 8, 8, 1), np.float32)
-    assert len(penalized._built_network().steps()) == len(plain._built_network().steps()) + 1
+    of_plain, of_penalized = (net_of(model).required_network().steps() for model in (plain, penalized))
+    assert len(of_penalized) == len(of_plain) + 1
     assert_close(penalized.predict(x), plain.predict(x), 9)
     of_weights = make(kernel_regularizer="l2", kernel_constraint="non_neg")
-    assert of_weights._built_network().steps() == plain._built_network().steps()
+    assert net_of(of_weights).required_network().steps() == of_plain
     assert of_weights.predict(x).tobytes() == plain.predict(x).tobytes()
 
 

@@ -19,6 +19,7 @@ from reference_model import assert_close
 import nncore
 from nncore import _core, callbacks, models, optimizers
 from nncore.layers import Conv2D, Dense, Dropout, Flatten, Input, MaxPooling2D
+from nncore.models.model import net_of
 from nncore.optimizers import SGD, Adam
 
 RNG = np.random.default_rng(7)
@@ -269,8 +270,8 @@ def test_what_is_excluded_is_saved_with_the_model(given: str, tmp_path: Path) ->
     again = pickle.loads(pickle.dumps(found))
     assert bits(steps(model, 3)) == bits(steps(found, 3)) == bits(steps(again, 3)) != bits(steps(other, 3))
     if given == "names":
-        assert copy.deepcopy(own)._decays(model.layers[0], "kernel")
-        assert not copy.deepcopy(own)._decays(model.layers[0], "bias")
+        assert copy.deepcopy(own).decays(model.layers[0], "kernel")
+        assert not copy.deepcopy(own).decays(model.layers[0], "bias")
     else:
         with pytest.raises(ValueError, match=r"^\[adam\] cannot be copied without its model"):
             copy.deepcopy(own)
@@ -361,10 +362,17 @@ def test_exclusion_comes_before_compile() -> None:
 
 def test_the_core_names_what_rules_keep() -> None:
     model = made(Adam(use_ema=True, gradient_accumulation_steps=2))
-    assert model._network is not None
-    assert model._network.buffers[2:] == ["momentum", "velocity", "average", "gradient_accumulator"]
+    network = net_of(model).required_network()
+    assert network.buffers[2:] == [
+        "momentum",
+        "velocity",
+        "average",
+        "gradient_accumulator",
+    ]
     with pytest.raises(ValueError, match="decays must hold one flag for each parameter"):
-        model._network.compile([None], [1.0], [()], [()], ("sgd", {}), [True] * 7, decays=[True])
+        net_of(model).required_network().compile(
+            [None], [1.0], [()], [()], ("sgd", {}), [True] * 7, decays=[True]
+        )
 
 
 @pytest.mark.once  # sanitizers need more memory than it leaves

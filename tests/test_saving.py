@@ -35,6 +35,7 @@ from nncore.layers import (
     Reshape,
     Softmax,
 )
+from nncore.models.model import net_of
 
 RNG = np.random.default_rng(8)
 X = RNG.random((24, 8, 8, 2), dtype=np.float32)
@@ -209,7 +210,7 @@ def test_a_file_of_the_first_version_trains_on(tmp_path: Path) -> None:
             "metrics": [{"class_name": "MeanAbsoluteError", "config": {"name": "mae"}}],
             "weighted_metrics": ["accuracy"], "frozen": ["b"], "iterations": 8,
         },
-        "seed": model._seed, "epochs": 2,
+        "seed": net_of(model).seed, "epochs": 2,
     }  # fmt: skip
     tensors = safetensors.numpy.load_file(tmp_path / "second")
     for moment in ("momentum", "velocity"):

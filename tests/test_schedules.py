@@ -250,17 +250,17 @@ def test_one_of_a_users_own_must_say_what_it_is() -> None:
 
 def test_optimizers_are_described_with_them() -> None:
     one = SGD(ExponentialDecay(0.1, 2, 0.5), momentum=0.5, clipnorm=1.0)
-    assert repr(one) == repr(SGD(0.5, momentum=0.5, clipnorm=1.0)).replace("0.5", repr(one._schedule), 1)
+    assert repr(one) == repr(SGD(0.5, momentum=0.5, clipnorm=1.0)).replace("0.5", repr(one.schedule), 1)
     config = one.get_config()
     assert config["learning_rate"] == schedules.serialize(ExponentialDecay(0.1, 2, 0.5))
     for other in (SGD.from_config(config), copy.deepcopy(one), pickle.loads(pickle.dumps(one))):
         assert repr(other) == repr(one)
         assert other.get_config() == config
     own = pickle.loads(pickle.dumps(SGD(Asked(abs))))
-    assert isinstance(own._schedule, Asked)
+    assert isinstance(own.schedule, Asked)
     config = {**SGD(Asked(abs)).get_config()}
     assert config["learning_rate"] == {"class_name": "Asked", "config": {}}
-    assert isinstance(SGD.from_config(config, {"Asked": Asked})._schedule, Asked)
+    assert isinstance(SGD.from_config(config, {"Asked": Asked}).schedule, Asked)
     assert SGD(ExponentialDecay(0.25, 2, 0.5)).learning_rate == 0.25
 
 

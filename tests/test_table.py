@@ -127,7 +127,7 @@ def mentions(family: str, operation: Operation) -> set[str]:
     """Files that name an operation, but for those of its row, its public function and what was recorded."""
     names = [name for name in operation.names if name not in EXAMPLES]
     if family == "losses":
-        names += (n for n, cls in losses._BY_NAME.items() if cls._function is operation.public)
+        names += (n for n, cls in losses.BY_NAME.items() if cls._function is operation.public)
     return found_in(naming(names), f"cpp/kernels/{family}.def", f"python/nncore/{family}")
 
 
@@ -172,7 +172,7 @@ def test_optimizers_have_the_settings_of_their_rows() -> None:
                 assert name == "weight_decay" or own[name] == default, f"{made}, {row}: {name}"
     rows = set(_core.optimizers())
     assert {row for made in optimizers.CLASSES.values() for row in made._rows} == rows
-    assert {make()._spec()[0] for make in OPTIMIZERS.values()} == rows
+    assert {make().spec()[0] for make in OPTIMIZERS.values()} == rows
     assert {case.name for case in golden.optimizers()} == rows
     assert {update_of(make()).public.__name__ for make in OPTIMIZERS.values()} == set(UPDATES)
 

@@ -34,7 +34,7 @@ except ImportError as error:
         "`pip install .`, and start Python in another folder than the sources."
     ) from error
 
-from . import activations, callbacks, initializers, layers, losses, metrics, models, optimizers, utils
+from . import activations, callbacks, initializers, layers, losses, metrics, models, optimizers
 from ._core import available_isas, get_num_threads, isa, set_num_threads
 from .common.absent import answer
 from .layers import Input
@@ -43,7 +43,7 @@ from .models import Model, Sequential
 if TYPE_CHECKING:
     import nncore as keras
 
-    from . import constraints, datasets, ops, plot, reference, regularizers
+    from . import constraints, datasets, ops, plot, reference, regularizers, utils
 
 __version__ = _core.__version__
 
@@ -75,14 +75,10 @@ __all__ = [
     "utils",
 ]
 
-_ON_DEMAND = ("constraints", "datasets", "ops", "plot", "reference", "regularizers")
+_ON_DEMAND = "constraints", "datasets", "ops", "plot", "reference", "regularizers", "utils"
 answer(__name__, "keras", "nn", "saving", *_ON_DEMAND)
-for _module in (activations, callbacks, initializers, layers, losses, metrics, models, utils):
+for _module in (activations, initializers, layers, losses, metrics):
     answer(_module.__name__)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_ON_DEMAND})
 
 
 def show_config() -> None:

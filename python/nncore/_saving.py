@@ -2,6 +2,6 @@
 
 import sys
 
-from .saving import reading
+from .models import model
 
-sys.modules[f"{__name__}.reading"] = reading
+sys.modules[f"{__name__}.reading"] = model

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .common import described
 from .common.absent import answer
 from .common.arguments import integer, number, several
-from .common.arrays import numbers
+from .common.arrays import Floats, Shape, Wide, numbers
 from .common.described import Described
 from .common.names import snake_case
 
@@ -36,9 +36,6 @@ __all__ = [
 
 answer(__name__)
 
-Floats = NDArray[np.float32]
-Wide = NDArray[np.float64]
-Shape = tuple[int, ...]
 Axis = int | Sequence[int] | None
 
 _EPSILON = 1e-7
@@ -63,14 +60,14 @@ class Constraint(Described):
         """
         owner = type(self).__name__
         array = numbers(owner, "w", w)
-        self._spec(owner, array.shape)
+        self.spec(owner, array.shape)
         return self.constrained(array.astype(np.float64)).astype(np.float32)
 
     def constrained(self, w: Wide) -> Wide:
         """The reference of the compiled one."""
         raise NotImplementedError
 
-    def _spec(self, owner: str, shape: Shape) -> tuple[str, dict[str, Any]]:
+    def spec(self, owner: str, shape: Shape) -> tuple[str, dict[str, Any]]:
         """What the compiled core is told. ValueError for weights that have not the axes."""
         return snake_case(type(self).__name__), {}
 
@@ -118,9 +115,9 @@ class _Norm(Constraint):
         norm = np.sqrt(np.square(w).sum(axis=axes, keepdims=True))
         return np.asarray(w * (self.desired(norm) / (_EPSILON + norm)))
 
-    def _spec(self, owner: str, shape: Shape) -> tuple[str, dict[str, Any]]:
+    def spec(self, owner: str, shape: Shape) -> tuple[str, dict[str, Any]]:
         settings = {name: value for name, value in self.get_config().items() if name != "axis"}
-        return super()._spec(owner, shape)[0], {**settings, "axis": self._axes(owner, shape)}
+        return super().spec(owner, shape)[0], {**settings, "axis": self._axes(owner, shape)}
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal one."""

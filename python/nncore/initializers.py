@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .common import described
-from .common import seeds as _random
+from .common import described, seeds
 from .common.arguments import choice, integer, neutral, number
+from .common.arrays import Floats
 from .common.described import Described
 
 __all__ = [
@@ -37,7 +37,6 @@ __all__ = [
     "get",
 ]
 
-Floats = NDArray[np.float32]
 
 # Standard deviation of the standard normal distribution cut off at -2 and 2.
 _TRUNCATED_STDDEV = 0.87962566103423978
@@ -53,7 +52,7 @@ class Initializer(Described):
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Floats:
         """New values of a shape, in float32."""
         neutral(type(self).__name__, {"dtype": dtype}, {"dtype": "float32"})
-        return self.sample(tuple(shape), np.random.Generator(np.random.Philox(_random.draw_seed())))
+        return self.sample(tuple(shape), np.random.Generator(np.random.Philox(seeds.draw_seed())))
 
     def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
         """New values of a shape, drawn from rng if they are random."""

@@ -11,12 +11,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .common import described
 from .common.absent import answer
 from .common.arguments import choice, number
-from .common.arrays import numbers
+from .common.arrays import Shape, Wide, numbers
 from .common.described import Described
 
 __all__ = [
@@ -33,9 +33,6 @@ __all__ = [
 ]
 
 answer(__name__)
-
-Wide = NDArray[np.float64]
-Shape = tuple[int, ...]
 
 
 class Regularizer(Described):
@@ -54,7 +51,7 @@ class Regularizer(Described):
         """
         owner = type(self).__name__
         array = numbers(owner, "x", x)
-        self._spec(owner, array.shape)
+        self.spec(owner, array.shape)
         return float(self.value(array.astype(np.float64)))
 
     def value(self, x: Wide) -> float:
@@ -65,11 +62,11 @@ class Regularizer(Described):
         """Its gradient by x."""
         raise NotImplementedError
 
-    def _spec(self, owner: str, shape: Shape) -> tuple[str, dict[str, Any]]:
+    def spec(self, owner: str, shape: Shape) -> tuple[str, dict[str, Any]]:
         """What the compiled core is told. ValueError for weights of a shape that it cannot penalize."""
         raise NotImplementedError
 
-    def _check_activity(self, owner: str) -> None:
+    def check_activity(self, owner: str) -> None:
         """ValueError unless it can penalize what a layer gives."""
 
 
@@ -96,7 +93,7 @@ class L1L2(Regularizer, aliases=("l1_l2",)):
     def slope(self, x: Wide) -> Wide:
         return np.asarray(self.l1 * np.sign(x) + 2.0 * self.l2 * x)
 
-    def _spec(self, owner: str, shape: Shape) -> tuple[str, dict[str, Any]]:
+    def spec(self, owner: str, shape: Shape) -> tuple[str, dict[str, Any]]:
         if self.l1 and self.l2:
             return "l1_l2", {"l1": self.l1, "l2": self.l2}
         return ("l2", {"l2": self.l2}) if self.l2 else ("l1", {"l1": self.l1})
@@ -177,7 +174,7 @@ class OrthogonalRegularizer(Regularizer):
         slope = self.factor / pairs * inverse * (d - along)
         return slope if self.mode == "rows" else slope.T
 
-    def _spec(self, owner: str, shape: Shape) -> tuple[str, dict[str, Any]]:
+    def spec(self, owner: str, shape: Shape) -> tuple[str, dict[str, Any]]:
         if len(shape) != 2 or shape[self.mode == "columns"] < 2:
             raise ValueError(
                 f"[{owner}] OrthogonalRegularizer is for a matrix with 2 {self.mode} or more, got the shape "
@@ -185,7 +182,7 @@ class OrthogonalRegularizer(Regularizer):
             )
         return "orthogonal_regularizer", {"factor": self.factor, "columns": int(self.mode == "columns")}
 
-    def _check_activity(self, owner: str) -> None:
+    def check_activity(self, owner: str) -> None:
         raise ValueError(
             f"[{owner}] activity_regularizer=OrthogonalRegularizer is not available, as it compares the "
             "samples of a batch: use it as kernel_regularizer"

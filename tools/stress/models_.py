@@ -90,7 +90,7 @@ def same_bits(
     for count, hold in ((1, np.ascontiguousarray), (threads, HELD[way])):
         _core.set_num_threads(count)
         rng = np.random.default_rng(seed)
-        net, _ = network(shape, layers, rng, loss, optimizer()._spec(), fuse=fuse)
+        net, _ = network(shape, layers, rng, loss, optimizer().spec(), fuse=fuse)
         net.seed = seed
         x = hold(HELD[way](whole(rng, samples, *shape)))
         y = make_target(rng, loss, (samples, *net.output_shapes([shape])[0]))

@@ -6,21 +6,23 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import get_num_threads, isa, layers, utils
 from ..callbacks import History
+from ..common.arrays import Floats
 from ..common.messages import say, told
 from ..datasets import mnist
-from ..datasets._source import Bytes, Split
-from ..layers._weights import Floats
 from ..models import Sequential
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+Bytes = NDArray[Any]
+Split = tuple[tuple[Bytes, Bytes], tuple[Bytes, Bytes]]
 
 SAMPLE_EPOCHS, FULL_EPOCHS = 12, 3
 GRID = 40

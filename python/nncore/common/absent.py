@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from importlib.machinery import ModuleSpec
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .forks import whole
+from . import whole
 
 _ROOT = __name__.partition(".")[0]
 _OF_LAYERS = (
@@ -33,14 +33,19 @@ _ALIASES = {
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def answer(module: str, *on_demand: str) -> None:
-    """Gives a module a ``__getattr__`` that imports the submodules `on_demand` and explains other names."""
+def answer(module: str, *on_demand: str, **within: str) -> None:
+    """Makes a module show the names in its ``__all__``, and gives it a ``__getattr__`` that imports the
+    submodules `on_demand`, and names from the submodules that they are `within`, and explains other names.
+    """
     own = vars(sys.modules[module])
 
     def of_module(name: str) -> Any:
         if name in on_demand:
             with whole:
                 return importlib.import_module(f"{module}.{name}")
+        if name in within:
+            with whole:
+                return getattr(importlib.import_module(f"{module}.{within[name]}"), name)
         if name.startswith("_"):
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         if real(f"{module}.{name}"):
@@ -50,6 +55,8 @@ def answer(module: str, *on_demand: str) -> None:
         return keras_names.found(module, name)
 
     own["__getattr__"] = of_module
+    if "__all__" in own:
+        own["__dir__"] = own["__all__"].copy
     own.setdefault("__path__", [])  # ``from module import name`` asks finders if it is a package
 
 

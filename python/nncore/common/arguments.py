@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 from .absent import unexpected
-from .overrides import Compiled
 
 _MOST = 2**31 - 1
 
@@ -182,19 +181,3 @@ def only(owner: str, name: str, value: object, default: object) -> None:
     """Lets through one value of an argument of Keras whose others are not available."""
     if not _same(value, default):
         raise ValueError(f"[{owner}] {name}={value!r} is not available yet: {default!r} only")
-
-
-class Settings(Compiled):
-    """Base of objects whose `_settings` are fixed once given: the compiled network has copies."""
-
-    _settings: ClassVar[tuple[str, ...]] = ()
-    _fixed: ClassVar[tuple[str, ...]] = ()  # further ones
-
-    if not TYPE_CHECKING:  # which is to find misspelt names
-
-        def __setattr__(self, name: str, value: Any) -> None:
-            if (name in self._settings or name in self._fixed) and name in self.__dict__:
-                raise AttributeError(
-                    f"[{type(self).__name__}] {name} is fixed: make a new {type(self).__name__}"
-                )
-            super().__setattr__(name, value)

@@ -8,9 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[Any]
+Floats = NDArray[np.float32]
+Wide = NDArray[np.float64]
+Shape = tuple[int, ...]
 
 _SLICE = 2**20  # rows that are looked at together
 _NO_BATCHES = (np.ndarray, list, tuple, str, bytes, range, Mapping, set, frozenset)
@@ -55,6 +58,15 @@ def plain(owner: str, name: str, value: Any) -> Array:
     """value as NumPy reads it, whatever it holds, but no sparse matrix: TypeError."""
     refuse_sparse(owner, name, value)
     return known_type(np.asarray(value))
+
+
+def checked_values(owner: str, value: ArrayLike, expected: Shape, what: str = "weights") -> Floats:
+    array = plain(owner, "value", value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"[{owner}] {what} must be numbers, got an array of {array.dtype}")
+    if array.shape != expected:
+        raise ValueError(f"[{owner}] expected {what} of shape {expected}, got {array.shape}")
+    return array.astype(np.float32)
 
 
 def as_array(owner: str, name: str, value: object) -> Array:

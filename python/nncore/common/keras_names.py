@@ -201,9 +201,11 @@ def _own(path: str) -> Any:
     """What nncore has by this name of Keras; None if nothing."""
     parent, _, name = path.rpartition(".")
     try:
-        return vars(importlib.import_module(f"{_ROOT}.{parent}".rstrip("."))).get(name)
+        module = importlib.import_module(f"{_ROOT}.{parent}".rstrip("."))
     except ImportError:
         return None
+    own = vars(module)
+    return getattr(module, name) if name in own.get("__all__", ()) else own.get(name)
 
 
 def _advice(path: str) -> str | None:

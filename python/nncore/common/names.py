@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from .forks import whole
+from . import whole
 
 _used: Counter[str] = Counter()
 

@@ -14,18 +14,16 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .. import _core
 from .absent import unexpected
 from .arguments import checked
-from .arrays import plain
+from .arrays import Floats, Wide, plain
 
-Floats = NDArray[np.float32]
-Wide = NDArray[np.float64]
 Function = Callable[..., Any]
 Row = Callable[..., tuple[str, dict[str, Any]]]  # row(x, settings...): its name and its settings
-_F = TypeVar("_F", bound=Function)
+F = TypeVar("F", bound=Function)
 
 
 def floats(op: str, name: str, x: ArrayLike) -> Floats:
@@ -83,7 +81,7 @@ def require_row(function: Function, settings: list[_core.Setting]) -> None:
         raise ImportError(f"{function.__name__} has the settings {own}, but in the compiled table {compiled}")
 
 
-def compiled(f: _F, run: Function) -> _F:
+def compiled(f: F, run: Function) -> F:
     """The function f with run(name of f, arguments that are given) in place of its body."""
     name, parameters = f.__name__, inspect.signature(f).parameters
     names = (*parameters,)
@@ -120,8 +118,8 @@ _DY = inspect.Parameter("dy", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotatio
 
 
 def operation(
-    family: dict[str, Operation], f: _F, prepare: Function, gradient: Function | None = None, **about: Any
-) -> _F:
+    family: dict[str, Operation], f: F, prepare: Function, gradient: Function | None = None, **about: Any
+) -> F:
     """Adds the operation whose reference is f to a family, and returns its public function.
 
     prepare(name of f, arguments of f) checks them, and makes the call of the kernel, see `LayerCall`.
@@ -184,7 +182,7 @@ _ROWS = _core.activations()
 
 def activation(
     slope: Function | None = None, backward: Function | None = None, row: Row | None = None, **about: Any
-) -> Callable[[_F], _F]:
+) -> Callable[[F], F]:
     """Makes an activation f(x, settings...) of its reference.
 
     Args:
@@ -194,7 +192,7 @@ def activation(
         about: variants, aliases and tolerance of the `Operation`.
     """
 
-    def decorate(f: _F) -> _F:
+    def decorate(f: F) -> F:
         if row is None:
             require_row(f, _ROWS[f.__name__][0])
         row_of: Row = row or (lambda x, **settings: (f.__name__, settings))
@@ -231,7 +229,7 @@ class Prepared(Protocol):
     def backward(self, dy: Floats) -> Floats | tuple[Floats, ...]: ...
 
 
-def layer(prepare: Callable[..., Prepared], **about: Any) -> Callable[[_F], _F]:
+def layer(prepare: Callable[..., Prepared], **about: Any) -> Callable[[F], F]:
     """Makes an operation f(x, ...), or behind it its gradient f_backward(dy, x, ...), of its reference.
 
     Args:
@@ -239,7 +237,7 @@ def layer(prepare: Callable[..., Prepared], **about: Any) -> Callable[[_F], _F]:
         about: variants and inputs of the `Operation`.
     """
 
-    def decorate(f: _F) -> _F:
+    def decorate(f: F) -> F:
         name = f.__name__.removesuffix("_backward")
         complete = functools.partial(prepare, **settings_of(f))
         if name == f.__name__:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .forks import whole
+from . import whole
 from .messages import shown
 
 

@@ -13,16 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from . import names as _names
+from . import names
 from .arguments import boolean, checked, neutral
-from .arrays import plain
+from .arrays import Floats, Wide, plain
 from .described import Described
 from .operations import (
-    _F,
-    Floats,
+    F,
     Function,
     Operation,
-    Wide,
     expect_shape,
     floats,
     operation,
@@ -62,7 +60,7 @@ class RowsCall(NamedTuple):
 
 def loss(
     slope: Function | None, inputs: str = "numbers", variants: tuple[dict[str, Any], ...] = ()
-) -> Callable[[_F], _F]:
+) -> Callable[[F], F]:
     """Makes a loss f(y_true, y_pred, settings...) of its reference, or a metric if it has no slope.
 
     With an argument from_logits, f has a row for probabilities, and another one, named f_logits, for logits.
@@ -74,7 +72,7 @@ def loss(
         variants: settings with which it is tested besides the defaults.
     """
 
-    def decorate(f: _F) -> _F:
+    def decorate(f: F) -> F:
         name = f.__name__
         for suffix in ("", "_logits") if "from_logits" in settings_of(f) else ("",):
             require_row(f, _ROWS[name + suffix][0])
@@ -109,7 +107,7 @@ class OfRows(Described):
     def __init__(self, name: str | None, dtype: Any) -> None:
         owner = type(self).__name__
         neutral(owner, {"dtype": dtype}, {"dtype": "float32"})
-        self.name = _names.checked(owner, _names.snake_case(owner) if name is None else name)
+        self.name = names.checked(owner, names.snake_case(owner) if name is None else name)
 
     def _set(self, **settings: Any) -> None:
         """Checks settings of the function, and keeps them."""
@@ -125,7 +123,7 @@ class OfRows(Described):
         values: Floats = type(self)._function(y, p, **self._arguments())
         return values.astype(np.float64)
 
-    def _spec(self) -> _core.Spec:
+    def spec(self) -> _core.Spec:
         return row_spec(self.name, type(self)._function, **self._arguments())
 
 

@@ -13,7 +13,7 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-from .forks import whole
+from . import whole
 
 _LONG = 2**23  # samples
 SEEDS = 2**63  # seeds are below this, so that every file format can hold them

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn
+
+from .arrays import Shape
 
 OpenShape = tuple[int | None, ...]  # of one sample; None: any size
-
-
-class Owner(Protocol):
-    """What can be called on values: a layer, or a model."""
-
-    @property
-    def name(self) -> str: ...
+Parameters = list[tuple[str, Shape]]  # names and shapes
 
 
 class Call:
@@ -22,12 +18,15 @@ class Call:
         owner: what is called.
         inputs: the values that it reads; none of an `Input`.
         shapes: of one sample of each value that it makes.
+        net: of a model that is called, what it has at that time; None of a layer.
     """
 
-    __slots__ = ("__weakref__", "inputs", "owner", "shapes")
+    __slots__ = ("__weakref__", "inputs", "net", "owner", "shapes")
 
-    def __init__(self, owner: Owner, inputs: Sequence[Value], shapes: Sequence[OpenShape]) -> None:
-        self.owner, self.inputs, self.shapes = owner, tuple(inputs), tuple(shapes)
+    def __init__(
+        self, owner: Any, inputs: Sequence[Value], shapes: Sequence[OpenShape], net: Any = None
+    ) -> None:
+        self.owner, self.inputs, self.shapes, self.net = owner, tuple(inputs), tuple(shapes), net
 
     def values(self) -> list[Value]:
         return [Value(self, index) for index in range(len(self.shapes))]
@@ -73,7 +72,8 @@ class Value:
 
     @property
     def name(self) -> str:
-        return self._call.owner.name
+        name: str = self._call.owner.name
+        return name
 
     def __repr__(self) -> str:
         return f"<Value shape={self.shape}, of {self.name!r}>"
@@ -142,3 +142,12 @@ def unpacked(given: Any) -> tuple[Form, list[Any]]:
     if isinstance(given, (list, tuple)):
         return Form(tuple if isinstance(given, tuple) else list), list(given)
     return Form(), [given]
+
+
+def one_or_list(shapes: list[OpenShape]) -> Any:
+    return shapes[0] if len(shapes) == 1 else shapes
+
+
+def closed(shapes: Sequence[OpenShape], size: int) -> list[Shape]:
+    """The shapes with that size for those that are open."""
+    return [tuple(size if n is None else n for n in one) for one in shapes]

@@ -15,4 +15,6 @@ from . import boston_housing, cifar10, cifar100, fashion_mnist, imdb, mnist, reu
 
 __all__ = ["boston_housing", "cifar10", "cifar100", "fashion_mnist", "imdb", "mnist", "reuters"]
 
+for _module in (boston_housing, cifar10, cifar100, fashion_mnist, imdb, mnist, reuters):
+    answer(_module.__name__)
 answer(__name__)

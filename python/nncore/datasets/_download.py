@@ -6,9 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from ..common import files
-from ..common import progress as _progress
-from ..common.forks import whole
+from ..common import files, progress, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +36,7 @@ class _Sink:
         self._patience, self._deadline, self._most = patience, time.monotonic() + patience, most
 
     def write(self, chunk: bytes) -> None:
-        self._bar = self._bar or _progress.bar(
+        self._bar = self._bar or progress.bar(
             desc=f"Downloading {self._name}", total=self.total or None, unit="B", unit_scale=True
         )
         self._file.write(chunk)

@@ -8,9 +8,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from .. import _core
 from ..common.messages import warn
-from ..common.values import Call, Form, OpenShape, Value, described, is_named, unpacked
+from ..common.values import Call, Form, OpenShape, Parameters, Value, described, is_named, unpacked
 from ..layers import InputLayer, Layer
-from ..layers._weights import Shape
 
 _T = TypeVar("_T")
 _MOST_CALLS, _MOST_DEPTH = 2**16, 256  # models in models can make few calls many
@@ -43,7 +42,7 @@ class Flat(NamedTuple):
 
     layers: list[Layer]
     paths: list[str]
-    uses: list[tuple[list[OpenShape], list[tuple[str, Shape]]]]
+    uses: list[tuple[list[OpenShape], Parameters]]
     calls: list[tuple[int, list[int]]]
     outputs: list[int]
 
@@ -53,7 +52,7 @@ class Flat(NamedTuple):
         for i, (layer, (_, parameters)) in enumerate(zip(self.layers, self.uses)):
             for p, (name, sizes) in enumerate(parameters):
                 if (given := vars(layer).get(f"{name}_{what}")) is not None:
-                    found.append((i, p, given._spec(f"{layer.name}/{name}", sizes)))
+                    found.append((i, p, given.spec(f"{layer.name}/{name}", sizes)))
         return found
 
     def penalized(self, inputs: int) -> list[tuple[int, _core.Spec]]:
@@ -62,7 +61,7 @@ class Flat(NamedTuple):
         for value, (number, _) in enumerate(self.calls, inputs):
             layer = self.layers[number]
             if layer.activity_regularizer is not None:
-                found.append((value, layer.activity_regularizer._spec(layer.name, ())))
+                found.append((value, layer.activity_regularizer.spec(layer.name, ())))
         return found
 
 
@@ -75,6 +74,7 @@ class Graph:
             this one too; depth: of models in models, 1 if there are none.
         input_names: those of the layers Input; other names for values of other layers.
         owners: the layers and models, by their distance from the outputs, the farthest first, as in Keras.
+        nets: of the models, by their id.
 
     Raises:
         TypeError: an input or output is no value.
@@ -87,8 +87,8 @@ class Graph:
         if len({value.key for value in self.inputs}) < len(self.inputs):
             raise ValueError(f"[{owner}] the same value is given twice among the inputs")
         self.calls, found = self._walk(owner)
-        owners: list[Any] = [call.owner for call in self.calls]
-        inner = [None if isinstance(each, Layer) else each._required_graph() for each in owners]
+        self.nets = {id(call.owner): call.net for call in self.calls if call.net}
+        inner = [call.net.required_graph() if call.net else None for call in self.calls]
         self.size: int = sum(graph.size if graph else 1 for graph in inner)
         self.depth: int = 1 + max((graph.depth for graph in inner if graph), default=0)
         if self.size > _MOST_CALLS:
@@ -187,12 +187,12 @@ class Graph:
             layers.setdefault(id(layer), (layer, path))
         number = {key: i for i, key in enumerate(layers)}
         calls: list[tuple[int, list[int]]] = []
-        uses: dict[int, tuple[list[OpenShape], list[tuple[str, Shape]]]] = {}
+        uses: dict[int, tuple[list[OpenShape], Parameters]] = {}
         first = len(self.inputs)
 
         def made_by(layer: Layer, given: list[tuple[int, OpenShape]]) -> tuple[int, OpenShape]:
             before, at = [shape for _, shape in given], number[id(layer)]
-            after, parameters = layer._infer(before)
+            after, parameters = layer.infer(before)
             known = uses.setdefault(at, (before, parameters))
             if known[1] != parameters:
                 raise ValueError(
@@ -215,11 +215,10 @@ class Graph:
         """As `run`, by calls of layers alone."""
 
         def apply(call: Call, given: list[_T]) -> list[_T]:
-            owner: Any = call.owner
-            if isinstance(owner, Layer):
-                return [made_by(owner, given)]
-            made: list[_T] = owner._required_graph()._unfolded(given, made_by)
-            return made
+            if call.net is None:
+                return [made_by(call.owner, given)]
+            graph: Graph = call.net.required_graph()
+            return graph._unfolded(given, made_by)
 
         return self.run(inputs, apply)
 
@@ -258,9 +257,7 @@ class Graph:
     def layers_within(self, path: str) -> Iterator[tuple[Layer, str]]:
         """Those that compute, of models in this one too, each perhaps several times."""
         for owner in self.owners:
-            if isinstance(owner, InputLayer):
-                continue
-            if isinstance(owner, Layer):
+            if net := self.nets.get(id(owner)):
+                yield from net.required_graph().layers_within(f"{path}{owner.name}/")
+            elif not isinstance(owner, InputLayer):
                 yield owner, path + owner.name
-            else:
-                yield from owner._required_graph().layers_within(f"{path}{owner.name}/")

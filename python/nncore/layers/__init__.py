@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from ._layer import Layer
 from ._weights import Variable
+from ._weights import Weighted as Weighted
 from .activation import ELU, Activation, LeakyReLU, ReLU, Softmax
 from .core import Dense, Dropout, Flatten, Input, InputLayer, Rescaling, Reshape
 from .images import AveragePooling2D, Conv2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D

@@ -11,15 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from ..common import names as _names
-from ..common import seeds as _random
-from ..common.arguments import Settings, boolean, integer, neutral, several, shape
+from ..common import names, seeds, whole
+from ..common.arguments import boolean, integer, neutral, several, shape
 from ..common.arguments import training as in_training
-from ..common.arrays import ONE_SAMPLE, as_array
-from ..common.forks import whole
-from ..common.values import Call, OpenShape, Value, values_in
+from ..common.arrays import ONE_SAMPLE, Floats, as_array
+from ..common.described import Settings
+from ..common.values import Call, OpenShape, Parameters, Value, closed, values_in
 from . import _of_weights
-from ._weights import Floats, Shape, Variable, Weighted
+from ._weights import Variable, Weighted
 
 if TYPE_CHECKING:
     from ..regularizers import Regularizer
@@ -63,7 +62,7 @@ class Layer(Weighted, Settings):
     _several: ClassVar[bool] = False  # a list of inputs
     activity_regularizer: Regularizer | None
     unavailable: ClassVar[Mapping[str, Any]] = {}
-    _state: ClassVar[tuple[str, ...]] = ()  # names of weights that the layer itself moves in training
+    state: ClassVar[tuple[str, ...]] = ()  # names of weights that the layer itself moves in training
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -84,16 +83,15 @@ class Layer(Weighted, Settings):
             declared = (integer(owner, "input_dim", columns),)
         self._set_of_weights(activity_regularizer=activity)
         if self.activity_regularizer is not None:
-            self.activity_regularizer._check_activity(owner)
-        self._declared = None if declared is None else shape(owner, "input_shape", declared, is_open=True)
+            self.activity_regularizer.check_activity(owner)
+        self.declared = None if declared is None else shape(owner, "input_shape", declared, is_open=True)
         self._trainable = boolean(owner, "trainable", trainable)
-        self._name = _names.automatic(owner) if name is None else _names.checked(owner, name)
-        self._variables: _core.Variables | None = None
+        self._name = names.automatic(owner) if name is None else names.checked(owner, name)
+        self.block: _core.Variables | None = None  # the variables
         # Of one sample, before and after; once built. Weights are made when a model or somebody wants them.
-        self._shapes: tuple[list[OpenShape], OpenShape] | None = None
-        self._calls: weakref.WeakKeyDictionary[Call, None] = (
-            weakref.WeakKeyDictionary()
-        )  # on values, in order
+        self.shapes: tuple[list[OpenShape], OpenShape] | None = None
+        # On values, in order.
+        self._calls: weakref.WeakKeyDictionary[Call, None] = weakref.WeakKeyDictionary()
         # A network of this layer, for arrays, with the open shapes of its inputs.
         self._alone: tuple[list[OpenShape], _core.Network] | None = None
 
@@ -111,12 +109,12 @@ class Layer(Weighted, Settings):
     @property
     def built(self) -> bool:
         """Whether the shapes are known and the weights exist."""
-        return self._shapes is not None
+        return self.shapes is not None
 
     def _known_shapes(self) -> tuple[list[OpenShape], OpenShape]:
-        if self._shapes is None:
+        if self.shapes is None:
             raise AttributeError(f"[{self.name}] the layer has no shapes yet: it is not built")
-        return self._shapes
+        return self.shapes
 
     @property
     def input_shape(self) -> Any:
@@ -175,17 +173,17 @@ class Layer(Weighted, Settings):
         for name, value in given.items():
             setattr(self, name, _of_weights.found(name, value, type(self).__name__))
 
-    def _spec(self) -> tuple[str, dict[str, Any]]:
+    def spec(self) -> tuple[str, dict[str, Any]]:
         """Kind and attributes for the compiled core."""
         own = [name for name in self._settings if not _of_weights.is_of_weights(name)]
         settings = {name: getattr(self, name) for name in own}
         return self.kind, {name: v.__name__ if callable(v) else v for name, v in settings.items()}
 
-    def _infer(self, before: Sequence[OpenShape]) -> tuple[OpenShape, list[tuple[str, Shape]]]:
+    def infer(self, before: Sequence[OpenShape]) -> tuple[OpenShape, Parameters]:
         """Shape of one sample after the layer, and the parameters."""
-        if self._declared is not None and [self._declared] != list(before):
+        if self.declared is not None and [self.declared] != list(before):
             raise ValueError(
-                f"[{self.name}] expected samples of its input_shape {self._declared}, got {before[0]}"
+                f"[{self.name}] expected samples of its input_shape {self.declared}, got {before[0]}"
             )
         after, parameters = self._infer_closed(before, _TRIED[0])
         if all(None not in one for one in before):
@@ -198,10 +196,8 @@ class Layer(Weighted, Settings):
             )
         return tuple(a if a == b else None for a, b in zip(after, other)), parameters
 
-    def _infer_closed(
-        self, before: Sequence[OpenShape], size: int
-    ) -> tuple[OpenShape, list[tuple[str, Shape]]]:
-        kind, attributes = self._spec()
+    def _infer_closed(self, before: Sequence[OpenShape], size: int) -> tuple[OpenShape, Parameters]:
+        kind, attributes = self.spec()
         try:
             after, parameters = _core.infer((kind, attributes), closed(before, size))
         except ValueError as error:
@@ -219,17 +215,9 @@ class Layer(Weighted, Settings):
 
     def compute_output_shape(self, input_shape: Sequence[Any]) -> OpenShape:
         """Both shapes with the batch axis, which may be None. A list of shapes for several inputs."""
-        after = self._infer(self._open_shapes("input_shape", input_shape))[0]
+        after = self.infer(self._open_shapes("input_shape", input_shape))[0]
         batch = input_shape[0][0] if self._several else input_shape[0]
         return (batch, *after)
-
-    def _initial(
-        self, parameters: list[tuple[str, Shape]], rng: Callable[[int], np.random.Generator]
-    ) -> list[Floats]:
-        return [
-            getattr(self, f"{name}_initializer").sample(sizes, rng(i))
-            for i, (name, sizes) in enumerate(parameters)
-        ]
 
     # ---- calls
 
@@ -243,17 +231,17 @@ class Layer(Weighted, Settings):
             ValueError: they do not take it.
         """
         before = self._open_shapes("input_shape", input_shape)
-        if self._shapes is None or before != self._shapes[0]:
-            self._take_shapes(before, self._fitting(before))
+        if self.shapes is None or before != self.shapes[0]:
+            self.take_shapes(before, self._fitting(before))
         self._own()
 
     def _fitting(self, before: Sequence[OpenShape]) -> OpenShape:
         """The shape after the layer. ValueError if the layer or the weights that it has do not fit."""
-        after, parameters = self._infer(before)
-        if self._variables is not None:
-            expected = self._variables.shapes
+        after, parameters = self.infer(before)
+        if self.block is not None:
+            expected = self.block.shapes
         elif self._live_call() is not None and self._known_shapes()[0] != list(before):
-            expected = self._infer(self._known_shapes()[0])[1]
+            expected = self.infer(self._known_shapes()[0])[1]
         else:
             return after
         if parameters != expected:
@@ -261,12 +249,12 @@ class Layer(Weighted, Settings):
             raise ValueError(f"[{self.name}] is built for samples of shape {known[0]}, got {before[0]}")
         return after
 
-    def _take_shapes(self, before: Sequence[OpenShape], after: OpenShape) -> None:
+    def take_shapes(self, before: Sequence[OpenShape], after: OpenShape) -> None:
         """Shapes are those of the first call on values, or else of the last build."""
-        if self._shapes is None or self._live_call() is None:
-            self._shapes = list(before), after
+        if self.shapes is None or self._live_call() is None:
+            self.shapes = list(before), after
 
-    def _shapes_for(self, before: Sequence[OpenShape]) -> list[OpenShape]:
+    def shapes_for(self, before: Sequence[OpenShape]) -> list[OpenShape]:
         """Of what a call makes. ValueError if it is not possible."""
         if not self._several and len(before) != 1:
             raise ValueError(
@@ -274,29 +262,42 @@ class Layer(Weighted, Settings):
             )
         return [self._fitting(before)]
 
-    def _called(self, values: Sequence[Value]) -> Call:
-        """A call that the layer does not know of before `_register`."""
-        return Call(self, values, self._shapes_for([value.sample for value in values]))
+    def called(self, values: Sequence[Value]) -> Call:
+        """A call that the layer does not know of before `register`."""
+        return Call(self, values, self.shapes_for([value.sample for value in values]))
 
-    def _register(self, call: Call) -> None:
+    def register(self, call: Call) -> None:
         with whole:
-            self._take_shapes([value.sample for value in call.inputs], call.shapes[0])
+            self.take_shapes([value.sample for value in call.inputs], call.shapes[0])
             self._calls[call] = None
 
-    def _made(self, before: Sequence[OpenShape], values: list[Floats]) -> _core.Variables:
-        variables = _core.Variables(self._spec(), closed(before, _TRIED[0]))
+    def block_of(self, before: Sequence[OpenShape], values: list[Floats]) -> _core.Variables:
+        """New variables with these values."""
+        variables = _core.Variables(self.spec(), closed(before, _TRIED[0]))
         variables.write(0, values)
         return variables
 
+    def block_for(
+        self, before: Sequence[OpenShape], parameters: Parameters, rng: Callable[[int], np.random.Generator]
+    ) -> _core.Variables:
+        """The variables; new ones of drawn values, which the layer does not take yet, if it has none."""
+        if (own := self.block) is not None:  # read once: another thread may set it
+            return own
+        drawn = [
+            getattr(self, f"{name}_initializer").sample(sizes, rng(i))
+            for i, (name, sizes) in enumerate(parameters)
+        ]
+        return self.block_of(before, drawn)
+
     def _own(self) -> _core.Variables | None:
         """The variables, made now if the layer is built; None if it is not."""
-        if self._variables is None and self._shapes is not None:
-            before, seed = self._shapes[0], _random.draw_seed()
-            values = self._initial(self._infer(before)[1], lambda i: _random.of_parameter(seed, 0, i))
-            variables = self._made(before, values)
+        if self.block is None and self.shapes is not None:
+            before, seed = self.shapes[0], seeds.draw_seed()
+            parameters = self.infer(before)[1]
+            variables = self.block_for(before, parameters, lambda i: seeds.of_parameter(seed, 0, i))
             with whole:  # another thread may have been faster
-                self._variables = self._variables or variables
-        return self._variables
+                self.block = self.block or variables
+        return self.block
 
     def __call__(self, x: Any, training: bool | None = None) -> Any:
         """The layer on an array (n, ...), or on a value of a model that is being described.
@@ -317,13 +318,13 @@ class Layer(Weighted, Settings):
                 raise ValueError(
                     f"[{self.name}] training={training!r} is not available for a value: models decide it"
                 )
-            call = self._called(values)
-            self._register(call)
+            call = self.called(values)
+            self.register(call)
             return call.values()[0]
         on = in_training(self.name, training)
         arrays = [as_array(self.name, "x", one) for one in (x if self._several else [x])]
         self.build([(None, *a.shape[1:]) for a in arrays] if self._several else (None, *arrays[0].shape[1:]))
-        return self._computed(arrays, on and (self.trainable or not self._state))
+        return self._computed(arrays, on and (self.trainable or not self.state))
 
     def _computed(self, arrays: list[NDArray[Any]], training: bool) -> Floats:
         """By a network of this layer alone."""
@@ -332,10 +333,10 @@ class Layer(Weighted, Settings):
             count = len(arrays)
             calls, own = [(0, list(range(count)))], self._own()
             assert own is not None
-            self._alone = axes, _core.Network(axes, [self._spec()], calls, [count], True, [own])
+            self._alone = axes, _core.Network(axes, [self.spec()], calls, [count], True, [own])
         network = self._alone[1]
         if training:
-            network.seed = _random.draw_seed()
+            network.seed = seeds.draw_seed()
         try:
             out: Floats = network.forward(tuple(arrays) if len(arrays) > 1 else arrays[0], training)
         except ValueError as error:
@@ -352,13 +353,13 @@ class Layer(Weighted, Settings):
         return [Variable(self, i, name, sizes) for i, (name, sizes) in enumerate(shapes)]
 
     def _weight(self, name: str) -> Variable:
-        if self._shapes is None:
+        if self.shapes is None:
             raise AttributeError(f"[{self.name}] has no {name} yet: it is not built")
         return next(weight for weight in self.weights if weight.name == name)
 
     def get_weights(self) -> list[Floats]:
         """Copies of the weights, in the order of `weights`."""
-        return self._read(0, len(self.weights))
+        return self.read(0, len(self.weights))
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Sets all weights, in the order of `get_weights`.
@@ -366,19 +367,19 @@ class Layer(Weighted, Settings):
         Raises:
             ValueError: their number or a shape is wrong; nothing is changed then.
         """
-        self._write(0, self._values_to_set(weights))
+        self.write(0, self._values_to_set(weights))
 
-    def _read(self, first: int, count: int) -> list[Floats]:
+    def read(self, first: int, count: int) -> list[Floats]:
         variables = self._own()
         return variables.read(first, count) if variables else []
 
-    def _write(self, first: int, values: list[Floats]) -> None:
+    def write(self, first: int, values: list[Floats]) -> None:
         if variables := self._own():
             variables.write(first, values)
 
     def __reduce__(self) -> tuple[Callable[..., Layer], tuple[Any, ...]]:
-        before = None if self._shapes is None else self._shapes[0]
-        return _remade, (type(self), self.get_config(), self._declared, before, self.get_weights())
+        before = None if self.shapes is None else self.shapes[0]
+        return _remade, (type(self), self.get_config(), self.declared, before, self.get_weights())
 
 
 def _remade(
@@ -389,13 +390,8 @@ def _remade(
     values: list[Floats],
 ) -> _L:
     layer = cls.from_config(config)
-    layer._declared = declared
+    layer.declared = declared
     if before is not None:
         layer.build([(None, *one) for one in before] if cls._several else (None, *before[0]))
         layer.set_weights(values)
     return layer
-
-
-def closed(shapes: Sequence[OpenShape], size: int) -> list[Shape]:
-    """The shapes with that size for those that are open."""
-    return [tuple(size if n is None else n for n in one) for one in shapes]

@@ -6,8 +6,8 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
+from ..common import whole
 from ..common.described import Described
-from ..common.forks import whole
 
 # Families of what a weight may have, by the end of the argument's name, as kernel_initializer.
 _FAMILIES = ("initializer", "regularizer", "constraint")

@@ -6,15 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common.absent import Explained
-from ..common.arrays import plain
+from ..common.arrays import Floats, Shape, checked_values
 from ..common.messages import visible
-
-Floats = NDArray[np.float32]
-Shape = tuple[int, ...]
 
 
 class Holder(Protocol):
@@ -25,9 +21,9 @@ class Holder(Protocol):
     @property
     def trainable(self) -> bool: ...
     @property
-    def _state(self) -> tuple[str, ...]: ...
-    def _read(self, first: int, count: int) -> list[Floats]: ...
-    def _write(self, first: int, values: list[Floats]) -> None: ...
+    def state(self) -> tuple[str, ...]: ...
+    def read(self, first: int, count: int) -> list[Floats]: ...
+    def write(self, first: int, values: list[Floats]) -> None: ...
 
 
 class Variable(Explained):
@@ -53,11 +49,16 @@ class Variable(Explained):
     @property
     def trainable(self) -> bool:
         """Whether training changes it by gradients: not so what the layer itself moves."""
-        return self._layer.trainable and not self._is_state
+        return self._layer.trainable and not self.is_state
 
     @property
-    def _is_state(self) -> bool:
-        return self.name in self._layer._state
+    def layer(self) -> Holder:
+        return self._layer
+
+    @property
+    def is_state(self) -> bool:
+        """Whether the layer itself moves it in training."""
+        return self.name in self._layer.state
 
     @property
     def regularizer(self) -> Any:
@@ -79,7 +80,7 @@ class Variable(Explained):
 
     def numpy(self) -> Floats:
         """A copy of the values."""
-        return self._layer._read(self._index, 1)[0]
+        return self._layer.read(self._index, 1)[0]
 
     def assign(self, value: ArrayLike) -> None:
         """Sets all values; value has the shape of the weight.
@@ -87,7 +88,7 @@ class Variable(Explained):
         Raises:
             ValueError: the shape is another.
         """
-        self._layer._write(self._index, [checked_values(self.path, value, self.shape)])
+        self._layer.write(self._index, [checked_values(self.path, value, self.shape)])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
@@ -96,15 +97,6 @@ class Variable(Explained):
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self.shape}, dtype=float32>"
-
-
-def checked_values(owner: str, value: ArrayLike, expected: Shape, what: str = "weights") -> Floats:
-    array = plain(owner, "value", value)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"[{owner}] {what} must be numbers, got an array of {array.dtype}")
-    if array.shape != expected:
-        raise ValueError(f"[{owner}] expected {what} of shape {expected}, got {array.shape}")
-    return array.astype(np.float32)
 
 
 class Weighted(Explained):

@@ -38,8 +38,8 @@ class _Function(Layer):
     kind = "activation"
     _function: ClassVar[str]
 
-    def _spec(self) -> tuple[str, dict[str, Any]]:
-        kind, settings = super()._spec()
+    def spec(self) -> tuple[str, dict[str, Any]]:
+        kind, settings = super().spec()
         row, numbers = ACTIVATIONS[self._function].row(None, **settings)
         return kind, {"activation": row, **numbers}
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import activations, initializers
+from ..common import whole
 from ..common.absent import answer
 from ..common.arguments import boolean, integer, neutral, number, several
 from ..common.arguments import shape as sizes
-from ..common.forks import whole
 from ..common.values import Call, Value
 from ._layer import Layer
 from ._weights import Variable
@@ -68,7 +68,7 @@ class InputLayer(Layer):
             raise ValueError(f"[Input] batch_shape must begin with None, got {tuple(batch_shape)}")
         else:
             self.shape = sizes("Input", "batch_shape", batch_shape, batch_axis=True, is_open=True)
-        self._shapes = [self.shape], self.shape
+        self.shapes = [self.shape], self.shape
 
     @property
     def output(self) -> Value:

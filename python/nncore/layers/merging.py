@@ -105,9 +105,9 @@ class Concatenate(Merge):
 
     def __init__(self, axis: int = -1, **options: Unpack[Options]) -> None:
         super().__init__(options)
-        self.axis = _axis("Concatenate", "axis", axis)
+        self.axis = axis_of("Concatenate", "axis", axis)
 
-    def _spec(self) -> tuple[str, dict[str, Any]]:
+    def spec(self) -> tuple[str, dict[str, Any]]:
         return self.kind, {"axis": self.axis - (self.axis > 0)}
 
 
@@ -137,13 +137,13 @@ class Dot(Merge):
         both = (axes, axes) if not isinstance(axes, (list, tuple)) else tuple(axes)
         if len(both) != 2:
             raise ValueError(f"[Dot] axes must be an integer or a pair of them, got {axes!r}")
-        self.axes = tuple(_axis("Dot", "axes", axis) for axis in both)
+        self.axes = tuple(axis_of("Dot", "axes", axis) for axis in both)
 
-    def _spec(self) -> tuple[str, dict[str, Any]]:
+    def spec(self) -> tuple[str, dict[str, Any]]:
         return self.kind, {"axes": tuple(axis - (axis > 0) for axis in self.axes)}
 
 
-def _axis(owner: str, name: str, value: Any) -> int:
+def axis_of(owner: str, name: str, value: Any) -> int:
     axis = integer(owner, name, value, low=-64, high=64)
     if axis == 0:
         raise ValueError(f"[{owner}] {name}=0 is the batch axis: give one of a sample, from 1 or -1")

@@ -9,7 +9,7 @@ from ..common.absent import answer
 from ..common.arguments import boolean, integer, number, several
 from ._layer import Layer
 from ._weights import Variable
-from .merging import _axis
+from .merging import axis_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -87,7 +87,7 @@ class BatchNormalization(Normalizing):
     """
 
     kind = "batch_normalization"
-    _state = ("moving_mean", "moving_variance")
+    state = ("moving_mean", "moving_variance")
     _settings = (
         "axis", "momentum", "epsilon", "center", "scale", *_OF_GAMMA_AND_BETA, "moving_mean_initializer",
         "moving_variance_initializer",
@@ -134,8 +134,8 @@ class BatchNormalization(Normalizing):
             gamma_constraint=gamma_constraint,
         )
 
-    def _spec(self) -> tuple[str, dict[str, Any]]:
-        kind, attributes = super()._spec()
+    def spec(self) -> tuple[str, dict[str, Any]]:
+        kind, attributes = super().spec()
         return kind, attributes | {"activation": "linear"}
 
     @property
@@ -198,9 +198,9 @@ class LayerNormalization(Normalizing):
         if axes == ():
             raise ValueError("[LayerNormalization] axis must name one axis or more, got none")
         self.axis = (
-            _axis("LayerNormalization", "axis", axis)
+            axis_of("LayerNormalization", "axis", axis)
             if axes is None
-            else tuple(_axis("LayerNormalization", "axis", one) for one in axes)
+            else tuple(axis_of("LayerNormalization", "axis", one) for one in axes)
         )
         self._set_common(
             epsilon,
@@ -214,6 +214,6 @@ class LayerNormalization(Normalizing):
             gamma_constraint=gamma_constraint,
         )
 
-    def _spec(self) -> tuple[str, dict[str, Any]]:
-        kind, settings = super()._spec()
+    def spec(self) -> tuple[str, dict[str, Any]]:
+        kind, settings = super().spec()
         return kind, {**settings, "axis": several(self.axis) or (self.axis,)}

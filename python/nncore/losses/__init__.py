@@ -25,7 +25,7 @@ __all__ = ["Loss", "get"]
 __all__ += probabilistic.__all__
 __all__ += regression.__all__
 
-CLASSES, _BY_NAME = described.classes(Loss), Loss._known
+CLASSES, BY_NAME = described.classes(Loss), described.known(Loss)
 
 
 def get(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..common import arrays as _data
+from ..common import arrays
 from ..common.arguments import only
 from ..common.rows import OfRows
 
@@ -44,15 +44,15 @@ class Loss(OfRows):
             TypeError: something does not hold real numbers.
             ValueError: the shapes do not fit.
         """
-        y, p = _data.paired(self.name, y_true, y_pred)
+        y, p = arrays.paired(self.name, y_true, y_pred)
         values = self._values(y, p)
         if sample_weight is not None:
-            weights = _data.weights_of(self.name, sample_weight, values, y)
+            weights = arrays.weights_of(self.name, sample_weight, values, y)
             values *= weights.reshape(weights.shape + (1,) * (values.ndim - weights.ndim))
         return float(np.mean(values)) if values.size else 0.0
 
 
-class _Plain(Loss):
+class Plain(Loss, aliases=None):
     """A loss without settings, with the arguments of all in Keras' order."""
 
     def __init__(

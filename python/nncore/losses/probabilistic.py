@@ -11,7 +11,7 @@ from .. import activations as _  # noqa: F401 (their references)
 from ..common.arguments import only
 from ..common.operations import ACTIVATIONS, wide
 from ..common.rows import loss
-from ._base import Floats, Loss, _Plain, mean
+from ._base import Floats, Loss, Plain, mean
 
 __all__ = [
     "BinaryCrossentropy",
@@ -265,7 +265,7 @@ class SparseCategoricalCrossentropy(Loss):
         self._set(from_logits=from_logits)
 
 
-class KLDivergence(_Plain, aliases=("kld", "KLD")):
+class KLDivergence(Plain, aliases=("kld", "KLD")):
     """As the function `kl_divergence`, averaged over all rows."""
 
     _function = staticmethod(kl_divergence)

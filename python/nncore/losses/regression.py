@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from ..common.operations import wide
 from ..common.rows import loss
-from ._base import Floats, Loss, _Plain, mean
+from ._base import Floats, Loss, Plain, mean
 
 __all__ = [
     "Huber",
@@ -77,13 +77,13 @@ def huber(y_true: ArrayLike, y_pred: ArrayLike, delta: float = 1.0) -> Floats:
 # ---- the classes
 
 
-class MeanSquaredError(_Plain, aliases=("mse", "MSE")):
+class MeanSquaredError(Plain, aliases=("mse", "MSE")):
     """As the function `mean_squared_error`, averaged over all rows."""
 
     _function = staticmethod(mean_squared_error)
 
 
-class MeanAbsoluteError(_Plain, aliases=("mae", "MAE")):
+class MeanAbsoluteError(Plain, aliases=("mae", "MAE")):
     """As the function `mean_absolute_error`, averaged over all rows."""
 
     _function = staticmethod(mean_absolute_error)

@@ -20,7 +20,7 @@ __all__ = ["Metric", "get"]
 __all__ += counting.__all__
 __all__ += means.__all__
 
-CLASSES, _BY_NAME = described.classes(Metric), Metric._known
+CLASSES, BY_NAME = described.classes(Metric), described.known(Metric)
 
 
 def get(identifier: str | Metric | type[Metric] | Callable[..., Any], owner: str = "metrics.get") -> Metric:

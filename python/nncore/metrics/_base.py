@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..common import arrays as _data
+from ..common import arrays
 from ..common.rows import OfRows
 
 Floats = NDArray[Any]  # float32, and float64 from the reference
@@ -35,7 +35,7 @@ class Metric(OfRows):
     _instead = (
         "Use a metric of nncore.metrics, or compute yours from model.predict(x) in on_epoch_end of a callback"
     )
-    _direction: ClassVar[str] = "max"
+    direction: ClassVar[str] = "max"
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(name, dtype)
@@ -59,11 +59,11 @@ class Metric(OfRows):
             TypeError: something does not hold real numbers.
             ValueError: the shapes do not fit.
         """
-        y, p = _data.paired(self.name, y_true, y_pred)
+        y, p = arrays.paired(self.name, y_true, y_pred)
         values = self._values(y, p)
         weights = np.ones(values.shape[:1])
         if sample_weight is not None:
-            weights = _data.weights_of(self.name, sample_weight, values, y)
+            weights = arrays.weights_of(self.name, sample_weight, values, y)
         if not values.size:
             return
         values = values.mean(axis=tuple(range(weights.ndim, values.ndim)))

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
-from ..common import arrays as _data
-from ..common import names as _names
+from ..common import arrays, names
 from ..common.arguments import boolean, choice, integer, number, several
 from ._base import Floats, Metric
 
@@ -37,7 +36,7 @@ class _Counting(Metric):
     _given: list[float] | None  # thresholds, as arguments
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
-        super().__init__(_names.automatic(type(self).__name__) if name is None else name, dtype)
+        super().__init__(names.automatic(type(self).__name__) if name is None else name, dtype)
 
     def _checked(self, thresholds: float | Sequence[float] | None) -> list[float] | None:
         if thresholds is None:
@@ -51,7 +50,7 @@ class _Counting(Metric):
 
     def reset_state(self) -> None:
         """Forgets all samples."""
-        self._counter = _core.Counter(self._spec())
+        self._counter = _core.Counter(self.spec())
 
     def update_state(
         self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
@@ -68,7 +67,7 @@ class _Counting(Metric):
             TypeError: something does not hold real numbers.
             ValueError: the shapes do not fit.
         """
-        y, p = (np.asarray(a, np.float32, "C") for a in _data.paired(self.name, y_true, y_pred))
+        y, p = (np.asarray(a, np.float32, "C") for a in arrays.paired(self.name, y_true, y_pred))
         if y.shape != p.shape or not p.ndim:
             raise ValueError(
                 f"[{self.name}] y_true and y_pred must be of one shape (samples, ...), got {y.shape} and "
@@ -81,7 +80,7 @@ class _Counting(Metric):
         weights = None
         if sample_weight is not None:
             counted = p if self.class_id is None else p[..., :1]
-            given = _data.weights_of(self.name, sample_weight, counted, y).astype(np.float32)
+            given = arrays.weights_of(self.name, sample_weight, counted, y).astype(np.float32)
             rest = (1,) * (counted.ndim - given.ndim)
             weights = np.broadcast_to(given.reshape(given.shape + rest), counted.shape)
         if p.size:
@@ -95,8 +94,8 @@ class _Counting(Metric):
         """The value over all samples so far: a float, or with several thresholds an array."""
         return self._counter.result()
 
-    def _spec(self) -> _core.Spec:
-        kind = next(_names.snake_case(c.__name__) for c in type(self).__mro__ if c in self._known.values())
+    def spec(self) -> _core.Spec:
+        kind = next(names.snake_case(c.__name__) for c in type(self).__mro__ if c in self._known.values())
         return kind, {
             "thresholds": tuple(self.thresholds),
             "top_k": -1 if self.top_k is None else self.top_k,
@@ -219,8 +218,8 @@ class AUC(_Counting):
         self.from_logits = boolean("AUC", "from_logits", from_logits)
         super().__init__(name, dtype)
 
-    def _spec(self) -> _core.Spec:
-        kind, attributes = super()._spec()
+    def spec(self) -> _core.Spec:
+        kind, attributes = super().spec()
         curve, method = _CURVES.index(self.curve.lower()), _METHODS.index(self.summation_method)
         return kind, {**attributes, "curve": curve, "summation_method": method}
 

@@ -97,11 +97,11 @@ class MeanSquaredError(Metric, aliases=("mse", "MSE")):
     """Mean of (y_pred - y_true)**2."""
 
     _function = staticmethod(mean_squared_error)
-    _direction = "min"
+    direction = "min"
 
 
 class MeanAbsoluteError(Metric, aliases=("mae", "MAE")):
     """Mean of |y_pred - y_true|."""
 
     _function = staticmethod(mean_absolute_error)
-    _direction = "min"
+    direction = "min"

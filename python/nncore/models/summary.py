@@ -11,11 +11,12 @@ from unicodedata import combining, east_asian_width
 
 from ..common.messages import shown
 from ..common.values import OpenShape
+from ..graph.net import Chain, Net
 from ..layers import Layer
 
 if TYPE_CHECKING:
     from ..layers import Variable
-    from . import Model
+    from ..training.trainer import Trainer
 
 _TRAINABLE = 9  # width of the column of that name
 _LINES, _PLAIN = "┏━┳┓┃┡╇┩│├─┼┤└┴┘", "+=++|+++|+-+++++"
@@ -58,13 +59,13 @@ def _fields(layer: Any, outputs: Sequence[OpenShape], sources: str | None, show_
     return fields
 
 
-def _rows(model: Model) -> tuple[list[tuple[Any, Sequence[OpenShape], str]], bool]:
+def _rows(net: Net) -> tuple[list[tuple[Any, Sequence[OpenShape], str]], bool]:
     """Each layer with the shapes that its first call makes and the names of what its calls read, and whether
     these say more than the order of the rows does.
     """
-    graph = model._graph
+    graph = net.graph
     if graph is None:
-        unbuilt = [(x, [x._shapes[1]] if isinstance(x, Layer) and x._shapes else []) for x in model.layers]
+        unbuilt = [(x, [x.shapes[1]] if isinstance(x, Layer) and x.shapes else []) for x in net.layers]
         return [(layer, outputs, "") for layer, outputs in unbuilt], False
     outputs: dict[int, Sequence[OpenShape]] = {id(v.key[0].owner): [v.sample] for v in graph.inputs}
     sources: dict[int, list[str]] = {}
@@ -73,31 +74,33 @@ def _rows(model: Model) -> tuple[list[tuple[Any, Sequence[OpenShape], str]], boo
         sources.setdefault(id(call.owner), []).extend(
             f"{v.name}[{v.key[1]}]" if len(v.key[0].shapes) > 1 else v.name for v in call.inputs
         )
-    rows = [(x, outputs[id(x)], ", ".join(sources.get(id(x), ["-"]))) for x in model.layers]
+    rows = [(x, outputs[id(x)], ", ".join(sources.get(id(x), ["-"]))) for x in net.layers]
     names = [layer.name for layer, _, _ in rows]
-    is_chain = all(text in ("-", before) for before, (_, _, text) in zip(["-", *names], rows))
-    return rows, not is_chain and type(model).__name__ != "Sequential"
+    plain = all(text in ("-", before) for before, (_, _, text) in zip(["-", *names], rows))
+    return rows, not plain and not isinstance(net, Chain)
 
 
-def _count(weights: list[Variable]) -> int:
-    return sum(weight.size for weight in weights)
+def _count(weights: list[Variable], trainable: bool) -> int:
+    return sum(weight.size for weight in weights if weight.trainable is trainable)
 
 
-def _optimizer_params(model: Model) -> int:
+def _optimizer_params(trainer: Trainer) -> int:
     """Numbers that the optimizer holds, once it has made a step."""
-    network, settings = model._network, model._settings
-    if network is None or settings is None or model._compiled is not network or not network.iterations:
+    net, settings = trainer.net, trainer.settings
+    network = net.network
+    if network is None or settings is None or trainer.compiled is not network or not network.iterations:
         return 0
-    trained = [w for layer, path in model._computing() if path not in settings.frozen for w in layer.weights]
-    return (len(network.buffers) - 2) * _count(trained) + 2
+    trained = [w for layer, path in net.computing() if path not in settings.frozen for w in layer.weights]
+    return (len(network.buffers) - 2) * sum(weight.size for weight in trained) + 2
 
 
-def summary(model: Model, line_length: int | None, show_trainable: bool) -> str:
+def table(trainer: Trainer, line_length: int | None, show_trainable: bool) -> str:
     """The table as one text, with lines of + - | = if standard output has no others."""
     drawn = {} if shown(_LINES) == _LINES else str.maketrans(_LINES, _PLAIN)
     if line_length is None:
         line_length = max(24, min(88 + 12 * show_trainable, shutil.get_terminal_size().columns - 4))
-    rows, connected = _rows(model)
+    net = trainer.net
+    rows, connected = _rows(net)
     headers, align = ["Layer (type)", "Output Shape", "Param #"], ["<", "<", ">"]
     shares = [0, 0.45, 0.80, 1]
     if connected:
@@ -120,15 +123,16 @@ def summary(model: Model, line_length: int | None, show_trainable: bool) -> str:
             lines.append(f"{bar} {f' {bar} '.join(padded)} {bar}")
         return lines
 
-    lines = [shown(f'Model: "{model.name}"'), line(*"┏━┳┓"), *row("┃", headers), line(*"┡━╇┩")]
+    lines = [shown(f'Model: "{net.name}"'), line(*"┏━┳┓"), *row("┃", headers), line(*"┡━╇┩")]
     for number, (layer, outputs, sources) in enumerate(rows):
         if number:
             lines.append(line(*"├─┼┤"))
         lines += row("│", _fields(layer, outputs, sources if connected else None, show_trainable))
     lines.append(line(*"└─┴┘"))
 
-    trainable, fixed = _count(model.trainable_weights), _count(model.non_trainable_weights)
-    optimizer = _optimizer_params(model)
+    weights = [weight for layer, _ in net.computing() for weight in layer.weights]
+    trainable, fixed = _count(weights, True), _count(weights, False)
+    optimizer = _optimizer_params(trainer)
     held = 4 * (optimizer - 2) + _COUNTERS if optimizer else 0
     total = trainable + fixed + optimizer
     lines.append(f" Total params: {total:,} ({_memory(4 * (trainable + fixed) + held)})")

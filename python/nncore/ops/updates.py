@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from ..common.operations import _F, Operation, compiled, expect_shape, floats, settings_of, wide
+from ..common.operations import F, Operation, compiled, expect_shape, floats, settings_of, wide
 from ..optimizers import ROWS, SGD, Adam, Optimizer, RMSprop
 
 Floats = NDArray[Any]  # float32, and float64 from the reference
@@ -33,7 +33,7 @@ UPDATES: dict[str, Update] = {}
 
 def update(
     optimizer: type[Optimizer], *, fixed: dict[str, Any] | None = None, **moments: str
-) -> Callable[[_F], _F]:
+) -> Callable[[F], F]:
     """Makes a step f(w, g, moments..., step, settings...) of its reference; some have no step.
 
     Args:
@@ -43,7 +43,7 @@ def update(
             back where the settings have no such moment.
     """
 
-    def decorate(f: _F) -> _F:
+    def decorate(f: F) -> F:
         names = [*signature(f).parameters]
         filled = {**settings_of(optimizer.__init__), **(fixed or {}), **dict.fromkeys(moments)}
         if (own := settings_of(f)).items() - filled.items():
@@ -51,7 +51,7 @@ def update(
 
         def run(op: str, *args: Any, **given: Any) -> tuple[Floats | None, ...]:
             of = {**filled, **dict(zip(names, args)), **given}
-            spec = optimizer._spec_of(op, of)
+            spec = optimizer.spec_of(op, of)
             held = ROWS[spec[0]][1]
             step = operator.index(of.get("step", 1))
             if step < 1:

@@ -6,22 +6,28 @@ import re
 import weakref
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypedDict
 
 import numpy as np
 
 from .. import _core
-from ..common import names as _names
-from ..common.arguments import Settings, boolean, checked, integer, neutral, number, several
-from ..common.described import Described
+from ..common import names
+from ..common.arguments import boolean, checked, integer, neutral, number, several
+from ..common.described import Described, Settings
 from ..layers import Variable
 from ._schedule import LearningRateSchedule
 
 if TYPE_CHECKING:
-    from ..graph.stack import Stack
+    pass
 
 ROWS = _core.optimizers()
 MOST = 3.4e38  # that float32 holds
+
+
+class Named(Protocol):
+    """What an optimizer works for: what a model has, under the model's name."""
+
+    name: str
 
 
 class Common(TypedDict, total=False):
@@ -161,10 +167,10 @@ class Optimizer(Settings, Described):
         owner = type(self).__name__
         others_of_keras = {name: value for name, value in others.items() if name not in COMMON}
         neutral(owner, others_of_keras, _NEUTRAL, known=[*self._settings, *COMMON])
-        self.name = _names.checked(owner, _names.snake_case(owner) if name is None else name)
-        self._owner: weakref.ref[Stack] | None = None
+        self.name = names.checked(owner, names.snake_case(owner) if name is None else name)
+        self._owner: weakref.ref[Named] | None = None
         self._network: weakref.ref[_core.Network] | None = None
-        self._schedule: LearningRateSchedule | None = None
+        self.schedule: LearningRateSchedule | None = None
         self._learning_rate = 0.0  # where there is no schedule
         self._without_decay: tuple[list[Variable], list[str]] = [], []
         self.learning_rate = learning_rate
@@ -185,7 +191,7 @@ class Optimizer(Settings, Described):
         return cls._rows[0]
 
     @classmethod
-    def _spec_of(cls, owner: str, given: Mapping[str, Any]) -> tuple[str, dict[str, float]]:
+    def spec_of(cls, owner: str, given: Mapping[str, Any]) -> tuple[str, dict[str, float]]:
         """The row and its settings, from all of the class; those of `given` that are none are passed over."""
         settings = cls._checked(owner, {name: given[name] for name in cls._settings})
         row = cls._row(settings)
@@ -198,7 +204,7 @@ class Optimizer(Settings, Described):
         Can be set at any time, also by callbacks during training, to a number or a schedule. What is read has
         ``assign(value)`` and ``numpy()`` besides. Where there is a schedule, setting a number is a TypeError.
         """
-        schedule = self._schedule
+        schedule = self.schedule
         rate = LearningRate(self._learning_rate if schedule is None else schedule(self._batches))
         rate._optimizer = self
         return rate
@@ -207,13 +213,13 @@ class Optimizer(Settings, Described):
     def learning_rate(self, value: float | LearningRateSchedule) -> None:
         owner = type(self).__name__
         if isinstance(value, LearningRateSchedule):
-            self._schedule = value
+            self.schedule = value
             return
         if callable(value) or isinstance(value, str):
             raise TypeError(
                 f"[{owner}] learning_rate must be a number or a LearningRateSchedule, got {value!r}"
             )
-        if self._schedule is not None:
+        if self.schedule is not None:
             raise TypeError(f"[{owner}] learning_rate cannot be set to a number: it is a schedule")
         rate = self._checked(owner, {"learning_rate": value})["learning_rate"]
         network = self._network() if self._network else None
@@ -232,31 +238,32 @@ class Optimizer(Settings, Described):
         """Updates made since the model was compiled."""
         return self._batches // (self.gradient_accumulation_steps or 1)
 
-    def _check_owner(self, model: Stack) -> None:
-        owner = self._owner() if self._owner else None
-        if owner is not None and owner is not model:
+    def check_owner(self, owner: Named) -> None:
+        """ValueError if it works for another model."""
+        other = self._owner() if self._owner else None
+        if other is not None and other is not owner:
             raise ValueError(
-                f"[{model.name}] the optimizer {self.name!r} works for the model {owner.name!r} already: "
+                f"[{owner.name}] the optimizer {self.name!r} works for the model {other.name!r} already: "
                 "make a new one"
             )
 
-    def _bind(self, model: Stack, network: _core.Network | None) -> None:
-        self._owner = weakref.ref(model)
+    def bind(self, owner: Named, network: _core.Network | None) -> None:
+        self._owner = weakref.ref(owner)
         self._network = None if network is None else weakref.ref(network)
 
-    def _release(self) -> None:
+    def release(self) -> None:
         self._owner = self._network = None
 
     def _given(self) -> dict[str, Any]:
         """All arguments; a schedule is itself."""
-        rate: Any = self._learning_rate if self._schedule is None else self._schedule
+        rate: Any = self._learning_rate if self.schedule is None else self.schedule
         own = {name: rate if name == "learning_rate" else getattr(self, name) for name in self._settings}
         return {**own, **{name: getattr(self, name) for name in COMMON}, "name": self.name}
 
-    def _spec(self) -> tuple[str, dict[str, float]]:
-        return self._spec_of(type(self).__name__, {**self._given(), "learning_rate": self._learning_rate})
+    def spec(self) -> tuple[str, dict[str, float]]:
+        return self.spec_of(type(self).__name__, {**self._given(), "learning_rate": self._learning_rate})
 
-    def _rules(self) -> dict[str, float]:
+    def rules(self) -> dict[str, float]:
         """The common arguments, as the core has them."""
         return {name: float(getattr(self, name) or 0.0) for name in COMMON}
 
@@ -287,10 +294,15 @@ class Optimizer(Settings, Described):
             raise ValueError(f"[{self.name}] var_names must be regular expressions: {error}") from None
         self._without_decay = list(weights), list(names)
 
-    def _decays(self, layer: object, name: str) -> bool:
+    @property
+    def without_decay(self) -> tuple[list[Variable], list[str]]:
+        """What `exclude_from_weight_decay` was given."""
+        return self._without_decay
+
+    def decays(self, layer: object, name: str) -> bool:
         """Whether weight_decay applies to the weight of this name of a layer."""
         weights, names = self._without_decay
-        listed = any(weight._layer is layer and weight.name == name for weight in weights)
+        listed = any(weight.layer is layer and weight.name == name for weight in weights)
         return not listed and not any(re.search(pattern, name) for pattern in names)
 
     def finalize_variable_values(self, var_list: Sequence[Variable] | None = None) -> None:
@@ -305,10 +317,10 @@ class Optimizer(Settings, Described):
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal one. A schedule is its class_name and config."""
         given = self._given()
-        if self._schedule is not None:
+        if self.schedule is not None:
             from . import schedules
 
-            given["learning_rate"] = schedules.serialize(self._schedule)
+            given["learning_rate"] = schedules.serialize(self.schedule)
         return given
 
     @classmethod

@@ -9,8 +9,10 @@ figures: ``plt.show()`` shows it, as does the end of a notebook's cell. Elsewher
 
 from __future__ import annotations
 
+from ..common.absent import answer
 from ._history import history
 from ._images import images
 from ._model import model
 
 __all__ = ["history", "images", "model"]
+answer(__name__)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..common.arguments import boolean, integer
 from ..common.messages import visible
 from ..common.values import OpenShape
-from ..graph.stack import Stack
+from ..graph.net import Net
 from ..layers import InputLayer
+from ..models.model import net_of
 from ..models.summary import kind_of, shape_text
 from ._figure import INK, Figure, new_figure, require_matplotlib, text_width
 from ._layout import PORT, Edge, Layout, Point, arrange
@@ -98,7 +99,7 @@ def model(
 
         nncore.plot.model(model, "model.svg")
     """
-    if not isinstance(model, Stack):
+    if (net := net_of(model)) is None:
         raise TypeError(f"[plot.model] a model is expected, got {model!r:.100}")
     show = {
         name: boolean("plot.model", f"show_{name}", value)
@@ -114,7 +115,7 @@ def model(
         raise ValueError(f"[plot.model] rankdir must be 'TB' or 'LR', got {rankdir!r}")
     is_down = rankdir == "TB"
     dpi = integer("plot.model", "dpi", dpi)
-    boxes, edges = _boxes(model, show)
+    boxes, edges = _boxes(net, show)
     require_matplotlib()
     kind = None if path is None else _kind_of_file(path)
 
@@ -146,13 +147,13 @@ def _kind_of_file(path: str | os.PathLike[str]) -> str:
     return kind
 
 
-def _boxes(model: Stack, show: dict[str, bool]) -> tuple[list[_Box], list[Edge]]:
+def _boxes(net: Net, show: dict[str, bool]) -> tuple[list[_Box], list[Edge]]:
     """One for each input and call, and the arrows."""
-    graph = model._required_graph()
+    graph = net.required_graph()
     count = len(graph.inputs) + len(graph.calls)
     if count > _MOST_BOXES:
         raise ValueError(
-            f"[plot.model] {model.name!r} has {count} inputs and calls of layers, and {_MOST_BOXES} can be "
+            f"[plot.model] {net.name!r} has {count} inputs and calls of layers, and {_MOST_BOXES} can be "
             "shown: make models of its parts, and plot these"
         )
     names = [(value.key, name) for value, name in zip(graph.outputs, graph.output_names())]
@@ -195,7 +196,7 @@ def _boxes(model: Stack, show: dict[str, bool]) -> tuple[list[_Box], list[Edge]]
             notes.append(f"call {seen[id(owner)]} of {uses[id(owner)]}, shared")
         if show["trainable"] and params:
             notes.append("trainable" if owner.trainable else "not trainable")
-        look = "model" if isinstance(owner, Stack) else "weights" if params else "plain"
+        look = "model" if call.net else "weights" if params else "plain"
         add(owner, kind, look, call.shapes, params, notes)
     return boxes, edges
 

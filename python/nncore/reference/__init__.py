@@ -29,6 +29,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..common.absent import answer
 from ..common.operations import namespace
 from ..ops import OPERATIONS
 from ..ops.randomness import dropout_mask
@@ -36,6 +37,7 @@ from ..ops.randomness import dropout_mask
 _TABLE = {**namespace(OPERATIONS, of_references=True), "dropout_mask": dropout_mask}
 globals().update(_TABLE)
 __all__ = sorted(_TABLE)
+answer(__name__)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import safetensors.numpy
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from ..common.arrays import Floats
+
 _T = TypeVar("_T", list[Any], dict[str, Any])
 
 VERSION = 2  # of what is written; version 1 is read as well

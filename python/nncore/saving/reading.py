@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import safetensors.numpy
 
-from .. import layers as _layers
-from .. import losses, metrics, optimizers
-from ..common import files
+from .. import layers, losses, metrics, optimizers
+from ..common import files, names
 from ..common.arguments import boolean, integer, shape, text
+from ..common.arrays import Floats
 from ..common.values import Form, Value
+from ..graph.graph import Graph
+from ..graph.net import Chain, Net
 from ..layers import InputLayer, Layer
-from ..models import Model, Sequential
-from ..training import settings as _compile
-from .content import MOST_CALLS, MOST_LAYERS, Content, Floats, content_of, expect
+from ..training.settings import settings_of
+from ..training.trainer import Trainer
+from .content import MOST_CALLS, MOST_LAYERS, Content, content_of, expect
 from .writing import weights_of
 
+Kinds = Mapping[str, type[Any]]
+WithNet = Callable[[type[Any], Net], tuple[Any, Trainer]]
 _DAMAGE = (
     ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError,
     safetensors.SafetensorError,
@@ -63,9 +67,9 @@ def _of_version_1(settings: dict[str, Any]) -> dict[str, Any]:
     for entry in entries if built else ():
         if not at:
             raise ValueError("input_shape is missing")
-        layer = _object(entry, "layer", _layers.CLASSES)
+        layer = _object(entry, "layer", layers.CLASSES)
         entry |= {"path": layer.name, "shapes": [list(at[0])]}
-        at = [layer._infer(at)[0]]
+        at = [layer.infer(at)[0]]
     entries.append({"class_name": "Sequential", "config": model | {"layers": list(range(len(entries)))}})
     saved = settings["compile"]
     if saved is not None:
@@ -76,38 +80,43 @@ def _of_version_1(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Reader:
-    """Makes the layers and models of a file, and takes their tensors."""
+    """Makes the layers and models of a file, and takes their tensors.
 
-    def __init__(self, cls: type[Model] | None, content: Content) -> None:
+    Args:
+        kinds: classes of models, by the names that they have in files.
+        with_net: makes a new model of a class, and its trainer.
+        cls: of the last model, if it is not that of the file.
+    """
+
+    def __init__(self, kinds: Kinds, with_net: WithNet, cls: type[Any] | None, content: Content) -> None:
         self.tensors = dict(content.tensors)
         settings = content.settings
         self.settings = _of_version_1(settings) if settings["version"] == 1 else settings
         entries = expect(list, self.settings["objects"], "objects")
         if len(entries) - 1 > MOST_LAYERS:
             raise ValueError(f"it has {len(entries) - 1} layers, more than {MOST_LAYERS}")
-        self._made: list[Any] = []
+        self._made: list[tuple[Any, Net | None]] = []  # layers, and models with their nets
+        trainer: Trainer | None = None
         self._sizes: list[int] = []  # of what is made, in calls of layers
         self._calls = 0  # of all models
         for i, entry in enumerate(entries):
             name = expect(dict, entry, "layer")["class_name"]
-            if name in ("Sequential", "Model"):
-                own = {"Sequential": Sequential, "Model": Model}[name]
+            own, trainer = kinds.get(name) if isinstance(name, str) else None, None
+            if own is not None:
                 if cls is not None and i == len(entries) - 1 and issubclass(cls, own):
                     own = cls
-                self._made.append(self._model(own, expect(dict, entry["config"], "config of a model")))
+                net = self._net(name, expect(dict, entry["config"], "config of a model"))
+                model, trainer = with_net(own, net)
+                self._made.append((model, net))
             else:
-                self._made.append(self._layer(entry))
+                self._made.append((self._layer(entry), None))
                 self._sizes.append(1)
-        if not self._made or not isinstance(self._made[-1], Model):
+        if trainer is None:
             raise ValueError("it has no model")
-
-    @property
-    def model(self) -> Model:
-        model: Model = self._made[-1]
-        return model
+        self.model, self.trainer = self._made[-1][0], trainer
 
     def _layer(self, entry: dict[str, Any]) -> Layer:
-        layer: Layer = _object(entry, "layer", _layers.CLASSES)
+        layer: Layer = _object(entry, "layer", layers.CLASSES)
         if "shapes" not in entry:
             return layer
         before = [
@@ -117,20 +126,22 @@ class _Reader:
         if not before:
             raise ValueError(f"the layer {layer.name!r:.80} has no shapes")
         path = text("file", "path", entry["path"])
-        after, parameters = layer._infer(before)
+        after, parameters = layer.infer(before)
         values = [_take(self.tensors, f"{path}/{name}", sizes) for name, sizes in parameters]
-        layer._take_shapes(before, after)
-        layer._variables = layer._made(before, values)
+        layer.take_shapes(before, after)
+        layer.block = layer.block_of(before, values)
         return layer
 
     def _at(self, items: Sequence[Any], number: object, what: str) -> Any:
         return items[integer("file", what, number, low=0, high=len(items) - 1)]
 
-    def _owners(self, numbers: Sequence[object], what: str, is_built: bool = True) -> list[Any]:
+    def _owners(
+        self, numbers: Sequence[object], what: str, is_built: bool = True
+    ) -> list[tuple[Any, Net | None]]:
         """The layers and models that the next model calls. They are built if it is: no weights are made."""
         found = [self._at(range(len(self._made)), number, what) for number in numbers]
         owners = [self._made[i] for i in found]
-        if is_built and (missing := next((owner for owner in owners if not owner.built), None)):
+        if is_built and (missing := next((owner for owner, _ in owners if not owner.built), None)):
             raise ValueError(f"{missing.name!r:.80} has no shapes, but is in a model that has")
         self._sizes.append(sum(self._sizes[i] for i in found) if is_built else 0)
         self._calls += self._sizes[-1]
@@ -138,37 +149,38 @@ class _Reader:
             raise ValueError(f"its models have {self._calls} calls of layers, more than {MOST_CALLS}")
         return owners
 
-    def _model(self, cls: type[Model], config: dict[str, Any]) -> Model:
-        model = cls.__new__(cls)
-        model._begin(text("file", "name", config["name"]))
+    def _net(self, kind: str, config: dict[str, Any]) -> Net:
+        name = names.checked("file", config["name"])
+        net = Chain(name) if kind == "Sequential" else Net(name)
         if config["seed"] is not None:
-            model._seed = integer("file", "seed", config["seed"], low=0, high=2**63 - 1)
-        model._epochs = integer("file", "epochs", config["epochs"], low=0, high=2**62)
-        if isinstance(model, Sequential):
+            net.seed = integer("file", "seed", config["seed"], low=0, high=2**63 - 1)
+        net.epochs = integer("file", "epochs", config["epochs"], low=0, high=2**62)
+        if isinstance(net, Chain):
             given = config["input_shape"]
             sample = given and shape("file", "input_shape", expect(list, given, "input_shape"), is_open=True)
             is_built = boolean("file", "built", config["built"])
             owners = self._owners(expect(list, config["layers"], "layers"), "layers", is_built)
-            model._resume(None if given is None else tuple(sample), owners, is_built)
-            return model
+            net.resume(None if given is None else tuple(sample), owners, is_built)
+            return net
         values: list[Value] = []
         for number in expect(list, config["inputs"], "inputs"):
-            layer = self._at(self._made, number, "inputs")
+            layer, _ = self._at(self._made, number, "inputs")
             if not isinstance(layer, InputLayer):
                 raise ValueError(f"the input {number} is no InputLayer")
             values.append(layer.output)
         inputs = list(values)
         calls = [expect(list, call, "calls") for call in expect(list, config["calls"], "calls")]
         owners = self._owners([number for number, _ in calls], "calls")
-        for owner, (_, given) in zip(owners, calls):
-            made = owner._called([self._at(values, i, "calls") for i in expect(list, given, "calls")])
-            if isinstance(owner, Layer):
-                owner._register(made)
+        for (owner, within), (_, given) in zip(owners, calls):
+            read = [self._at(values, i, "calls") for i in expect(list, given, "calls")]
+            made = within.called(owner, read) if within else owner.called(read)
+            if within is None:
+                owner.register(made)
             values += made.values()
         outputs = [self._at(values, i, "outputs") for i in expect(list, config["outputs"], "outputs")]
         in_form, out_form = expect(list, config["forms"], "forms")
-        model._take(_packed(in_form, inputs), _packed(out_form, outputs))
-        return model
+        net.take(Graph(name, _packed(in_form, inputs), _packed(out_form, outputs)))
+        return net
 
 
 def _packed(form: object, values: list[Value]) -> Any:
@@ -181,19 +193,18 @@ def _packed(form: object, values: list[Value]) -> Any:
     return Form(kind, keys).pack(values)
 
 
-def _restore(cls: type[Model] | None, content: Content, with_compile: bool) -> Any:
-    reader = _Reader(cls, content)
-    model, tensors, compile_settings = reader.model, reader.tensors, reader.settings["compile"]
+def _restore(reader: _Reader, with_compile: bool) -> Any:
+    tensors, compile_settings = reader.tensors, reader.settings["compile"]
     if with_compile and compile_settings is not None:
-        _restore_compile(model, expect(dict, compile_settings, "compile"), tensors)
+        _restore_compile(reader.trainer, expect(dict, compile_settings, "compile"), tensors)
     elif compile_settings is not None:
         tensors = {name: t for name, t in tensors.items() if not name.startswith("optimizer/")}
     if tensors:
         raise ValueError(f"there are tensors that belong to no layer: {sorted(tensors)[:3]}")
-    return model
+    return reader.model
 
 
-def _restore_compile(model: Model, saved: Mapping[str, Any], tensors: dict[str, Floats]) -> None:
+def _restore_compile(trainer: Trainer, saved: Mapping[str, Any], tensors: dict[str, Floats]) -> None:
     def metric(entry: object) -> Any:
         return entry if isinstance(entry, str) else _object(entry, "metric", metrics.CLASSES)
 
@@ -209,43 +220,44 @@ def _restore_compile(model: Model, saved: Mapping[str, Any], tensors: dict[str, 
     found = [loss(entry["loss"]) for entry in judged]
     plain, weighted = each["metrics"], each["weighted_metrics"]
     one = len(judged) == 1
-    model._settings = _compile.settings(
+    net = trainer.net
+    trainer.settings = settings = settings_of(
         "file",
         _object(saved["optimizer"], "optimizer", optimizers.CLASSES),
         found[0] if one else found,
         [entry["weight"] for entry in judged],
         plain[0] if one else plain,
         weighted[0] if one else weighted,
-        model.output_names if model._graph else ["output"],
+        net.graph.output_names() if net.graph else ["output"],
         frozen,
     )
     without = expect(list, saved.get("without_decay", []), "without_decay")
     if without:
-        by_name = {name: w for name, w, _ in weights_of(model)}
-        model._settings.optimizer.exclude_from_weight_decay([by_name[name] for name in without])
+        by_name = {name: w for name, w, _ in weights_of(net)}
+        settings.optimizer.exclude_from_weight_decay([by_name[name] for name in without])
     iterations = integer("file", "iterations", saved["iterations"], low=0, high=2**62)
-    network = model._network
-    model._settings.optimizer._bind(model, network)
+    network = net.network
+    settings.optimizer.bind(net, network)
     if network is None or (not any(name.startswith("optimizer/") for name in tensors) and not iterations):
         return
-    model._apply(model._settings, network)
+    settings.apply(net.name, net.as_built())
     for moment in network.buffers[2:]:
         parts = []
-        for path, w, layer in weights_of(model):
-            name, is_frozen = f"optimizer/{moment}/{path}", layer in frozen or w._is_state
+        for path, w, layer in weights_of(net):
+            name, is_frozen = f"optimizer/{moment}/{path}", layer in frozen or w.is_state
             if is_frozen and name not in tensors:
                 parts.append(np.zeros(w.shape, np.float32))
             else:  # also of frozen layers, whose moments older files hold
                 parts.append(_take(tensors, name, w.shape))
-        network.write(moment, model._joined(parts))
+        network.write(moment, net.joined(parts))
     network.iterations = iterations
-    model._compiled = network
+    trainer.compiled = network
 
 
-def from_bytes(cls: type[Model], data: bytes) -> Any:
+def from_bytes(kinds: Kinds, with_net: WithNet, cls: type[Any], data: bytes) -> Any:
     """The model of `to_bytes`."""
     with _errors_name("what was pickled"):
-        return _restore(cls, content_of(data), with_compile=True)
+        return _restore(_Reader(kinds, with_net, cls, content_of(data)), with_compile=True)
 
 
 def _file(filepath: str | os.PathLike[str]) -> tuple[Path, bytes]:
@@ -255,14 +267,14 @@ def _file(filepath: str | os.PathLike[str]) -> tuple[Path, bytes]:
     return path, path.read_bytes()
 
 
-def read(cls: type[Model] | None, filepath: str | os.PathLike[str], with_compile: bool) -> Any:
+def read(kinds: Kinds, with_net: WithNet, filepath: str | os.PathLike[str], with_compile: bool) -> Any:
     """The model in a file."""
     path, data = _file(filepath)
     with _errors_name(str(path)):
-        return _restore(cls, content_of(data), with_compile)
+        return _restore(_Reader(kinds, with_net, None, content_of(data)), with_compile)
 
 
-def read_weights(model: Model, filepath: str | os.PathLike[str]) -> list[Floats]:
+def read_weights(net: Net, filepath: str | os.PathLike[str]) -> list[Floats]:
     """The weights in a file, in order, if they fit the model."""
     path, data = _file(filepath)
     with _errors_name(str(path)):
@@ -272,9 +284,9 @@ def read_weights(model: Model, filepath: str | os.PathLike[str]) -> list[Floats]
             name, sizes = expect(list, entry, "parameters")
             sizes = tuple(integer("file", "parameters", size) for size in expect(list, sizes, "parameters"))
             found.append((text("file", "parameters", name), _take(content.tensors, name, sizes)))
-        wanted = model.weights
+        wanted = [w for _, w, _ in weights_of(net)]
         if len(found) != len(wanted):
-            raise ValueError(f"it has {len(found)} weights, and the model {model.name!r} has {len(wanted)}")
+            raise ValueError(f"it has {len(found)} weights, and the model {net.name!r} has {len(wanted)}")
         for (theirs, values), w in zip(found, wanted):
             if values.shape != w.shape or theirs.rpartition("/")[2] != w.name:
                 raise ValueError(f"its {theirs} {values.shape} does not fit {w.path} {w.shape}")

@@ -10,18 +10,18 @@ from typing import Any
 
 import safetensors.numpy
 
-from .. import constraints, initializers, losses, metrics, optimizers, regularizers
-from .. import layers as _layers
+from .. import constraints, initializers, layers, losses, metrics, optimizers, regularizers
 from ..common import files
 from ..common.arguments import boolean
 from ..common.described import Described
 from ..common.values import Form
+from ..graph.net import Chain, Net
 from ..layers import InputLayer, Variable
-from ..models import Model, Sequential
 from ..optimizers import schedules
+from ..training.trainer import Trainer
 from .content import MOST_BYTES, MOST_CALLS, MOST_LAYERS, MOST_TABLES, VERSION, memory
 
-_FAMILIES: Any = (_layers, initializers, regularizers, constraints, optimizers, schedules, losses, metrics)
+_FAMILIES: Any = (layers, initializers, regularizers, constraints, optimizers, schedules, losses, metrics)
 
 
 def _named(thing: Any) -> dict[str, Any]:
@@ -44,50 +44,51 @@ class _Objects:
         calls: of layers, summed over all models.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, net: Net) -> None:
         self.entries: list[dict[str, Any]] = []
         self.calls = 0
         self._number: dict[int, int] = {}
-        self._paths = {id(layer): path for layer, path in model._computing()}
-        self._add(model)
+        self._paths = {id(layer): path for layer, path in net.computing()}
+        self._add(net, net)
 
     def _put(self, entry: dict[str, Any]) -> int:
         self.entries.append(entry)
         return len(self.entries) - 1
 
-    def _add(self, thing: Any) -> int:
+    def _add(self, thing: Any, net: Net | None) -> int:
+        """A layer, or a model that has this net."""
         if id(thing) not in self._number:
-            if isinstance(thing, Model):
-                entry = self._model(thing)
+            if net is not None:
+                entry = self._model(net)
             else:
                 entry = _named(thing)
-                if thing._shapes is not None and not isinstance(thing, InputLayer):
-                    shapes = [list(one) for one in thing._shapes[0]]
+                if thing.shapes is not None and not isinstance(thing, InputLayer):
+                    shapes = [list(one) for one in thing.shapes[0]]
                     entry |= {"path": self._paths[id(thing)], "shapes": shapes}
             self._number[id(thing)] = self._put(entry)
         return self._number[id(thing)]
 
-    def _model(self, model: Model) -> dict[str, Any]:
-        common = {"name": model.name, "seed": model._seed, "epochs": model._epochs}
-        self.calls += model._graph.size if model._graph else 0
-        if isinstance(model, Sequential):
-            sample = model._known_sample()
+    def _model(self, net: Net) -> dict[str, Any]:
+        common = {"name": net.name, "seed": net.seed, "epochs": net.epochs}
+        self.calls += net.graph.size if net.graph else 0
+        if isinstance(net, Chain):
+            sample = net.known_sample()
             config: dict[str, Any] = {
                 "input_shape": None if sample is None else list(sample),
-                "layers": [self._add(layer) for layer in model.layers],
-                "built": model.built,
+                "layers": [self._add(*item) for item in net.items],
+                "built": net.network is not None,
             }
             return {"class_name": "Sequential", "config": common | config}
-        graph = model._required_graph()
+        graph = net.required_graph()
         inputs, numbers = [], {}
         for i, (value, name) in enumerate(zip(graph.inputs, graph.input_names)):
             owner, numbers[value.key] = value.key[0].owner, i
             # A value of another layer that the model begins with becomes an input of its own.
             made = {"class_name": "InputLayer", "config": {"name": name, "shape": list(value.sample)}}
-            inputs.append(self._add(owner) if isinstance(owner, InputLayer) else self._put(made))
+            inputs.append(self._add(owner, None) if isinstance(owner, InputLayer) else self._put(made))
         calls, count = [], len(inputs)
         for call in graph.calls:
-            calls.append([self._add(call.owner), [numbers[value.key] for value in call.inputs]])
+            calls.append([self._add(call.owner, call.net), [numbers[value.key] for value in call.inputs]])
             for value in call.values():
                 numbers.setdefault(value.key, count)
                 count += 1
@@ -104,17 +105,17 @@ def _form_entry(form: Form) -> Any:
     return list(form.keys) if form.keys else form.kind and form.kind.__name__
 
 
-def _compile_settings(model: Model, iterations: int) -> dict[str, Any] | None:
-    s = model._settings
+def _compile_settings(trainer: Trainer, iterations: int) -> dict[str, Any] | None:
+    net, s = trainer.net, trainer.settings
     if s is None:
         return None
-    excluded = s.optimizer._without_decay
-    if excluded[1] and model._flat is None:
+    excluded = s.optimizer.without_decay
+    if excluded[1] and net.flat is None:
         raise ValueError(
-            f"[{model.name}] is not built, so what exclude_from_weight_decay excludes is not known: call "
+            f"[{net.name}] is not built, so what exclude_from_weight_decay excludes is not known: call "
             "build(input_shape) first"
         )
-    weights = weights_of(model) if any(excluded) else []
+    weights = weights_of(net) if any(excluded) else []
     return {
         "optimizer": _named(s.optimizer),
         "outputs": [
@@ -127,24 +128,25 @@ def _compile_settings(model: Model, iterations: int) -> dict[str, Any] | None:
             for j in s.outputs
         ],
         "frozen": sorted(s.frozen),
-        "without_decay": [name for name, w, _ in weights if not s.optimizer._decays(w._layer, w.name)],
+        "without_decay": [name for name, w, _ in weights if not s.optimizer.decays(w.layer, w.name)],
         "iterations": iterations,
     }
 
 
-def weights_of(model: Model) -> list[tuple[str, Variable, str]]:
+def weights_of(net: Net) -> list[tuple[str, Variable, str]]:
     """Name in the file, the weight, and the path of its layer."""
-    return [(f"{path}/{w.name}", w, path) for layer, path in model._computing() for w in layer.weights]
+    return [(f"{path}/{w.name}", w, path) for layer, path in net.computing() for w in layer.weights]
 
 
-def to_bytes(model: Model, weights_only: bool) -> bytes:
+def to_bytes(trainer: Trainer, weights_only: bool) -> bytes:
     """The content of a model file."""
-    network = model._network
-    if network is None and any(layer.weights for layer, _ in model._computing()):
+    net, s = trainer.net, trainer.settings
+    network = net.network
+    if network is None and any(layer.weights for layer, _ in net.computing()):
         raise ValueError(
-            f"[{model.name}] is not built, but some of its layers are: call build(input_shape) first"
+            f"[{net.name}] is not built, but some of its layers are: call build(input_shape) first"
         )
-    weights = weights_of(model)
+    weights = weights_of(net)
     settings: dict[str, Any] = {
         "version": VERSION,
         "parameters": [[name, list(weight.shape)] for name, weight, _ in weights],
@@ -152,19 +154,19 @@ def to_bytes(model: Model, weights_only: bool) -> bytes:
     buffers, iterations = ([], 0) if network is None else network.state()
     tensors, calls = {}, 0
     if buffers:
-        tensors = {name: values for (name, _, _), values in zip(weights, model._parts(buffers[0][1]))}
+        tensors = {name: values for (name, _, _), values in zip(weights, net.parts(buffers[0][1]))}
     if not weights_only:
-        trained = network is not None and model._compiled is network
-        objects = _Objects(model)
+        trained = network is not None and trainer.compiled is network
+        objects = _Objects(net)
         calls = objects.calls
         settings |= {
             "objects": objects.entries,
-            "compile": _compile_settings(model, iterations if trained else 0),
+            "compile": _compile_settings(trainer, iterations if trained else 0),
         }
-        frozen = model._settings.frozen if model._settings else ()
+        frozen = s.frozen if s else ()
         for moment, flat in buffers[1:] if trained else ():
-            for (name, weight, path), values in zip(weights, model._parts(flat)):
-                if path not in frozen and not weight._is_state:
+            for (name, weight, path), values in zip(weights, net.parts(flat)):
+                if path not in frozen and not weight.is_state:
                     tensors[f"optimizer/{moment}/{name}"] = values
     with memory(3 * sum(tensor.nbytes for tensor in tensors.values())):
         data = safetensors.numpy.save(tensors, {"nncore": json.dumps(settings, allow_nan=False)})
@@ -172,7 +174,7 @@ def to_bytes(model: Model, weights_only: bool) -> bytes:
     too_large = len(header) > MOST_BYTES or header.count(b"[") + header.count(b"{") > MOST_TABLES
     if too_large or len(settings.get("objects", ())) > MOST_LAYERS or calls > MOST_CALLS:
         raise ValueError(
-            f"[{model.name:.80}] is too large to be loaded again: a file may have {MOST_LAYERS} layers, "
+            f"[{net.name:.80}] is too large to be loaded again: a file may have {MOST_LAYERS} layers, "
             f"{MOST_CALLS} calls of them and 4 MB of names and settings"
         )
     return data
@@ -186,7 +188,7 @@ _OTHERS = (
 
 
 def write(
-    owner: str, model: Model, filepath: str | os.PathLike[str], overwrite: bool, weights_only: bool
+    owner: str, trainer: Trainer, filepath: str | os.PathLike[str], overwrite: bool, weights_only: bool
 ) -> None:
     """Puts a model file at filepath, as `files.replace` does."""
     path = Path(files.path_of(filepath))
@@ -196,8 +198,8 @@ def write(
             f"must say so, as {path.with_suffix('.safetensors').name!r}"
         )
     if weights_only:
-        model._built_network()
-    data = to_bytes(model, weights_only)
+        trainer.net.required_network()
+    data = to_bytes(trainer, weights_only)
     files.replace(
         files.path_of(filepath), lambda file: file.write(data), boolean(owner, "overwrite", overwrite)
     )

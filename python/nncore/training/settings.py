@@ -11,6 +11,7 @@ from .. import _core, losses, metrics, optimizers
 from ..common.arguments import number
 from ..common.values import OpenShape
 from ..graph.graph import Flat
+from ..graph.net import Built
 from ..losses import Loss
 from ..metrics import Metric
 from ..optimizers import Optimizer
@@ -48,7 +49,7 @@ class Judged:
             accuracy = "sparse_categorical_accuracy" if sparse else "categorical_accuracy"
         else:
             accuracy = "binary_accuracy"
-        return [(accuracy, {}) if isinstance(metric, str) else metric._spec() for metric in group]
+        return [(accuracy, {}) if isinstance(metric, str) else metric.spec() for metric in group]
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Settings:
                 keys.append((f"{prefix}loss" if several else "", "min"))
             both = (*judged.metrics, *judged.weighted_metrics)
             for name, metric in zip(judged.names(), both):
-                keys.append((prefix + name, "max" if isinstance(metric, str) else metric._direction))
+                keys.append((prefix + name, "max" if isinstance(metric, str) else metric.direction))
         return keys
 
     @functools.cached_property
@@ -105,7 +106,7 @@ class Settings:
 
     def _decays(self, network: _core.Network, flat: Flat) -> list[bool]:
         """Whether weight_decay applies to each weight of the network; nothing where it applies to all."""
-        decays = self.optimizer._decays
+        decays = self.optimizer.decays
         found = [decays(flat.layers[number], name) for number, name, *_ in network.layout]
         return [] if all(found) else found
 
@@ -113,8 +114,10 @@ class Settings:
         """Whether a smaller ("min") or larger ("max") value of each key is better."""
         return dict(self._results)
 
-    def apply(self, network: _core.Network, owner: str, outputs: Sequence[OpenShape], flat: Flat) -> None:
-        """Compiles the network. ValueError, and no change, if outputs, loss and metrics do not fit."""
+    def apply(self, owner: str, built: Built) -> None:
+        """Compiles the network of a model. ValueError, and no change, if they do not fit."""
+        flat, network = built.flat, built.network
+        outputs = [value.sample for value in built.graph.outputs]
         if len(outputs) != len(self.outputs):
             raise ValueError(
                 f"[{owner}] was compiled for {len(self.outputs)} outputs, and has {len(outputs)} now"
@@ -128,15 +131,15 @@ class Settings:
         both = list(zip(self.outputs, outputs))
         try:
             network.compile(
-                [judged.loss._spec() if judged.loss is not None else None for judged in self.outputs],
+                [judged.loss.spec() if judged.loss is not None else None for judged in self.outputs],
                 [judged.weight for judged in self.outputs],
                 [judged.specs(judged.metrics, output) for judged, output in both],
                 [judged.specs(judged.weighted_metrics, output) for judged, output in both],
-                self.optimizer._spec(),
+                self.optimizer.spec(),
                 [path not in self.frozen for path in flat.paths],
                 regularizers=flat.of_weights("regularizer"),
                 constraints=flat.of_weights("constraint"),
-                rules=self.optimizer._rules(),
+                rules=self.optimizer.rules(),
                 decays=self._decays(network, flat),
             )
         except ValueError as error:
@@ -182,7 +185,7 @@ def _by_output(owner: str, argument: str, given: Any, names: Sequence[str], is_l
     return list(given)
 
 
-def settings(
+def settings_of(
     owner: str,
     optimizer: Any,
     loss: Any,

@@ -4,76 +4,50 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
 from ..common.arguments import number, several
-from ..layers._weights import Floats, checked_values
+from ..common.arrays import Floats, checked_values
 from ..optimizers import MOST
-from .feeds import Data
+from .data import Data
 
 if TYPE_CHECKING:
+    from ..graph.net import Net
     from ..optimizers.schedules import LearningRateSchedule
-    from .trainer import Trainable
+    from .settings import Settings
 
 # What a model's `gradients` may be.
 Changes = Callable[[list[Floats]], Sequence[ArrayLike] | None]
 _AHEAD = 256  # steps whose rates are asked for at a time
 
 
-class WithGradients:
-    """A model whose gradients a function of the user's may see and change."""
-
-    _change: Changes | None = None
-    name: str
+class Trainer(Protocol):
+    """What steps know of their trainer."""
 
     @property
-    def gradients(self) -> Changes | None:
-        """What is called in each step of `fit` and `train_on_batch` between gradient and update: None
-        (default) or a function f(gradients).
-
-        It is given one float32 array for each of `trainable_weights`, as they were when the model was
-        compiled, in their order and shapes: the gradient of the batch's loss, before accumulation and
-        clipping. It may change them in place and return None, or return new ones. Processes that share a
-        batch would add up their gradients here. The model may be used in it: it is not locked. An exception
-        ends the call, with the model as before the step. The function is not saved with the model.
-
-        Raises:
-            TypeError: what is set is no function.
-
-        >>> import nncore
-        >>> from nncore.layers import Dense, Input
-        >>> model = nncore.Sequential([Input((3,)), Dense(2)])
-        >>> model.compile("sgd", "mse")
-        >>> model.gradients = lambda gradients: print([g.shape for g in gradients])
-        >>> _ = model.train_on_batch(np.ones((4, 3)), np.ones((4, 2)))
-        [(3, 2), (2,)]
-        """
-        return self._change
-
-    @gradients.setter
-    def gradients(self, change: Changes | None) -> None:
-        if change is not None and not callable(change):
-            raise TypeError(f"[{self.name}] gradients must be a function or None, got {change!r}")
-        self._change = change
+    def net(self) -> Net: ...
+    @property
+    def settings(self) -> Settings | None: ...
+    @property
+    def change(self) -> Changes | None: ...
 
 
 class Steps:
     """The `Work` of one call of `fit` or `train_on_batch`. Loss and metrics are added to `sums`."""
 
-    def __init__(self, model: Trainable, network: _core.Network, sums: _core.Sums) -> None:
-        self._model, self._network, self._sums = model, network, sums
+    def __init__(self, trainer: Trainer, network: _core.Network, sums: _core.Sums) -> None:
+        self._trainer, self._network, self._sums = trainer, network, sums
         self._rates: Floats = np.empty(0, np.float32)  # of the step self._next, and those after it
         self._next = 0
         self._train = network.train
 
     def __call__(self, data: Data, order: Any, start: int, stop: int, batch_size: int, seconds: float) -> int:
-        model = self._model
-        change, settings = model._change, model._settings
-        schedule = settings.optimizer._schedule if settings else None
+        change, settings = self._trainer.change, self._trainer.settings
+        schedule = settings.optimizer.schedule if settings else None
         try:
             if change is None and schedule is None:
                 return self._train(*data, order, start, stop, batch_size, seconds, self._sums)
@@ -107,7 +81,7 @@ class Steps:
         between. What the handler of a signal has raised stays as it is.
         """
         of_handler = error.__traceback__ and error.__traceback__.tb_next
-        return error if of_handler else RuntimeError(f"[{self._model.name}] {error}")
+        return error if of_handler else RuntimeError(f"[{self._trainer.net.name}] {error}")
 
     def _ahead(self, schedule: LearningRateSchedule, steps: int) -> Floats:
         """Learning rates of the next steps, of at least one: no more than there are in the epoch, so that
@@ -146,13 +120,13 @@ class Steps:
 
     def _changed(self, change: Changes, flat: Floats) -> Floats:
         """The gradients in `flat` after the user's function has had them."""
-        model = self._model
-        assert model._flat is not None
-        assert model._settings is not None
+        net, settings = self._trainer.net, self._trainer.settings
+        assert net.flat is not None
+        assert settings is not None
         parts, names = [], []
-        for (layer, name, _, _), part in zip(self._network.layout, model._parts(flat)):
-            path = model._flat.paths[layer]
-            if path not in model._settings.frozen and name not in model._flat.layers[layer]._state:
+        for (layer, name, _, _), part in zip(self._network.layout, net.parts(flat)):
+            path = net.flat.paths[layer]
+            if path not in settings.frozen and name not in net.flat.layers[layer].state:
                 parts.append(part)
                 names.append(f"{path}/{name}")
         given = change(list(parts))
@@ -161,11 +135,11 @@ class Steps:
         if (arrays := several(given)) is None or len(arrays) != len(parts):
             what = type(given).__name__ if arrays is None else f"{len(arrays)} arrays"
             raise ValueError(
-                f"[{model.name}] gradients must return None or {len(parts)} arrays, one for each trainable "
+                f"[{net.name}] gradients must return None or {len(parts)} arrays, one for each trainable "
                 f"weight, got {what}"
             )
         new = [
-            checked_values(model.name, array, part.shape, f"the gradient of {name}")
+            checked_values(net.name, array, part.shape, f"the gradient of {name}")
             for part, array, name in zip(parts, arrays, names)
         ]
         for part, values in zip(parts, new):

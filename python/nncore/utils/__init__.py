@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..common import names as _names
-from ..common import seeds as _random
-from ..common.absent import explains
+from ..common import names, seeds
+from ..common.absent import answer, explains
 from ..common.arguments import boolean, integer, neutral, only
 from ..common.arrays import plain
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["clear_session", "plot_model", "set_random_seed", "to_categorical"]
+answer(__name__)
 
 
 def set_random_seed(seed: int) -> None:
@@ -35,7 +35,7 @@ def set_random_seed(seed: int) -> None:
     seed = integer("set_random_seed", "seed", seed, low=0, high=2**32 - 1)
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002
-    _random.start_stream(seed)
+    seeds.start_stream(seed)
 
 
 @explains
@@ -85,7 +85,7 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.f
 
 def clear_session() -> None:
     """Starts automatic names again: the next Dense layer is called ``dense``. Models stay as they are."""
-    _names.reset()
+    names.reset()
 
 
 def plot_model(

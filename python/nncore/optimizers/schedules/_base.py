@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ...common import names as _names
+from ...common import names
 from ...common.arguments import number
 from .._schedule import LearningRateSchedule
 
@@ -14,7 +14,7 @@ class Formula(LearningRateSchedule):
     """Of nncore: settings are attributes of the names of the arguments."""
 
     def __init__(self, **settings: Any) -> None:
-        _names.checked(type(self).__name__, settings["name"])
+        names.checked(type(self).__name__, settings["name"])
         vars(self).update(settings)
 
     @classmethod

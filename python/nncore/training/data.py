@@ -1,0 +1,369 @@
+"""Data of models: whatever users give, as arrays that the core takes, served to the network in slices: from
+arrays, or from a source of batches.
+
+Of both feeds: call `start` at the begin of a pass, then `advance` until `done`, which is not asked again
+after it has said so. `steps` is their number in a pass, if it is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..common import arrays, seeds
+from ..common.arguments import integer, number
+from ..common.arrays import Array
+from ..common.messages import warn
+from ..common.values import OpenShape, is_named
+from ..graph.graph import Graph
+from .settings import Judged
+
+BATCH = 32  # samples in a step by default
+# Seconds of work in one call of the core: how long Ctrl-C and the progress bar wait.
+SLICE = 0.1
+
+
+def rows_of(x: Array | tuple[Array, ...]) -> int:
+    """The number of samples in an array, or in a tuple of them."""
+    return len(x[0] if isinstance(x, tuple) else x)
+
+
+class Data(NamedTuple):
+    """Arrays that a network takes: x (n, ...), y (n, ...) or None, weight (n,) or None. Each is a tuple where
+    the network has several inputs or outputs.
+    """
+
+    x: Any
+    y: Any
+    weight: Any
+
+    @property
+    def rows(self) -> int:
+        return rows_of(self.x)
+
+    def cut(self, rows: slice) -> tuple[Any, Any, Any]:
+        """Views of some rows."""
+        x, y, weight = (
+            None
+            if part is None
+            else tuple(None if one is None else one[rows] for one in part)
+            if isinstance(part, tuple)
+            else part[rows]
+            for part in self
+        )
+        return x, y, weight
+
+
+# Works through rows order[start:stop] in batches, for about so many seconds, and tells where it stopped.
+Work = Callable[[Data, "NDArray[np.int64] | None", int, int, int, float], int]
+
+
+class Rows:
+    """Arrays, cut into batches.
+
+    With `limit`, a pass has so many steps; with `resume` the next pass goes on where the last one stopped.
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        batch_size: int,
+        limit: int | None = None,
+        order: Callable[[int], NDArray[np.int64]] | None = None,
+        resume: bool = False,
+    ) -> None:
+        self._data, self._batch, self._limit = data, batch_size, limit
+        self._make_order, self._resume = order, resume
+        self._rows = data.rows
+        self._at = self._stop = self._rows
+        self._order: NDArray[np.int64] | None = None
+        self.steps = -(-self._rows // batch_size) if limit is None else limit
+
+    def start(self, epoch: int) -> None:
+        if self._at >= self._rows or not self._resume:
+            self._at = 0
+            self._order = self._make_order(epoch) if self._make_order else None
+        self._stop = self._rows
+        if self._limit is not None:
+            self._stop = min(self._rows, self._at + self._limit * self._batch)
+            left = -(-(self._stop - self._at) // self._batch)
+            if left < self._limit:
+                ran_out(left, self._limit)
+
+    def done(self) -> bool:
+        return self._at >= self._stop
+
+    def advance(self, work: Work, each: bool) -> int:
+        """One slice of work, or one step with `each`: the number of steps made."""
+        stop = min(self._stop, self._at + self._batch) if each else self._stop
+        before, self._at = self._at, work(self._data, self._order, self._at, stop, self._batch, SLICE)
+        return -(-self._at // self._batch) - -(-before // self._batch)
+
+
+class Batches:
+    """What a source of batches yields (see `arrays.is_batches`). `adapt` makes it into arrays and checks it.
+
+    What can be iterated again starts anew in each pass, or with `resume` when it has ended. An iterator goes
+    on where it was. A source's `on_epoch_begin` and `on_epoch_end`, if it has them, are called around a pass.
+    """
+
+    def __init__(
+        self, source: Any, limit: int | None, adapt: Callable[[Any], Data], resume: bool = False
+    ) -> None:
+        self._source, self._limit, self._adapt, self._resume = source, limit, adapt, resume
+        self._once = hasattr(source, "__next__")
+        self._iterator: Iterator[Any] | None = arrays.each(source)
+        self._ahead: list[Data] = []
+        self._made = 0
+        self._begun = False  # the source knows already of the pass that is to start
+        self.steps = arrays.length(source) if limit is None else limit
+
+    def first(self) -> Data:
+        """The first batch, which is served again. ValueError if there is none."""
+        self._begin()
+        if not self._fetch():
+            raise ValueError("the iterator yields no batch")
+        return self._ahead[0]
+
+    def _fetch(self) -> bool:
+        """Has a batch ready, unless there are no more."""
+        if not self._ahead and self._iterator is not None:
+            for item in self._iterator:
+                self._ahead.append(self._adapt(item))
+                break
+            else:
+                self._iterator = None
+        return bool(self._ahead)
+
+    def _begin(self) -> None:
+        if not self._begun and hasattr(self._source, "on_epoch_begin"):
+            self._source.on_epoch_begin()
+        self._begun = True
+
+    def start(self, epoch: int) -> None:
+        self._begin()
+        self._begun = False
+        if not self._once and ((self._made and not self._resume) or not self._fetch()):
+            self._iterator, self._ahead = arrays.each(self._source), []
+        self._made = 0
+
+    def done(self) -> bool:
+        if self._made != self._limit:
+            if self._fetch():
+                return False
+            if self._limit is not None and self._made:
+                ran_out(self._made, self._limit)
+        if hasattr(self._source, "on_epoch_end"):
+            self._source.on_epoch_end()
+        return True
+
+    def advance(self, work: Work, each: bool) -> int:
+        """One step."""
+        data = self._ahead.pop()
+        rows = data.rows
+        work(data, None, 0, rows, rows, 0.0)
+        self._made += 1
+        return 1
+
+
+Feed = Rows | Batches
+
+
+def ran_out(made: int, wanted: int) -> None:
+    warn(f"the data ran out after {made} of {wanted} steps of this pass")
+
+
+def require_all(owner: str, names: Sequence[str], given: Sequence[object]) -> None:
+    """ValueError if one of the inputs is not given."""
+    if missing := [name for name, one in zip(names, given) if one is None]:
+        raise ValueError(f"[{owner}] x has nothing for the input {missing[0]!r}")
+
+
+class Samples(NamedTuple):
+    """What a model expects of its data.
+
+    Attributes:
+        owner: its name.
+        graph: None before it is built.
+        sample: the shape of a sample of the first input, if it is known.
+        judged: of each output; none before `compile`.
+        takes_names: dicts of data, even where there is one input.
+    """
+
+    owner: str
+    graph: Graph | None
+    sample: OpenShape | None
+    judged: Sequence[Judged]
+    takes_names: bool
+
+    def x(self, x: object) -> Array | tuple[Array, ...]:
+        """An array for the core, or a tuple of one for each input."""
+        graph = self.graph
+        if graph is None or (len(graph.inputs) == 1 and not (self.takes_names and is_named(x))):
+            return self._fitted("x", x, self.sample)
+        given = graph.arranged(self.owner, "x", x, graph.in_form, graph.input_names)
+        require_all(self.owner, graph.input_names, given)
+        samples = [value.sample for value in graph.inputs]
+        named = list(zip(graph.input_names, given, samples))
+        if len(given) == 1:
+            return self._fitted(*named[0])
+        found = [self._fitted(*each) for each in named]
+        if len({len(array) for array in found}) > 1:
+            rows = ", ".join(f"{len(a)} of {n!r}" for a, (n, _, _) in zip(found, named))
+            raise ValueError(f"[{self.owner}] all inputs must have the same number of samples, got {rows}")
+        return tuple(found)
+
+    def _fitted(self, what: str, x: object, sample: OpenShape | None) -> Array:
+        array = arrays.as_array(self.owner, what, x)
+        if sample is None or array.ndim == len(sample) + 1:
+            return array
+        if isinstance(x, (list, tuple)) and len(x) == 1 and array.ndim == len(sample) + 2:
+            array = array[0]  # [x], as for a model with a list of inputs
+        fitted = arrays.fit_rank(array, sample)
+        if fitted is array and (arrays.same(array.shape, sample) or arrays.same((*array.shape, 1), sample)):
+            raise ValueError(
+                f"[{self.owner}] expected samples of shape {sample}, got {array.shape[1:]}: {what} has no "
+                f"axis of samples. {arrays.ONE_SAMPLE}"
+            )
+        return fitted
+
+    def data(self, x: object, y: object, sample_weight: object = None, class_weight: object = None) -> Data:
+        """Arrays for training or evaluation."""
+        owner, taken = self.owner, self.x(x)
+        if y is None:
+            raise ValueError(f"[{owner}] y must be given")
+        rows = rows_of(taken)
+        if rows == 0:
+            first = taken[0] if isinstance(taken, tuple) else taken
+            raise ValueError(f"[{owner}] x has no samples: its shape is {first.shape}")
+        if sample_weight is not None and class_weight is not None:
+            raise ValueError(f"[{owner}] sample_weight and class_weight must not be given both")
+        graph = self.graph
+        if graph is not None and (len(graph.outputs) > 1 or (self.takes_names and is_named(y))):
+            return self._data_of_several(graph, taken, y, sample_weight, class_weight)
+        if graph is not None and not graph.out_form.is_one and isinstance(y, (list, tuple)) and len(y) == 1:
+            y = y[0]
+        targets, weights = self._targets("y", y, rows), None
+        if sample_weight is not None:
+            weights = arrays.sample_weights(owner, sample_weight, rows)
+        elif class_weight is not None:
+            weights = arrays.class_weights(owner, class_weight, targets)
+        return Data(taken, targets, weights)
+
+    def inputs(self, x: object, *_: object) -> Data:
+        """Arrays for prediction."""
+        return Data(self.x(x), None, None)
+
+    def _targets(self, what: str, y: object, rows: int) -> Array:
+        targets = arrays.as_array(self.owner, what, y)
+        if len(targets) != rows:
+            raise ValueError(
+                f"[{self.owner}] x and {what} must have the same number of samples, got {rows} and "
+                f"{len(targets)}"
+            )
+        return targets
+
+    def _data_of_several(
+        self, graph: Graph, x: Array | tuple[Array, ...], y: object, weight: object, class_weight: object
+    ) -> Data:
+        owner, rows, names = self.owner, rows_of(x), graph.output_names()
+        if class_weight is not None and len(names) > 1:
+            raise ValueError(
+                f"[{owner}] class_weight is for one output, and the model has {len(names)}: give "
+                "sample_weight"
+            )
+        given = graph.arranged(owner, "y", y, graph.out_form, names)
+        targets = []
+        for name, value, one, judges in zip(names, graph.outputs, given, self.judged):
+            if one is not None:
+                targets.append(self._targets(name, one, rows))
+            elif judges.loss is None and not judges.names():
+                targets.append(np.broadcast_to(np.float32(0), (rows, *(n or 1 for n in value.sample))))
+            else:
+                raise ValueError(f"[{owner}] y has nothing for the output {name!r}")
+        if is_named(weight) or (isinstance(weight, (list, tuple)) and len(names) > 1):
+            each = graph.arranged(owner, "sample_weight", weight, graph.out_form, names)
+        else:
+            each = [weight] * len(names)
+        weights = [None if one is None else arrays.sample_weights(owner, one, rows) for one in each]
+        if len(names) == 1:
+            if class_weight is not None:
+                weights = [arrays.class_weights(owner, class_weight, targets[0])]
+            return Data(x, targets[0], weights[0])
+        return Data(x, tuple(targets), None if all(w is None for w in weights) else tuple(weights))
+
+
+def order_of(owner: str, seed: int, epoch: int, rows: int) -> NDArray[np.int64]:
+    """Of the samples in an epoch."""
+    # The numbers themselves, and as much room to make them in.
+    if 2 * 8 * rows > arrays.memory():
+        raise MemoryError(
+            f"[{owner}] there is not enough memory for an order of {rows} samples: use "
+            "shuffle=False, or give batches"
+        )
+    return seeds.permutation(seed, epoch, rows)
+
+
+def feed_of(
+    owner: str,
+    given: tuple[Any, Any, Any],
+    batch_size: int | None,
+    steps: int | None,
+    adapt: Callable[..., Data],
+    check: Callable[[Data], None],
+    order: Callable[[int, int], NDArray[np.int64]] | None = None,
+    resume: bool = False,
+) -> tuple[Feed, Data]:
+    """What serves the data, and the first of them, by which the network is built and checked.
+
+    Args:
+        given: x, y and sample_weight.
+        adapt: makes them into arrays; check: what is called with each batch of an iterator.
+        order: of the samples, by epoch and number of rows; None for the given one.
+    """
+    x, size = given[0], None if batch_size is None else integer(owner, "batch_size", batch_size)
+    limit = None if steps is None else integer(owner, "steps", steps)
+    if not arrays.is_batches(x):
+        data = adapt(*given)
+        rows = data.rows
+        size = size or (-(-rows // limit) if limit else BATCH)
+        return Rows(data, size, limit, order and (lambda epoch: order(epoch, rows)), resume), data
+    for name, value in zip(("y", "sample_weight", "batch_size"), (*given[1:], batch_size)):
+        if value is not None:
+            raise ValueError(f"[{owner}] {name} must not be given when x yields batches: they hold it")
+
+    def batch(item: object) -> Data:
+        data = adapt(*arrays.unpacked(owner, item))
+        check(data)
+        return data
+
+    feed = Batches(x, limit, batch, resume)
+    return feed, feed.first()
+
+
+def validation_of(owner: str, data: Any, steps: int | None) -> tuple[Any, Any, Any]:
+    """x, y and sample_weight of validation_data."""
+    if not arrays.is_batches(data):
+        if not isinstance(data, (tuple, list)):
+            raise TypeError(f"[{owner}] validation_data must be (x, y) or (x, y, sample_weight)")
+        return arrays.unpacked(owner, data)
+    if steps is None and hasattr(data, "__next__"):
+        raise ValueError(f"[{owner}] validation_steps must be given with an iterator as validation_data")
+    return data, None, None
+
+
+def split(
+    owner: str, given: tuple[Any, Any, Any], adapt: Callable[..., Data], share: object
+) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
+    """All but the last part of the rows, and that part. Views, no copies."""
+    part = number(owner, "validation_split", share, 0.0, 1.0, below=True)
+    if arrays.is_batches(given[0]):
+        raise ValueError(f"[{owner}] validation_split needs arrays, not an iterator of batches")
+    data = adapt(*given)
+    at = int(data.rows * (1.0 - part))
+    if not 0 < at < data.rows:
+        raise ValueError(f"[{owner}] validation_split={part:g} of {data.rows} samples leaves a part empty")
+    return data.cut(slice(at)), data.cut(slice(at, None))
