@@ -143,26 +143,6 @@ def test_forward(isa: str, rng: np.random.Generator, row: Row, fuse: bool) -> No
 
 
 @rows
-def test_backward_of_a_network(isa: str, rng: np.random.Generator, row: Row) -> None:
-    """dx and the gradient of each parameter for a given dy."""
-    variables = _core.Variables(row.spec, [row.input])
-    net = _core.Network([row.input], [row.spec], [(0, [0])], [1], True, [variables], True)
-    x, dy = normal(rng, BATCH, *row.input), normal(rng, BATCH, *row.output)
-    parameters = [normal(rng, *shape) for shape in row.parameters]
-    variables.write(0, parameters)
-    dx = net.backward(x, dy)
-    mask = ReferenceModel([row.spec], [parameters], seed=net.seed).mask(0, x.shape, step=0)
-    expected_dx, expected = layer_backward(row.spec, dy, x.astype(float), parameters, mask)
-    length = BATCH * int(np.prod(row.input))
-    assert_close(dx, expected_dx, length, name="dx")
-    for actual, gradient in zip(of_layers(net, 1, "gradients")[0], expected):
-        assert_close(actual, gradient, length)
-
-
-ALONE = {name: row for name, row in LAYERS.items() if row.spec[0] != "batch_normalization"}
-
-
-@pytest.mark.parametrize("row", [pytest.param(row, id=name) for name, row in ALONE.items()])
 def test_backward(isa: str, rng: np.random.Generator, row: Row) -> None:
     """The layer alone: dx and the gradient of each parameter for a given dy."""
     x, dy = normal(rng, BATCH, *row.input), normal(rng, BATCH, *row.output)

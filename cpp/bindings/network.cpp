@@ -114,11 +114,6 @@ struct Outputs {
       }
     for (Floats& array : arrays) to.push_back(array.mutable_data());
   }
-  // For the gradients of the inputs.
-  explicit Outputs(const Arrays& a) {
-    for (const Source& x : a.x) arrays.push_back(make_floats(with_rows(a.rows(), x.row_shape())));
-    for (Floats& array : arrays) to.push_back(array.mutable_data());
-  }
   py::object result() const {
     if (arrays.size() == 1) return arrays[0];
     py::tuple all(arrays.size());
@@ -199,21 +194,6 @@ void bind_passes(py::module_& m, py::class_<Network>& network) {
           },
           py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true), py::arg("order") = py::none(),
           py::arg("start") = 0, py::arg("stop") = py::none(), py::arg("sums") = py::none())
-      .def(
-          "backward",
-          [](Network& n, const py::object& x, const Floats& dy) {
-            const Arrays a(n, x);
-            if (n.graph().outputs.size() != 1 || !n.takes_input_gradients())
-              throw std::invalid_argument("expected a network of one output with input_gradients");
-            const Outputs out(n, a, py::make_tuple(dy));
-            const Outputs dx(a);
-            const float* const from = dy.data();
-            reading(n, [&] {
-              n.backward(dx.to.data(), &from, a.samples(0, a.rows(), std::max<std::size_t>(1, a.rows())));
-            });
-            return dx.result();
-          },
-          py::arg("x"), py::arg("dy"))
       .def(
           "forward",
           [](Network& n, const py::object& x, bool training) {

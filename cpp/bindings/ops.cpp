@@ -1,4 +1,4 @@
-#include "../engine/one_layer.hpp"
+#include "../engine/one_node.hpp"
 #include "../engine/rows.hpp"
 #include "../runtime/workspace.hpp"
 #include "arrays.hpp"
@@ -44,7 +44,6 @@ struct Arguments {
     const Shape sample(leading.end() - axes, leading.end());
     leading.resize(leading.size() - sample.size());
     layer = make_layer(spec, {sample});
-    if (layer->batch_statistics()) spec.fail("reads the whole batch, which a network alone can do");
     const auto expected = layer->parameters();
     if (parameters_in.size() != expected.size())
       spec.fail("expected " + std::to_string(expected.size()) + " parameters, got " +
@@ -62,7 +61,16 @@ struct Arguments {
     shape.insert(shape.end(), layer->output().begin(), layer->output().end());
     return shape;
   }
-  LayerCall call(std::uint64_t seed) const { return {*layer, parameters, x.data(), size_of(leading), seed}; }
+  // f(network, call), unless there is nothing to work on.
+  template <class F>
+  void run(bool goes_back, std::uint64_t seed, F f) const {
+    const std::size_t samples = size_of(leading);
+    if (samples * size_of(layer->input()) == 0) return;
+    run_core([&] {
+      OneNode node(spec, layer->input(), goes_back);
+      f(*node, ArrayCall{parameters, x.data(), samples, seed});
+    });
+  }
 };
 
 Floats forward(const py::tuple& spec, const Floats& x, const std::vector<Floats>& parameters, bool training,
@@ -70,9 +78,8 @@ Floats forward(const py::tuple& spec, const Floats& x, const std::vector<Floats>
   const DefaultFloatMode mode;
   const Arguments a(spec, x, parameters, sample_axes);
   Floats y = make_result(a.output());
-  const LayerCall call = a.call(seed);
   float* const to = y.mutable_data();
-  run_core([&] { layer_forward(call, training, to); });
+  a.run(false, seed, [&](Network& n, const ArrayCall& call) { n.forward(call, to, training); });
   return y;
 }
 
@@ -87,13 +94,14 @@ std::pair<Floats, std::vector<Floats>> backward(const py::tuple& spec, const Flo
   std::vector<Floats> gradients;
   std::vector<float*> to;
   for (const Parameter& p : a.layer->parameters()) {
+    if (p.is_state) break;
     gradients.push_back(make_result(p.shape));
     to.push_back(gradients.back().mutable_data());
+    if (x.size() == 0) std::fill_n(to.back(), size_of(p.shape), 0.0f);
   }
-  const LayerCall call = a.call(seed);
   const float* const slope = dy.data();
   float* const to_x = dx.mutable_data();
-  run_core([&] { layer_backward(call, slope, to_x, to); });
+  a.run(true, seed, [&](Network& n, const ArrayCall& call) { n.backward(call, slope, to_x, to); });
   return {std::move(dx), std::move(gradients)};
 }
 

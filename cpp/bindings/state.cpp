@@ -87,19 +87,18 @@ void bind_network(py::module_& m) {
       .def(py::init([](const py::sequence& input_shapes, const py::sequence& layers,
                        const std::vector<std::pair<std::size_t, std::vector<std::size_t>>>& calls,
                        const std::vector<std::size_t>& outputs, bool fuse,
-                       const std::vector<std::shared_ptr<Variables>>& variables, bool input_gradients,
+                       const std::vector<std::shared_ptr<Variables>>& variables,
                        const py::iterable& penalized) {
              Graph graph{shapes_from(input_shapes, true), specs_from(layers), {}, outputs};
              for (const py::handle item : penalized)
                graph.penalized.push_back(
                    {item[py::int_(0)].cast<std::size_t>(), spec_from(item[py::int_(1)])});
              for (const auto& [layer, inputs] : calls) graph.calls.push_back({layer, inputs});
-             return run_core(
-                 [&] { return std::make_unique<Network>(graph, fuse, variables, input_gradients); });
+             return run_core([&] { return std::make_unique<Network>(graph, fuse, variables); });
            }),
            py::arg("input_shapes"), py::arg("layers"), py::arg("calls"), py::arg("outputs"),
            py::arg("fuse") = true, py::arg("variables") = std::vector<std::shared_ptr<Variables>>(),
-           py::arg("input_gradients") = false, py::arg("penalized") = py::tuple())
+           py::arg("penalized") = py::tuple())
       .def(
           "output_shapes",
           [](Network& n, const py::sequence& input_shapes) {

@@ -99,6 +99,16 @@ Source::Source(const void* data, char kind, std::size_t item, bool swapped,
   }
 }
 
+Source::Source(const float* data, std::size_t rows, const Shape& row)
+    : data_(reinterpret_cast<const std::byte*>(data)),
+      convert_(type<float>('f').native),
+      rows_(rows),
+      row_size_(size_of(row)),
+      row_stride_(static_cast<std::ptrdiff_t>(row_size_ * sizeof(float))),
+      row_shape_(row),
+      extents_{row_size_},
+      strides_{sizeof(float)} {}
+
 void Source::read(float* to, const std::int64_t* order, std::size_t start, std::size_t count) const {
   if (row_size_ == 0) return;
   const auto row = [&](std::int64_t number) { return data_ + number * row_stride_; };

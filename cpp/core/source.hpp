@@ -16,6 +16,8 @@ class Source {
   // strides (in bytes) include the axis of rows. Throws std::invalid_argument for a type that cannot be read.
   Source(const void* data, char kind, std::size_t item, bool swapped, const std::vector<std::size_t>& shape,
          const std::vector<std::ptrdiff_t>& strides);
+  // Rows side by side.
+  Source(const float* data, std::size_t rows, const Shape& row);
 
   std::size_t rows() const { return rows_; }
   const Shape& row_shape() const { return row_shape_; }

@@ -10,6 +10,8 @@
 
 namespace nncore {
 
+constexpr std::size_t kCopyWork = 8;  // multiply-adds that copying and packing a parameter is worth, about
+
 class Deadline {
  public:
   explicit Deadline(double seconds) : end_(Clock::now() + std::chrono::duration<double>(seconds)) {}

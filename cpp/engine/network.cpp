@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "../kernels/dispatch.hpp"
-#include "../runtime/parallel.hpp"
+#include "batches.hpp"
 
 namespace nncore {
 namespace {
@@ -195,7 +195,7 @@ void Network::freeze(const std::vector<bool>& trainable) {
 }
 
 // No store has the number 0, so that a plan that has seen nothing catches up.
-void Network::catch_up(Plan& plan, const Store& now) {
+void Network::catch_up(Plan& plan, const Store& now, const float* const* arrays) {
   if (plan.seen_version == 0)
     for (const Step& step : plan.steps) step.layer->prepare();
   if (now.moves != plan.seen_moves) {
@@ -206,14 +206,26 @@ void Network::catch_up(Plan& plan, const Store& now) {
   }
   for (Step& step : plan.steps)
     if (step.folding.layer && !is_current(step)) fold(plan, step);
-  for (const TileTask& task : plan.tiles)
+  run_pass(plan.tiles.size(), arrays ? flat_size_ * kCopyWork : 0, [&](std::size_t i, int) {
+    const TileTask& task = plan.tiles[i];
+    if (arrays) copy_tile(task.tile, arrays[task.tile.tile.parameter]);
     if (!is_current(plan.steps[task.step])) replicate_all(plan, task);
+  });
   for (Step& step : plan.steps) {
     step.packing.version = variables_[step.number]->version();
     if (step.folding.layer) step.folding.version = variables_[step.folding.number]->version();
   }
   plan.seen_version = now.version;
   plan.seen_moves = now.moves;
+}
+
+// Of the only layer, from the user's array, unless that is turned as it is copied.
+void Network::copy_tile(const ParameterTile& t, const float* from) {
+  Variables& v = *variables_[0];
+  if (v.list()[t.tile.parameter].transposed) return;
+  for_each_run(t, t.row_length, [&](std::size_t at, std::size_t, std::size_t n) {
+    std::copy_n(from + (at - t.start), n, v.data() + at);
+  });
 }
 
 // Whether packed and folded weights are those of the variables.
@@ -272,7 +284,7 @@ void Network::replicate_all(Plan& plan, const TileTask& task) {
     if (s->layer.get() == packed) continue;
     packed = s->layer.get();
     packed->replicate(kernels_, plan.replica.data() + s->packing.at, s->values, task.tile.tile,
-                      {.forward = true, .dx = s->packing.for_dx});
+                      {.forward = s->packing.for_forward, .dx = s->packing.for_dx});
   }
 }
 

@@ -35,7 +35,6 @@ class Network {
   const std::vector<std::shared_ptr<Variables>>& variables() const { return variables_; }
 
   const Graph& graph() const { return graph_; }
-  bool takes_input_gradients() const { return trained_.inputs; }
   // For samples of these shapes.
   std::vector<Shape> output_shapes(const std::vector<Shape>& inputs);
   // Those of a graph without open sizes; else none. Never changes, so it may be asked without the lock.
@@ -86,6 +85,11 @@ class Network {
   // One batch as in training and back: dx of each input from dy of each output (samples.stop, its size). Then
   // the buffer "gradients" holds those of the parameters.
   void backward(float* const* dx, const float* const* dy, const Samples& samples);
+  // The same of a network of one call over the user's arrays, whose parameters are those of the call.
+  // training: by the batch and random numbers. gradients: of each parameter that trains.
+  void forward(const ArrayCall& call, float* y, bool training);
+  void backward(const ArrayCall& call, const float* dy, float* dx, const std::vector<float*>& gradients);
+  std::size_t floats() const;  // of memory, where there is one layer
   void reset(Sums& sums) const { sums = program_ ? program_->empty : Sums{}; }
 
   std::uint64_t seed = 0, iterations = 0;
@@ -116,7 +120,11 @@ class Network {
     if (now.version != plan.seen_version || now.moves != plan.seen_moves) catch_up(plan, now);
   }
   std::vector<Shape> shapes_of(const Source* x) const;
-  void catch_up(Plan& plan, const Store& now);
+  // arrays: null, or the parameters of the only layer, still to be copied from there.
+  void catch_up(Plan& plan, const Store& now, const float* const* arrays = nullptr);
+  void copy_tile(const ParameterTile& tile, const float* from);
+  void load(const ArrayCall& call);
+  int threads_for(const ArrayCall& call, std::size_t work) const;
   bool is_current(const Step& step) const;
   void fold(Plan& plan, Step& step);
   void mark_trained();

@@ -24,4 +24,12 @@ struct Samples {
   }
 };
 
+// Samples that lie side by side in the user's memory, for a network of one call, with its parameters.
+struct ArrayCall {
+  const std::vector<const float*>& parameters;
+  const float* x;
+  std::size_t samples;
+  std::uint64_t seed;
+};
+
 }  // namespace nncore

@@ -43,8 +43,9 @@ struct Wires {
 // Packed weights: those of steps that share a layer object are one.
 struct Packing {
   std::size_t at = 0;
-  bool any = false;           // also where only a later step of the layer has some
-  bool for_dx = false;        // they serve the gradient of the input too
+  bool any = false;     // also where only a later step of the layer has some
+  bool for_dx = false;  // they serve the gradient of the input too
+  bool for_forward = true;
   std::uint64_t version = 0;  // Variables::version() that they were made from
 };
 
@@ -98,8 +99,11 @@ struct Stage {
   std::size_t sample_work = 0;      // multiply-adds forward, for one sample
   std::size_t parameters = 0;       // floats that a chunk reads
   std::size_t chunk_size = 0;       // samples, for the last batch of training
+  std::size_t apart = 0;            // samples at the end that are a chunk of their own
 
-  std::size_t chunks(std::size_t samples) const { return (samples + chunk_size - 1) / chunk_size; }
+  std::size_t chunks(std::size_t samples) const {
+    return (samples - apart + chunk_size - 1) / chunk_size + (apart > 0);
+  }
 };
 
 // An output of the graph, or a value that is penalized.

@@ -27,15 +27,11 @@ class Conv2D final : public ActivatedLayer {
         frame_{h.in, w.in, channels_, h.before, w.before, h.padded(), w.padded()},
         whole_rows_(groups_ == 1 && w.dilation == 1),
         segment_((whole_rows_ ? w.size : 1) * kernel[2]) {
-    constexpr std::size_t kPartRows = 96;
     Traits& t = traits_;
     t.kept = kept_z() + padded_size();
     // The padded image, or its gradient and one row of products.
     t.scratch = padded_size() + w_.out * taps_count();
     t.work = positions_count() * taps_count() * filters_;
-    t.reads_past_x = is_depthwise();
-    if (!is_depthwise() && !is_padded())
-      t.forward_parts = std::max<std::size_t>(1, positions_count() / kPartRows);
   }
 
   void prepare() override {
@@ -58,10 +54,8 @@ class Conv2D final : public ActivatedLayer {
   }
 
   void forward(const Chunk& c) const override {
-    const std::size_t first = positions_count() * c.part / c.parts,
-                      rows = positions_count() * (c.part + 1) / c.parts - first;
     for (std::size_t s = 0; s < c.samples; ++s) {
-      float *y = c.y + s * output_size() + first * filters_, *z = z_of(c, s) + first * filters_;
+      float *y = c.y + s * output_size(), *z = z_of(c, s);
       const float* x = c.x + s * input_size();
       if (is_padded()) x = pad(c, s, c.kept ? padded(c.kept, s) : c.scratch);
       if (is_depthwise())
@@ -69,13 +63,13 @@ class Conv2D final : public ActivatedLayer {
       else
         for (std::size_t g = 0; g < groups_; ++g)
           c.kernels.gemm({.c = {z + g * group_filters(), filters_},
-                          .a = {x + g * group_channels(), 0, 1, positions_.data() + first},
+                          .a = {x + g * group_channels(), 0, 1, positions_.data()},
                           .segments = {segments_.data(), segments_.size()},
                           .b = {c.parameters + g * group_filters(), filters_, c.kernels.panel},
                           .bias = use_bias() ? bias(c) + g * group_filters() : nullptr,
-                          .size = {rows, group_filters(), segment_},
+                          .size = {positions_count(), group_filters(), segment_},
                           .scratch = c.gemm_scratch});
-      activate(c, y, z, rows);
+      activate(c, y, z, positions_count());
     }
   }
 

@@ -21,12 +21,7 @@ class Dense final : public ActivatedLayer {
         in_(input.back()),
         out_(filters_),
         narrow_(narrow) {
-    constexpr std::size_t kPartBlocks = 2;
-    Traits& t = traits_;
-    t.work = rows_ * in_ * out_;
-    t.reads_past_x = narrow_;
-    t.keep_reads_replica = t.writes_dz;
-    if (!narrow_ && !t.writes_dz) t.forward_parts = std::max<std::size_t>(1, blocks(out_) / kPartBlocks);
+    traits_.work = rows_ * in_ * out_;
   }
 
   void forward(const Chunk& c) const override {
@@ -72,11 +67,6 @@ class Dense final : public ActivatedLayer {
   std::size_t replica(const Kernels& k, bool for_dx) const override {
     return forward_replica(k) + (for_dx && !is_transpose() ? in_panels(k, out_, in_) : 0);
   }
-  bool reads_replica_alone(const Kernels& k) const override { return is_packed(k); }
-  bool reads_unpacked(const Kernels& k, std::size_t samples) const override {
-    constexpr std::size_t kFewRows = 96;
-    return is_packed(k) && out_ % k.panel == 0 && samples * rows_ <= kFewRows;
-  }
   void replicate(const Kernels& k, float* replica, const float* parameters, const Tile& t,
                  Readers readers) const override {
     if (t.parameter == 1) return;
@@ -96,21 +86,14 @@ class Dense final : public ActivatedLayer {
  private:
   // z (m, out) from x (m, in)
   void product(const Chunk& c, float* z) const {
-    const std::size_t m = c.samples * rows_, panel = c.kernels.panel,
-                      b_panel = (c.unpacked ? 1 : in_) * panel;
+    const std::size_t m = c.samples * rows_, panel = c.kernels.panel;
     if (narrow_) return c.kernels.narrow_product(z, c.x, c.parameters, bias(c), m, out_, in_);
-    const float* b = is_packed(c.kernels) ? c.replica : c.parameters;
-    std::size_t first = 0, last = out_;
-    if (c.parts > 1) {
-      first = blocks(out_) * c.part / c.parts * kPanels;
-      last = std::min(out_, blocks(out_) * (c.part + 1) / c.parts * kPanels);
-      b += first / panel * b_panel;
-    }
-    c.kernels.gemm({.c = {z + first, out_},
+    const bool packed = is_packed(c.kernels);
+    c.kernels.gemm({.c = {z, out_},
                     .a = {c.x, offset(in_)},
-                    .b = {b, is_packed(c.kernels) && !c.unpacked ? panel : out_, b_panel},
-                    .bias = use_bias() ? bias(c) + first : nullptr,
-                    .size = {m, last - first, in_},
+                    .b = {packed ? c.replica : c.parameters, packed ? panel : out_, in_ * panel},
+                    .bias = bias(c),
+                    .size = {m, out_, in_},
                     .b_is_finite = is_finite(c),
                     .scratch = c.gemm_scratch});
   }
@@ -125,7 +108,7 @@ class Dense final : public ActivatedLayer {
   }
   // False also where nobody has looked.
   bool is_finite(const Chunk& c) const {
-    if (c.unpacked || !is_packed(c.kernels)) return false;
+    if (!is_packed(c.kernels)) return false;
     const float* flags = c.replica + in_panels(c.kernels, in_, out_);
     return std::all_of(flags, flags + blocks(in_) * blocks(out_), [](float flag) { return flag == 0.0f; });
   }

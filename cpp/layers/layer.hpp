@@ -47,7 +47,7 @@ struct Chunk {
   std::size_t first;        // number of the first sample in the batch
   std::uint64_t key;        // of random numbers, for this layer and step: unmixed_key
   const float* parameters;  // the layer's parameters, one after the other
-  const float* replica;     // as written by Layer::replicate, or parameter 0 itself (see `unpacked`)
+  const float* replica;     // as written by Layer::replicate
   float* scratch;           // Traits::scratch floats of this worker
   float* gemm_scratch;      // Kernels::gemm_scratch floats of this worker
   float* kept;  // Traits::kept floats a sample, written forward and read backward; null outside training
@@ -66,9 +66,6 @@ struct Chunk {
   // layer is to use its moving statistics.
   float* partial = nullptr;
   const float* statistics = nullptr;
-  bool unpacked = false;  // replica is parameter 0 as the user has it, after Layer::reads_unpacked
-  // Forward alone: which of so many parts of y to write, after Traits::forward_parts.
-  std::size_t part = 0, parts = 1;
 };
 
 // A whole batch, after backward: what the gradient of a parameter is made of.
@@ -132,10 +129,6 @@ struct Traits {
   // backward writes the parameters' gradient over its chunk, and `gradient` is not called: best where the
   // parameters are few and dy is large.
   bool sums_by_chunk = false;
-  // Of a layer that is called by itself:
-  bool reads_past_x = true;        // floats past the end of x are read, though not used
-  bool keep_reads_replica = true;  // that of forward
-  std::size_t forward_parts = 1;  // the most in which forward may write y, for threads that share few samples
 };
 
 class Layer {
@@ -176,11 +169,6 @@ class Layer {
   virtual std::size_t replica(const Kernels&, bool /*for_dx*/) const { return 0; }
   virtual void replicate(const Kernels&, float* /*replica*/, const float* /*parameters*/, const Tile&,
                          Readers) const {}
-  // Only the replica of parameter 0 is read, so that the parameter itself need not lie before the others.
-  virtual bool reads_replica_alone(const Kernels&) const { return false; }
-  // forward may take parameter 0 from the user's array, unread past its end: for so few samples it is not
-  // worth a replica.
-  virtual bool reads_unpacked(const Kernels&, std::size_t /*samples*/) const { return false; }
 
  protected:
   std::size_t input_size() const { return input_size_; }

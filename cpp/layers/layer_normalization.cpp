@@ -21,8 +21,7 @@ class LayerNormalization final : public Layer {
     traits_ = {.work = kWork * input_size(),
                .kept = rows_ * kRowMoments,
                .scratch = aligned(2 * n_) + 4 * n_,
-               .sums_by_chunk = true,
-               .reads_past_x = false};
+               .sums_by_chunk = true};
   }
 
   std::vector<Parameter> parameters() const override { return parameters_; }

@@ -62,7 +62,7 @@ def backward(
     seed: int = 0,
     sample_axes: int | None = None,
 ) -> tuple[Floats, list[Floats]]:
-    """(dx, gradient of each parameter), in training"""
+    """(dx, gradient of each parameter that trains), in training"""
 
 # output (..., columns); target of the same shape, or (...) for a sparse loss or metric
 def loss_backward(spec: Spec, dy: Floats, target: Floats, output: Floats) -> Floats:
@@ -122,7 +122,6 @@ class Network:
         outputs: Sequence[int],
         fuse: bool = True,
         variables: Sequence[Variables] = (),
-        input_gradients: bool = False,
         penalized: Sequence[tuple[int, Spec]] = (),
     ) -> None:
         """A graph for samples of these shapes, in which None may be any size.
@@ -130,7 +129,6 @@ class Network:
         Args:
             calls: the number of a layer and of the values that it reads, which are made before.
             variables: of each layer; none for new ones, which needs all sizes.
-            input_gradients: as `backward` needs.
             penalized: numbers of values, and what regularizes them.
         """
 
@@ -237,10 +235,6 @@ class Network:
 
     def forward(self, x: Arrays, training: bool) -> Any:
         """A float32 array, or a tuple of one for each output."""
-
-    def backward(self, x: Arrays, dy: Floats) -> Any:
-        """Forward and back of one batch, of a network of one output whose gradient is dy: dx of each input.
-        Then read('gradients')."""
 
     def results(self, sums: Sums) -> list[float | NDArray[np.float64]]:
         """The loss; of each output, its own loss if there are several, then metrics and weighted metrics.

@@ -9,7 +9,7 @@
 #include <set>
 
 #include "../../cpp/engine/network.hpp"
-#include "../../cpp/engine/one_layer.hpp"
+#include "../../cpp/engine/one_node.hpp"
 #include "../../cpp/runtime/parallel.hpp"
 
 namespace {
@@ -326,8 +326,10 @@ class Tests {
     check(kinds == std::set(known.begin(), known.end()), "every kind of layer is used");
   }
 
-  // y, dx and the gradients of a layer without a network.
-  std::vector<std::vector<float>> run_alone(Layer& layer, int threads) {
+  // y, dx and the gradients of a layer between arrays.
+  std::vector<std::vector<float>> run_alone(const Spec& spec, int threads) {
+    const auto made = make_layer(spec, {kImage});
+    const Layer& layer = *made;
     set_num_threads(threads);
     const std::size_t in = kSamples * size_of(layer.input()), out = kSamples * size_of(layer.output());
     const auto numbers = [](std::size_t size, std::size_t factor) {
@@ -346,24 +348,22 @@ class Tests {
     std::vector<float*> gradients;
     for (std::size_t i = 0; i < parameters.size(); ++i) {
       held.push_back(parameters[i].data());
-      gradients.push_back(results[i + 2].data());
+      if (!layer.parameters()[i].is_state) gradients.push_back(results[i + 2].data());
     }
-    const LayerCall call{layer, held, x.data(), kSamples, 5};
-    layer_forward(call, true, results[0].data());
-    layer_backward(call, dy.data(), results[1].data(), gradients);
+    const ArrayCall call{held, x.data(), kSamples, 5};
+    (*OneNode(spec, kImage, false)).forward(call, results[0].data(), true);
+    (*OneNode(spec, kImage, true)).backward(call, dy.data(), results[1].data(), gradients);
     return results;
   }
 
   void layers_alone() {
     for (const Stack& stack : stacks())
       for (const Spec& spec : stack.specs) {
-        const auto layer = make_layer(spec, {kImage});
-        if (layer->batch_statistics()) continue;  // these need a network
-        const auto one = run_alone(*layer, 1);
+        const auto one = run_alone(spec, 1);
         for (const int threads : {2, 3})
-          check(run_alone(*layer, threads) == one, std::string(stack.name) + ", " + spec.kind +
-                                                       " alone: the bits of one thread with " +
-                                                       std::to_string(threads));
+          check(run_alone(spec, threads) == one, std::string(stack.name) + ", " + spec.kind +
+                                                     " alone: the bits of one thread with " +
+                                                     std::to_string(threads));
       }
   }
 

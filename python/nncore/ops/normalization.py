@@ -4,44 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _core
 from ..common.arguments import integer, number, several
 from ..common.operations import LayerCall, expect_shape, floats, layer, wide
 
 Floats = NDArray[Any]  # float32, and float64 from the reference
-
-
-class NetworkCall(NamedTuple):
-    """A call of a network of one layer in training, for layers that read the whole batch."""
-
-    spec: _core.Spec
-    x: Floats
-    weights: tuple[Floats, ...]
-
-    @property
-    def output(self) -> tuple[int, ...]:
-        return self.x.shape
-
-    def _network(self) -> _core.Network:
-        shapes = [self.x.shape[1:]]
-        variables = _core.Variables(self.spec, shapes)
-        variables.write(0, list(self.weights))
-        return _core.Network(shapes, [self.spec], [(0, [0])], [1], True, [variables], True)
-
-    def forward(self) -> Floats:
-        out: Floats = self._network().forward(self.x, True)
-        return out
-
-    def backward(self, dy: Floats) -> tuple[Floats, ...]:
-        network = self._network()
-        dx, flat = network.backward(self.x, dy), network.read("gradients")
-        trained = [flat[at : at + math.prod(sizes)].reshape(sizes) for _, _, at, sizes in network.layout[:2]]
-        return (dx, *trained)
 
 
 def _gamma_and_beta(
@@ -62,7 +33,7 @@ def _normalize_batch(
     axis: int,
     epsilon: float,
     beta: ArrayLike | None = None,
-) -> NetworkCall:
+) -> LayerCall:
     a = floats(op, "x", x)
     if a.ndim < 2 or 0 in a.shape[1:]:
         raise ValueError(f"[{op}] expected x of shape (samples, ...), got {a.shape}")
@@ -80,7 +51,7 @@ def _normalize_batch(
         "activation": "linear",
     }
     moving = np.zeros(features, np.float32)
-    return NetworkCall(("batch_normalization", attributes), a, (*each, moving, moving))
+    return LayerCall(("batch_normalization", attributes), a, (*each, moving, moving), output=a.shape, seed=0)
 
 
 def _along(x: Floats, axis: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
