@@ -7,6 +7,7 @@ Methods of one's own that the core would never call raise where they are written
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from .absent import Explained
@@ -82,6 +83,16 @@ class Settings(Compiled):
             super().__setattr__(name, value)
 
 
+def as_call(thing: object, config: Mapping[str, Any]) -> str:
+    """A thing as the call that makes it."""
+    return f"{type(thing).__name__}({', '.join(f'{name}={value!r}' for name, value in config.items())})"
+
+
+def entry(thing: Any) -> dict[str, Any]:
+    """A thing for a config or a file."""
+    return {"class_name": type(thing).__name__, "config": thing.get_config()}
+
+
 class Described(Compiled):
     """Base of the `_abstract` base class of each family.
 
@@ -114,7 +125,7 @@ class Described(Compiled):
         return {name: getattr(self, name) for name in self._settings}
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.get_config().items())})"
+        return as_call(self, self.get_config())
 
 
 def known(family: type[_D]) -> dict[str, type[_D]]:

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-from ..common import whole
+from ..common import described, whole
 from ..common.described import Described
 
 # Families of what a weight may have, by the end of the argument's name, as kernel_initializer.
@@ -34,7 +34,7 @@ def found(name: str, value: object, owner: str) -> Any:
 def entry(value: Any) -> Any:
     """For a config."""
     if isinstance(value, Described):
-        return {"class_name": type(value).__name__, "config": value.get_config()}
+        return described.entry(value)
     if callable(value):
         return value.__name__
     return list(value) if isinstance(value, tuple) else value

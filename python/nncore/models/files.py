@@ -5,16 +5,14 @@ takes longer than what most programs need of it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..common import whole
 from ..common.arguments import boolean, integer
-from ..graph.net import Net
 from ..training.trainer import Trainer
 
-Kinds = Mapping[str, type[Any]]  # classes of models, by the names that they have in files
-WithNet = Callable[[type[Any], Net], tuple[Any, Trainer]]  # a new model of a class, and its trainer
+if TYPE_CHECKING:
+    from ..saving.reading import Kinds, WithNet
 
 
 def _saving() -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 from .. import _core
 from ..common import names
 from ..common.arguments import boolean, checked, integer, neutral, number, several
-from ..common.described import Described, Settings
+from ..common.described import Described, Settings, as_call
 from ..layers import Variable
 from ._schedule import LearningRateSchedule
 
@@ -348,5 +348,5 @@ class Optimizer(Settings, Described):
 
     def __repr__(self) -> str:
         given = self._given()
-        shown = [n for n in given if n in self._settings or (n in COMMON and given[n] != COMMON[n])]
-        return f"{type(self).__name__}({', '.join(f'{name}={given[name]!r}' for name in shown)})"
+        names = [n for n in given if n in self._settings or (n in COMMON and given[n] != COMMON[n])]
+        return as_call(self, {name: given[name] for name in names})

@@ -24,8 +24,8 @@ from ..training.trainer import Trainer
 from .content import MOST_CALLS, MOST_LAYERS, Content, content_of, expect
 from .writing import weights_of
 
-Kinds = Mapping[str, type[Any]]
-WithNet = Callable[[type[Any], Net], tuple[Any, Trainer]]
+Kinds = Mapping[str, type[Any]]  # classes of models, by the names that they have in files
+WithNet = Callable[[type[Any], Net], tuple[Any, Trainer]]  # a new model of a class, and its trainer
 _DAMAGE = (
     ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError,
     safetensors.SafetensorError,

@@ -13,7 +13,7 @@ import safetensors.numpy
 from .. import constraints, initializers, layers, losses, metrics, optimizers, regularizers
 from ..common import files
 from ..common.arguments import boolean
-from ..common.described import Described
+from ..common.described import Described, entry
 from ..common.values import Form
 from ..graph.net import Chain, Net
 from ..layers import InputLayer, Variable
@@ -33,7 +33,7 @@ def _named(thing: Any) -> dict[str, Any]:
                 f"[save] {thing.name!r} cannot be saved: its class {type(part).__name__} is not one "
                 "of nncore. Weights can be saved, with save_weights"
             )
-    return {"class_name": type(thing).__name__, "config": thing.get_config()}
+    return entry(thing)
 
 
 class _Objects:

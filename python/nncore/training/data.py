@@ -253,10 +253,6 @@ class Samples(NamedTuple):
             weights = arrays.class_weights(owner, class_weight, targets)
         return Data(taken, targets, weights)
 
-    def inputs(self, x: object, *_: object) -> Data:
-        """Arrays for prediction."""
-        return Data(self.x(x), None, None)
-
     def _targets(self, what: str, y: object, rows: int) -> Array:
         targets = arrays.as_array(self.owner, what, y)
         if len(targets) != rows:

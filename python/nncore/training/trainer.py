@@ -121,14 +121,17 @@ class Trainer:
     # ---- data
 
     def samples(self) -> Samples:
+        """Anew for all data, as the first may build the net."""
         net = self.net
         judged = self.settings.outputs if self.settings else ()
         return Samples(net.name, net.graph, net.known_sample(), judged, net.takes_names)
 
     def data(self, x: object, y: object, sample_weight: object = None, class_weight: object = None) -> Data:
-        return self.samples().data(x, y, sample_weight, class_weight)  # anew: the first data build the net
+        """Arrays for training or evaluation."""
+        return self.samples().data(x, y, sample_weight, class_weight)
 
     def inputs(self, x: object, *_: object) -> Data:
+        """Arrays for prediction."""
         return Data(self.samples().x(x), None, None)
 
     def _check_batch(self, data: Data) -> None:
@@ -148,6 +151,7 @@ class Trainer:
         shuffle: bool = False,
         resume: bool = False,
     ) -> tuple[Feed, Data]:
+        """See `feed_of`."""
         order = self._order if shuffle else None
         return feed_of(self.net.name, given, batch_size, steps, adapt, self._check_batch, order, resume)
 

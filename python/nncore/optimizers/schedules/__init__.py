@@ -15,6 +15,7 @@ from typing import Any
 
 from ...common.absent import answer
 from ...common.arguments import unknown
+from ...common.described import entry
 from .._schedule import LearningRateSchedule
 from . import cosines, decays
 from .cosines import *  # noqa: F403
@@ -37,8 +38,7 @@ def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
     >>> serialize(decays.InverseTimeDecay(0.5, 10, 1.0))["class_name"]
     'InverseTimeDecay'
     """
-    config = learning_rate_schedule.get_config()
-    return {"class_name": type(learning_rate_schedule).__name__, "config": config}
+    return entry(learning_rate_schedule)
 
 
 def deserialize(

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...common import names
 from ...common.arguments import number
+from ...common.described import as_call
 from .._schedule import LearningRateSchedule
 
 
@@ -33,4 +34,4 @@ class Formula(LearningRateSchedule):
         return dict(vars(self))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.get_config().items())})"
+        return as_call(self, self.get_config())
