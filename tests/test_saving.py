@@ -321,3 +321,11 @@ def test_a_file_is_not_overwritten_against_the_will(tmp_path: Path) -> None:
     small().save(tmp_path / "m")
     with pytest.raises(FileExistsError, match="overwrite is False"):
         small().save(tmp_path / "m", overwrite=False)
+
+
+def test_pickles_of_earlier_versions() -> None:
+    model = nncore.Sequential([Input((4,)), Dense(2)])
+    now = pickle.dumps(model, protocol=0)
+    before = now.replace(b"cnncore.models.model\nfrom_bytes", b"cnncore._saving.reading\nfrom_bytes")
+    assert before != now
+    np.testing.assert_array_equal(pickle.loads(before).get_weights()[0], model.get_weights()[0])
