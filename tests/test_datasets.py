@@ -21,8 +21,9 @@ from small_mnist import (
     write_folder,
 )
 
+from nncore.common.downloads import cache_folder
 from nncore.datasets import _idx, fashion_mnist, mnist
-from nncore.datasets._source import FILES, cache_folder
+from nncore.datasets._source import FILES
 
 
 @pytest.fixture(autouse=True)

@@ -116,11 +116,11 @@ def test_files_of_the_user_may_be_others(
 def test_what_a_killed_download_left_is_removed_by_the_next(server: Server, cache: Path) -> None:
     code = """
 import sys, time
-from nncore.datasets import _download
+from nncore.common import downloads
 from pathlib import Path
 from tqdm.auto import tqdm
 tqdm.update = lambda self, size: (print("fetching", flush=True), time.sleep(600))
-_download.fetch(Path(sys.argv[1]), [sys.argv[2]], print)
+downloads.fetch(Path(sys.argv[1]), [sys.argv[2]], print)
 """
     target = cache / f"{FILES['y_test']}.gz"
     process = subprocess.Popen(

@@ -19,7 +19,7 @@ from small_mnist import (
     write_folder,
 )
 
-from nncore.datasets import _download
+from nncore.common import downloads
 from nncore.datasets._source import FILES
 
 pytestmark = pytest.mark.once
@@ -168,13 +168,13 @@ def test_no_mirror_left(server: Server, cache: Path, fault: str) -> None:
     ):
         assert word in str(caught.value)
     assert files_in(cache) == []
-    assert len(server.requests) == (1 if fault in ("404", "503") else _download.ROUNDS)
+    assert len(server.requests) == (1 if fault in ("404", "503") else downloads.ROUNDS)
 
 
 def test_a_mirror_that_never_ends_is_left(
     server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_download, "MOST_BYTES", 40)
+    monkeypatch.setattr(downloads, "MOST_BYTES", 40)
     with pytest.raises(ConnectionError, match="more than 40 bytes"):
         small_source(server.mirror("endless", bomb)).load()
     assert files_in(cache) == []
@@ -203,7 +203,7 @@ def test_a_redirect_is_followed(server: Server) -> None:
 
     assert_is_content(small_source(server.mirror("moved", elsewhere)).load())
     with pytest.raises(ConnectionError, match=r"cannot be reached .*redirects"):
-        _download.fetch(Path("never"), [server.mirror("circle", in_circles) + f"{FILES['y_test']}.gz"], print)
+        downloads.fetch(Path("never"), [server.mirror("circle", in_circles) + f"{FILES['y_test']}.gz"], print)
 
 
 def test_without_pooch_the_error_says_what_to_install(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +234,11 @@ def test_silent_mirror_times_out(server: Server) -> None:
 
 
 @pytest.mark.full
-def test_trickling_mirror_runs_out_of_patience(server: Server, tmp_path: Path) -> None:
+def test_trickling_mirror_runs_out_of_patience(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "PATIENCE", 0.2)
+
     def trickle(request: BaseHTTPRequestHandler, content: bytes) -> None:
         request.send_response(200)
         request.end_headers()
@@ -246,12 +250,11 @@ def test_trickling_mirror_runs_out_of_patience(server: Server, tmp_path: Path) -
             pass
 
     with pytest.raises(ConnectionError, match=r"not finished after 0\.2 seconds"):
-        _download.fetch(
+        downloads.fetch(
             tmp_path / f"{FILES['y_test']}.gz",
             [server.mirror("slow", trickle) + f"{FILES['y_test']}.gz"],
             lambda path: None,
             timeout=2,
-            patience=0.2,
         )
 
 

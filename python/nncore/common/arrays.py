@@ -264,7 +264,18 @@ def unpacked(owner: str, item: object) -> tuple[object, object, object]:
 
 def each(batches: Any) -> Iterator[Any]:
     """The batches of a pass, of what `is_batches`."""
-    return iter(batches) if hasattr(batches, "__iter__") else (batches[i] for i in range(len(batches)))
+    if hasattr(batches, "__iter__") and (goes_on(batches) or not hasattr(batches, "__next__")):
+        return iter(batches)
+    return (batches[i] for i in range(len(batches)))
+
+
+def goes_on(batches: Any) -> bool:
+    """Whether it is an iterator, which does not start anew in each pass. Those of `ImageDataGenerator`, which
+    have batches by their index, too, do.
+    """
+    return hasattr(batches, "__next__") and not (
+        hasattr(batches, "__getitem__") and hasattr(batches, "__len__")
+    )
 
 
 def length(batches: Any) -> int | None:
@@ -272,7 +283,7 @@ def length(batches: Any) -> int | None:
     try:
         return len(batches)
     except TypeError:
-        return None
+        return getattr(batches, "num_batches", None)
 
 
 @functools.cache

@@ -131,6 +131,7 @@ ARGUMENTS = {
     "beta_init": "beta_initializer",
     "dynamic": "Leave it out: networks are always compiled",
     "generator": "x",
+    "grayscale": 'Give color_mode="grayscale"',
     "init": "kernel_initializer",
     "inner_activation": "recurrent_activation",
     "inner_init": "recurrent_initializer",

@@ -10,11 +10,13 @@ the platform has it. Without a network, ``NNCORE_DATA_DIR`` names a folder that 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..common.absent import answer
-from . import boston_housing, cifar10, cifar100, fashion_mnist, imdb, mnist, reuters
+
+if TYPE_CHECKING:
+    from . import boston_housing, cifar10, cifar100, fashion_mnist, imdb, mnist, reuters
 
 __all__ = ["boston_housing", "cifar10", "cifar100", "fashion_mnist", "imdb", "mnist", "reuters"]
 
-for _module in (boston_housing, cifar10, cifar100, fashion_mnist, imdb, mnist, reuters):
-    answer(_module.__name__)
-answer(__name__)
+answer(__name__, *__all__)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import os
 import pickle
@@ -15,8 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _download
-from ._source import advised, cache_folder
+from ..common.downloads import advised, cache_folder, check, fetch
 
 Array = NDArray[Any]
 
@@ -57,26 +55,12 @@ class File:
             f"into a folder {self.name} under the one that NNCORE_DATA_DIR names."
         )
         with advised(self.name, cached.parent, (), advice):
-            _download.fetch(cached, self.addresses, self._checked)
+            fetch(cached, self.addresses, self._checked)
         return cached
 
     def _checked(self, path: Path) -> Path:
         check(path, self.hash)
         return path
-
-
-def check(path: Path, expected: str, algorithm: str = "auto") -> None:
-    """ValueError for a file of another hash. "auto": sha256 if the hash has its length, else MD5."""
-    if algorithm == "auto":
-        algorithm = "sha256" if len(expected) == 64 else "md5"
-    if not path.is_file() and path.exists():
-        raise ValueError(f"{path}: not a regular file")
-    hasher = hashlib.new(algorithm, usedforsecurity=False)
-    with open(path, "rb") as file:
-        while chunk := file.read(1 << 20):
-            hasher.update(chunk)
-    if hasher.hexdigest() != expected.lower():
-        raise ValueError(f"{path}: wrong {algorithm}: {expected} is expected, it is {hasher.hexdigest()}")
 
 
 # What NumPy's pickles of arrays name, whichever version wrote them.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,10 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import NDArray
 
-from . import _download, _idx
+from ..common.downloads import advised, cache_folder, fetch
+from . import _idx
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
 Bytes: TypeAlias = NDArray[Any]  # of uint8; programs go on with x = x / 255
 Split: TypeAlias = tuple[tuple[Bytes, Bytes], tuple[Bytes, Bytes]]
@@ -60,7 +60,7 @@ class Source:
                     check = partial(self._read, key=key, original=True)
                     target = cached / f"{FILES[key]}.gz"
                     addresses = [mirror + target.name for mirror in self.mirrors]
-                    _download.fetch(target, addresses, check, timeout=self.timeout)
+                    fetch(target, addresses, check, timeout=self.timeout)
                     faults.clear()
 
     def _given_folder(self) -> Path | None:
@@ -113,29 +113,6 @@ class Source:
             f"Without a network: get {names} by other means and put them into {cached}, or into a folder "
             f"{self.name} under the one that NNCORE_DATA_DIR names, or call load_data(their folder).{sample}"
         )
-
-
-@contextlib.contextmanager
-def advised(name: str, folder: Path, faults: Iterable[str], advice: str) -> Iterator[None]:
-    """Errors of a download into `folder` with the name of the data set, and what to do without a network."""
-    try:
-        yield
-    except (ConnectionError, ImportError) as error:
-        raise type(error)("\n".join([f"{name}: {error}", *faults, advice])) from None
-    except OSError as error:
-        raise OSError(f"{name}: cannot write to {folder} ({error})\n{advice}") from None
-
-
-def cache_folder() -> Path:
-    """$XDG_CACHE_HOME/nncore, or what the platform uses: ~/.cache, ~/Library/Caches, %LOCALAPPDATA%."""
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    if os.path.isabs(given):
-        return Path(given) / "nncore"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "nncore" / "Cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "nncore"
-    return Path.home() / ".cache" / "nncore"
 
 
 def _locate(folder: Path, key: str) -> Path | None:

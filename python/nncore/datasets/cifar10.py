@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..common.absent import answer
 from . import _cifar
 from ._files import File
 
 __all__ = ["load_data"]
+answer(__name__)
 
 _FILE = File(
     "cifar10",

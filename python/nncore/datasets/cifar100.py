@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..common.absent import answer
 from ..common.arguments import choice
 from . import _cifar
 from ._files import File
 
 __all__ = ["load_data"]
+answer(__name__)
 
 _FILE = File(
     "cifar100",

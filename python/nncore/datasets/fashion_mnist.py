@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 
+from ..common.absent import answer
 from ._source import Source, Split
 
 __all__ = ["CLASS_NAMES", "load_data"]
+answer(__name__)
 
 CLASS_NAMES: tuple[str, ...] = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",

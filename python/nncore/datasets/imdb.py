@@ -6,9 +6,11 @@ import os
 
 import numpy as np
 
+from ..common.absent import answer
 from . import _files, _words
 
 __all__ = ["get_word_index", "load_data"]
+answer(__name__)
 
 _FILE = _files.File(
     "imdb",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ..common.absent import answer
 from . import _idx
 from ._source import Source, Split
 
 __all__ = ["load_data", "load_sample"]
+answer(__name__)
 
 _SOURCE = Source(
     name="mnist",

@@ -6,10 +6,12 @@ import os
 
 import numpy as np
 
+from ..common.absent import answer
 from ..common.arguments import number
 from . import _files, _words
 
 __all__ = ["get_label_names", "get_word_index", "load_data"]
+answer(__name__)
 
 _FILE = _files.File(
     "reuters",

@@ -114,7 +114,7 @@ class Batches:
         self, source: Any, limit: int | None, adapt: Callable[[Any], Data], resume: bool = False
     ) -> None:
         self._source, self._limit, self._adapt, self._resume = source, limit, adapt, resume
-        self._once = hasattr(source, "__next__")
+        self._once = arrays.goes_on(source)
         self._iterator: Iterator[Any] | None = arrays.each(source)
         self._ahead: list[Data] = []
         self._made = 0
@@ -346,7 +346,7 @@ def validation_of(owner: str, data: Any, steps: int | None) -> tuple[Any, Any, A
         if not isinstance(data, (tuple, list)):
             raise TypeError(f"[{owner}] validation_data must be (x, y) or (x, y, sample_weight)")
         return arrays.unpacked(owner, data)
-    if steps is None and hasattr(data, "__next__"):
+    if steps is None and arrays.goes_on(data):
         raise ValueError(f"[{owner}] validation_steps must be given with an iterator as validation_data")
     return data, None, None
 

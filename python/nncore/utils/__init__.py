@@ -1,4 +1,4 @@
-"""Small helpers around training."""
+"""Small helpers around training; files, pictures, sequences and batches, whose modules load when used."""
 
 from __future__ import annotations
 
@@ -17,8 +17,43 @@ from ..common.arrays import plain
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["clear_session", "plot_model", "set_random_seed", "to_categorical"]
-answer(__name__)
+    from .batches import PyDataset, Sequence
+    from .directories import image_dataset_from_directory
+    from .downloads import get_file
+    from .images import array_to_img, img_to_array, load_img, save_img
+    from .sequences import pad_sequences
+    from .timeseries import timeseries_dataset_from_array
+
+__all__ = [
+    "PyDataset",
+    "Sequence",
+    "array_to_img",
+    "clear_session",
+    "get_file",
+    "image_dataset_from_directory",
+    "img_to_array",
+    "load_img",
+    "normalize",
+    "pad_sequences",
+    "plot_model",
+    "save_img",
+    "set_random_seed",
+    "timeseries_dataset_from_array",
+    "to_categorical",
+]
+answer(
+    __name__,
+    PyDataset="batches",
+    Sequence="batches",
+    array_to_img="images",
+    get_file="downloads",
+    image_dataset_from_directory="directories",
+    img_to_array="images",
+    load_img="images",
+    pad_sequences="sequences",
+    save_img="images",
+    timeseries_dataset_from_array="timeseries",
+)
 
 
 def set_random_seed(seed: int) -> None:
@@ -81,6 +116,26 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.f
     rows = np.zeros((labels.size, count))
     rows[np.arange(labels.size), labels] = 1.0
     return rows.reshape(*shape, count)
+
+
+def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> NDArray[Any]:
+    """x divided by its norm along an axis; what has the norm 0 stays.
+
+    Args:
+        x: numbers, of any shape but a single one.
+        axis: default -1. (Keras' own function divides wrongly, or fails, for 0.)
+        order: of the norm; default 2, the Euclidean one.
+
+    Raises:
+        TypeError, ValueError: as `numpy.linalg.norm`.
+
+    >>> normalize([[3.0, 4.0], [0.0, 0.0]])
+    array([[0.6, 0.8],
+           [0. , 0. ]])
+    """
+    array = plain("normalize", "x", x)
+    norm = np.linalg.norm(array, order, axis, keepdims=True)
+    return np.asarray(array / np.where(norm == 0, 1, norm))
 
 
 def clear_session() -> None:
