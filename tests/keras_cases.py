@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import keras_data_cases as data
 import keras_graph_cases as graphs
 import keras_normalization_cases as normalizations
 import keras_optimizer_cases as optimizers
@@ -292,6 +293,7 @@ CASES: dict[str, Case] = {
     "LayerNormalization in training": normalizations.normalized,
     "the function layer_normalization": normalizations.normalization,
     **optimizers.CASES,
+    **data.CASES,
     "models that share layers": gan,
     "first layers of a trained model": features,
     "stops at once": stopping(monitor="loss", min_delta=10),

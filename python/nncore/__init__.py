@@ -43,7 +43,7 @@ from .models import Model, Sequential
 if TYPE_CHECKING:
     import nncore as keras
 
-    from . import constraints, datasets, ops, plot, reference, regularizers, utils
+    from . import constraints, datasets, ops, plot, preprocessing, reference, regularizers, utils
 
 __version__ = _core.__version__
 
@@ -68,6 +68,7 @@ __all__ = [
     "ops",
     "optimizers",
     "plot",
+    "preprocessing",
     "reference",
     "regularizers",
     "set_num_threads",
@@ -75,7 +76,16 @@ __all__ = [
     "utils",
 ]
 
-_ON_DEMAND = "constraints", "datasets", "ops", "plot", "reference", "regularizers", "utils"
+_ON_DEMAND = (
+    "constraints",
+    "datasets",
+    "ops",
+    "plot",
+    "preprocessing",
+    "reference",
+    "regularizers",
+    "utils",
+)
 answer(__name__, "keras", "nn", "saving", *_ON_DEMAND)
 for _module in (activations, initializers, layers, losses, metrics):
     answer(_module.__name__)
