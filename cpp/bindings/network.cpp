@@ -5,7 +5,7 @@ namespace nncore {
 namespace {
 
 using Order = py::array_t<std::int64_t, kPlain>;
-using Weights = py::array_t<float, kPlain>;
+using SampleWeights = py::array_t<float, kPlain>;
 
 // Samples that are read at a time where the user's batches do not matter.
 constexpr std::size_t kInferenceBatch = 1024;
@@ -28,7 +28,7 @@ std::vector<py::array> arrays_from(const py::object& given) {
 // What a call works on. Holds the arrays for as long as their memory is read.
 struct Arrays {
   std::vector<py::array> x_arrays, y_arrays;
-  std::vector<Weights> weight_arrays;
+  std::vector<SampleWeights> weight_arrays;
   std::optional<Order> order;
   std::vector<Source> x, y;
   std::vector<const float*> weights;  // of each output, or none
@@ -59,7 +59,7 @@ struct Arrays {
           weights.push_back(nullptr);
           continue;
         }
-        weight_arrays.push_back(item.cast<Weights>());
+        weight_arrays.push_back(item.cast<SampleWeights>());
         if (shape_of(weight_arrays.back()) != Shape{x[0].rows()})
           throw std::invalid_argument("expected one sample weight for each of the " +
                                       std::to_string(x[0].rows()) + " samples, got an array of shape " +
@@ -148,7 +148,7 @@ void bind_passes(py::module_& m, py::class_<Network>& network) {
           "train",
           [](Network& n, const py::object& x, const py::object& y, const py::object& sample_weight,
              const std::optional<Order>& order, std::size_t start, std::size_t stop, std::size_t batch_size,
-             double seconds, Sums& sums, const std::optional<Weights>& rates) {
+             double seconds, Sums& sums, const std::optional<SampleWeights>& rates) {
             const Arrays a(n, x, y, sample_weight, order);
             Samples samples = a.samples(start, stop, batch_size);
             if (rates) {

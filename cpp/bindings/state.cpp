@@ -113,8 +113,9 @@ void bind_network(py::module_& m) {
           "layout",
           [](const Network& n) {
             std::vector<std::tuple<std::size_t, std::string, std::size_t, py::tuple>> layout;
-            for (const Place& p : n.places())
-              layout.emplace_back(p.layer, n.parameter(p).name, p.offset, tuple_of(n.parameter(p).shape));
+            for (const Place& p : n.weights().places())
+              layout.emplace_back(p.layer, n.weights().parameter(p).name, p.offset,
+                                  tuple_of(n.weights().parameter(p).shape));
             return layout;
           })
       .def(
@@ -128,7 +129,7 @@ void bind_network(py::module_& m) {
       .def(
           "read",
           [](const Network& n, const std::string& name) {
-            Floats values = make_floats({n.flat_size()});
+            Floats values = make_floats({n.weights().flat_size()});
             float* to = values.mutable_data();
             looking(n, [&] { n.read(name, to); });
             return values;
@@ -137,9 +138,9 @@ void bind_network(py::module_& m) {
       .def(
           "write",
           [](Network& n, const std::string& name, const Floats& values) {
-            if (shape_of(values) != Shape{n.flat_size()})
-              throw std::invalid_argument("expected " + std::to_string(n.flat_size()) + " values, got " +
-                                          to_string(shape_of(values)));
+            if (shape_of(values) != Shape{n.weights().flat_size()})
+              throw std::invalid_argument("expected " + std::to_string(n.weights().flat_size()) +
+                                          " values, got " + to_string(shape_of(values)));
             const float* from = values.data();
             writing(n, [&] { n.write(name, from); });
           },
@@ -167,9 +168,9 @@ void bind_network(py::module_& m) {
       .def(
           "apply",
           [](Network& n, const Floats& gradients) {
-            if (shape_of(gradients) != Shape{n.flat_size()})
-              throw std::invalid_argument("expected " + std::to_string(n.flat_size()) + " values, got " +
-                                          to_string(shape_of(gradients)));
+            if (shape_of(gradients) != Shape{n.weights().flat_size()})
+              throw std::invalid_argument("expected " + std::to_string(n.weights().flat_size()) +
+                                          " values, got " + to_string(shape_of(gradients)));
             const float* from = gradients.data();
             writing(n, [&] { n.apply(from); });
           },
@@ -204,7 +205,7 @@ void bind_network(py::module_& m) {
           const auto names = looking(n, [&] { return n.buffer_names(); });
           for (const std::string& name : names) {
             if (name == "gradients") continue;
-            buffers.emplace_back(name, make_floats({n.flat_size()}));
+            buffers.emplace_back(name, make_floats({n.weights().flat_size()}));
             to.push_back(buffers.back().second.mutable_data());
           }
           const auto iterations = looking(n, [&]() -> std::optional<std::uint64_t> {

@@ -39,21 +39,21 @@ void for_cut(const Stage& stage, std::size_t samples, std::size_t work, Body bod
 
 // All that is read of the parameters.
 void Network::load(const ArrayCall& call) {
-  Variables& v = *variables_[0];
+  Variables& v = weights_.of(0);
   for (std::size_t i = 0; i < v.list().size(); ++i)
     if (v.list()[i].transposed || v.list()[i].is_state) v.copy_in(v.data(), call.parameters[i], i);
   if (v.floats() > 0) v.changed();
-  if (const Store& now = store_->current(); now.version != plan().seen_version)
+  if (const Store& now = weights_.store().current(); now.version != plan().seen_version)
     catch_up(plan(), now, call.parameters.data());
   step_key_ = key_of_step(seed = call.seed, 0);
 }
 
 int Network::threads_for(const ArrayCall& call, std::size_t work) const {
-  return call.samples * work + variables_[0]->floats() * kCopyWork < kTeamWork ? 1 : get_num_threads();
+  return call.samples * work + weights_.of(0).floats() * kCopyWork < kTeamWork ? 1 : get_num_threads();
 }
 
 void Network::forward(const ArrayCall& call, float* y, bool training) {
-  if (!program_) use(graph_.inputs);
+  if (!programs_.current()) use(graph_.inputs);
   Plan& p = plan();
   const Step& s = p.steps[0];
   const std::size_t in = p.storages[0].size, out = size_of(s.layer->output()), work = p.sizes.sample_work;
@@ -63,16 +63,16 @@ void Network::forward(const ArrayCall& call, float* y, bool training) {
     if (const Source x(call.x, call.samples, p.inputs[0]); training && s.statistics)
       return forward(&y,
                      {.x = &x, .stop = call.samples, .batch_size = std::max<std::size_t>(1, call.samples)});
-    cut(p.stages[0], p.inputs[0], call.samples, {in, in + out, work, variables_[0]->floats()}, false);
-    arena_.reserve(0);
-    lay_out_scratch(team_size(), p.sizes.layer_scratch + checked_floats(p.stages[0].chunk_size, in));
+    cut(p.stages[0], p.inputs[0], call.samples, {in, in + out, work, weights_.of(0).floats()}, false);
+    memory_.arena.reserve(0);
+    memory_.lay_out_scratch(team_size(), p.sizes.layer_scratch + checked_floats(p.stages[0].chunk_size, in));
     for_cut(p.stages[0], call.samples, work,
             [&](std::size_t first, std::size_t count, std::size_t, int worker) {
               const float* const x = call.x + first * in;
               if (!(training ? s.training : s.inference).runs())
                 return static_cast<void>(std::copy_n(x, count * in, y + first * out));
-              Chunk c = chunk(p, s, first, count, scratch_of(worker));
-              c.x = with_slack(x, count * in, end, scratch_of(worker) + p.sizes.layer_scratch);
+              Chunk c = chunk(p, s, first, count, memory_.scratch_of(worker));
+              c.x = with_slack(x, count * in, end, memory_.scratch_of(worker) + p.sizes.layer_scratch);
               c.xs = &c.x;
               c.y = y + first * out;
               c.kept = nullptr;
@@ -83,11 +83,11 @@ void Network::forward(const ArrayCall& call, float* y, bool training) {
 
 void Network::backward(const ArrayCall& call, const float* dy, float* dx,
                        const std::vector<float*>& gradients) {
-  if (!program_) use(graph_.inputs);
+  if (!programs_.current()) use(graph_.inputs);
   Plan& p = plan();
   Stage& stage = p.stages[0];
   Step& s = p.steps[0];
-  const Variables& v = *variables_[0];
+  const Variables& v = weights_.of(0);
   Storage &from = p.storages[0], &to = p.storages[s.training.out];
   const std::size_t count = call.samples, in = from.size, out = to.size, work = 2 * p.sizes.sample_work;
   s.packing.for_forward = s.layer->traits().writes_dz;  // where `keep` has to make the output
@@ -97,7 +97,8 @@ void Network::backward(const ArrayCall& call, const float* dy, float* dx,
     if (s.statistics) {
       const Source x(call.x, count, p.inputs[0]);
       backward(&dx, &dy, {.x = &x, .stop = count, .batch_size = std::max<std::size_t>(1, count)});
-      for (std::size_t i = 0; i < gradients.size(); ++i) v.copy_out(gradients[i], gradients_.data(), i);
+      for (std::size_t i = 0; i < gradients.size(); ++i)
+        v.copy_out(gradients[i], weights_.gradients.data(), i);
       return;
     }
     // What chunks sum is written and read again.
@@ -111,19 +112,19 @@ void Network::backward(const ArrayCall& call, const float* dy, float* dx,
     to.gradient = layout.place(whole ? count : 0, out);
     s.saved.kept = layout.place(count, s.saved.kept_size);
     s.saved.sums = layout.place(stage.chunks(count), s.saved.sums_size);
-    arena_.reserve(layout.size());
+    memory_.arena.reserve(layout.size());
     const std::size_t x_room = room.place(whole ? 0 : stage.chunk_size, in) + p.sizes.layer_scratch,
                       dy_room = room.place(whole ? 0 : stage.chunk_size, out) + p.sizes.layer_scratch,
                       y_room = room.place(stage.chunk_size, out) + p.sizes.layer_scratch;
-    lay_out_scratch(team_size(), std::max(p.sizes.layer_scratch + room.size(), p.sizes.tile_scratch));
+    memory_.lay_out_scratch(team_size(), std::max(p.sizes.layer_scratch + room.size(), p.sizes.tile_scratch));
 
     for_cut(stage, count, work, [&](std::size_t first, std::size_t n, std::size_t task, int worker) {
-      float* const scratch = scratch_of(worker);
+      float* const scratch = memory_.scratch_of(worker);
       const float *const x = call.x + first * in, *const slope = dy + first * out;
       if (!s.training.runs()) return static_cast<void>(std::copy_n(slope, n * out, dx + first * in));
       Chunk c = chunk(p, s, first, n, scratch);
       if (whole) {
-        std::copy_n(x, n * in, arena_.data() + from.value + first * in);
+        std::copy_n(x, n * in, memory_.arena.data() + from.value + first * in);
       } else {
         c.x = with_slack(x, n * in, x_end, scratch + x_room);
         c.dz = scratch + dy_room;
@@ -135,28 +136,30 @@ void Network::backward(const ArrayCall& call, const float* dy, float* dx,
       c.dx = dx + first * in;
       c.xs = &c.x;
       c.dxs = &c.dx;
-      if (sums) c.gradient = arena_.data() + s.saved.sums + task * s.saved.sums_size;
+      if (sums) c.gradient = memory_.arena.data() + s.saved.sums + task * s.saved.sums_size;
       s.layer->keep(c);
       s.layer->backward(c);
     });
 
     const auto is_turned = [&](std::size_t i) { return v.list()[i].transposed; };
-    if (std::ranges::any_of(v.list(), &Parameter::transposed)) gradients_.grow(trained_.size);
+    if (std::ranges::any_of(v.list(), &Parameter::transposed))
+      weights_.gradients.grow(weights_.trained().size);
     run_pass(p.tiles.size(), count * p.sizes.sample_work, [&](std::size_t number, int worker) {
       const ParameterTile& t = p.tiles[number].tile;
       const std::size_t i = t.tile.parameter;
-      float* const gradient = is_turned(i) ? gradients_.data() + t.start : gradients[i];
+      float* const gradient = is_turned(i) ? weights_.gradients.data() + t.start : gradients[i];
       tile_gradient(p, p.tiles[number], count, gradient + (t.at() - t.start), t.row_length,
-                    scratch_of(worker));
+                    memory_.scratch_of(worker));
     });
     for (std::size_t i = 0; i < gradients.size(); ++i)
-      if (is_turned(i)) v.copy_out(gradients[i], gradients_.data(), i);
+      if (is_turned(i)) v.copy_out(gradients[i], weights_.gradients.data(), i);
   });
 }
 
 std::size_t Network::floats() const {
-  const Buffer* const all[] = {&arena_, &scratch_, &results_, &gradients_, &plan().replica};
-  std::size_t sum = variables_[0]->floats();
+  const Buffer* const all[] = {&memory_.arena, &memory_.scratch, &memory_.results, &weights_.gradients,
+                               &plan().replica};
+  std::size_t sum = weights_.of(0).floats();
   for (const Buffer* b : all) sum += b->size();
   return sum;
 }

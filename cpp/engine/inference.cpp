@@ -17,7 +17,8 @@ int Network::threads_for_inference(const Samples& s) const {
 }
 
 std::size_t Network::inference_chunk(std::size_t batch) const {
-  return chunk_size(inference().sizes.infer_floats, flat_size_, batch, batch * inference().sizes.sample_work);
+  return chunk_size(inference().sizes.infer_floats, weights_.flat_size(), batch,
+                    batch * inference().sizes.sample_work);
 }
 
 // Forward, the activations that objectives have taken over left out. Values stay in scratch.
@@ -51,18 +52,18 @@ template <class Body>
 void Network::infer_batch(const Samples& s, std::size_t start, std::size_t count, Body body) {
   const std::size_t size = inference_chunk(count), chunks = (count + size - 1) / size;
   inference().infer_values.fit(size);
-  lay_out_scratch(team_size(), inference().sizes.layer_scratch + inference().infer_values.size());
+  memory_.lay_out_scratch(team_size(), inference().sizes.layer_scratch + inference().infer_values.size());
   run_pass(chunks, count * inference().sizes.sample_work, [&](std::size_t task, int worker) {
     const std::size_t first = task * size, n = std::min(size, count - first);
-    infer_chunk(s, start + first, n, scratch_of(worker));
-    body(first, n, scratch_of(worker) + inference().sizes.layer_scratch);
+    infer_chunk(s, start + first, n, memory_.scratch_of(worker));
+    body(first, n, memory_.scratch_of(worker) + inference().sizes.layer_scratch);
   });
 }
 
 std::size_t Network::test(const Samples& samples, double seconds, Sums& sums) {
   refresh(samples.x, true);
   check_targets(samples);
-  require(has_loss() || std::ranges::any_of(program_->objectives, &Objective::has_metrics), "a loss");
+  require(has_loss() || std::ranges::any_of(program().objectives, &Objective::has_metrics), "a loss");
   check_sums(sums);
   penalty_ = penalties_.evaluate(kernels_, nullptr);
   return for_batches(
@@ -99,7 +100,7 @@ std::size_t Network::predict(float* const* out, const Samples& samples, double s
 
 // Through the last activation, where the objective has it.
 void Network::write_output(std::size_t output, float* to, const float* y, std::size_t count) const {
-  const Objective& objective = program_->objectives[output];
+  const Objective& objective = program().objectives[output];
   const std::size_t size = plan().storages[plan().outputs[output].storage].size;
   if (const ActivationFunction& last = objective.activation(); last.is_linear())
     std::copy_n(y, count * size, to);

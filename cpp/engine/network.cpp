@@ -12,12 +12,24 @@ bool is_open(const Graph& graph) {
   return std::ranges::any_of(graph.inputs, [](const Shape& s) { return std::ranges::count(s, kOpen) > 0; });
 }
 
-// Of each layer, as its first call has them.
-std::vector<std::vector<Parameter>> parameters_of(const Graph& graph) {
-  std::vector<std::vector<Parameter>> lists(graph.layers.size());
-  for (const Node& node : nodes_of(graph, graph.inputs, std::vector<bool>(graph.values())))
-    lists[node.layer] = node.made->parameters();
-  return lists;
+Graph checked(Graph graph) {
+  graph.check();
+  return graph;
+}
+
+// Those of each layer; none are given: new ones, as its first call has them.
+std::vector<std::shared_ptr<Variables>> variables_of(const Graph& graph,
+                                                     std::vector<std::shared_ptr<Variables>> given) {
+  if (given.empty()) {
+    std::vector<std::vector<Parameter>> lists(graph.layers.size());
+    for (const Node& node : nodes_of(graph, graph.inputs, std::vector<bool>(graph.values())))
+      lists[node.layer] = node.made->parameters();
+    for (const auto& list : lists) given.push_back(std::make_shared<Variables>(list));
+  }
+  if (given.size() != graph.layers.size())
+    throw std::invalid_argument("expected the variables of " + std::to_string(graph.layers.size()) +
+                                " layers, got those of " + std::to_string(given.size()));
+  return given;
 }
 
 }  // namespace
@@ -25,53 +37,11 @@ std::vector<std::vector<Parameter>> parameters_of(const Graph& graph) {
 Network::Network(Graph graph, bool is_fused, std::vector<std::shared_ptr<Variables>> variables,
                  bool input_gradients)
     : kernels_(active_kernels()),
-      graph_(std::move(graph)),
+      graph_(checked(std::move(graph))),
       fuse_(is_fused),
-      variables_(std::move(variables)) {
-  graph_.check();
-  if (variables_.empty())
-    for (const auto& list : parameters_of(graph_)) variables_.push_back(std::make_shared<Variables>(list));
-  own_variables();
+      weights_(variables_of(graph_, std::move(variables)), input_gradients) {
   judged_.resize(graph_.outputs.size());
-  trained_.inputs = input_gradients;
-  trained_ = trained_layout(std::vector<bool>(graph_.layers.size(), true));
   if (!is_open(graph_)) output_shapes_ = output_shapes(graph_.inputs);
-}
-
-void Network::own_variables() {
-  if (variables_.size() != graph_.layers.size())
-    throw std::invalid_argument("expected the variables of " + std::to_string(graph_.layers.size()) +
-                                " layers, got those of " + std::to_string(variables_.size()));
-  std::vector<std::shared_ptr<Variables>> held;  // of layers that have any
-  std::vector<std::shared_ptr<Store>> stores;
-  for (std::size_t i = 0; i < variables_.size(); ++i) {
-    const std::vector<Parameter>& list = variables_[i]->list();
-    std::size_t at = flat_size_;
-    for (std::size_t p = 0; p < list.size(); ++p) {
-      places_.push_back({i, p, at});
-      at = checked_floats(1, at + checked_floats(1, size_of(list[p].shape)));
-    }
-    flat_size_ = aligned(at);
-    if (list.empty()) continue;
-    held.push_back(variables_[i]);
-    stores.push_back(variables_[i]->store());
-  }
-  store_ = stores.empty() ? std::make_shared<Store>() : stores[0];
-  Store::join(stores);
-  const StoreLock lock(*store_, Use::write);
-  Variables::bring_together(held);
-}
-
-// Blocks follow each other as in Variables::bring_together, so that runs of both coincide.
-TrainedLayout Network::trained_layout(const std::vector<bool>& trainable) const {
-  TrainedLayout layout{trainable, std::vector<std::size_t>(variables_.size()), 0, trained_.inputs};
-  for (std::size_t i = 0; i < variables_.size(); ++i) {
-    const std::size_t floats = variables_[i]->trainable_floats();
-    if (!trainable[i] || floats == 0) continue;
-    layout.at[i] = block_start(layout.size, floats);
-    layout.size = layout.at[i] + floats;
-  }
-  return layout;
 }
 
 std::unique_ptr<Program> Network::program_for(std::vector<Shape> inputs, const std::vector<Judged>& judged,
@@ -80,7 +50,7 @@ std::unique_ptr<Program> Network::program_for(std::vector<Shape> inputs, const s
   for (std::size_t i = 0; i < judged.size(); ++i)
     if (Objective::takes_over(judged[i].loss, graph_.last_activation(i))) detached[graph_.outputs[i]] = true;
   auto program = std::make_unique<Program>(
-      Program{Plan(graph_, std::move(inputs), detached, fuse_, variables_, trained, kernels_),
+      Program{Plan(graph_, std::move(inputs), detached, fuse_, weights_.variables(), trained, kernels_),
               nullptr,
               {},
               {},
@@ -91,9 +61,9 @@ std::unique_ptr<Program> Network::program_for(std::vector<Shape> inputs, const s
               {}});
   if (fuse_ && std::ranges::any_of(program->plan.steps,
                                    [](const Step& s) { return s.layer->batch_statistics() != nullptr; })) {
-    const TrainedLayout none = trained_layout(std::vector<bool>(variables_.size()));
-    program->folded = std::make_unique<Plan>(graph_, program->plan.inputs, detached, fuse_, variables_, none,
-                                             kernels_, true);
+    const TrainedLayout none = weights_.layout(std::vector<bool>(weights_.variables().size()));
+    program->folded = std::make_unique<Plan>(graph_, program->plan.inputs, detached, fuse_,
+                                             weights_.variables(), none, kernels_, true);
     if (program->folded->folded.size() == 0) program->folded = nullptr;
   }
   for (std::size_t i = 0; i < judged.size(); ++i) {
@@ -118,16 +88,7 @@ std::vector<Shape> Network::shapes_of(const Source* x) const {
 
 void Network::use(std::vector<Shape> inputs) {
   for (std::size_t i = 0; i < inputs.size(); ++i) graph_.check_input(i, inputs[i]);
-  constexpr std::size_t kMostPrograms = 8;
-  const auto known = std::ranges::find_if(programs_, [&](const auto& p) { return p->plan.inputs == inputs; });
-  if (known == programs_.end()) {
-    auto program = program_for(std::move(inputs), judged_, trained_);
-    if (programs_.size() == kMostPrograms) programs_.pop_back();
-    programs_.insert(programs_.begin(), std::move(program));
-  } else {
-    std::rotate(programs_.begin(), known, known + 1);
-  }
-  program_ = programs_[0].get();
+  if (!programs_.find(inputs)) programs_.add(program_for(std::move(inputs), judged_, weights_.trained()));
 }
 
 std::vector<Shape> Network::output_shapes(const std::vector<Shape>& inputs) {
@@ -143,13 +104,13 @@ void Network::compile(const std::vector<Judged>& outputs, const std::optional<Sp
                       const std::vector<bool>& decays) {
   if (trainable.size() != graph_.layers.size())
     throw std::invalid_argument("trainable must hold one flag for each layer");
-  if (!decays.empty() && decays.size() != places_.size())
+  if (!decays.empty() && decays.size() != weights_.places().size())
     throw std::invalid_argument("decays must hold one flag for each parameter");
   if (outputs.size() != graph_.outputs.size())
     throw std::invalid_argument("expected losses of " + std::to_string(graph_.outputs.size()) +
                                 " outputs, got " + std::to_string(outputs.size()));
   auto new_optimizer = optimizer ? std::make_unique<Optimizer>(*optimizer) : nullptr;
-  TrainedLayout layout = trained_layout(trainable);
+  TrainedLayout layout = weights_.layout(trainable);
   std::vector<std::size_t> judged = graph_.ends();  // what has a loss or a penalty
   for (std::size_t i = outputs.size(); i-- > 0;)
     if (!outputs[i].loss) judged.erase(judged.begin() + offset(i));
@@ -157,41 +118,38 @@ void Network::compile(const std::vector<Judged>& outputs, const std::optional<Sp
   const std::vector<bool> needed = graph_.needed_by(judged);
   for (std::size_t i = 0; i < graph_.calls.size(); ++i)
     if (needed[graph_.value_of(i)]) used[graph_.calls[i].layer] = true;
-  Penalties penalties(regularizers, constraints, variables_, layout, used);
+  Penalties penalties(regularizers, constraints, weights_.variables(), layout, used);
   std::vector<bool> decaying = decays;  // without what nothing gives a gradient
-  for (std::size_t i = 0; new_optimizer && new_optimizer->has_decay() && i < places_.size(); ++i) {
-    const Place& p = places_[i];
+  for (std::size_t i = 0; new_optimizer && new_optimizer->has_decay() && i < weights_.places().size(); ++i) {
+    const Place& p = weights_.places()[i];
     if (!trainable[p.layer] || used[p.layer] || std::ranges::any_of(regularizers, [&](const WeightRule& r) {
           return r.layer == p.layer && r.parameter == p.index;
         }))
       continue;
-    decaying.resize(places_.size(), true);
+    decaying.resize(weights_.places().size(), true);
     decaying[i] = false;
   }
-  std::vector<std::unique_ptr<Program>> programs;
-  if (program_) programs.push_back(program_for(plan().inputs, outputs, layout));
+  Programs programs;
+  if (programs_.current()) programs.add(program_for(plan().inputs, outputs, layout));
   std::vector<Buffer> moments;
   if (new_optimizer)
     for (std::size_t i = 0; i < new_optimizer->moments().size(); ++i) moments.emplace_back(layout.size);
   Rules new_rules(rules, std::move(decaying), layout.size);
 
   optimizer_ = std::move(new_optimizer);
-  moments_ = std::move(moments);
+  weights_.train(std::move(layout), std::move(moments));
   rules_ = std::move(new_rules);
-  trained_ = std::move(layout);
   penalties_ = std::move(penalties);
   penalizes_ = !penalties_.empty() || !graph_.penalized.empty();
   penalty_ = 0.0;
-  gradients_ = {};
   kept_statistics_ = {};
   judged_ = outputs;
   iterations = 0;
   programs_ = std::move(programs);
-  program_ = programs_.empty() ? nullptr : programs_[0].get();
 }
 
 void Network::freeze(const std::vector<bool>& trainable) {
-  if (!optimizer_ && trainable != trained_.trains) compile(judged_, std::nullopt, trainable);
+  if (!optimizer_ && trainable != weights_.trained().trains) compile(judged_, std::nullopt, trainable);
 }
 
 // No store has the number 0, so that a plan that has seen nothing catches up.
@@ -201,19 +159,19 @@ void Network::catch_up(Plan& plan, const Store& now, const float* const* arrays)
   if (now.moves != plan.seen_moves) {
     for (Step& step : plan.steps)
       step.values =
-          step.folding.layer ? plan.folded.data() + step.folding.at : variables_[step.number]->data();
+          step.folding.layer ? plan.folded.data() + step.folding.at : weights_.of(step.number).data();
     find_updates();
   }
   for (Step& step : plan.steps)
     if (step.folding.layer && !is_current(step)) fold(plan, step);
-  run_pass(plan.tiles.size(), arrays ? flat_size_ * kCopyWork : 0, [&](std::size_t i, int) {
+  run_pass(plan.tiles.size(), arrays ? weights_.flat_size() * kCopyWork : 0, [&](std::size_t i, int) {
     const TileTask& task = plan.tiles[i];
     if (arrays) copy_tile(task.tile, arrays[task.tile.tile.parameter]);
     if (!is_current(plan.steps[task.step])) replicate_all(plan, task);
   });
   for (Step& step : plan.steps) {
-    step.packing.version = variables_[step.number]->version();
-    if (step.folding.layer) step.folding.version = variables_[step.folding.number]->version();
+    step.packing.version = weights_.of(step.number).version();
+    if (step.folding.layer) step.folding.version = weights_.of(step.folding.number).version();
   }
   plan.seen_version = now.version;
   plan.seen_moves = now.moves;
@@ -221,7 +179,7 @@ void Network::catch_up(Plan& plan, const Store& now, const float* const* arrays)
 
 // Of the only layer, from the user's array, unless that is turned as it is copied.
 void Network::copy_tile(const ParameterTile& t, const float* from) {
-  Variables& v = *variables_[0];
+  Variables& v = weights_.of(0);
   if (v.list()[t.tile.parameter].transposed) return;
   for_each_run(t, t.row_length, [&](std::size_t at, std::size_t, std::size_t n) {
     std::copy_n(from + (at - t.start), n, v.data() + at);
@@ -230,13 +188,13 @@ void Network::copy_tile(const ParameterTile& t, const float* from) {
 
 // Whether packed and folded weights are those of the variables.
 bool Network::is_current(const Step& step) const {
-  return step.packing.version == variables_[step.number]->version() &&
-         (!step.folding.layer || step.folding.version == variables_[step.folding.number]->version());
+  return step.packing.version == weights_.of(step.number).version() &&
+         (!step.folding.layer || step.folding.version == weights_.of(step.folding.number).version());
 }
 
 // Weights of a product that stand for its own and the normalization behind it.
 void Network::fold(Plan& plan, Step& step) {
-  const Variables &own = *variables_[step.number], &normalization = *variables_[step.folding.number];
+  const Variables &own = weights_.of(step.number), &normalization = weights_.of(step.folding.number);
   const Parameter& kernel = own.list()[0];
   const std::size_t floats = size_of(kernel.shape), units = kernel.shape.back();
   std::vector<float> scale(units), bias(units);
@@ -252,28 +210,15 @@ void Network::fold(Plan& plan, Step& step) {
 void Network::mark_trained() {
   for (Step& step : plan().steps) {
     if (!step.is_trained && !step.statistics) continue;
-    Variables& v = *variables_[step.number];
+    Variables& v = weights_.of(step.number);
     if (step.is_first) v.changed();
     step.packing.version = v.version();
   }
-  plan().seen_version = store_->current().version;
+  plan().seen_version = weights_.store().current().version;
 }
 
 void Network::find_updates() {
-  updates_.clear();
-  for (std::size_t i = 0; i < variables_.size(); ++i) {
-    const std::size_t floats = variables_[i]->trainable_floats();
-    if (!trained_.trains[i] || floats == 0) continue;
-    float* const values = variables_[i]->data();
-    if (!updates_.empty()) {
-      UpdateRun& last = updates_.back();
-      if (values == last.values + last.floats && trained_.at[i] == last.at + last.floats) {
-        last.floats += floats;
-        continue;
-      }
-    }
-    updates_.push_back({values, trained_.at[i], floats});
-  }
+  weights_.find_runs();
   if (updates_by_pieces()) find_pieces();
 }
 
@@ -290,10 +235,10 @@ void Network::replicate_all(Plan& plan, const TileTask& task) {
 
 std::vector<std::string> Network::step_labels(bool inference) const {
   std::vector<std::string> labels;
-  if (!program_) return labels;
-  for (const Step& step : (inference ? program_->inference() : plan()).steps)
+  if (!programs_.current()) return labels;
+  for (const Step& step : (inference ? program().inference() : plan()).steps)
     if ((inference ? step.inference : step.training).runs()) labels.push_back(step.label);
-  for (const Objective& objective : program_->objectives)
+  for (const Objective& objective : program().objectives)
     if (!objective.activation().is_linear())
       labels.push_back(std::string(objective.activation().row().name) + "+loss");
   return labels;
@@ -308,10 +253,10 @@ std::vector<std::string> Network::buffer_names() const {
 
 const Buffer* Network::trained_buffer(const std::string& name) const {
   if (name == "parameters") return nullptr;
-  if (name == "gradients") return &gradients_;
+  if (name == "gradients") return &weights_.gradients;
   if (optimizer_)
-    for (std::size_t i = 0; i < moments_.size(); ++i)
-      if (optimizer_->moments()[i] == name) return &moments_[i];
+    for (std::size_t i = 0; i < weights_.moments.size(); ++i)
+      if (optimizer_->moments()[i] == name) return &weights_.moments[i];
   for (const auto& [kept, buffer] : rules_.buffers())
     if (kept == name) return buffer;
   throw std::invalid_argument("there is no buffer '" + name + "'");
@@ -320,39 +265,26 @@ const Buffer* Network::trained_buffer(const std::string& name) const {
 void Network::read(const std::string& name, float* values) const {
   const Buffer* from = trained_buffer(name);
   if (from && !from->data()) throw std::runtime_error("no " + name + " have been computed yet");
-  std::fill_n(values, flat_size_, 0.0f);
-  for (const Place& p : places_) {
-    const Variables& v = *variables_[p.layer];
-    if (!from)
-      v.get(p.index, values + p.offset);
-    else if (is_trained(p))
-      v.copy_out(values + p.offset, from->data() + trained_.at[p.layer], p.index);
-  }
+  weights_.read(from, values);
 }
 
 void Network::write(const std::string& name, const float* values) {
   const Buffer* const to = trained_buffer(name);
-  if (to == &gradients_) throw std::invalid_argument("gradients cannot be written");
-  for (const Place& p : places_) {
-    Variables& v = *variables_[p.layer];
-    if (!to)
-      v.set(p.index, values + p.offset);
-    else if (is_trained(p))
-      v.copy_in(const_cast<Buffer*>(to)->data() + trained_.at[p.layer], values + p.offset, p.index);
-  }
+  if (to == &weights_.gradients) throw std::invalid_argument("gradients cannot be written");
+  weights_.write(const_cast<Buffer*>(to), values);
 }
 
 void Network::check_targets(const Samples& samples) const {
-  for (std::size_t i = 0; i < program_->objectives.size(); ++i)
-    program_->objectives[i].check_shape(samples.y[i], samples.x->rows());
+  for (std::size_t i = 0; i < program().objectives.size(); ++i)
+    program().objectives[i].check_shape(samples.y[i], samples.x->rows());
 }
 
 void Network::check(const Source* x, const Source* y) {
   use(shapes_of(x));
   if (!y) return;
   check_targets({.x = x, .y = y});
-  for (std::size_t i = 0; i < program_->objectives.size(); ++i) {
-    const Objective& objective = program_->objectives[i];
+  for (std::size_t i = 0; i < program().objectives.size(); ++i) {
+    const Objective& objective = program().objectives[i];
     if (!objective.has_labels()) continue;
     std::vector<float> labels(y[i].row_size());
     constexpr std::size_t kLook = 4096;  // rows between two looks at the clock

@@ -8,20 +8,14 @@
 #include <string>
 #include <vector>
 
-#include "../runtime/memory.hpp"
 #include "../training/optimizer.hpp"
 #include "../training/rules.hpp"
+#include "../training/weights.hpp"
+#include "batch_memory.hpp"
 #include "program.hpp"
 #include "samples.hpp"
 
 namespace nncore {
-
-// Where a parameter lies in flat copies of all, in the order in which the user sees them.
-struct Place {
-  std::size_t layer;   // number of the spec
-  std::size_t index;   // among the layer's parameters
-  std::size_t offset;  // floats
-};
 
 // Not safe for calls at the same time: the caller locks `store` around each but the constructor.
 class Network {
@@ -31,8 +25,8 @@ class Network {
   Network(Graph graph, bool fuse, std::vector<std::shared_ptr<Variables>> variables = {},
           bool input_gradients = false);
 
-  Store& store() const { return *store_; }
-  const std::vector<std::shared_ptr<Variables>>& variables() const { return variables_; }
+  Store& store() const { return weights_.store(); }
+  const Weights& weights() const { return weights_; }
 
   const Graph& graph() const { return graph_; }
   // For samples of these shapes.
@@ -41,16 +35,12 @@ class Network {
   const std::vector<Shape>& output_shapes() const { return output_shapes_; }
   // What the last plan runs, in training or at inference; none before the first.
   std::vector<std::string> step_labels(bool inference) const;
-  const std::vector<Place>& places() const { return places_; }
-  const Parameter& parameter(const Place& p) const { return variables_[p.layer]->list()[p.index]; }
 
   // What can be copied: "parameters", "gradients", then the optimizer's moments and what its rules keep.
   // Throws std::invalid_argument for others.
   std::vector<std::string> buffer_names() const;
-  // Floats of a flat copy. Never changes, so it may be asked without the lock.
-  std::size_t flat_size() const { return flat_size_; }
-  // flat_size() values, each parameter in the user's layout at its place. Gradients and moments are those of
-  // trained parameters alone: others read as zero, and are not written.
+  // Weights::flat_size() values, each parameter in the user's layout at its place. Gradients and moments are
+  // those of trained parameters alone: others read as zero, and are not written.
   void read(const std::string& name, float* values) const;
   void write(const std::string& name, const float* values);
 
@@ -76,7 +66,7 @@ class Network {
   // does the buffer "gradients" hold those of this batch. sums: null, or those of a step whose update `apply`
   // makes.
   double gradients(const Samples& samples, Sums* sums = nullptr);
-  // The update of the step of the last `gradients`, with flat_size() values in place of those.
+  // The update of the step of the last `gradients`, with Weights::flat_size() values in place of those.
   void apply(const float* gradients);
   // The averages of the optimizer's rules, if there are any, become the parameters.
   void take_averages();
@@ -90,16 +80,13 @@ class Network {
   void forward(const ArrayCall& call, float* y, bool training);
   void backward(const ArrayCall& call, const float* dy, float* dx, const std::vector<float*>& gradients);
   std::size_t floats() const;  // of memory, where there is one layer
-  void reset(Sums& sums) const { sums = program_ ? program_->empty : Sums{}; }
+  void reset(Sums& sums) const { sums = programs_.current() ? program().empty : Sums{}; }
 
   std::uint64_t seed = 0, iterations = 0;
   float learning_rate() const;
   void set_learning_rate(float rate);
 
  private:
-  void own_variables();
-  bool is_trained(const Place& p) const { return trained_.trains[p.layer] && !parameter(p).is_state; }
-  TrainedLayout trained_layout(const std::vector<bool>& trainable) const;
   const Buffer* trained_buffer(const std::string& name) const;  // null for "parameters"
   std::unique_ptr<Program> program_for(std::vector<Shape> inputs, const std::vector<Judged>& judged,
                                        const TrainedLayout& trained) const;
@@ -108,15 +95,15 @@ class Network {
   // variables' versions show to be out of date made anew.
   void refresh(const Source* x, bool inference) {
     for (std::size_t i = 0; i < graph_.inputs.size(); ++i)
-      if (!program_ || x[i].row_shape() != plan().inputs[i]) {
+      if (!programs_.current() || x[i].row_shape() != plan().inputs[i]) {
         use(shapes_of(x));
         break;
       }
     catch_up(inference);
   }
   void catch_up(bool inference) {
-    const Store& now = store_->current();
-    Plan& plan = inference ? program_->inference() : program_->plan;
+    const Store& now = weights_.store().current();
+    Plan& plan = inference ? program().inference() : program().plan;
     if (now.version != plan.seen_version || now.moves != plan.seen_moves) catch_up(plan, now);
   }
   std::vector<Shape> shapes_of(const Source* x) const;
@@ -131,8 +118,6 @@ class Network {
   void find_updates();
   void lay_out_arena(std::size_t batch);
   void lay_out_results(std::size_t batch);
-  void lay_out_scratch(int workers, std::size_t floats);
-  float* scratch_of(int worker) { return scratch_.data() + static_cast<std::size_t>(worker) * scratch_size_; }
 
   void check_targets(const Samples& s) const;
   void check_order(const Samples& s, std::size_t start, std::size_t stop) const;
@@ -144,12 +129,13 @@ class Network {
   std::size_t inference_chunk(std::size_t batch) const;
   std::size_t training_chunk(const Stage& stage, std::size_t batch) const;
 
-  Plan& plan() const { return program_->plan; }
-  Plan& inference() const { return program_->inference(); }
-  bool has_loss() const { return std::ranges::any_of(program_->objectives, &Objective::has_loss); }
+  Program& program() const { return *programs_.current(); }
+  Plan& plan() const { return program().plan; }
+  Plan& inference() const { return program().inference(); }
+  bool has_loss() const { return std::ranges::any_of(program().objectives, &Objective::has_loss); }
   const float* value_at(const Plan& p, std::size_t storage, std::size_t first) const {
     const Storage& s = p.storages[storage];
-    return arena_.data() + s.value + first * s.size;
+    return memory_.arena.data() + s.value + first * s.size;
   }
   float* gradient_at(const Plan& p, std::size_t storage, std::size_t first, float* scratch);
   Chunk chunk(const Plan& p, const Step& step, std::size_t first, std::size_t count, float* scratch);
@@ -171,7 +157,7 @@ class Network {
   void read_targets(const Samples& s, std::size_t start, std::size_t count);
   void evaluate_chunk(const Samples& s, std::size_t output, const float* y, float* gradient,
                       std::size_t first, std::size_t count, float scale) {
-    program_->objectives[output].evaluate(kernels_, results_.data(), program_->results[output],
+    program().objectives[output].evaluate(kernels_, memory_.results.data(), program().results[output],
                                           s.weight && s.weight[output], first, count, y, gradient, scale);
   }
   // As evaluate_chunk, of a value that is penalized; outputs have the numbers before.
@@ -209,22 +195,10 @@ class Network {
   std::vector<Judged> judged_;  // the outputs
   std::unique_ptr<Optimizer> optimizer_;
 
-  std::vector<std::unique_ptr<Program>> programs_;  // for a few shapes: the one in use, then those before it
-  Program* program_ = nullptr;
+  Programs programs_;
+  Weights weights_;
+  BatchMemory memory_;
 
-  // Runs of trained values that lie side by side, as do their gradients and moments from `at` on.
-  struct UpdateRun {
-    float* values;
-    std::size_t at, floats;
-  };
-  std::vector<UpdateRun> updates_;
-  std::vector<std::shared_ptr<Variables>> variables_;  // of each spec
-  std::shared_ptr<Store> store_;
-  std::vector<Place> places_;
-  std::size_t flat_size_ = 0;
-  TrainedLayout trained_;
-  Buffer gradients_;
-  std::vector<Buffer> moments_;
   Penalties penalties_;
   bool penalizes_ = false;  // weights or values, or constrains weights
   double penalty_ = 0.0;    // of the weights, as they were before the last update
@@ -233,8 +207,6 @@ class Network {
   std::vector<Shape> kept_inputs_;
 
   std::uint64_t step_key_ = 0;  // of random numbers, in the last pass 1
-  Buffer arena_, results_, scratch_;
-  std::size_t scratch_size_ = 0;  // floats of one worker
 };
 
 }  // namespace nncore

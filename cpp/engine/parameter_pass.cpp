@@ -28,7 +28,7 @@ void Network::tile_gradient(const Plan& p, const TileTask& task, std::size_t cou
 
 void Network::step_gradient(const Plan& p, const Step& s, const ParameterTile& t, std::size_t count,
                             float* gradient, std::size_t row, float* scratch) {
-  const float* a = arena_.data();
+  const float* a = memory_.arena.data();
   if (s.saved.sums_size == 0)
     return s.layer->gradient({.kernels = kernels_,
                               .samples = count,
@@ -49,7 +49,7 @@ void Network::step_gradient(const Plan& p, const Step& s, const ParameterTile& t
 // n values whose moments lie from `at` on.
 void Network::update(float* values, std::size_t at, const float* gradient, std::size_t n, bool decays) {
   float* moment[kMostMoments] = {};
-  for (std::size_t i = 0; i < moments_.size(); ++i) moment[i] = moments_[i].data() + at;
+  for (std::size_t i = 0; i < weights_.moments.size(); ++i) moment[i] = weights_.moments[i].data() + at;
   optimizer_->update(kernels_, values, moment, gradient, n, decays);
 }
 
@@ -69,7 +69,7 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
     optimizer_->begin(iterations + 1);
     const Unstoppable whole;
     return parallel_for(plan().runs.size() - 1, [&](std::size_t run, int worker) {
-      float* const gradient = scratch_of(worker);
+      float* const gradient = memory_.scratch_of(worker);
       for (std::size_t i = plan().runs[run]; i < plan().runs[run + 1]; ++i) {
         const TileTask& task = plan().tiles[i];
         const Step& s = plan().steps[task.step];
@@ -87,10 +87,10 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
     const TileTask& task = plan().tiles[number];
     const Step& s = plan().steps[task.step];
     if (!s.is_trained) return;
-    tile_gradient(plan(), task, count, gradients_.data() + s.trained_at + task.tile.at(),
-                  task.tile.row_length, scratch_of(worker));
+    tile_gradient(plan(), task, count, weights_.gradients.data() + s.trained_at + task.tile.at(),
+                  task.tile.row_length, memory_.scratch_of(worker));
   });
-  if (penalizes_) penalty_ = penalties_.evaluate(kernels_, gradients_.data());
+  if (penalizes_) penalty_ = penalties_.evaluate(kernels_, weights_.gradients.data());
   if (with_update) update_all();
 }
 
@@ -103,11 +103,12 @@ void Network::update_all() {
     const Unstoppable whole;
     if (!apply_rules() && penalties_.empty()) return;
     penalties_.constrain();
-    return run_pass(plan().tiles.size(), trained_.size * kRuleWork,
+    return run_pass(plan().tiles.size(), weights_.trained().size * kRuleWork,
                     [&](std::size_t number, int) { pack(plan().tiles[number]); });
   }
   optimizer_->begin(iterations + 1);
-  for (const UpdateRun& run : updates_) update(run.values, run.at, gradients_.data() + run.at, run.floats);
+  for (const UpdateRun& run : weights_.runs())
+    update(run.values, run.at, weights_.gradients.data() + run.at, run.floats);
   if (plan().replica.size() == 0) return;
   for (const TileTask& task : plan().tiles) pack(task);
 }

@@ -1,6 +1,7 @@
 // A plan for inputs of one shape, with what judges its outputs.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -30,6 +31,30 @@ struct Program {
   Sums empty;
 
   Plan& inference() { return folded ? *folded : plan; }
+};
+
+// Those for the last few shapes of the data.
+class Programs {
+ public:
+  Program* current() const { return current_; }  // null before the first
+  // Makes the one for inputs of these shapes the current one, if there is one.
+  bool find(const std::vector<Shape>& inputs) {
+    const auto known = std::ranges::find_if(all_, [&](const auto& p) { return p->plan.inputs == inputs; });
+    if (known == all_.end()) return false;
+    std::rotate(all_.begin(), known, known + 1);
+    current_ = all_[0].get();
+    return true;
+  }
+  void add(std::unique_ptr<Program> program) {
+    constexpr std::size_t kMost = 8;
+    if (all_.size() == kMost) all_.pop_back();
+    all_.insert(all_.begin(), std::move(program));
+    current_ = all_[0].get();
+  }
+
+ private:
+  std::vector<std::unique_ptr<Program>> all_;  // the current one, then those before it
+  Program* current_ = nullptr;
 };
 
 }  // namespace nncore

@@ -6,7 +6,7 @@
 namespace nncore {
 
 void Network::lay_out_results(std::size_t batch) {
-  Program& p = *program_;
+  Program& p = program();
   if (batch > p.results_batch) {
     p.results_batch = 0;
     p.results.clear();
@@ -17,17 +17,17 @@ void Network::lay_out_results(std::size_t batch) {
     p.results_floats = layout.size();
     p.results_batch = batch;
   }
-  results_.grow(p.results_floats);
+  memory_.results.grow(p.results_floats);
 }
 
 // Targets and weights of one batch. A class number that does not exist is found here, before any work.
 void Network::read_targets(const Samples& s, std::size_t start, std::size_t count) {
   lay_out_results(count);
-  for (std::size_t o = 0; o < program_->objectives.size(); ++o) {
-    const Objective& objective = program_->objectives[o];
-    const Objective::Places& p = program_->results[o];
+  for (std::size_t o = 0; o < program().objectives.size(); ++o) {
+    const Objective& objective = program().objectives[o];
+    const Objective::Places& p = program().results[o];
     const float* const from = s.weight ? s.weight[o] : nullptr;
-    float *target = results_.data() + p.target, *weight = results_.data() + p.weight;
+    float *target = memory_.results.data() + p.target, *weight = memory_.results.data() + p.weight;
     s.y[o].read(target, s.order, start, count);
     for (std::size_t i = 0; objective.has_labels() && i < count; ++i)
       objective.check_labels(target + i * objective.target_size(), s.row(start + i));
@@ -36,7 +36,7 @@ void Network::read_targets(const Samples& s, std::size_t start, std::size_t coun
 }
 
 double Network::output_loss(std::size_t output, std::size_t count) const {
-  const float* loss = results_.data() + program_->results[output].loss;
+  const float* loss = memory_.results.data() + program().results[output].loss;
   double sum = 0.0;
   for (std::size_t i = 0; i < count; ++i) sum += loss[i];
   return sum / static_cast<double>(count);
@@ -50,8 +50,8 @@ double Network::batch_loss(std::size_t count) const {
 
 double Network::penalties(std::size_t count) const {
   double sum = 0.0;
-  for (const std::size_t place : program_->penalty_results)
-    for (std::size_t i = 0; i < count; ++i) sum += results_.data()[place + i];
+  for (const std::size_t place : program().penalty_results)
+    for (std::size_t i = 0; i < count; ++i) sum += memory_.results.data()[place + i];
   return penalty_ + sum / static_cast<double>(count);
 }
 
@@ -59,11 +59,11 @@ void Network::penalize_chunk(std::size_t output, const float* y, float* gradient
                              std::size_t count, float scale) {
   const Output& o = plan().outputs[output];
   const std::size_t i = output - judged_.size(), size = size_of(o.shape);
-  float* const value = results_.data() + program_->penalty_results[i] + first;
+  float* const value = memory_.results.data() + program().penalty_results[i] + first;
   if (gradient && !o.adds) std::fill_n(gradient, count * size, 0.0f);
   for (std::size_t s = 0; s < count; ++s)
     value[s] = static_cast<float>(
-        program_->penalties[i].evaluate(y + s * size, gradient ? gradient + s * size : nullptr, scale, size));
+        program().penalties[i].evaluate(y + s * size, gradient ? gradient + s * size : nullptr, scale, size));
 }
 
 Sums Network::empty_sums(const std::vector<Objective>& objectives) {
@@ -79,7 +79,7 @@ Sums Network::empty_sums(const std::vector<Objective>& objectives) {
 }
 
 void Network::check_sums(Sums& sums) const {
-  const Sums& empty = program_->empty;
+  const Sums& empty = program().empty;
   if (sums.values.empty()) sums = empty;
   if (sums.values.size() != empty.values.size() ||
       !std::ranges::equal(sums.counted, empty.counted, [](const Sums::Count& a, const Sums::Count& b) {
@@ -89,7 +89,7 @@ void Network::check_sums(Sums& sums) const {
 }
 
 void Network::add_metrics(const Samples& s, std::size_t count, Sums& sums) const {
-  const float* r = results_.data();
+  const float* r = memory_.results.data();
   std::size_t next = 0, next_counted = 0;
   const auto add_loss = [&](double loss) {
     sums.values[next] += loss * static_cast<double>(count);
@@ -98,8 +98,8 @@ void Network::add_metrics(const Samples& s, std::size_t count, Sums& sums) const
   const double penalty = penalizes_ ? penalties(count) : 0.0;
   add_loss(batch_loss(count) + penalty);
   for (std::size_t o = 0; o < judged_.size(); ++o) {
-    const Objective& objective = program_->objectives[o];
-    const Objective::Places& p = program_->results[o];
+    const Objective& objective = program().objectives[o];
+    const Objective::Places& p = program().results[o];
     const float* const weight = s.weight && s.weight[o] ? r + p.weight : nullptr;
     if (judged_.size() > 1 && objective.has_loss()) add_loss(output_loss(o, count));
     for (std::size_t m = 0; m < objective.mean_count(); ++m, ++next) {

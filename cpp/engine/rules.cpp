@@ -16,13 +16,13 @@ void Network::find_pieces() {
   Rules& r = rules_;
   r.pieces.clear();
   std::size_t variable = 0;
-  for (std::size_t i = 0; i < places_.size(); ++i) {
-    const Place& p = places_[i];
-    if (!is_trained(p)) continue;
-    Variables& v = *variables_[p.layer];
+  for (std::size_t i = 0; i < weights_.places().size(); ++i) {
+    const Place& p = weights_.places()[i];
+    if (!weights_.is_trained(p)) continue;
+    Variables& v = weights_.of(p.layer);
     const std::size_t start = v.start(p.index), size = size_of(v.list()[p.index].shape);
     for (std::size_t at = 0; at < size; at += kPiece)
-      r.pieces.push_back({variable, v.data() + start + at, trained_.at[p.layer] + start + at,
+      r.pieces.push_back({variable, v.data() + start + at, weights_.trained().at[p.layer] + start + at,
                           std::min(kPiece, size - at), r.decays.empty() || r.decays[i]});
     ++variable;
   }
@@ -57,25 +57,25 @@ bool Network::apply_rules() {
   const std::uint64_t micro_step = iterations % r.micro_steps, update_number = r.updates(iterations);
   const bool updates = micro_step + 1 == r.micro_steps,
              overwrites = r.overwrite_every > 0 && (update_number + 1) % r.overwrite_every == 0;
-  const std::size_t work = trained_.size * kRuleWork;
+  const std::size_t work = weights_.trained().size * kRuleWork;
   const Unstoppable whole;
   const auto mean = [&](const Piece& p) {
     if (r.micro_steps == 1) return;
     const float share = static_cast<float>(1.0 / static_cast<double>(r.micro_steps));
-    mix(gradients_.data() + p.at, share, r.accumulator.data() + p.at, share, p.floats);
+    mix(weights_.gradients.data() + p.at, share, r.accumulator.data() + p.at, share, p.floats);
   };
   if (updates && r.has_norms()) {
     run_pass(r.pieces.size(), work, [&](std::size_t i, int) {
       const Piece& p = r.pieces[i];
       mean(p);
-      r.squares[i] = sum_of_squares(gradients_.data() + p.at, p.floats);
+      r.squares[i] = sum_of_squares(weights_.gradients.data() + p.at, p.floats);
     });
     find_scales();
   }
   optimizer_->begin(update_number + 1);
   run_pass(r.pieces.size(), work, [&](std::size_t i, int) {
     const Piece& p = r.pieces[i];
-    float* const g = gradients_.data() + p.at;
+    float* const g = weights_.gradients.data() + p.at;
     if (!updates) {
       if (float* const sum = r.accumulator.data() + p.at; micro_step == 0)
         std::copy_n(g, p.floats, sum);
@@ -108,19 +108,17 @@ void Network::keep_statistics() {
   kept_inputs_ = plan().inputs;
   float* to = kept_statistics_.data();
   for (const Step& s : plan().steps)
-    if (s.statistics) to = std::copy_n(arena_.data() + s.saved.statistics, s.statistics->floats(), to);
+    if (s.statistics) to = std::copy_n(memory_.arena.data() + s.saved.statistics, s.statistics->floats(), to);
 }
 
 void Network::apply(const float* gradients) {
   require(optimizer_ != nullptr, "an optimizer");
   if (!kept_statistics_.data()) throw std::runtime_error("no gradients have been computed yet");
   if (plan().inputs != kept_inputs_) use(kept_inputs_);
-  gradients_.grow(trained_.size);
+  weights_.gradients.grow(weights_.trained().size);
   catch_up(false);
-  for (const Place& p : places_)
-    if (is_trained(p))
-      variables_[p.layer]->copy_in(gradients_.data() + trained_.at[p.layer], gradients + p.offset, p.index);
-  with_team(trained_.size < kTeamWork / kRuleWork ? 1 : get_num_threads(), [&] { update_all(); });
+  weights_.write(&weights_.gradients, gradients);
+  with_team(weights_.trained().size < kTeamWork / kRuleWork ? 1 : get_num_threads(), [&] { update_all(); });
   move_state(kept_statistics_.data());
   ++iterations;
   mark_trained();
@@ -128,12 +126,7 @@ void Network::apply(const float* gradients) {
 
 void Network::take_averages() {
   if (!rules_.averages || iterations == 0) return;
-  for (std::size_t i = 0; i < variables_.size(); ++i) {
-    const std::size_t floats = variables_[i]->trainable_floats();
-    if (!trained_.trains[i] || floats == 0) continue;
-    std::copy_n(rules_.average.data() + trained_.at[i], floats, variables_[i]->data());
-    variables_[i]->changed();
-  }
+  weights_.set_trained(rules_.average);
 }
 
 }  // namespace nncore

@@ -29,25 +29,20 @@ void Network::lay_out_arena(std::size_t batch) {
     }
     plan().arena_floats = plan().lay_out_training(batch, chunks);
   }
-  arena_.reserve(plan().arena_floats);
+  memory_.arena.reserve(plan().arena_floats);
   plan().arena_batch = std::max(batch, plan().arena_batch);
-}
-
-void Network::lay_out_scratch(int workers, std::size_t floats) {
-  scratch_size_ = aligned(floats) + kSlack;
-  scratch_.reserve(checked_floats(static_cast<std::size_t>(workers), scratch_size_));
 }
 
 float* Network::gradient_at(const Plan& p, std::size_t storage, std::size_t first, float* scratch) {
   const Storage& s = p.storages[storage];
   if (!s.needs_gradient) return nullptr;
-  if (s.lasting) return arena_.data() + s.gradient + first * s.size;
+  if (s.lasting) return memory_.arena.data() + s.gradient + first * s.size;
   return scratch + p.sizes.layer_scratch + p.gradients.at(storage);
 }
 
 Chunk Network::chunk(const Plan& p, const Step& s, std::size_t first, std::size_t count, float* scratch) {
   const Storage &in = p.storages[s.training.in[0]], &out = p.storages[s.training.out];
-  float* a = arena_.data();
+  float* a = memory_.arena.data();
   float* const dz = gradient_at(p, s.training.out, first, scratch);
   return {.kernels = kernels_,
           .samples = count,
@@ -73,7 +68,8 @@ Chunk Network::chunk(const Plan& p, const Step& s, std::size_t first, std::size_
 // way back at the beginning of the step's own.
 template <class Summarize>
 void Network::summarize_chunk(const Step& s, const Stage& stage, Chunk& c, Summarize summarize) {
-  c.partial = arena_.data() + s.saved.partials + c.first / stage.chunk_size * s.statistics->partial_floats();
+  c.partial =
+      memory_.arena.data() + s.saved.partials + c.first / stage.chunk_size * s.statistics->partial_floats();
   (s.statistics->*summarize)(c);
 }
 
@@ -82,10 +78,10 @@ Partials Network::partials(const Step& s, const Stage& stage, std::size_t count)
   return {.samples = count,
           .chunk_size = stage.chunk_size,
           .chunks = stage.chunks(count),
-          .first = arena_.data() + s.saved.partials,
+          .first = memory_.arena.data() + s.saved.partials,
           .stride = s.statistics->partial_floats(),
           .parameters = s.values,
-          .statistics = arena_.data() + s.saved.statistics};
+          .statistics = memory_.arena.data() + s.saved.statistics};
 }
 
 void Network::forward_chunk(const Plan& p, const Stage& stage, std::size_t first, std::size_t count,
@@ -151,7 +147,7 @@ template <class Body>
 void Network::for_chunks(const Stage& stage, std::size_t count, Body body) {
   const std::size_t size = stage.chunk_size;
   run_pass(stage.chunks(count), count * stage.sample_work * 2, [&](std::size_t task, int worker) {
-    body(task * size, std::min(size, count - task * size), scratch_of(worker));
+    body(task * size, std::min(size, count - task * size), memory_.scratch_of(worker));
   });
 }
 
@@ -191,19 +187,19 @@ void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count
     lay_out_arena(count);
     p.chunked_batch = count;
   }
-  arena_.reserve(p.arena_floats);
+  memory_.arena.reserve(p.arena_floats);
   step_key_ = key_of_step(seed, iterations);
   if (goes_back && !dy) read_targets(s, start, count);
-  lay_out_scratch(team_size(), std::max(p.sizes.layer_scratch + p.gradients.size() +
-                                            checked_floats(p.most_samples, p.sizes.most_added),
-                                        p.sizes.tile_scratch));
+  memory_.lay_out_scratch(team_size(), std::max(p.sizes.layer_scratch + p.gradients.size() +
+                                                    checked_floats(p.most_samples, p.sizes.most_added),
+                                                p.sizes.tile_scratch));
   const std::size_t last = p.stages.size() - 1;
   for (std::size_t number = 0; number <= last; ++number) {
     const Stage& stage = p.stages[number];
     for_chunks(stage, count, [&](std::size_t first, std::size_t n, float* scratch) {
       for (std::size_t i = 0; number == 0 && i < p.inputs.size(); ++i)
-        s.x[i].read(arena_.data() + p.storages[i].value + first * p.storages[i].size, s.order, start + first,
-                    n);
+        s.x[i].read(memory_.arena.data() + p.storages[i].value + first * p.storages[i].size, s.order,
+                    start + first, n);
       forward_chunk(p, stage, first, n, scratch);
       if (number < last) {
         const Step& next = p.steps[stage.last];

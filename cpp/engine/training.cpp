@@ -27,7 +27,7 @@ std::size_t Network::train(const Samples& samples, double seconds, Sums& sums) {
   check_sums(sums);
   const std::size_t most = std::min(samples.batch_size, samples.stop - samples.start),
                     rest = (samples.stop - samples.start) % samples.batch_size;
-  if (!is_fused(most) || !is_fused(rest ? rest : most)) gradients_.grow(trained_.size);
+  if (!is_fused(most) || !is_fused(rest ? rest : most)) weights_.gradients.grow(weights_.trained().size);
   struct AtEnd {
     Network& network;
     ~AtEnd() { network.mark_trained(); }
@@ -52,7 +52,7 @@ double Network::gradients(const Samples& samples, Sums* sums) {
   if (sums) check_sums(*sums);
   const std::size_t count = samples.stop - samples.start;
   check_order(samples, samples.start, samples.stop);
-  gradients_.grow(trained_.size);
+  weights_.gradients.grow(weights_.trained().size);
   with_team(threads_for_training(samples), [&] {
     sample_pass(samples, samples.start, count, true);
     parameter_pass(count, false);
@@ -67,15 +67,15 @@ double Network::gradients(const Samples& samples, Sums* sums) {
 void Network::backward(float* const* dx, const float* const* dy, const Samples& samples) {
   refresh(samples.x, false);
   const std::size_t count = samples.stop - samples.start;
-  gradients_.grow(trained_.size);
-  if (count == 0) return gradients_.zero();
+  weights_.gradients.grow(weights_.trained().size);
+  if (count == 0) return weights_.gradients.zero();
   with_team(threads_for_training(samples), [&] {
     sample_pass(samples, samples.start, count, true, dy);
     parameter_pass(count, false);
   });
   for (std::size_t i = 0; i < plan().inputs.size(); ++i) {
     const Storage& s = plan().storages[i];
-    std::copy_n(arena_.data() + s.gradient, count * s.size, dx[i]);
+    std::copy_n(memory_.arena.data() + s.gradient, count * s.size, dx[i]);
   }
 }
 
@@ -93,7 +93,7 @@ void Network::forward(float* const* out, const Samples& samples) {
 void Network::move_state(const float* kept) {
   for (const Step& s : plan().steps) {
     if (!s.statistics) continue;
-    s.statistics->move_state(s.values, kept ? kept : arena_.data() + s.saved.statistics);
+    s.statistics->move_state(s.values, kept ? kept : memory_.arena.data() + s.saved.statistics);
     if (kept) kept += s.statistics->floats();
   }
 }

@@ -213,14 +213,14 @@ class Tests {
     set_num_threads(threads);
     Network network(graph, fuse);
     network.seed = 3;
-    std::vector<float> parameters(network.flat_size());
+    std::vector<float> parameters(network.weights().flat_size());
     for (std::size_t i = 0; i < parameters.size(); ++i)
       parameters[i] = static_cast<float>((i * 37) % 101) / 1010.0f - 0.05f;
     network.write("parameters", parameters.data());
     const Spec accuracy{"sparse_categorical_accuracy", {}};
     std::vector<WeightRule> regularizers, constraints;
-    for (const Place& p : network.places()) {
-      const Parameter& parameter = network.parameter(p);
+    for (const Place& p : network.weights().places()) {
+      const Parameter& parameter = network.weights().parameter(p);
       if (!penalized || parameter.is_state) continue;
       const bool is_matrix = parameter.shape.size() == 2;
       regularizers.push_back({p.layer, p.index, {is_matrix ? "orthogonal_regularizer" : "l1_l2", {}}});

@@ -1,0 +1,64 @@
+// The variables of a network's layers, and the gradients and moments of those that train.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "../graph/plan.hpp"
+
+namespace nncore {
+
+// Where a parameter lies in flat copies of all, in the order in which the user sees them.
+struct Place {
+  std::size_t layer;   // number of the spec
+  std::size_t index;   // among the layer's parameters
+  std::size_t offset;  // floats
+};
+
+// Trained values that are contiguous, as are their gradients and moments from `at` on.
+struct UpdateRun {
+  float* values;
+  std::size_t at, floats;
+};
+
+class Weights {
+ public:
+  // Joins the stores of the variables, one of each layer, and brings them together in memory. All train.
+  Weights(std::vector<std::shared_ptr<Variables>> variables, bool input_gradients);
+
+  Store& store() const { return *store_; }
+  const std::vector<std::shared_ptr<Variables>>& variables() const { return variables_; }
+  Variables& of(std::size_t layer) const { return *variables_[layer]; }
+  const Parameter& parameter(const Place& p) const { return of(p.layer).list()[p.index]; }
+  const std::vector<Place>& places() const { return places_; }
+  std::size_t flat_size() const { return flat_size_; }  // floats of a flat copy
+
+  const TrainedLayout& trained() const { return trained_; }
+  bool is_trained(const Place& p) const { return trained_.trains[p.layer] && !parameter(p).is_state; }
+  TrainedLayout layout(const std::vector<bool>& trainable) const;
+  void train(TrainedLayout layout, std::vector<Buffer> new_moments);
+
+  // flat_size() values. buffer: null for the values, else gradients, moments or another of their layout, of
+  // which what does not train is read as zero and not written.
+  void read(const Buffer* buffer, float* values) const;
+  void write(Buffer* buffer, const float* values);
+  // From a buffer of that layout.
+  void set_trained(const Buffer& values);
+
+  // To be found anew whenever variables have moved.
+  void find_runs();
+  const std::vector<UpdateRun>& runs() const { return runs_; }
+
+  Buffer gradients;
+  std::vector<Buffer> moments;
+
+ private:
+  std::vector<std::shared_ptr<Variables>> variables_;
+  std::shared_ptr<Store> store_;
+  std::vector<Place> places_;
+  std::size_t flat_size_ = 0;
+  TrainedLayout trained_;
+  std::vector<UpdateRun> runs_;
+};
+
+}  // namespace nncore
