@@ -124,6 +124,7 @@ LAYERS: dict[str, tuple[Spec, int, tuple[int, ...]]] = {
     "dense tanh": (dense(50, "tanh"), 333, (100,)),
     "dense gelu": (dense(50, "gelu", use_bias=False), 333, (100,)),
     "dense of few outputs": (dense(10), 301, (700,)),
+    "dense of few outputs and long rows": (dense(10), 47, (1001,)),
     "dense of one output": (dense(1), 70, (650,)),
     "dense of images": (dense(20), 50, (5, 6, 40)),
     "dense of one row": (dense(700), 1, (600,)),

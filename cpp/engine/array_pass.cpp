@@ -14,7 +14,7 @@ namespace {
 void cut(Stage& stage, const Shape& sample, std::size_t samples, RowCost cost, bool sums) {
   constexpr std::size_t kImageAxes = 3, kLeastReuse = 8, kShares = 4;
   const bool images = sample.size() == kImageAxes;
-  const std::size_t columns = cost.columns, step = line_step(columns);
+  const std::size_t columns = cost.columns;
   if (!images && cost.parameters > 0) cost.columns = 0;
   stage.chunk_size = rows_in_chunk(samples, cost);
   if (!sums && samples * cost.work >= kTeamWork)
@@ -22,6 +22,7 @@ void cut(Stage& stage, const Shape& sample, std::size_t samples, RowCost cost, b
                                                            (samples + kShares - 1) / kShares));
   // The last have a chunk of their own where that costs less than to copy all of one for the room behind it.
   const bool apart = images || (!sums && stage.chunk_size * columns > cost.parameters);
+  const std::size_t step = line_step(cost.columns);  // at most chunk_size
   stage.apart = apart ? samples - (samples - 1) / step * step : 0;
 }
 
