@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import keras_callback_cases as callbacks
 import keras_data_cases as data
 import keras_graph_cases as graphs
 import keras_normalization_cases as normalizations
@@ -293,6 +294,7 @@ CASES: dict[str, Case] = {
     "LayerNormalization in training": normalizations.normalized,
     "the function layer_normalization": normalizations.normalization,
     **optimizers.CASES,
+    **callbacks.CASES,
     **data.CASES,
     "models that share layers": gan,
     "first layers of a trained model": features,

@@ -24,7 +24,7 @@ sys.argv = ["tools.stress", {command!r}, "--seconds", "8"]
 from tools.stress.__main__ import TESTS, main
 sys.path.insert(0, str(TESTS))
 import nncore
-from nncore import Sequential, _core, _saving, models, ops
+from nncore import Sequential, _core, models, ops, saving
 from tools.stress import common
 common.HANG = 30
 {fault}
@@ -34,7 +34,7 @@ sys.exit(main())
 # command -> (a fault, what is said of it)
 FAULTS = {
     "files": (
-        "_saving.reading.expect = lambda kind, value, what:"
+        "saving.reading.expect = lambda kind, value, what:"
         " exec('raise ZeroDivisionError(what)') if value is None else value",
         "repeat it: python -m tools.stress files --seed 1 --case",
     ),
@@ -45,7 +45,7 @@ FAULTS = {
     "kills": (
         """
 def save(model, path):
-    data = _saving.to_bytes(model, weights_only=False)
+    data = saving.to_bytes(model._trainer, weights_only=False)
     with open(path, "wb") as file:
         for part in range(0, len(data), 1000):
             file.write(data[part : part + 1000])

@@ -148,9 +148,10 @@ void bind_passes(py::module_& m, py::class_<Network>& network) {
           "train",
           [](Network& n, const py::object& x, const py::object& y, const py::object& sample_weight,
              const std::optional<Order>& order, std::size_t start, std::size_t stop, std::size_t batch_size,
-             double seconds, Sums& sums, const std::optional<SampleWeights>& rates) {
+             double seconds, Sums& sums, const std::optional<SampleWeights>& rates, bool only_finite) {
             const Arrays a(n, x, y, sample_weight, order);
             Samples samples = a.samples(start, stop, batch_size);
+            samples.only_finite = only_finite;
             if (rates) {
               if (static_cast<std::size_t>(rates->size()) < (stop - start + batch_size - 1) / batch_size)
                 throw std::invalid_argument("expected a learning rate for each step");
@@ -160,7 +161,7 @@ void bind_passes(py::module_& m, py::class_<Network>& network) {
           },
           py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true), py::arg("order").none(true),
           py::arg("start"), py::arg("stop"), py::arg("batch_size"), py::arg("seconds"), py::arg("sums"),
-          py::arg("rates") = py::none())
+          py::arg("rates") = py::none(), py::arg("only_finite") = false)
       .def(
           "test",
           [](Network& n, const py::object& x, const py::object& y, const py::object& sample_weight,

@@ -196,6 +196,16 @@ void bind_network(py::module_& m) {
           py::arg("sums"))
       .def(
           "reset", [](const Network& n, Sums& sums) { looking(n, [&] { n.reset(sums); }); }, py::arg("sums"))
+      .def(
+          "totals",
+          [](const Network& n, const Sums& sums) { return looking(n, [&] { return sums.totals(); }); },
+          py::arg("sums"))
+      .def(
+          "set_totals",
+          [](const Network& n, Sums& sums, const std::vector<double>& totals) {
+            looking(n, [&] { sums.set_totals(totals); });
+          },
+          py::arg("sums"), py::arg("totals"))
       .def("state", [](const Network& n) {
         // Arrays need the GIL, so they are made before the network is locked for all of them at once; once
         // more if another thread has compiled it in between.

@@ -22,8 +22,9 @@ class Deadline {
   std::chrono::time_point<Clock, std::chrono::duration<double>> end_;
 };
 
-// Calls step(position, count) for one batch after another, with a team of threads; returns the position
-// reached. sample_work: what a sample costs, about; a look at the clock is worth kClockWork of it.
+// Calls step(position, count) for one batch after another, with a team of threads, until it returns false;
+// returns the position reached. sample_work: what a sample costs, about; a look at the clock is worth
+// kClockWork of it.
 template <class Step>
 std::size_t for_batches(const Samples& s, double seconds, int threads, std::size_t sample_work, Step step) {
   constexpr std::size_t kClockWork = 20 * 1000;
@@ -32,8 +33,9 @@ std::size_t for_batches(const Samples& s, double seconds, int threads, std::size
   with_team(threads, [&] {
     while (position < s.stop) {
       const std::size_t count = std::min(s.batch_size, s.stop - position);
-      step(position, count);
+      const bool goes_on = step(position, count);
       position += count;
+      if (!goes_on) break;
       unseen += count * sample_work;
       if (unseen < kClockWork) continue;
       if (deadline.passed()) break;

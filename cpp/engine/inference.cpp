@@ -80,6 +80,7 @@ std::size_t Network::test(const Samples& samples, double seconds, Sums& sums) {
           }
         });
         add_metrics(samples, count, sums);
+        return true;
       });
 }
 
@@ -95,6 +96,7 @@ std::size_t Network::predict(float* const* out, const Samples& samples, double s
                          values + inference().infer_values.at(storage), n);
           }
         });
+        return true;
       });
 }
 

@@ -1,5 +1,6 @@
 // Calls that go through a network as in training.
 #include <algorithm>
+#include <cmath>
 
 #include "../runtime/parallel.hpp"
 #include "batches.hpp"
@@ -38,10 +39,14 @@ std::size_t Network::train(const Samples& samples, double seconds, Sums& sums) {
                        check_order(samples, position, position + count);
                        if (rate) optimizer_->learning_rate = *rate++;
                        sample_pass(samples, position, count, true);
-                       parameter_pass(count, true);
-                       if (plan().stages.size() > 1) move_state();
-                       ++iterations;
+                       const bool goes_on = !samples.only_finite || std::isfinite(batch_loss(count));
+                       if (goes_on) {
+                         parameter_pass(count, true);
+                         if (plan().stages.size() > 1) move_state();
+                         ++iterations;
+                       }
                        add_metrics(samples, count, sums);
+                       return goes_on;
                      });
 }
 

@@ -67,6 +67,29 @@ std::vector<Value> Sums::results() const {
   return results;
 }
 
+std::vector<double> Sums::totals() const {
+  std::vector<double> all = values;
+  all.insert(all.end(), weights.begin(), weights.end());
+  for (const Count& c : counted) all.insert(all.end(), c.counter.totals().begin(), c.counter.totals().end());
+  return all;
+}
+
+void Sums::set_totals(const std::vector<double>& totals) {
+  if (totals.size() != this->totals().size())
+    throw std::invalid_argument("expected " + std::to_string(this->totals().size()) + " sums, got " +
+                                std::to_string(totals.size()));
+  auto from = totals.begin();
+  for (std::vector<double>* to : {&values, &weights}) {
+    to->assign(from, from + static_cast<std::ptrdiff_t>(to->size()));
+    from += static_cast<std::ptrdiff_t>(to->size());
+  }
+  for (Count& c : counted) {
+    const auto end = from + static_cast<std::ptrdiff_t>(c.counter.totals().size());
+    c.counter.set_totals({from, end});
+    from = end;
+  }
+}
+
 bool Objective::takes_over(const std::optional<Spec>& loss, const ActivationFunction& last) {
   return loss && std::ranges::any_of(kFromLogits, [&](const FromLogits& fused) {
            return loss->kind == row_of(fused.loss).name && last.kind == fused.last;

@@ -63,6 +63,9 @@ struct Sums {
   std::vector<Count> counted;
 
   std::vector<Value> results() const;
+  // All numbers, to be kept and set again.
+  std::vector<double> totals() const;
+  void set_totals(const std::vector<double>& totals);  // std::invalid_argument unless so many are expected
 };
 
 class Objective {

@@ -200,8 +200,13 @@ class Network:
         seconds: float,
         sums: Sums,
         rates: Floats | None = None,
+        only_finite: bool = False,
     ) -> int:
-        """rates: learning rates of the steps, if they change."""
+        """
+        Args:
+            rates: learning rates of the steps, if they change.
+            only_finite: ends with a batch whose loss is not finite, without its update.
+        """
 
     def test(
         self,
@@ -241,5 +246,11 @@ class Network:
         None of an empty Sums."""
 
     def reset(self, sums: Sums) -> None: ...
+    def totals(self, sums: Sums) -> list[float]:
+        """All numbers in `sums`, for set_totals."""
+
+    def set_totals(self, sums: Sums, totals: Sequence[float]) -> None:
+        """ValueError unless there are as many as `totals` gives."""
+
     def state(self) -> tuple[list[tuple[str, Floats]], int]:
         """Name and values of the parameters, then of the moments, and `iterations`: all of one moment."""

@@ -6,10 +6,15 @@ from typing import TYPE_CHECKING
 
 from ..common.absent import answer
 from .callback import Callback, History, LambdaCallback
-
-__all__ = ["Callback", "EarlyStopping", "History", "LambdaCallback"]
+from .callback_list import CallbackList
 
 if TYPE_CHECKING:
-    from .early_stopping import EarlyStopping
+    from .early_stopping import EarlyStopping as EarlyStopping
 
-answer(__name__, EarlyStopping="early_stopping")
+# Classes that are loaded when they are used, and their modules.
+_ON_DEMAND = {
+    "EarlyStopping": "early_stopping",
+}
+__all__ = ["Callback", "CallbackList", "History", "LambdaCallback", *_ON_DEMAND]
+
+answer(__name__, **_ON_DEMAND)

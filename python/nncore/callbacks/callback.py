@@ -1,13 +1,14 @@
-"""The base class of callbacks, those that need nothing of a model, and what calls several."""
+"""The base class of callbacks, and those that need nothing of a model."""
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 from ..common.absent import Explained
 from ..common.arguments import neutral
+from ..common.described import outside
 
 Logs = dict[str, Any]
 
@@ -23,7 +24,11 @@ class Callback(Explained):
     around every step, and steps without them run faster.
     """
 
-    directions: dict[str, str] | None = None  # of the model at work, see `CallbackList`
+    # Of the call at work, see `CallbackList.begin`.
+    directions: dict[str, str] | None = None
+    course: Any = None
+
+    watches_batches = True  # whether methods for batches that are written here have anything to do
 
     def __init__(self) -> None:
         self.params: dict[str, Any] = {}
@@ -41,6 +46,16 @@ class Callback(Explained):
 
     def set_params(self, params: dict[str, Any]) -> None:
         self.params = params
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "course"}
+
+    def uses(self, hook: str) -> bool:
+        """Whether a method for batches has to be called."""
+        function = getattr(getattr(self, hook), "__func__", None)
+        if function is getattr(Callback, hook):
+            return False
+        return self.watches_batches or function is None or outside(function)
 
     def on_train_begin(self, logs: Logs | None = None) -> None: ...
     def on_train_end(self, logs: Logs | None = None) -> None: ...
@@ -63,6 +78,9 @@ class Callback(Explained):
     def on_predict_end(self, logs: Logs | None = None) -> None: ...
     def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
     def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
+
+
+HOOKS = tuple(name for name in dir(Callback) if name.startswith("on_"))
 
 
 class History(Callback):
@@ -92,7 +110,10 @@ class History(Callback):
         self._owner = weakref.ref(model)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_owner": None}
+        return {**super().__getstate__(), "_owner": None}
+
+    def uses(self, hook: str) -> bool:
+        return type(self) is not History and super().uses(hook)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.epoch = []
@@ -107,13 +128,34 @@ class LambdaCallback(Callback):
     """A callback of given functions: ``LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs))``.
 
     Args:
-        functions: named as the methods of `Callback`, with their arguments.
+        on_epoch_begin, on_epoch_end, on_train_begin, on_train_end, on_train_batch_begin, on_train_batch_end:
+            functions with the arguments of the methods of `Callback`; default None.
+        functions: others, named as the methods of `Callback`.
+
+    Raises:
+        TypeError: there is no such method, or what is given is no function.
     """
 
-    def __init__(self, **functions: Callable[..., Any] | None) -> None:
+    def __init__(
+        self,
+        on_epoch_begin: Callable[..., Any] | None = None,
+        on_epoch_end: Callable[..., Any] | None = None,
+        on_train_begin: Callable[..., Any] | None = None,
+        on_train_end: Callable[..., Any] | None = None,
+        on_train_batch_begin: Callable[..., Any] | None = None,
+        on_train_batch_end: Callable[..., Any] | None = None,
+        **functions: Callable[..., Any] | None,
+    ) -> None:
         super().__init__()
-        hooks = {name: None for name in dir(Callback) if name.startswith("on_")}
-        neutral("LambdaCallback", dict.fromkeys(functions), hooks)
+        neutral("LambdaCallback", dict.fromkeys(functions), dict.fromkeys(HOOKS))
+        functions |= {
+            "on_epoch_begin": on_epoch_begin,
+            "on_epoch_end": on_epoch_end,
+            "on_train_begin": on_train_begin,
+            "on_train_end": on_train_end,
+            "on_train_batch_begin": on_train_batch_begin,
+            "on_train_batch_end": on_train_batch_end,
+        }
         for name, function in functions.items():
             if function is None:
                 continue
@@ -123,53 +165,3 @@ class LambdaCallback(Callback):
 
 
 Callbacks = Callback | Sequence[Callback] | None
-
-
-class CallbackList:
-    """Calls the same method of several callbacks, in order.
-
-    Args:
-        directions: whether a smaller ("min") or larger ("max") value of each key of the logs is better.
-    """
-
-    def __init__(
-        self, owner: str, callbacks: Callbacks, model: Any, directions: dict[str, str] | None
-    ) -> None:
-        items = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
-        for item in cast("list[object]", items):
-            if not isinstance(item, Callback):
-                what = f"{item.__name__}() is needed" if isinstance(item, type) else f"got {item!r}"
-                raise TypeError(f"[{owner}] callbacks must be instances of nncore.callbacks.Callback, {what}")
-        self._items, self._model, self._directions = items, model, directions
-        self._watched: dict[str, bool] = {}  # by mode: whether batches are
-
-    def with_history(self) -> History:
-        """The history among them; appended if there is none."""
-        for item in self._items:
-            if isinstance(item, History):
-                return item
-        history = History()
-        self._items.append(history)
-        return history
-
-    def start(self, verbose: int, epochs: int, steps: int | None) -> None:
-        for item in self._items:
-            item.set_params({"verbose": verbose, "epochs": epochs, "steps": steps})
-            item.directions = self._directions
-            item.set_model(self._model)
-
-    def watches_batches(self, mode: str) -> bool:
-        """Whether any method for batches of a mode ("train", "test", "predict") is overridden."""
-        if mode not in self._watched:
-            names = [f"on_{mode}_batch_begin", f"on_{mode}_batch_end"]
-            names += ["on_batch_begin", "on_batch_end"] if mode == "train" else []
-            self._watched[mode] = any(
-                getattr(getattr(item, name), "__func__", None) is not getattr(Callback, name)
-                for item in self._items
-                for name in names
-            )
-        return self._watched[mode]
-
-    def call(self, method: str, *arguments: Any) -> None:
-        for item in self._items:
-            getattr(item, method)(*arguments)

@@ -18,6 +18,25 @@ def path_of(filepath: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> st
     return path
 
 
+# Ends of names that promise another format.
+_OTHERS = (
+    ".keras", ".h5", ".hdf5", ".hdf", ".json", ".onnx", ".npz", ".npy", ".pt", ".pth", ".pkl", ".pickle",
+    ".tflite", ".pb", ".zip",
+)  # fmt: skip
+
+
+def model_path(owner: str, filepath: str | os.PathLike[str]) -> str:
+    """The path of a model file as text. ValueError if its name promises another format."""
+    path = path_of(filepath)
+    start, end = os.path.splitext(path)
+    if end.lower() in _OTHERS:
+        raise ValueError(
+            f"[{owner}] the format {end!r} is not available yet: safetensors is written, so the name must "
+            f"say so, as {os.path.basename(start) + '.safetensors'!r}"
+        )
+    return path
+
+
 def replace(path: str, fill: Callable[[BinaryIO], object], overwrite: bool = True) -> None:
     """Puts what `fill` writes at path in one go: a temporary file beside it takes its place when complete.
 

@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.numpy
 
 from .. import layers, losses, metrics, optimizers
 from ..common import files, names
 from ..common.arguments import boolean, integer, shape, text
 from ..common.arrays import Floats
+from ..common.content import MOST_CALLS, MOST_LAYERS, Content, content_of, errors_name, expect
 from ..common.values import Form, Value
 from ..graph.graph import Graph
 from ..graph.net import Chain, Net
 from ..layers import InputLayer, Layer
 from ..training.settings import settings_of
 from ..training.trainer import Trainer
-from .content import MOST_CALLS, MOST_LAYERS, Content, content_of, expect
 from .writing import weights_of
 
 Kinds = Mapping[str, type[Any]]  # classes of models, by the names that they have in files
 WithNet = Callable[[type[Any], Net], tuple[Any, Trainer]]  # a new model of a class, and its trainer
-_DAMAGE = (
-    ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError,
-    safetensors.SafetensorError,
-)  # fmt: skip
-
-
-@contextlib.contextmanager
-def _errors_name(where: str) -> Iterator[None]:
-    try:
-        yield
-    except _DAMAGE as error:
-        what = f"{error} is missing" if isinstance(error, KeyError) else str(error) or type(error).__name__
-        raise ValueError(f"{where} is not a usable model file of nncore: {what:.500}") from error
 
 
 def _object(value: object, what: str, classes: Mapping[str, Any]) -> Any:
@@ -256,7 +241,7 @@ def _restore_compile(trainer: Trainer, saved: Mapping[str, Any], tensors: dict[s
 
 def from_bytes(kinds: Kinds, with_net: WithNet, cls: type[Any], data: bytes) -> Any:
     """The model of `to_bytes`."""
-    with _errors_name("what was pickled"):
+    with errors_name("what was pickled"):
         return _restore(_Reader(kinds, with_net, cls, content_of(data)), with_compile=True)
 
 
@@ -270,14 +255,14 @@ def _file(filepath: str | os.PathLike[str]) -> tuple[Path, bytes]:
 def read(kinds: Kinds, with_net: WithNet, filepath: str | os.PathLike[str], with_compile: bool) -> Any:
     """The model in a file."""
     path, data = _file(filepath)
-    with _errors_name(str(path)):
+    with errors_name(str(path)):
         return _restore(_Reader(kinds, with_net, None, content_of(data)), with_compile)
 
 
 def read_weights(net: Net, filepath: str | os.PathLike[str]) -> list[Floats]:
     """The weights in a file, in order, if they fit the model."""
     path, data = _file(filepath)
-    with _errors_name(str(path)):
+    with errors_name(str(path)):
         content = content_of(data)
         found: list[tuple[str, Floats]] = []
         for entry in expect(list, content.settings["parameters"], "parameters"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import struct
-from pathlib import Path
 from typing import Any
 
 import safetensors.numpy
@@ -13,13 +12,13 @@ import safetensors.numpy
 from .. import constraints, initializers, layers, losses, metrics, optimizers, regularizers
 from ..common import files
 from ..common.arguments import boolean
+from ..common.content import MOST_BYTES, MOST_CALLS, MOST_LAYERS, MOST_TABLES, VERSION, memory
 from ..common.described import Described, entry
 from ..common.values import Form
 from ..graph.net import Chain, Net
 from ..layers import InputLayer, Variable
 from ..optimizers import schedules
 from ..training.trainer import Trainer
-from .content import MOST_BYTES, MOST_CALLS, MOST_LAYERS, MOST_TABLES, VERSION, memory
 
 _FAMILIES: Any = (layers, initializers, regularizers, constraints, optimizers, schedules, losses, metrics)
 
@@ -180,26 +179,12 @@ def to_bytes(trainer: Trainer, weights_only: bool) -> bytes:
     return data
 
 
-# Ends of names that promise another format.
-_OTHERS = (
-    ".keras", ".h5", ".hdf5", ".hdf", ".json", ".onnx", ".npz", ".npy", ".pt", ".pth", ".pkl", ".pickle",
-    ".tflite", ".pb", ".zip",
-)  # fmt: skip
-
-
 def write(
     owner: str, trainer: Trainer, filepath: str | os.PathLike[str], overwrite: bool, weights_only: bool
 ) -> None:
     """Puts a model file at filepath, as `files.replace` does."""
-    path = Path(files.path_of(filepath))
-    if path.suffix.lower() in _OTHERS:
-        raise ValueError(
-            f"[{owner}] the format {path.suffix!r} is not available yet: safetensors is written, so the name "
-            f"must say so, as {path.with_suffix('.safetensors').name!r}"
-        )
+    path = files.model_path(owner, filepath)
     if weights_only:
         trainer.net.required_network()
     data = to_bytes(trainer, weights_only)
-    files.replace(
-        files.path_of(filepath), lambda file: file.write(data), boolean(owner, "overwrite", overwrite)
-    )
+    files.replace(path, lambda file: file.write(data), boolean(owner, "overwrite", overwrite))

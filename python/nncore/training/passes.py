@@ -4,25 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from .. import _core
-from ..callbacks.callback import CallbackList, Callbacks, History, Logs
+from ..callbacks.callback import Callbacks, History, Logs
+from ..callbacks.callback_list import CallbackList, checked
 from ..common import arrays
 from ..common.arguments import boolean, integer, several
 from ..common.arrays import Floats
 from ..common.messages import warn
 from ..common.progress import Progress, style
-from .data import Data, Feed, Rows, Work, split, validation_of
+from .course import Course
+from .data import split, validation_of
+from .feeds import Data, Feed, Rows, Work
 from .steps import Steps
 from .trainer import Trainer
 
 
-def _called(trainer: Trainer, callbacks: Callbacks) -> CallbackList:
+def _begin(
+    trainer: Trainer,
+    called: CallbackList,
+    look: int,
+    feed: Feed,
+    epochs: int = 1,
+    course: Course | None = None,
+) -> None:
     directions = trainer.settings.directions() if trainer.settings else None
-    return CallbackList(trainer.net.name, callbacks, trainer.model(), directions)
+    params = {"verbose": look, "epochs": epochs, "steps": feed.steps}
+    called.begin(trainer.model(), params, directions, course)
 
 
 def _steps(
@@ -33,17 +44,21 @@ def _steps(
     logs: Callable[[], Logs],
     called: CallbackList,
     progress: Progress,
+    course: Course | None = None,
 ) -> int:
     """All of a pass in slices, until a callback stops it: the number of steps made.
 
     Args:
         mode: "train", "test" or "predict".
         logs: of what is done so far.
+        course: in training.
     """
-    each, made = called.watches_batches(mode), 0
+    each, made = called.watches(mode), course.made if course else 0
+    if made and progress.shown:
+        progress.update(made, {})
     while not feed.done():
         if each:
-            called.call(f"on_{mode}_batch_begin", made, {})
+            getattr(called, f"on_{mode}_batch_begin")(made, {})
         try:
             steps = feed.advance(work, each)
         except RuntimeError as error:  # a callback or another thread has compiled it in between
@@ -54,8 +69,10 @@ def _steps(
         if each or progress.shown:
             values = logs()
             if each:
-                called.call(f"on_{mode}_batch_end", made - 1, values)
+                getattr(called, f"on_{mode}_batch_end")(made - 1, values)
             progress.update(steps, values if mode != "predict" else {})
+        if course and course.watchers:
+            course.watch(made - 1)
         if trainer.stops[mode]:
             break
     return made
@@ -72,13 +89,13 @@ def _pass(
 ) -> Logs:
     """One of evaluation or prediction, as `_steps`: the last logs."""
     trainer.stops[mode] = False
-    called.call(f"on_{mode}_begin", {})
+    getattr(called, f"on_{mode}_begin")({})
     feed.start(0)
     if not _steps(trainer, mode, feed, work, logs, called, progress) and mode == "test":
         warn("the data to evaluate are used up: there is no result")
         return {}
     found = logs() if mode == "test" else {}
-    called.call(f"on_{mode}_end", found)
+    getattr(called, f"on_{mode}_end")(found)
     return found
 
 
@@ -176,7 +193,7 @@ def fit(
     first = integer(owner, "initial_epoch", initial_epoch, low=0)
     look, shuffle = style(owner, verbose), boolean(owner, "shuffle", shuffle)
     due = _validation_due(owner, validation_freq)
-    called = _called(trainer, callbacks)
+    called = CallbackList(checked(owner, callbacks), add_history=True)
     given = x, y, sample_weight
     if validation_data is None and validation_split:
         given, validation_data = split(owner, given, trainer.data, validation_split)
@@ -191,21 +208,23 @@ def fit(
     network = trainer.ready(*seen)
     _warn_of_changes(trainer)
     trainer.stops["train"] = False
-    trainer.history = history = called.with_history()
-    called.start(look, last, feed.steps)
-    logs: Logs = {}
-    called.call("on_train_begin", {})
+    trainer.history = history = cast(History, called.history)
+    assert trainer.settings is not None
     sums = trainer.sums = _core.Sums()
-    work, so_far = Steps(trainer, network, sums), partial(trainer.logs, network, sums)
+    course = Course(net, trainer.settings, network, feed, sums, first)
+    _begin(trainer, called, look, feed, last, course)
+    logs: Logs = {}
+    called.on_train_begin({})
+    work = Steps(trainer, network, sums, bool(course.watchers))
+    so_far = partial(trainer.logs, network, sums)
     with Progress(look) as progress:
-        for epoch in range(first, last):
+        for epoch in range(course.epoch, last):
             network.reset(sums)
-            called.call("on_epoch_begin", epoch, {})
-            feed.start(net.epochs)
-            net.epochs += 1
+            called.on_epoch_begin(epoch, {})
+            course.begin(epoch)
             if look:
                 progress.start(f"Epoch {epoch + 1}/{last}", feed.steps)
-            if not _steps(trainer, "train", feed, work, so_far, called, progress):
+            if not _steps(trainer, "train", feed, work, so_far, called, progress, course):
                 warn(f"the data ended before epoch {epoch + 1}, and so does the training")
                 break
             logs = so_far()
@@ -214,12 +233,12 @@ def fit(
                 logs.update({f"val_{name}": value for name, value in scores.items()})
             if look:
                 progress.finish(logs)
-            called.call("on_epoch_end", epoch, logs)
+            called.on_epoch_end(epoch, logs)
             if trainer.stops["train"]:
                 break
     if trainer.settings is not None:
         trainer.settings.optimizer.finalize_variable_values()
-    called.call("on_train_end", logs)
+    called.on_train_end(logs)
     return history
 
 
@@ -250,10 +269,10 @@ def evaluate(
     trainer.require_loss("evaluate")
     owner = trainer.net.name
     look, as_dict = style(owner, verbose), boolean(owner, "return_dict", return_dict)
-    called = _called(trainer, callbacks)
+    called = CallbackList(checked(owner, callbacks))
     feed, data = trainer.feed((x, y, sample_weight), batch_size, steps, trainer.data)
     network = trainer.ready(data)
-    called.start(look, 1, feed.steps)
+    _begin(trainer, called, look, feed)
     with Progress(look).start("Evaluation", feed.steps) as progress:
         logs = _test(trainer, network, feed, called, progress)
         progress.finish(logs)
@@ -280,7 +299,7 @@ def predict(
             x, limit = data.cut(slice(limit * size))[0], None
         if callbacks is None and not look:
             return trainer.outputs(x, False)
-    called = _called(trainer, callbacks)
+    called = CallbackList(checked(owner, callbacks))
     return _predicted(trainer, *trainer.feed((x, None, None), size, limit, trainer.inputs), called, look)
 
 
@@ -309,7 +328,7 @@ def _predicted(trainer: Trainer, feed: Feed, first: Data, called: CallbackList, 
     def logs() -> Logs:
         return {"outputs": net.packed(parts[-1] if len(outs) > 1 else parts[-1][0])}
 
-    called.start(look, 1, feed.steps)
+    _begin(trainer, called, look, feed)
     with Progress(look).start("Prediction", feed.steps) as progress:
         progress.finish(_pass(trainer, "predict", feed, work, logs, called, progress))
     if isinstance(feed, Rows):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,7 +14,7 @@ from .. import _core
 from ..common.arguments import number, several
 from ..common.arrays import Floats, checked_values
 from ..optimizers import MOST
-from .data import Data
+from .feeds import Data
 
 if TYPE_CHECKING:
     from ..graph.net import Net
@@ -37,20 +38,29 @@ class Trainer(Protocol):
 
 
 class Steps:
-    """The `Work` of one call of `fit` or `train_on_batch`. Loss and metrics are added to `sums`."""
+    """The `Work` of one call of `fit` or `train_on_batch`. Loss and metrics are added to `sums`.
 
-    def __init__(self, trainer: Trainer, network: _core.Network, sums: _core.Sums) -> None:
+    Args:
+        only_finite: a step whose loss is not finite is the last one, and makes no update.
+    """
+
+    def __init__(
+        self, trainer: Trainer, network: _core.Network, sums: _core.Sums, only_finite: bool = False
+    ) -> None:
         self._trainer, self._network, self._sums = trainer, network, sums
         self._rates: Floats = np.empty(0, np.float32)  # of the step self._next, and those after it
         self._next = 0
         self._train = network.train
+        self._only_finite = only_finite
 
     def __call__(self, data: Data, order: Any, start: int, stop: int, batch_size: int, seconds: float) -> int:
         change, settings = self._trainer.change, self._trainer.settings
         schedule = settings.optimizer.schedule if settings else None
         try:
             if change is None and schedule is None:
-                return self._train(*data, order, start, stop, batch_size, seconds, self._sums)
+                if not self._only_finite:
+                    return self._train(*data, order, start, stop, batch_size, seconds, self._sums)
+                return self._train(*data, order, start, stop, batch_size, seconds, self._sums, None, True)
         except RuntimeError as error:
             raise self._named(error) from None
         if change is not None:
@@ -60,10 +70,12 @@ class Steps:
             rates = self._ahead(schedule, -(-(stop - start) // batch_size))
             stop = min(stop, start + len(rates) * batch_size)
         if change is None:
-            given = (*data, order, start, stop, batch_size, seconds, self._sums, rates)
+            given = (*data, order, start, stop, batch_size, seconds, self._sums, rates, self._only_finite)
             return int(self._call(self._train, *given))
         network = self._network
-        self._call(network.gradients, *data, order, start, stop, self._sums)
+        loss = self._call(network.gradients, *data, order, start, stop, self._sums)
+        if self._only_finite and not math.isfinite(loss):
+            return stop
         changed = self._changed(change, self._call(network.read, "gradients"))
         if rates is not None:
             network.learning_rate = float(rates[0])

@@ -17,7 +17,8 @@ from ..common.arguments import boolean
 from ..graph.net import Net
 from ..losses import CategoricalCrossentropy, Loss, SparseCategoricalCrossentropy
 from ..optimizers import Optimizer
-from .data import SLICE, Data, Feed, Samples, feed_of, order_of
+from .data import Samples, feed_of, order_of
+from .feeds import SLICE, Data, Feed
 from .settings import Settings, settings_of
 from .steps import Changes, Steps
 

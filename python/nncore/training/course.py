@@ -1,0 +1,92 @@
+"""Where a training is, for callbacks that keep it, go on from there, or look at its last batch."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from .. import _core
+from ..common import whole
+from ..graph.net import Net
+from ..optimizers import Optimizer
+from .feeds import Feed
+from .settings import Settings
+
+
+class Course:
+    """Of one call of `fit`.
+
+    Attributes:
+        feed: what serves its data.
+        sums: loss and metrics of the epoch.
+        epoch: the first one to go through, and then the one at work.
+        made: steps of it that were made before.
+        watchers: callbacks that are told of a loss that is not finite.
+    """
+
+    def __init__(
+        self,
+        net: Net,
+        settings: Settings,
+        network: _core.Network,
+        feed: Feed,
+        sums: _core.Sums,
+        epoch: int,
+    ) -> None:
+        self.net, self.network, self.feed, self.sums, self.epoch = net, network, feed, sums, epoch
+        self._settings = settings
+        self.made = 0
+        self.watchers: list[Any] = []
+        self._amid: tuple[int, list[float], float | None] | None = None
+
+    @property
+    def optimizer(self) -> Optimizer:
+        return self._settings.optimizer
+
+    def to_bytes(self, epoch: int, batch: int) -> bytes:
+        """What `restore` takes, to go on at an epoch, behind so many of its batches."""
+        with whole:
+            from .backups import training_bytes
+        return training_bytes(self, epoch, batch)
+
+    def restore(self, path: Path) -> None:
+        """Lets the training go on from what is in a file.
+
+        ValueError, and no change, if it is damaged or does not fit; OSError if it cannot be read.
+        """
+        with whole:
+            from .backups import restore_training
+        restore_training(self, path)
+
+    def go_to(
+        self, epoch: int, batch: int, position: dict[str, int], totals: list[float], rate: float | None
+    ) -> None:
+        """Where the training is to go on; amid an epoch, after a batch, with these sums and learning rate."""
+        self.epoch = epoch
+        self.feed.restore(position, amid=batch > 0)
+        self._amid = (batch, totals, rate) if batch else None
+
+    def begin(self, epoch: int) -> None:
+        """Begins an epoch, or goes on amid it."""
+        self.epoch, self.made, amid = epoch, 0, self._amid
+        if amid is None:
+            self.feed.start(self.net.epochs)
+            self.net.epochs += 1
+            return
+        self._amid = None
+        self.made, totals, rate = amid
+        self.network.set_totals(self.sums, totals)
+        if rate is not None:
+            self.optimizer.learning_rate = rate  # callbacks have changed it at the begin of the epoch, maybe
+
+    def watch(self, batch: int) -> None:
+        """Tells the watchers if the loss is not finite after a batch, whose update has not been made."""
+        if math.isfinite(loss := self.network.results(self.sums)[0]):
+            return
+        with whole:
+            from .diagnosis import first_not_finite
+
+        why = first_not_finite(self.net, self._settings, self.network, self.feed.last())
+        for watcher in self.watchers:
+            watcher.loss_is_not_finite(batch, loss, why)

@@ -1,0 +1,117 @@
+"""Cases of callbacks for keras_cases.py: their hooks, what they do to a training, and their files."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from keras_graph_cases import FIT, Y1, Case, X, make
+
+from nncore import callbacks
+
+# What a value does in the epochs of a training.
+VALUES = {
+    "falls and rises": [1.0, 0.9, 0.8, 0.9, 0.85, 0.79, 0.81, 0.8, 0.78, 0.9, 0.9, 0.9],
+    "slowly": [1.0, 0.99, 0.98, 0.97, 0.96, 0.95, 0.94, 0.93, 0.92, 0.91, 0.9, 0.89],
+    "rises": [0.1, 0.2, 0.2, 0.3, 0.25, 0.3, 0.31, 0.2, 0.4, 0.4, 0.4, 0.4],
+}
+STOPPING: list[dict[str, Any]] = [
+    {},
+    {"patience": 1},
+    {"patience": 2, "min_delta": 0.05},
+    {"patience": 3, "mode": "max"},
+    {"patience": 2, "baseline": 0.85},
+    {"patience": 2, "baseline": 0.05, "restore_best_weights": True},
+    {"patience": 1, "start_from_epoch": 3, "restore_best_weights": True},
+    {"start_from_epoch": 4, "min_delta": -0.1},
+]
+
+
+class Weights:
+    """In place of a model: weights that are the number of the epoch."""
+
+    stop_training = False
+    epoch = 0
+
+    def get_weights(self) -> Any:
+        return self.epoch
+
+    def set_weights(self, weights: Any) -> None:
+        self.epoch = weights
+
+
+def stopping(k: Any) -> Any:
+    found = {}
+    for name, values in VALUES.items():
+        for settings in STOPPING:
+            stop, model = k.callbacks.EarlyStopping(monitor="m", **{"mode": "min", **settings}), Weights()
+            stop.set_model(model)
+            stop.on_train_begin()
+            for epoch, value in enumerate(values):
+                model.epoch = epoch
+                stop.on_epoch_end(epoch, {"m": value})
+                if model.stop_training:
+                    break
+            stop.on_train_end()
+            found[f"{name} {settings}"] = [stop.stopped_epoch, stop.best_epoch, stop.wait, model.epoch]
+    return found
+
+
+def events(k: Any) -> Any:
+    """All hooks in order, also those for batches of old, with their numbers and logs, and what they are told
+    first, in passes with validation and without.
+    """
+    log: list[Any] = []
+
+    def hook(name: str) -> Callable[..., None]:
+        def called(self: Any, *arguments: Any, **others: Any) -> None:
+            given = [*arguments, *others.values()]
+            logs = next((sorted(a) for a in given if isinstance(a, dict)), [])
+            log.append([name, [a for a in given if isinstance(a, int)], logs])
+
+        return called
+
+    hooks = [n for n in dir(k.callbacks.Callback) if n.startswith("on_") and "_train_batch" not in n]
+    kind = type("Watch", (k.callbacks.Callback,), {name: hook(name) for name in hooks})
+    params: list[Any] = []
+
+    class Watch(kind):  # type: ignore[misc, valid-type]
+        def set_params(self, given: Any) -> None:
+            super().set_params(given)
+            params.append({n: v for n, v in given.items() if n != "verbose"})
+            log.append(["set_params", [], []])
+
+        def set_model(self, model: Any) -> None:
+            super().set_model(model)
+            log.append(["set_model", [], []])
+
+    watch, model = Watch(), make(k)
+    model.fit(X, Y1, epochs=2, batch_size=5, callbacks=[watch], **FIT)
+    more = {"initial_epoch": 1, "validation_data": (X, Y1), "validation_freq": 2}
+    model.fit(X, Y1, epochs=3, callbacks=[watch], **more, **FIT)
+    model.evaluate(X, Y1, batch_size=5, callbacks=[watch], verbose=0)
+    model.predict(X, batch_size=5, callbacks=[watch], verbose=0)
+    return [log, params]
+
+
+def _arguments(function: Any) -> list[Any]:
+    parameters = inspect.signature(function).parameters.values()
+    known = [p for p in parameters if p.kind is not p.VAR_KEYWORD]
+    return [[p.name, None if p.default is p.empty else p.default] for p in known]
+
+
+def hooks(k: Any) -> Any:
+    names = [n for n in dir(k.callbacks.Callback) if n.startswith(("on_", "set_"))]
+    return {name: _arguments(getattr(k.callbacks.Callback, name)) for name in names}
+
+
+CASES: dict[str, Case] = {
+    "hooks in order": events,
+    "arguments of hooks": hooks,
+    **{
+        f"arguments of the callback {name}": lambda k, name=name: _arguments(getattr(k.callbacks, name))
+        for name in callbacks.__all__
+    },
+    "EarlyStopping by values": stopping,
+}

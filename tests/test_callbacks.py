@@ -1,0 +1,50 @@
+"""Callbacks beyond what facts of Keras say of them: when they are called, and what they tell."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+
+import nncore
+from nncore import layers
+
+X, Y = np.linspace(-1, 1, 60, dtype=np.float32).reshape(20, 3), np.linspace(0, 1, 20, dtype=np.float32)
+FIT: Any = {"batch_size": 4, "verbose": 0}
+
+
+def make(optimizer: Any = "sgd", activation: Any = "tanh", **settings: Any) -> nncore.Sequential:
+    nncore.utils.set_random_seed(1)
+    model = nncore.Sequential(
+        [
+            nncore.Input((3,)),
+            layers.Dense(4, activation, name="first"),
+            layers.BatchNormalization(name="norm"),
+            layers.Dense(1, name="last"),
+        ]
+    )
+    model.compile(optimizer, "mse", **settings)
+    return model
+
+
+def parameters(model: nncore.Sequential) -> bytes:
+    return b"".join(w.tobytes() for w in model.get_weights())
+
+
+# ---- when they are called
+
+
+def test_names_are_loaded_when_they_are_used() -> None:
+    code = """
+    import sys, nncore
+    loaded = {name for name in sys.modules if name.startswith("nncore.callbacks.")}
+    assert loaded == {"nncore.callbacks.callback", "nncore.callbacks.callback_list"}, loaded
+    assert set(nncore.callbacks.__all__) <= set(dir(nncore.callbacks))
+    for name in nncore.callbacks.__all__:
+        assert getattr(nncore.callbacks, name).__name__ == name
+    """
+    code = "\n".join(line[4:] for line in code.split("\n"))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
