@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from keras_graph_cases import FIT, Y1, Case, X, make
 
 from nncore import callbacks
@@ -55,6 +56,20 @@ def stopping(k: Any) -> Any:
                     break
             stop.on_train_end()
             found[f"{name} {settings}"] = [stop.stopped_epoch, stop.best_epoch, stop.wait, model.epoch]
+    return found
+
+
+def rates(k: Any) -> Any:
+    """Histories with schedules of one argument and of two."""
+    found = []
+    for callback in (
+        k.callbacks.LearningRateScheduler(lambda epoch: 0.1 / (1 + epoch)),
+        k.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2),
+        k.callbacks.LearningRateScheduler(lambda epoch, rate: np.float32(0.5)),
+    ):
+        model = make(k, optimizer=k.optimizers.Adam(0.1))
+        history = model.fit(X, Y1, epochs=4, callbacks=[callback], **FIT).history
+        found.append([history, float(model.optimizer.learning_rate)])
     return found
 
 
@@ -114,4 +129,5 @@ CASES: dict[str, Case] = {
         for name in callbacks.__all__
     },
     "EarlyStopping by values": stopping,
+    "LearningRateScheduler": rates,
 }

@@ -7,9 +7,10 @@ import sys
 from typing import Any
 
 import numpy as np
+import pytest
 
 import nncore
-from nncore import layers
+from nncore import callbacks, layers
 
 X, Y = np.linspace(-1, 1, 60, dtype=np.float32).reshape(20, 3), np.linspace(0, 1, 20, dtype=np.float32)
 FIT: Any = {"batch_size": 4, "verbose": 0}
@@ -48,3 +49,18 @@ def test_names_are_loaded_when_they_are_used() -> None:
     code = "\n".join(line[4:] for line in code.split("\n"))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+# ---- learning rates
+
+
+def test_an_error_in_a_schedule_is_not_taken_for_one_argument() -> None:
+    calls = []
+
+    def schedule(epoch: int, rate: float = 0.1) -> float:
+        calls.append(epoch)
+        return rate + "a"  # type: ignore[operator]
+
+    with pytest.raises(TypeError, match="unsupported operand"):
+        make().fit(X, Y, **FIT, callbacks=[callbacks.LearningRateScheduler(schedule)])
+    assert calls == [0]

@@ -10,10 +10,12 @@ from .callback_list import CallbackList
 
 if TYPE_CHECKING:
     from .early_stopping import EarlyStopping as EarlyStopping
+    from .rates import LearningRateScheduler as LearningRateScheduler
 
 # Classes that are loaded when they are used, and their modules.
 _ON_DEMAND = {
     "EarlyStopping": "early_stopping",
+    "LearningRateScheduler": "rates",
 }
 __all__ = ["Callback", "CallbackList", "History", "LambdaCallback", *_ON_DEMAND]
 
