@@ -27,6 +27,13 @@ STOPPING: list[dict[str, Any]] = [
     {"patience": 1, "start_from_epoch": 3, "restore_best_weights": True},
     {"start_from_epoch": 4, "min_delta": -0.1},
 ]
+PLATEAUS: list[dict[str, Any]] = [
+    {"patience": 1},
+    {"patience": 2, "factor": 0.5, "min_delta": 0.05},
+    {"patience": 1, "cooldown": 2},
+    {"patience": 1, "min_lr": 0.002},
+    {"patience": 0, "factor": 0.5, "mode": "max"},
+]
 
 
 class Weights:
@@ -56,6 +63,28 @@ def stopping(k: Any) -> Any:
                     break
             stop.on_train_end()
             found[f"{name} {settings}"] = [stop.stopped_epoch, stop.best_epoch, stop.wait, model.epoch]
+    return found
+
+
+def plateau(k: Any) -> Any:
+    """The learning rate after each epoch, and what is counted."""
+    found: dict[str, Any] = {}
+    for name, values in VALUES.items():
+        for settings in PLATEAUS:
+            model = make(k, optimizer=k.optimizers.SGD(0.1))
+            lowers = k.callbacks.ReduceLROnPlateau(monitor="m", **{"mode": "min", **settings})
+            lowers.set_model(model)
+            lowers.on_train_begin()
+            steps = []
+            for epoch, value in enumerate(values):
+                logs = {"m": value}
+                lowers.on_epoch_end(epoch, logs)
+                steps.append([float(model.optimizer.learning_rate), lowers.wait, lowers.cooldown_counter])
+                steps[-1].append(logs["learning_rate"])
+            found[f"{name} {settings}"] = steps
+    model = make(k, optimizer=k.optimizers.Adam(0.1))
+    lowers = k.callbacks.ReduceLROnPlateau("loss", patience=1, min_delta=10)
+    found["in training"] = model.fit(X, Y1, epochs=4, callbacks=[lowers], **FIT).history
     return found
 
 
@@ -129,5 +158,6 @@ CASES: dict[str, Case] = {
         for name in callbacks.__all__
     },
     "EarlyStopping by values": stopping,
+    "ReduceLROnPlateau by values": plateau,
     "LearningRateScheduler": rates,
 }

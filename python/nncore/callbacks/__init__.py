@@ -11,11 +11,13 @@ from .callback_list import CallbackList
 if TYPE_CHECKING:
     from .early_stopping import EarlyStopping as EarlyStopping
     from .rates import LearningRateScheduler as LearningRateScheduler
+    from .rates import ReduceLROnPlateau as ReduceLROnPlateau
 
 # Classes that are loaded when they are used, and their modules.
 _ON_DEMAND = {
     "EarlyStopping": "early_stopping",
     "LearningRateScheduler": "rates",
+    "ReduceLROnPlateau": "rates",
 }
 __all__ = ["Callback", "CallbackList", "History", "LambdaCallback", *_ON_DEMAND]
 

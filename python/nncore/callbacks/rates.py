@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from ..common.arguments import integer, number
 from ..common.messages import say
 from .callback import Callback, Logs
+from .monitor import Monitor
 
 
 def _optimizer_of(callback: Callback) -> Any:
@@ -63,3 +65,70 @@ class LearningRateScheduler(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if logs is not None:
             logs["learning_rate"] = float(_optimizer_of(self).learning_rate)
+
+
+class ReduceLROnPlateau(Monitor):
+    """Lowers the learning rate when a value has stopped to improve. The logs get "learning_rate".
+
+    Args:
+        monitor: name in the logs; default "val_loss".
+        factor: below 1, default 0.1: the new learning rate is ``rate * factor``.
+        patience: epochs without a better value after which it is lowered; default 10.
+        verbose: 1 tells on the screen; default 0.
+        mode: "min", "max" or "auto" (default): known from the name.
+        min_delta: least change that counts as better; default 1e-4.
+        cooldown: epochs after that in which none are counted; default 0.
+        min_lr: the learning rate does not go below; default 0.
+
+    Raises:
+        ValueError: factor is not below 1, or, before training, mode is "auto" and the name does not tell.
+        TypeError: in training, if the optimizer has a schedule.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        verbose: int = 0,
+        mode: Literal["auto", "min", "max"] = "auto",
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ) -> None:
+        super().__init__(monitor, mode, min_delta)
+        owner = "ReduceLROnPlateau"
+        self.factor = number(owner, "factor", factor, 0.0, 1.0, below=True)
+        self.patience = integer(owner, "patience", patience, low=0)
+        self.verbose = int(verbose)
+        self.cooldown = integer(owner, "cooldown", cooldown, low=0)
+        self.min_lr = number(owner, "min_lr", min_lr, low=0.0)
+        self.wait = self.cooldown_counter = 0
+
+    def in_cooldown(self) -> bool:
+        return self.cooldown_counter > 0
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.best = None
+        self.wait = self.cooldown_counter = 0
+        self._find_direction()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        optimizer, logs = _optimizer_of(self), {} if logs is None else logs
+        rate = logs["learning_rate"] = float(optimizer.learning_rate)
+        current = self._current(logs)
+        if current is None:
+            return
+        if self.in_cooldown():
+            self.cooldown_counter -= 1
+            self.wait = 0
+        if self._better(current, self.best):
+            self.best = current
+            self.wait = 0
+        elif not self.in_cooldown():
+            self.wait += 1
+            if self.wait >= self.patience and rate > np.float32(self.min_lr):
+                optimizer.learning_rate = max(rate * self.factor, self.min_lr)
+                self.cooldown_counter, self.wait = self.cooldown, 0
+                if self.verbose:
+                    say(f"Epoch {epoch + 1}: the learning rate is lowered to {optimizer.learning_rate}")

@@ -130,6 +130,7 @@ ARGUMENTS = {
     "gamma_init": "gamma_initializer",
     "beta_init": "beta_initializer",
     "dynamic": "Leave it out: networks are always compiled",
+    "epsilon": "min_delta",
     "generator": "x",
     "grayscale": 'Give color_mode="grayscale"',
     "init": "kernel_initializer",
