@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -150,6 +152,34 @@ def hooks(k: Any) -> Any:
     return {name: _arguments(getattr(k.callbacks.Callback, name)) for name in names}
 
 
+def csv(k: Any) -> Any:
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "log.csv"
+        for settings, fit in (
+            ({}, {"validation_data": (X, Y1)}),
+            ({"append": True}, {"validation_data": (X, Y1)}),
+            ({"separator": ";"}, {"validation_data": (X, Y1), "validation_freq": 2}),
+            ({}, {}),
+        ):
+            log = k.callbacks.CSVLogger(path, **settings)
+            make(k).fit(X, Y1, epochs=2, callbacks=[log], **fit, **FIT)
+            cells = [line.split(settings.get("separator", ",")) for line in path.read_text().splitlines()]
+            found.append([[_number(cell) for cell in line] for line in cells])
+        log.on_train_begin()
+        log.on_epoch_end(0, {"both": np.array([0.5, 0.25]), "name": "a b"})
+        log.on_train_end()
+        found.append(path.read_text().splitlines())
+    return found
+
+
+def _number(cell: str) -> Any:
+    try:
+        return float(cell)
+    except ValueError:
+        return cell
+
+
 CASES: dict[str, Case] = {
     "hooks in order": events,
     "arguments of hooks": hooks,
@@ -160,4 +190,5 @@ CASES: dict[str, Case] = {
     "EarlyStopping by values": stopping,
     "ReduceLROnPlateau by values": plateau,
     "LearningRateScheduler": rates,
+    "CSVLogger": csv,
 }

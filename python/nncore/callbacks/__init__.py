@@ -9,12 +9,14 @@ from .callback import Callback, History, LambdaCallback
 from .callback_list import CallbackList
 
 if TYPE_CHECKING:
+    from .csv_logger import CSVLogger as CSVLogger
     from .early_stopping import EarlyStopping as EarlyStopping
     from .rates import LearningRateScheduler as LearningRateScheduler
     from .rates import ReduceLROnPlateau as ReduceLROnPlateau
 
 # Classes that are loaded when they are used, and their modules.
 _ON_DEMAND = {
+    "CSVLogger": "csv_logger",
     "EarlyStopping": "early_stopping",
     "LearningRateScheduler": "rates",
     "ReduceLROnPlateau": "rates",
