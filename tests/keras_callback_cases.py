@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,38 @@ def hooks(k: Any) -> Any:
     return {name: _arguments(getattr(k.callbacks.Callback, name)) for name in names}
 
 
+def checkpoints(k: Any) -> Any:
+    """Names of the files, without what they end in, the best value, and weights in the last one."""
+    ending = {"keras": (".keras", ".weights.h5")}.get(k.__name__, (".safetensors",) * 2)
+    found: dict[str, Any] = {}
+    each: list[tuple[str, dict[str, Any]]] = [
+        ("plain", {}),
+        ("{epoch:02d}-{val_loss:.2f}", {}),
+        ("{epoch}-{accuracy:.3f}", {"monitor": "accuracy", "save_best_only": True}),
+        ("{epoch}", {"monitor": "loss", "save_best_only": True}),
+        ("{epoch}", {"monitor": "val_loss", "save_best_only": True, "mode": "max"}),
+        ("{epoch}", {"save_best_only": True, "initial_value_threshold": 0.6}),
+        ("{epoch}", {"save_best_only": True, "initial_value_threshold": 0.0}),
+        ("{epoch}", {"save_best_only": True, "initial_value_threshold": 9.0}),
+        ("{epoch}-{batch}", {"save_freq": 2}),
+        ("{epoch}-{batch:03d}-{loss:.2f}", {"save_freq": 4}),
+        ("sub/{epoch}", {"monitor": "gone", "save_best_only": True, "mode": "min"}),
+    ]
+    for name, settings in each:
+        for weights_only in (False, True):
+            with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                end = ending[weights_only]
+                save = k.callbacks.ModelCheckpoint(
+                    f"{folder}/{name}{end}", save_weights_only=weights_only, **settings
+                )
+                make(k).fit(X, Y1, epochs=4, batch_size=5, validation_data=(X, Y1), callbacks=[save], **FIT)
+                files = sorted(p for p in Path(folder).rglob("*") if p.is_file())
+                names = [str(p.relative_to(folder)).removesuffix(end) for p in files]
+                found[f"{name} {settings} {weights_only}"] = [names, save.best]
+    return found
+
+
 def csv(k: Any) -> Any:
     found = []
     with tempfile.TemporaryDirectory() as folder:
@@ -190,5 +223,6 @@ CASES: dict[str, Case] = {
     "EarlyStopping by values": stopping,
     "ReduceLROnPlateau by values": plateau,
     "LearningRateScheduler": rates,
+    "ModelCheckpoint": checkpoints,
     "CSVLogger": csv,
 }

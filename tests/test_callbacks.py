@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import nncore
-from nncore import callbacks, layers
+from nncore import callbacks, layers, models
 
 X, Y = np.linspace(-1, 1, 60, dtype=np.float32).reshape(20, 3), np.linspace(0, 1, 20, dtype=np.float32)
 FIT: Any = {"batch_size": 4, "verbose": 0}
@@ -64,3 +65,29 @@ def test_an_error_in_a_schedule_is_not_taken_for_one_argument() -> None:
     with pytest.raises(TypeError, match="unsupported operand"):
         make().fit(X, Y, **FIT, callbacks=[callbacks.LearningRateScheduler(schedule)])
     assert calls == [0]
+
+
+# ---- checkpoints
+
+
+def test_what_a_checkpoint_writes(tmp_path: Path) -> None:
+    model = make(metrics=["mae"])
+    save = callbacks.ModelCheckpoint(str(tmp_path / "a/b/{epoch}-{mae:.1f}"), save_weights_only=True)
+    model.fit(X, Y, epochs=2, **FIT, callbacks=[save, callbacks.ModelCheckpoint(tmp_path / "{epoch}")])
+    (path,) = (tmp_path / "a" / "b").glob("2-0.*")
+    other = make()
+    other.load_weights(path)
+    assert parameters(other) == parameters(model) == parameters(models.load_model(tmp_path / "2"))
+
+
+@pytest.mark.parametrize("name", ["{gain}", "{batch}"])
+def test_a_name_that_is_not_in_the_logs(name: str, tmp_path: Path) -> None:
+    with pytest.raises(KeyError, match=rf"names '{name[1:-1]}', and there are epoch, loss"):
+        make().fit(X, Y, **FIT, callbacks=[callbacks.ModelCheckpoint(tmp_path / name)])
+
+
+def test_a_checkpoint_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path, tmp_path / "file" / "model"):
+        with pytest.raises(OSError, match=r"names a folder|File exists|Not a directory"):
+            make().fit(X, Y, **FIT, callbacks=[callbacks.ModelCheckpoint(path)])

@@ -9,6 +9,7 @@ from .callback import Callback, History, LambdaCallback
 from .callback_list import CallbackList
 
 if TYPE_CHECKING:
+    from .checkpoints import ModelCheckpoint as ModelCheckpoint
     from .csv_logger import CSVLogger as CSVLogger
     from .early_stopping import EarlyStopping as EarlyStopping
     from .rates import LearningRateScheduler as LearningRateScheduler
@@ -19,6 +20,7 @@ _ON_DEMAND = {
     "CSVLogger": "csv_logger",
     "EarlyStopping": "early_stopping",
     "LearningRateScheduler": "rates",
+    "ModelCheckpoint": "checkpoints",
     "ReduceLROnPlateau": "rates",
 }
 __all__ = ["Callback", "CallbackList", "History", "LambdaCallback", *_ON_DEMAND]

@@ -153,6 +153,7 @@ ARGUMENTS = {
     "output": "outputs",
     "output_dim": "units",
     "p": "rate",
+    "period": "save_freq",
     "pickle_safe": "Leave it out: batches are read as they are needed",
     "sample_weight_mode": "Leave it out: sample_weight of fit says it",
     "samples_per_epoch": "steps_per_epoch",

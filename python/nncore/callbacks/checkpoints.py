@@ -1,0 +1,147 @@
+"""Callbacks that keep a model in files as it trains."""
+
+from __future__ import annotations
+
+import os
+import string
+from typing import Literal
+
+import numpy as np
+
+from ..common import files
+from ..common.arguments import boolean, integer, number
+from ..common.messages import say, warn
+from .callback import Logs
+from .monitor import Monitor
+
+
+class _Frequency:
+    """Counts batches: after how many something is to be saved."""
+
+    def __init__(self, owner: str, save_freq: object) -> None:
+        self.each_epoch = save_freq == "epoch"
+        self._every = self._unsaved = 0
+        if not self.each_epoch:
+            if isinstance(save_freq, bool) or not hasattr(save_freq, "__index__"):
+                raise ValueError(
+                    f"[{owner}] save_freq must be 'epoch' or a number of batches, got {save_freq!r}"
+                )
+            self._every = integer(owner, "save_freq", save_freq)
+
+    def due(self) -> bool:
+        """After a batch."""
+        self._unsaved += 1
+        if self.each_epoch or self._unsaved < self._every:
+            return False
+        self._unsaved = 0
+        return True
+
+
+class ModelCheckpoint(Monitor):
+    """Saves the model as it trains, at the end of each epoch or after so many batches.
+
+    A file is complete or as it was, whenever the process ends. What `load_model` makes of it trains on as
+    this model would, bit for bit.
+
+    Args:
+        filepath: name of the file, as `Model.save` takes it. What stands in braces is replaced by the number
+            of the epoch, from 1, values of the logs and, with a number as save_freq, the number of the batch,
+            from 1: ``"{epoch:02d}-{val_loss:.2f}.safetensors"``. Folders are made.
+        monitor: name in the logs, for save_best_only; default "val_loss".
+        verbose: 1 tells on the screen what is saved; default 0.
+        save_best_only: saves only if the value is the best so far; default False.
+        save_weights_only: `Model.save_weights` instead of `Model.save`; default False.
+        mode: "min", "max" or "auto" (default): known from the name.
+        save_freq: "epoch" (default), or a number of batches.
+        initial_value_threshold: only values better than this are saved; default none.
+
+    Raises:
+        ValueError: filepath is of a format that is not available or its braces are wrong, or save_freq is
+            something else; before training, if mode is "auto" and the name does not tell.
+        KeyError: in training, if filepath names a value that is not in the logs.
+        OSError: in training, if the file cannot be written.
+
+    Example::
+
+        best = ModelCheckpoint("best.safetensors", monitor="val_accuracy", save_best_only=True)
+        model.fit(x, y, epochs=10, validation_split=0.1, callbacks=[best])
+    """
+
+    def __init__(
+        self,
+        filepath: str | os.PathLike[str],
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
+        mode: Literal["auto", "min", "max"] = "auto",
+        save_freq: Literal["epoch"] | int = "epoch",
+        initial_value_threshold: float | None = None,
+    ) -> None:
+        owner = "ModelCheckpoint"
+        if initial_value_threshold is not None:
+            number(owner, "initial_value_threshold", initial_value_threshold)
+        super().__init__(monitor, mode, best=initial_value_threshold)
+        self.filepath = files.model_path(owner, filepath)
+        try:
+            list(string.Formatter().parse(self.filepath))
+        except ValueError as error:
+            raise ValueError(f"[{owner}] filepath={self.filepath!r}: {error}") from None
+        self.verbose = int(verbose)
+        self.save_best_only = boolean(owner, "save_best_only", save_best_only)
+        self.save_weights_only = boolean(owner, "save_weights_only", save_weights_only)
+        self.save_freq = save_freq
+        self._frequency = _Frequency(owner, save_freq)
+        self.watches_batches = not self._frequency.each_epoch
+        self._epoch = 0
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        if self.save_best_only:
+            self._find_direction()
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        if self._frequency.due():
+            self._save(self._epoch, logs or {}, batch=batch + 1)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if self._frequency.each_epoch:
+            self._save(epoch, logs or {})
+
+    def _save(self, epoch: int, logs: Logs, **batch: int) -> None:
+        values = {**logs, "epoch": epoch + 1, **batch}
+        try:
+            path = self.filepath.format(**values)
+        except KeyError as error:
+            raise KeyError(
+                f"[ModelCheckpoint] filepath={self.filepath!r} names {error}, and there are "
+                f"{', '.join(sorted(values))}"
+            ) from None
+        if self.save_best_only and not self._is_best(logs):
+            if self.verbose:
+                say(f"Epoch {epoch + 1}: {self.monitor} is not better than {self.best}")
+            return
+        if folder := os.path.dirname(path):
+            os.makedirs(folder, exist_ok=True)
+        if self.save_weights_only:
+            self.model.save_weights(path)
+        else:
+            self.model.save(path)
+        if self.verbose:
+            say(f"Epoch {epoch + 1}: the model is saved as {path}")
+
+    def _is_best(self, logs: Logs) -> bool:
+        """Also, with a warning, where there is no such value or not one number."""
+        current = logs.get(self.monitor)
+        if current is None or np.ndim(current):
+            warn(
+                f"[ModelCheckpoint] saves without regard to {self.monitor!r}, which "
+                + ("is not in the logs" if current is None else f"is not one value: {current}")
+            )
+            return True
+        if not self._better(current, self.best):
+            return False
+        self.best = current
+        return True
