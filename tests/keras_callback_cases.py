@@ -213,6 +213,26 @@ def _number(cell: str) -> Any:
         return cell
 
 
+def not_a_number(k: Any) -> Any:
+    """Epochs and batches that are made until a loss is not finite, and what is called after it."""
+    bad, found = np.where(np.arange(12) == 7, np.inf, X[:, 0]), []
+    for raises in (False, True):
+        seen: list[Any] = []
+        watch = k.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs, seen=seen: seen.append(["epoch", epoch]),
+            on_train_end=lambda logs, seen=seen: seen.append(["end"]),
+            on_train_batch_begin=lambda batch, logs, seen=seen: seen.append(["batch", batch]),
+        )
+        model = make(k, 1, None, "mse", ())
+        ends = [watch, k.callbacks.TerminateOnNaN(raise_error=raises)]
+        try:
+            model.fit(X, bad, epochs=3, batch_size=4, callbacks=ends, **FIT)
+        except RuntimeError:
+            seen.append(["RuntimeError"])
+        found.append([seen, model.stop_training])
+    return found
+
+
 CASES: dict[str, Case] = {
     "hooks in order": events,
     "arguments of hooks": hooks,
@@ -225,4 +245,5 @@ CASES: dict[str, Case] = {
     "LearningRateScheduler": rates,
     "ModelCheckpoint": checkpoints,
     "CSVLogger": csv,
+    "TerminateOnNaN": not_a_number,
 }

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .checkpoints import ModelCheckpoint as ModelCheckpoint
     from .csv_logger import CSVLogger as CSVLogger
     from .early_stopping import EarlyStopping as EarlyStopping
+    from .not_finite import TerminateOnNaN as TerminateOnNaN
     from .rates import LearningRateScheduler as LearningRateScheduler
     from .rates import ReduceLROnPlateau as ReduceLROnPlateau
 
@@ -22,6 +23,7 @@ _ON_DEMAND = {
     "LearningRateScheduler": "rates",
     "ModelCheckpoint": "checkpoints",
     "ReduceLROnPlateau": "rates",
+    "TerminateOnNaN": "not_finite",
 }
 __all__ = ["Callback", "CallbackList", "History", "LambdaCallback", *_ON_DEMAND]
 
