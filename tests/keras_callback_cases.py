@@ -233,6 +233,24 @@ def not_a_number(k: Any) -> Any:
     return found
 
 
+def backups(k: Any) -> Any:
+    """The epochs of a training that was interrupted at an epoch, and weights, with the learning rate."""
+    found = []
+    for settings in ({}, {"double_checkpoint": True}, {"delete_checkpoint": False}):
+        with tempfile.TemporaryDirectory() as folder:
+            keep = k.callbacks.BackupAndRestore(f"{folder}/b", **settings)
+            model = make(k, optimizer=k.optimizers.Adam(0.1))
+            breaks = k.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: 1 // (epoch - 2))
+            try:
+                model.fit(X, Y1, epochs=5, batch_size=5, callbacks=[breaks, keep], **FIT)
+            except ZeroDivisionError:
+                found.append(model.get_weights())
+            again = make(k, optimizer=k.optimizers.Adam(0.1))
+            history = again.fit(X, Y1, epochs=5, batch_size=5, callbacks=[keep], **FIT)
+            found.append([history.epoch, history.history, again.get_weights(), Path(folder, "b").exists()])
+    return found
+
+
 CASES: dict[str, Case] = {
     "hooks in order": events,
     "arguments of hooks": hooks,
@@ -246,4 +264,5 @@ CASES: dict[str, Case] = {
     "ModelCheckpoint": checkpoints,
     "CSVLogger": csv,
     "TerminateOnNaN": not_a_number,
+    "BackupAndRestore": backups,
 }

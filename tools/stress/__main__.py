@@ -17,7 +17,7 @@ COMMANDS = {
     "files": "model and data files, mutated: refused or usable",
     "atheris": "the same readers, fuzzed by coverage (needs the package atheris)",
     "models": "random networks and operations against the reference, on any number of threads",
-    "kills": "SIGKILL at random moments of saving: the file is one of those that were saved",
+    "kills": "SIGKILL at random moments of saving and training: files are whole, and training goes on",
     "leaks": "the memory of many rounds of everything stays what it was",
     "threads": "models and operations from several Python threads at once",
     "forks": "fork while other threads compute; the child uses models, or says why not",

@@ -9,6 +9,7 @@ from .callback import Callback, History, LambdaCallback
 from .callback_list import CallbackList
 
 if TYPE_CHECKING:
+    from .checkpoints import BackupAndRestore as BackupAndRestore
     from .checkpoints import ModelCheckpoint as ModelCheckpoint
     from .csv_logger import CSVLogger as CSVLogger
     from .early_stopping import EarlyStopping as EarlyStopping
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 # Classes that are loaded when they are used, and their modules.
 _ON_DEMAND = {
+    "BackupAndRestore": "checkpoints",
     "CSVLogger": "csv_logger",
     "EarlyStopping": "early_stopping",
     "LearningRateScheduler": "rates",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import string
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -11,7 +13,7 @@ import numpy as np
 from ..common import files
 from ..common.arguments import boolean, integer, number
 from ..common.messages import say, warn
-from .callback import Logs
+from .callback import Callback, Logs
 from .monitor import Monitor
 
 
@@ -145,3 +147,93 @@ class ModelCheckpoint(Monitor):
             return False
         self.best = current
         return True
+
+
+class BackupAndRestore(Callback):
+    """Keeps where a training is, so that one that was interrupted goes on where it was: to the same bits.
+
+    If there is a backup when `fit` begins, the model gets its weights, the state of its optimizer, its
+    learning rate and its seed, and training goes on in the epoch, behind the batch, at the samples where it
+    was. The program must make and compile the model and call `fit` as before. A source of batches is gone
+    through anew up to that place, but an iterator goes on where it is.
+
+    Put it last among the callbacks, so that what others do at the end of an epoch is in the backup. What they
+    have counted is not: `EarlyStopping`, for example, starts again.
+
+    Args:
+        backup_dir: a folder for the backup, which is made, and for this one alone. The file in it is
+            complete, or the one before, whenever the process ends.
+        save_freq: "epoch" (default), or a number of batches.
+        double_checkpoint: keeps the backup before the last one as well, and goes on from it if the last one
+            is damaged; default False.
+        delete_checkpoint: removes the backup at the end of the training; default True.
+
+    Raises:
+        ValueError: backup_dir is empty or save_freq something else; at the begin of a training, if there is
+            a backup that is damaged or of another model, which is as it was then.
+        OSError: in training, if the backup cannot be written.
+
+    Example::
+
+        model.fit(x, y, epochs=100, callbacks=[BackupAndRestore("backup", save_freq=1000)])
+    """
+
+    def __init__(
+        self,
+        backup_dir: str | os.PathLike[str],
+        save_freq: Literal["epoch"] | int = "epoch",
+        double_checkpoint: bool = False,
+        delete_checkpoint: bool = True,
+    ) -> None:
+        super().__init__()
+        owner = "BackupAndRestore"
+        if not backup_dir:
+            raise ValueError(f"[{owner}] backup_dir must be the name of a folder, got {backup_dir!r}")
+        self.backup_dir = files.path_of(backup_dir)
+        self.save_freq = save_freq
+        self._frequency = _Frequency(owner, save_freq)
+        self.watches_batches = not self._frequency.each_epoch
+        self.double_checkpoint = boolean(owner, "double_checkpoint", double_checkpoint)
+        self.delete_checkpoint = boolean(owner, "delete_checkpoint", delete_checkpoint)
+        self._file = Path(self.backup_dir) / "latest.safetensors"
+        self._previous = Path(self.backup_dir) / "previous.safetensors"
+        self._epoch = 0
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        if not self.course or self.course() is None:
+            raise ValueError("[BackupAndRestore] works in `fit` alone: save the model in a loop of your own")
+        found = [path for path in (self._file, self._previous) if path.is_file()]
+        for path in found:
+            try:
+                self.course().restore(path)
+                return
+            except (ValueError, OSError) as error:
+                if path is found[-1]:
+                    raise
+                warn(f"[BackupAndRestore] goes on from the backup before the last one: {error}")
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        if self._frequency.due():
+            self._save(self._epoch, batch + 1)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if self._frequency.each_epoch:
+            self._save(epoch + 1, 0)
+
+    def _save(self, epoch: int, batch: int) -> None:
+        os.makedirs(self.backup_dir, exist_ok=True)
+        if self.double_checkpoint and self._file.is_file():
+            last = self._file.read_bytes()
+            files.replace(str(self._previous), lambda file: file.write(last))
+        data = self.course().to_bytes(epoch, batch)
+        files.replace(str(self._file), lambda file: file.write(data))
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        if self.delete_checkpoint:
+            for path in (self._file, self._previous):
+                path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # it holds something else, or is not there
+                os.rmdir(self.backup_dir)
