@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 
 import nncore
-from nncore import callbacks, layers, models
+from nncore import callbacks, layers, models, optimizers
+from nncore.callbacks import CallbackList
 
 X, Y = np.linspace(-1, 1, 60, dtype=np.float32).reshape(20, 3), np.linspace(0, 1, 20, dtype=np.float32)
 FIT: Any = {"batch_size": 4, "verbose": 0}
@@ -91,3 +93,63 @@ def test_a_checkpoint_that_cannot_be_written(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "file" / "model"):
         with pytest.raises(OSError, match=r"names a folder|File exists|Not a directory"):
             make().fit(X, Y, **FIT, callbacks=[callbacks.ModelCheckpoint(path)])
+
+
+# ---- event files
+
+
+def events(folder: Path) -> dict[str, list[Any]]:
+    """By tag: steps and values, of a scalar the number and of a histogram how many it counts."""
+    from tensorboardX.proto import event_pb2
+
+    found: dict[str, list[Any]] = {}
+    for path in sorted(folder.glob("events.out.*")):
+        data = path.read_bytes()
+        while data:
+            size = struct.unpack("<Q", data[:8])[0]
+            event = event_pb2.Event.FromString(data[12 : 12 + size])
+            for value in event.summary.value:
+                is_scalar = value.WhichOneof("value") == "simple_value"
+                number = value.simple_value if is_scalar else value.histo.num
+                found.setdefault(value.tag, []).append((event.step, number))
+            data = data[16 + size :]
+    return found
+
+
+def test_event_files(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX")
+    model = make(optimizers.SGD(0.25), metrics=["mae"])
+    board = callbacks.TensorBoard(tmp_path, histogram_freq=2, update_freq=2, write_steps_per_second=True)
+    for _ in range(2):  # twice with one object
+        history = model.fit(X, Y, epochs=3, **FIT, validation_data=(X, Y), callbacks=[board]).history
+    train, validation = events(tmp_path / "train"), events(tmp_path / "validation")
+    sizes = {f"{w.path}/histogram": a.size for w, a in zip(model.weights, model.get_weights())}
+    histograms = {name: [(0, size), (2, size)] * 2 for name, size in sizes.items()}
+    names = ["loss", "mae", "steps_per_second"]
+    scalars = {f"{when}_{name}" for when in ("epoch", "batch") for name in names} | {"epoch_learning_rate"}
+    assert set(train) == scalars | set(histograms)
+    assert {name: values for name, values in train.items() if name in histograms} == histograms
+    assert train["epoch_learning_rate"] == [(e, 0.25) for _ in "ab" for e in range(3)]
+    assert [step for step, _ in train["batch_loss"]] == [*range(2, 16, 2)] * 2
+    np.testing.assert_allclose([v for _, v in train["epoch_loss"][3:]], history["loss"], rtol=1e-6)
+    np.testing.assert_allclose([v for _, v in validation["epoch_mae"][3:]], history["val_mae"], rtol=1e-6)
+    each = {f"evaluation_{name}_vs_iterations" for name in names[:2]} | {"epoch_loss", "epoch_mae"}
+    assert set(validation) == each
+    assert [step for step, _ in validation["evaluation_loss_vs_iterations"]] == [*range(5, 35, 5)]
+
+
+def test_event_files_are_made_where_there_is_something(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX")
+    board = callbacks.TensorBoard(tmp_path)
+    assert not CallbackList(board).watches("train")
+    make().fit(X, Y, **FIT, callbacks=[board])
+    assert [p.name for p in tmp_path.iterdir()] == ["train"]
+    assert set(events(tmp_path / "train")) == {"epoch_loss", "epoch_learning_rate"}
+    make().evaluate(X, Y, verbose=0, callbacks=[board])
+    assert list(events(tmp_path / "validation")) == ["evaluation_loss_vs_iterations"]
+
+
+def test_without_the_writer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    with pytest.raises(ImportError, match=r"\[TensorBoard\] needs .* pip install tensorboardX"):
+        callbacks.TensorBoard()

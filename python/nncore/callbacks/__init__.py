@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .not_finite import TerminateOnNaN as TerminateOnNaN
     from .rates import LearningRateScheduler as LearningRateScheduler
     from .rates import ReduceLROnPlateau as ReduceLROnPlateau
+    from .tensorboard import TensorBoard as TensorBoard
 
 # Classes that are loaded when they are used, and their modules.
 _ON_DEMAND = {
@@ -25,6 +26,7 @@ _ON_DEMAND = {
     "LearningRateScheduler": "rates",
     "ModelCheckpoint": "checkpoints",
     "ReduceLROnPlateau": "rates",
+    "TensorBoard": "tensorboard",
     "TerminateOnNaN": "not_finite",
 }
 __all__ = ["Callback", "CallbackList", "History", "LambdaCallback", *_ON_DEMAND]
