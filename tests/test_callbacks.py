@@ -13,7 +13,7 @@ import pytest
 
 import nncore
 from nncore import callbacks, layers, models, optimizers
-from nncore.callbacks import CallbackList
+from nncore.callbacks import CallbackList, LambdaCallback
 
 X, Y = np.linspace(-1, 1, 60, dtype=np.float32).reshape(20, 3), np.linspace(0, 1, 20, dtype=np.float32)
 FIT: Any = {"batch_size": 4, "verbose": 0}
@@ -93,6 +93,39 @@ def test_a_checkpoint_that_cannot_be_written(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "file" / "model"):
         with pytest.raises(OSError, match=r"names a folder|File exists|Not a directory"):
             make().fit(X, Y, **FIT, callbacks=[callbacks.ModelCheckpoint(path)])
+
+
+# ---- averages
+
+
+def averaged() -> nncore.Sequential:
+    return make(optimizers.SGD(0.05, use_ema=True, ema_momentum=0.7), metrics=["mae"])
+
+
+def test_evaluations_with_averages(tmp_path: Path) -> None:
+    model, other = averaged(), averaged()
+    swap, file = callbacks.SwapEMAWeights(), tmp_path / "{epoch}"
+    history = model.fit(X, Y, epochs=3, **FIT, validation_data=(X, Y), callbacks=[swap]).history
+    assert model.evaluate(X, Y, verbose=0)[1] == history["val_mae"][-1]
+    both = [callbacks.SwapEMAWeights(swap_on_epoch=True), callbacks.ModelCheckpoint(file)]
+    other.fit(X, Y, epochs=3, **FIT, validation_data=(X, Y), callbacks=both)
+    assert parameters(other) == parameters(model) == parameters(models.load_model(tmp_path / "3"))
+    plain = averaged()
+    plain.fit(X, Y, epochs=3, **FIT)
+    assert parameters(plain) == parameters(model)
+
+
+def test_averages_come_and_go() -> None:
+    model = averaged()
+    weights: list[bytes] = []
+    keep = LambdaCallback(on_epoch_end=lambda *_: weights.append(parameters(model)))
+    model.fit(X, Y, **FIT, callbacks=[keep])
+    ends, model = parameters(model), averaged()
+    stop = LambdaCallback(on_epoch_end=lambda *_: model.predict(X, callbacks=[callbacks.SwapEMAWeights()]))
+    model.fit(X, Y, **FIT, callbacks=[stop])
+    assert parameters(model) == ends != weights[0]
+    with pytest.raises(ValueError, match="needs an optimizer with use_ema=True"):
+        make().evaluate(X, Y, verbose=0, callbacks=[callbacks.SwapEMAWeights()])
 
 
 # ---- event files

@@ -9,6 +9,7 @@ from .callback import Callback, History, LambdaCallback
 from .callback_list import CallbackList
 
 if TYPE_CHECKING:
+    from .averages import SwapEMAWeights as SwapEMAWeights
     from .checkpoints import BackupAndRestore as BackupAndRestore
     from .checkpoints import ModelCheckpoint as ModelCheckpoint
     from .csv_logger import CSVLogger as CSVLogger
@@ -26,6 +27,7 @@ _ON_DEMAND = {
     "LearningRateScheduler": "rates",
     "ModelCheckpoint": "checkpoints",
     "ReduceLROnPlateau": "rates",
+    "SwapEMAWeights": "averages",
     "TensorBoard": "tensorboard",
     "TerminateOnNaN": "not_finite",
 }
