@@ -13,7 +13,8 @@ import pytest
 
 import nncore
 from nncore import callbacks, layers, models, optimizers
-from nncore.callbacks import CallbackList, LambdaCallback
+from nncore.callbacks import CallbackList, History, LambdaCallback
+from nncore.utils import Progbar
 
 X, Y = np.linspace(-1, 1, 60, dtype=np.float32).reshape(20, 3), np.linspace(0, 1, 20, dtype=np.float32)
 FIT: Any = {"batch_size": 4, "verbose": 0}
@@ -52,6 +53,27 @@ def test_names_are_loaded_when_they_are_used() -> None:
     code = "\n".join(line[4:] for line in code.split("\n"))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_list_calls_all() -> None:
+    model, seen = make(), []  # type: ignore[var-annotated]
+    watch = LambdaCallback(on_train_batch_end=lambda batch, logs=None: seen.append((batch, logs)))
+    told: dict[str, Any] = {"epochs": 2, "steps": 5, "verbose": 0}
+    both = CallbackList([watch], add_history=True, add_progbar=True, model=model, **told)
+    kinds = [LambdaCallback, History, callbacks.ProgbarLogger]
+    assert [type(item) for item in both.callbacks] == kinds
+    assert watch.model is both.callbacks[2].model is model
+    assert watch.params == told
+    both.on_train_begin()
+    both.on_epoch_begin(0)
+    both.on_train_batch_begin(0)
+    both.on_train_batch_end(0, logs={"loss": 1.0})
+    both.on_epoch_end(0, {"loss": 2.0})
+    both.on_train_end()
+    assert seen == [(0, {"loss": 1.0})]
+    assert both.history is both.callbacks[1]
+    assert both.history.history == {"loss": [2.0]}
+    assert CallbackList([both.history], add_history=True).callbacks == [both.history]
 
 
 # ---- learning rates
@@ -186,3 +208,41 @@ def test_without_the_writer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with pytest.raises(ImportError, match=r"\[TensorBoard\] needs .* pip install tensorboardX"):
         callbacks.TensorBoard()
+
+
+# ---- progress
+
+
+def test_a_bar_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
+    bar = Progbar(4, verbose=2, stateful_metrics=["now"], unit_name="file")
+    bar.update(1, [("mean", 1.0), ("now", 5)])
+    bar.add(2, [("mean", 4.0), ("now", 6)])
+    assert capsys.readouterr().out == ""
+    bar.finish([])
+    text = capsys.readouterr().out
+    assert text.startswith("file - 3 steps - 0.0s - ")
+    assert text.endswith(" - mean: 3.0000 - now: 6.0000\n")
+    bar = Progbar(None, verbose=1, stateless_metrics=["mean"])
+    bar.update(1, [("mean", 1.0), ("now", 5)])
+    bar.update(2, [("mean", 2.0), ("now", 6)], finalize=True)
+    assert capsys.readouterr().out.endswith(" - mean: 2.0000 - now: 6.0000\n")
+
+
+def test_progress_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
+    make().fit(X, Y, batch_size=4, verbose=2, callbacks=[callbacks.ProgbarLogger()])
+    assert capsys.readouterr().out.count("loss") == 1
+    alone = CallbackList(add_progbar=True, steps=2, verbose=2)
+    alone.on_train_begin()
+    alone.on_epoch_begin(0)
+    for batch in range(2):
+        alone.on_train_batch_end(batch, {"loss": 1.0})
+        alone.on_test_begin()
+        alone.on_test_batch_end(0, {"loss": 7.0})
+        alone.on_test_end({"loss": 7.0})
+    alone.on_epoch_end(0, {"loss": 3.0})
+    alone.on_train_end()
+    assert capsys.readouterr().out.endswith("loss: 3.0000\n")
+    alone.on_predict_begin()
+    alone.on_predict_batch_end(0, {"outputs": X})
+    alone.on_predict_end()
+    assert "step" in capsys.readouterr().out

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .csv_logger import CSVLogger as CSVLogger
     from .early_stopping import EarlyStopping as EarlyStopping
     from .not_finite import TerminateOnNaN as TerminateOnNaN
+    from .progress import ProgbarLogger as ProgbarLogger
     from .rates import LearningRateScheduler as LearningRateScheduler
     from .rates import ReduceLROnPlateau as ReduceLROnPlateau
     from .tensorboard import TensorBoard as TensorBoard
@@ -26,6 +27,7 @@ _ON_DEMAND = {
     "EarlyStopping": "early_stopping",
     "LearningRateScheduler": "rates",
     "ModelCheckpoint": "checkpoints",
+    "ProgbarLogger": "progress",
     "ReduceLROnPlateau": "rates",
     "SwapEMAWeights": "averages",
     "TensorBoard": "tensorboard",

@@ -28,6 +28,7 @@ class Callback(Explained):
     directions: dict[str, str] | None = None
     course: Any = None
 
+    only_alone = False  # for training loops of one's own, and so not called by `fit`
     watches_batches = True  # whether methods for batches that are written here have anything to do
 
     def __init__(self) -> None:

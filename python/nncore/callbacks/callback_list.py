@@ -28,6 +28,7 @@ class CallbackList(Callback):
     Args:
         callbacks: one or a list of them.
         add_history: with a `History`, if there is none among them; default False.
+        add_progbar: with a `ProgbarLogger`, if there is none among them; default False.
         model: what they work for; default none yet.
         params: what `set_params` would be given, e.g. ``epochs=3, steps=10, verbose=1``.
 
@@ -46,6 +47,7 @@ class CallbackList(Callback):
         self,
         callbacks: Callback | Sequence[Callback] | None = None,
         add_history: bool = False,
+        add_progbar: bool = False,
         model: Any = None,
         **params: Any,
     ) -> None:
@@ -56,6 +58,11 @@ class CallbackList(Callback):
         if boolean("CallbackList", "add_history", add_history) and self.history is None:
             self.history = History()
             self.callbacks.append(self.history)
+        if boolean("CallbackList", "add_progbar", add_progbar):
+            from .progress import ProgbarLogger
+
+            if not any(isinstance(item, ProgbarLogger) for item in self.callbacks):
+                self.callbacks.append(ProgbarLogger())
         if model is not None:
             self.set_model(model)
         if params:
@@ -84,6 +91,7 @@ class CallbackList(Callback):
             directions: whether a smaller ("min") or larger ("max") value of each key of the logs is better.
             course: of `fit`.
         """
+        self.callbacks = [item for item in self.callbacks if not item.only_alone]
         for item in self.callbacks:
             item.directions = directions
             if course is not None:

@@ -6,12 +6,14 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from . import whole
+from .absent import Explained
+from .arguments import integer, number, text
 from .messages import shown
 
 
@@ -76,18 +78,18 @@ class Progress:
     def __enter__(self) -> Progress:
         return self
 
-    def start(self, title: str, steps: int | None) -> Progress:
+    def start(self, title: str, steps: int | None, width: int = 10, interval: float = 0.05) -> Progress:
         self._title, self._steps, self._done, self._began = title, steps, 0, time.perf_counter()
         if self._style == 1:
             size, notebook = _terminal(), in_notebook()
-            shape = "{desc} {n_fmt}/{total_fmt} {bar:10} {elapsed}<{remaining}{postfix}"
+            shape = f"{{desc}} {{n_fmt}}/{{total_fmt}} {{bar:{width}}} {{elapsed}}<{{remaining}}{{postfix}}"
             self._bar = bar(
                 total=steps,
                 desc=title,
                 unit="step",
                 file=sys.stdout,
                 bar_format=shape if steps and not notebook else None,
-                mininterval=0.05,
+                mininterval=interval,
                 ncols=None if notebook else size.columns,
                 nrows=size.lines,
             )
@@ -129,3 +131,94 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         with whole:
             self._close()
+
+
+class Progbar(Explained):
+    """Shows how far something is, with the means of values: a bar in a terminal or notebook, else a line at
+    the end.
+
+    Args:
+        target: number of steps; None if it is not known.
+        width: of the bar, in characters; default 20.
+        verbose: 0 for silence, 1 (default) for a bar, 2 for a line at the end.
+        interval: seconds between two drawings at least; default 0.05.
+        stateful_metrics: names of values that are shown as they are; of the others means over the steps are.
+        stateless_metrics: instead of these, names of those whose means are shown.
+        unit_name: what is counted; default "step".
+
+    Raises:
+        ValueError: both stateful_metrics and stateless_metrics are given, or another wrong argument.
+
+    >>> bar = Progbar(3, verbose=0)
+    >>> for step in range(3):
+    ...     bar.update(step + 1, [("loss", 1 / (1 + step))])
+    """
+
+    def __init__(
+        self,
+        target: int | None,
+        width: int = 20,
+        verbose: int = 1,
+        interval: float = 0.05,
+        stateful_metrics: Iterable[str] | None = None,
+        stateless_metrics: Iterable[str] | None = None,
+        unit_name: str = "step",
+    ) -> None:
+        owner = "Progbar"
+        if stateful_metrics is not None and stateless_metrics is not None:
+            raise ValueError(f"[{owner}] only one of stateful_metrics and stateless_metrics may be given")
+        self.target = None if target is None else integer(owner, "target", target, low=0)
+        self.width = integer(owner, "width", width)
+        self.interval = number(owner, "interval", interval, low=0.0)
+        self.unit_name = text(owner, "unit_name", unit_name)
+        self.verbose = verbose
+        self.stateful_metrics = None if stateful_metrics is None else set(stateful_metrics)
+        self.stateless_metrics = None if stateless_metrics is None else set(stateless_metrics)
+        self._progress = Progress(style(owner, verbose))
+        self._begun = False
+        self._seen = 0
+        self._sums: dict[str, tuple[Any, int]] = {}  # by name, and of how many steps
+
+    def _is_mean(self, name: str) -> bool:
+        if self.stateless_metrics is not None:
+            return name in self.stateless_metrics
+        return name not in (self.stateful_metrics or ())
+
+    def update(
+        self, current: int, values: Iterable[tuple[str, Any]] | None = None, finalize: bool | None = None
+    ) -> None:
+        """Shows that so many steps are made.
+
+        Args:
+            current: number of steps so far.
+            values: (name, value) of the steps since the last update.
+            finalize: True for the last one, which shows the values as they are; default whether target is
+                reached.
+        """
+        if finalize is None:
+            finalize = self.target is not None and current >= self.target
+        if not self._begun:
+            self._progress.start(self.unit_name, self.target, self.width, self.interval)
+            self._begun = True
+        made = current - self._seen
+        for name, value in values or ():
+            total, count = self._sums.get(name, (0.0, 0))
+            if finalize or not self._is_mean(name):
+                total, count = value, 1
+            else:
+                total, count = total + value * max(made, 1), count + max(made, 1)
+            self._sums[name] = total, count
+        self._seen = current
+        means = {name: total / count for name, (total, count) in self._sums.items()}
+        self._progress.update(made, means)
+        if finalize:
+            self._progress.finish(means)
+            self._begun = False
+
+    def finish(self, values: Iterable[tuple[str, Any]] | None = None) -> None:
+        """The last update, at the step that is reached."""
+        self.update(self._seen, values, finalize=True)
+
+    def add(self, n: int, values: Iterable[tuple[str, Any]] | None = None) -> None:
+        """As `update`, for n further steps."""
+        self.update(self._seen + n, values)

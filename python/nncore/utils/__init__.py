@@ -13,6 +13,7 @@ from ..common import names, seeds
 from ..common.absent import answer, explains
 from ..common.arguments import boolean, integer, neutral, only
 from ..common.arrays import plain
+from ..common.progress import Progbar
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .timeseries import timeseries_dataset_from_array
 
 __all__ = [
+    "Progbar",
     "PyDataset",
     "Sequence",
     "array_to_img",
