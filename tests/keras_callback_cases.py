@@ -251,6 +251,53 @@ def backups(k: Any) -> Any:
     return found
 
 
+ERRORS: list[Callable[[Any], Any]] = [
+    lambda c: c.ModelCheckpoint("a.keras" if "keras" in c.__name__ else "a", save_freq="batch"),
+    lambda c: c.ModelCheckpoint("a.keras" if "keras" in c.__name__ else "a", save_freq=0.5),
+    lambda c: c.BackupAndRestore("a", save_freq="batch"),
+    lambda c: c.BackupAndRestore("a", save_freq=0.15),
+    lambda c: c.BackupAndRestore(""),
+    lambda c: c.BackupAndRestore(None),
+    lambda c: c.ReduceLROnPlateau(factor=1.0),
+]
+IN_TRAINING: list[Callable[[Any], Any]] = [
+    lambda c: c.LearningRateScheduler(lambda epoch, rate: "high"),
+    lambda c: c.LearningRateScheduler(lambda epoch, rate: 1),
+    lambda c: c.EarlyStopping("gain"),
+    lambda c: c.ReduceLROnPlateau("gain"),
+    lambda c: c.ModelCheckpoint("/nonexistent/{gain}" + (".keras" if "keras" in c.__name__ else ""), "loss"),
+]
+
+
+def errors(k: Any) -> Any:
+    """Their classes: when a callback is made, in training, and where the optimizer has a schedule."""
+    decay = k.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
+
+    def kind(act: Callable[[], Any]) -> str:
+        try:
+            act()
+        except Exception as error:
+            return type(error).__name__
+        return "none"
+
+    def fit(callback: Any, **given: Any) -> Any:
+        make(k, **given).fit(X, Y1, epochs=3, callbacks=[callback], **FIT)
+
+    c = k.callbacks
+    return [
+        [kind(lambda act=act: act(c)) for act in ERRORS],
+        [kind(lambda act=act: fit(act(c))) for act in IN_TRAINING],
+        [
+            kind(lambda: fit(c.LearningRateScheduler(lambda epoch: 0.1), optimizer=k.optimizers.SGD(decay))),
+            kind(
+                lambda: fit(
+                    c.ReduceLROnPlateau("loss", patience=1, min_delta=9), optimizer=k.optimizers.SGD(decay)
+                )
+            ),
+        ],
+    ]
+
+
 CASES: dict[str, Case] = {
     "hooks in order": events,
     "arguments of hooks": hooks,
@@ -265,4 +312,5 @@ CASES: dict[str, Case] = {
     "CSVLogger": csv,
     "TerminateOnNaN": not_a_number,
     "BackupAndRestore": backups,
+    "errors of callbacks": errors,
 }

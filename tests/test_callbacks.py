@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 import nncore
 from nncore import callbacks, layers, models, optimizers
-from nncore.callbacks import CallbackList, History, LambdaCallback
+from nncore.callbacks import Callback, CallbackList, History, LambdaCallback
 from nncore.utils import Progbar
 
 X, Y = np.linspace(-1, 1, 60, dtype=np.float32).reshape(20, 3), np.linspace(0, 1, 20, dtype=np.float32)
@@ -39,6 +40,31 @@ def parameters(model: nncore.Sequential) -> bytes:
 
 
 # ---- when they are called
+
+
+def test_those_of_epochs_do_not_watch_batches(tmp_path: Path) -> None:
+    class Own(callbacks.ModelCheckpoint):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None: ...
+
+    path = tmp_path / "model"
+    for item, watches in (
+        (callbacks.ModelCheckpoint(path), False),
+        (callbacks.ModelCheckpoint(path, save_freq=3), True),
+        (Own(path), True),
+        (callbacks.BackupAndRestore(path), False),
+        (callbacks.BackupAndRestore(path, save_freq=2), True),
+        (callbacks.TerminateOnNaN(), False),
+        (callbacks.EarlyStopping(), False),
+        (callbacks.CSVLogger(path), False),
+        (LambdaCallback(on_epoch_end=print), False),
+        (LambdaCallback(on_batch_end=print), True),
+        (LambdaCallback(on_train_batch_begin=print), True),
+        (CallbackList([callbacks.TerminateOnNaN()]), False),
+        (CallbackList([Own(path)]), True),
+    ):
+        assert CallbackList(item).watches("train") is watches, item
+        assert not CallbackList(item).watches("test")
+        assert not CallbackList(item).watches("predict")
 
 
 def test_names_are_loaded_when_they_are_used() -> None:
@@ -89,6 +115,25 @@ def test_an_error_in_a_schedule_is_not_taken_for_one_argument() -> None:
     with pytest.raises(TypeError, match="unsupported operand"):
         make().fit(X, Y, **FIT, callbacks=[callbacks.LearningRateScheduler(schedule)])
     assert calls == [0]
+
+
+def test_changes_are_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    verbose: list[tuple[Callback, str]] = [
+        (callbacks.LearningRateScheduler(lambda epoch: 0.5, verbose=1), "Epoch 2: the learning rate is 0.5"),
+        (
+            callbacks.ReduceLROnPlateau("loss", 0.5, 1, 1, min_delta=9),
+            "Epoch 2: the learning rate is lowered",
+        ),
+        (callbacks.ModelCheckpoint(tmp_path / "m", verbose=1), f"Epoch 2: the model is saved as {tmp_path}"),
+        (
+            callbacks.ModelCheckpoint(tmp_path / "m", "loss", 1, True, initial_value_threshold=0),
+            "Epoch 2: loss is not better than 0",
+        ),
+        (callbacks.EarlyStopping("loss", min_delta=9, verbose=1), "Epoch 2: early stopping"),
+    ]
+    for callback, text in verbose:
+        make().fit(X, Y, epochs=2, **FIT, callbacks=[callback])
+        assert text in capsys.readouterr().out
 
 
 # ---- checkpoints
@@ -246,3 +291,34 @@ def test_progress_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
     alone.on_predict_batch_end(0, {"outputs": X})
     alone.on_predict_end()
     assert "step" in capsys.readouterr().out
+
+
+ERRORS: list[tuple[str, type[Exception], Callable[[], Any]]] = [
+    (r"\[ModelCheckpoint\] the format", ValueError, lambda: callbacks.ModelCheckpoint("a.keras")),
+    (r"\[ModelCheckpoint\] filepath='{epoch'", ValueError, lambda: callbacks.ModelCheckpoint("{epoch")),
+    ("save_freq must be 'epoch' or", ValueError, lambda: callbacks.ModelCheckpoint("a", save_freq=True)),
+    ("save_freq must be at least 1", ValueError, lambda: callbacks.ModelCheckpoint("a", save_freq=0)),
+    ("save_freq must be 'epoch' or", ValueError, lambda: callbacks.BackupAndRestore("a", save_freq=False)),
+    ("must be a number", TypeError, lambda: callbacks.ModelCheckpoint("a", initial_value_threshold="")),
+    ("save_best_only must be True", TypeError, lambda: callbacks.ModelCheckpoint("a", save_best_only=2)),
+    ("mode must be one of", ValueError, lambda: callbacks.ModelCheckpoint("a", mode="best")),
+    (r"factor must be in \[0, 1\)", ValueError, lambda: callbacks.ReduceLROnPlateau(factor=1.5)),
+    ("schedule must be a function", TypeError, lambda: callbacks.LearningRateScheduler(0.1)),
+    ("separator must be one character", ValueError, lambda: callbacks.CSVLogger("a", ", ")),
+    ("filepath is empty", ValueError, lambda: callbacks.CSVLogger("")),
+    ("write_images=True is not available", ValueError, lambda: callbacks.TensorBoard(write_images=True)),
+    ("profile_batch=2 is not available", ValueError, lambda: callbacks.TensorBoard(profile_batch=2)),
+    ("embeddings_freq=1 is not", ValueError, lambda: callbacks.TensorBoard(embeddings_freq=1)),
+    ("embeddings_metadata='a' is", ValueError, lambda: callbacks.TensorBoard(embeddings_metadata="a")),
+    ("update_freq must be 'epoch'", ValueError, lambda: callbacks.TensorBoard(update_freq="step")),
+    ("update_freq must be at least 1", ValueError, lambda: callbacks.TensorBoard(update_freq=0)),
+    ("only one of stateful", ValueError, lambda: Progbar(1, stateful_metrics=[], stateless_metrics=[])),
+    ("verbose must be 0, 1, 2", ValueError, lambda: Progbar(1, verbose=3)),
+    (r"\[CallbackList\] callbacks must be", TypeError, lambda: CallbackList([1])),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "kind", "act"), ERRORS, ids=[text for text, _, _ in ERRORS])
+def test_errors_come_first(text: str, kind: type[Exception], act: Callable[[], Any]) -> None:
+    with pytest.raises(kind, match=text):
+        act()

@@ -29,6 +29,7 @@ _INSTEAD = {
     "applications": "build the layers, and give set_weights arrays: there are no pretrained networks",
     "backend": f"{_OUTSIDE}; nncore.utils has clear_session",
     "callbacks": "derive a class from nncore.callbacks.Callback",
+    "callbacks.RemoteMonitor": "send the logs by LambdaCallback(on_epoch_end=...) and a package for HTTP",
     "config": _FLOAT32,
     "constraints": _LIST,
     "datasets": "read the arrays by other means, such as numpy.load",
