@@ -43,7 +43,17 @@ from .models import Model, Sequential
 if TYPE_CHECKING:
     import nncore as keras
 
-    from . import constraints, datasets, ops, plot, preprocessing, reference, regularizers, utils
+    from . import (
+        backend,
+        constraints,
+        datasets,
+        ops,
+        plot,
+        preprocessing,
+        reference,
+        regularizers,
+        utils,
+    )
 
 __version__ = _core.__version__
 
@@ -54,6 +64,7 @@ __all__ = [
     "__version__",
     "activations",
     "available_isas",
+    "backend",
     "callbacks",
     "constraints",
     "datasets",
@@ -77,6 +88,7 @@ __all__ = [
 ]
 
 _ON_DEMAND = (
+    "backend",
     "constraints",
     "datasets",
     "ops",

@@ -27,7 +27,11 @@ _INSTEAD = {
     "": "leave it out, or run this part in Keras",
     "activations": _LIST,
     "applications": "build the layers, and give set_weights arrays: there are no pretrained networks",
-    "backend": f"{_OUTSIDE}; nncore.utils has clear_session",
+    "backend": _OUTSIDE,
+    "backend.batch_get_value": "x.numpy() has the values of a weight",
+    "backend.batch_set_value": "x.assign(value) sets a weight, or the learning rate of an optimizer",
+    "backend.get_value": "x.numpy() has the values of a weight, float(x) a learning rate",
+    "backend.set_value": "x.assign(value) sets a weight, or the learning rate of an optimizer",
     "callbacks": "derive a class from nncore.callbacks.Callback",
     "callbacks.RemoteMonitor": "send the logs by LambdaCallback(on_epoch_end=...) and a package for HTTP",
     "config": _FLOAT32,
@@ -62,6 +66,15 @@ _INSTEAD = {
 # Names of earlier versions, and of tf.keras, and what to do now.
 _GONE = "Keras 3 has it no more"
 _EARLIER = {
+    "backend.function": f"{_GONE}: Model(model.input, layer.output).predict(x) has what layers make",
+    "backend.get_session": f"{_GONE}: leave it out",
+    "backend.gradients": f"{_GONE}: model.gradients is called with those of each step",
+    "backend.image_dim_ordering": "it is image_data_format now",
+    "backend.learning_phase": f"{_GONE}: call model(x, training=True)",
+    "backend.set_image_dim_ordering": f"{_GONE}: {_FLOAT32}",
+    "backend.set_learning_phase": f"{_GONE}: call model(x, training=True)",
+    "backend.set_session": f"{_GONE}: leave it out",
+    "backend.tensorflow_backend": f"{_GONE}: leave it out",
     "dtensor": f"{_GONE}: leave it out",
     "engine": f"{_GONE}: see nncore.layers and nncore.models",
     "estimator": f"{_GONE}: use fit, evaluate and predict of a model",
