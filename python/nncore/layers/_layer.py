@@ -41,7 +41,8 @@ class Layer(Weighted, Settings):
     Args:
         name: unique in a model; default the class in snake case with a running number (dense, dense_1, ...).
         trainable: whether training changes the weights; default True. Takes effect in ``compile``.
-        input_shape: of one sample, on the first layer of a model; the same as an `Input` before it.
+        input_shape: of one sample: on the first layer of a `Sequential` the same as an `Input` before it; of
+            no meaning elsewhere.
         input_dim: n for ``input_shape=(n,)``.
         dtype: None or "float32".
         activity_regularizer: a penalty on what each call gives: name or instance of `nncore.regularizers`;
@@ -181,10 +182,6 @@ class Layer(Weighted, Settings):
 
     def infer(self, before: Sequence[OpenShape]) -> tuple[OpenShape, Parameters]:
         """Shape of one sample after the layer, and the parameters."""
-        if self.declared is not None and [self.declared] != list(before):
-            raise ValueError(
-                f"[{self.name}] expected samples of its input_shape {self.declared}, got {before[0]}"
-            )
         after, parameters = self._infer_closed(before, _TRIED[0])
         if all(None not in one for one in before):
             return after, parameters

@@ -35,6 +35,7 @@ class OfLeaky(Options, total=False):
     alpha: float
 
 class OfInput(TypedDict, total=False):
+    input_shape: Sequence[int | None]
     sparse: bool
     ragged: bool
     optional: bool

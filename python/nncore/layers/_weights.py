@@ -103,6 +103,7 @@ class Weighted(Explained):
     """What has a name and weights: a layer, or a model of layers."""
 
     _name: str
+    dtype = compute_dtype = variable_dtype = "float32"  # of values and weights
 
     @property
     def name(self) -> str:

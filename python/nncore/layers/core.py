@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -32,16 +33,24 @@ if TYPE_CHECKING:
 answer(__name__)
 
 
+def _is_read(dtype: Any) -> bool:
+    """Whether data of a type, a name or a library's, keep their values as far as float32 holds them."""
+    name = str(getattr(dtype, "name", getattr(dtype, "__name__", dtype))).rpartition(".")[2]
+    return re.fullmatch(r"float(32|64)?|u?int(8|16|32|64)?|bool_?", name) is not None
+
+
 class InputLayer(Layer):
     """What a model begins with: a `Sequential` as its first item, a `Model` as the value that `Input` gives.
 
     Args:
         shape: sizes of one sample, without the batch axis; None for any size.
-        batch_size: None; the size of batches is given to ``fit``.
-        dtype: None or "float32". Data of any real type are read as float32.
-        batch_shape: instead of shape, with None as first size.
+        batch_size: of no meaning: batches of any size are taken.
+        dtype: None (default), or the type of the data: floats of 32 or 64 bits, integers or bool. Data of any
+            real type are read as float32; no number is rounded to an integer.
+        batch_shape: instead of shape, with the size of batches, or None, first.
         name: default "input_layer" with a running number.
-        others: sparse, ragged, tensor, optional: not available yet, so None or False.
+        others: input_shape, an earlier name of shape. sparse, ragged, tensor, optional: not available yet, so
+            None or False.
     """
 
     kind = "input"
@@ -57,17 +66,24 @@ class InputLayer(Layer):
         **others: Unpack[OfInput],
     ) -> None:
         off = {"sparse": False, "ragged": False, "input_tensor": None, "tensor": None, "optional": False}
-        known = ("shape", "batch_shape", "dtype", "name")
-        neutral("Input", {**others, "batch_size": batch_size}, {**off, "batch_size": None}, known)
-        super().__init__({"name": name, "dtype": dtype})
+        given: dict[str, Any] = {**others}
+        shape = given.pop("input_shape", None) if shape is None else shape
+        neutral("Input", given, off, ("shape", "batch_size", "batch_shape", "dtype", "name"))
+        super().__init__({"name": name})
         if (shape is None) == (batch_shape is None):
             raise ValueError("[Input] shape must be given, e.g. Input((28, 28, 1))")
         if batch_shape is None:
             self.shape = sizes("Input", "shape", shape, is_open=True)
-        elif len(batch_shape) and batch_shape[0] is not None:
-            raise ValueError(f"[Input] batch_shape must begin with None, got {tuple(batch_shape)}")
         else:
             self.shape = sizes("Input", "batch_shape", batch_shape, batch_axis=True, is_open=True)
+            batch_size = batch_shape[0] if batch_size is None else batch_size
+        if batch_size is not None:
+            integer("Input", "batch_size", batch_size)
+        if dtype is not None and not _is_read(dtype):
+            raise ValueError(
+                f"[Input] dtype={dtype!r} is not available yet: values are float32, read from floats of 32 "
+                "or 64 bits, integers or bool"
+            )
         self.shapes = [self.shape], self.shape
 
     @property

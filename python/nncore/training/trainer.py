@@ -13,7 +13,7 @@ import numpy as np
 from .. import _core
 from ..callbacks.callback import History, Logs
 from ..common.absent import unexpected
-from ..common.arguments import boolean
+from ..common.arguments import boolean, integer
 from ..graph.net import Net
 from ..losses import CategoricalCrossentropy, Loss, SparseCategoricalCrossentropy
 from ..optimizers import Optimizer
@@ -79,8 +79,8 @@ class Trainer:
                 categorical or sparse one by outputs and targets. Of several outputs: a list of lists, or a
                 dict.
             weighted_metrics: as metrics, but weighted by sample_weight and class_weight.
-            run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: as in Keras by default. They have
-                no meaning here.
+            run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: as in Keras. They have no effect:
+                networks are always compiled, and callbacks for batches are called around each step.
 
         Raises:
             ValueError: an unknown name, or outputs, loss and metrics that do not go together. The model is as
@@ -88,11 +88,8 @@ class Trainer:
             TypeError: something that is neither a name nor an object of nncore.
         """
         owner = self.net.name
-        if boolean(owner, "run_eagerly", run_eagerly):
-            raise ValueError(f"[{owner}] run_eagerly=True is not available: networks are always compiled")
-        if steps_per_execution != 1:
-            given = f"steps_per_execution={steps_per_execution!r}"
-            raise ValueError(f"[{owner}] {given} is not available: 1 only")
+        boolean(owner, "run_eagerly", run_eagerly)
+        integer(owner, "steps_per_execution", steps_per_execution)
         if jit_compile not in ("auto", None, True, False):
             raise ValueError(f"[{owner}] jit_compile must be 'auto', True or False, got {jit_compile!r}")
         boolean(owner, "auto_scale_loss", auto_scale_loss)
