@@ -99,7 +99,7 @@ def test_a_network_counts_as_the_metric_alone(
     alone = metric(y, model.predict(x, verbose=0), weight if weighted else None)
     for batch in (1, 7, 50):
         logs = model.evaluate(x, y, batch, sample_weight=weight, verbose=0, return_dict=True)
-        assert list(logs) == ["loss", "mse", "counted", "accuracy"]
+        assert list(logs) == ["accuracy", "counted", "loss", "mse"]
         np.testing.assert_array_equal(logs["counted"], alone)
         assert type(logs["counted"]) is type(alone)
 

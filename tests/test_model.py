@@ -196,7 +196,7 @@ def test_a_problem_is_learnt() -> None:
     model = make(nncore.optimizers.Adam(0.05))
     history = model.fit(X, Y, epochs=60, verbose=0)
     assert history.history["accuracy"][-1] > 0.95
-    assert list(history.history) == ["loss", "accuracy"]
+    assert list(history.history) == ["accuracy", "loss"]
     assert model.history is history
     assert history.model is model
     loss, accuracy = model.evaluate(X, Y, verbose=0)
@@ -304,8 +304,8 @@ def test_a_log_file_gets_one_line_an_epoch(capsys: pytest.CaptureFixture[str]) -
         lines = capsys.readouterr().out.splitlines()
         assert len(lines) == 2
         assert re.fullmatch(
-            r"Epoch 1/2 - 2 steps - [\d.]+s - \d+[mu]s/step - loss: [\d.]+ - accuracy: [\d.]+ - "
-            r"val_loss: [\d.]+ - val_accuracy: [\d.]+",
+            r"Epoch 1/2 - 2 steps - [\d.]+s - \d+[mu]s/step - accuracy: [\d.]+ - loss: [\d.]+ - "
+            r"val_accuracy: [\d.]+ - val_loss: [\d.]+",
             lines[0],
         )
         model.evaluate(X, Y, verbose=verbose)

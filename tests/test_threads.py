@@ -100,7 +100,7 @@ def test_means_that_are_reset_in_a_callback_are_those_of_the_batch() -> None:
     seen: list[list[float]] = []
     resets = nncore.callbacks.LambdaCallback(
         on_train_batch_begin=lambda batch, logs: model.reset_metrics(),
-        on_train_batch_end=lambda batch, logs: seen.append(list(logs.values())),
+        on_train_batch_end=lambda batch, logs: seen.append([logs[key] for key in model.metrics_names]),
     )
     model.fit(x, y, batch_size=50, shuffle=False, callbacks=[resets], verbose=0)
     np.testing.assert_allclose(seen, expected, rtol=1e-6)

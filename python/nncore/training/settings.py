@@ -82,13 +82,20 @@ class Settings:
 
     @functools.cached_property
     def names(self) -> list[str]:
-        """Keys of logs: of one output as they were given, of several sorted."""
-        found = [key for key, _ in self._results if key]
-        return sorted(found) if self.output_names else found
+        """Keys of logs, sorted as in Keras."""
+        return sorted(key for key, _ in self._results if key)
+
+    @functools.cached_property
+    def _positions(self) -> list[tuple[str, int]]:
+        """Each key of logs, with the position of its value in the results of the core."""
+        positions = {key: position for position, (key, _) in enumerate(self._results)}
+        return [(key, positions[key]) for key in self.names]
 
     @functools.cached_property
     def returned(self) -> list[str]:
-        """The order in which `evaluate` returns them: the losses first."""
+        """The order in which `evaluate` returns them: the losses first, then metrics of one output as given."""
+        if not self.output_names:
+            return [key for key, _ in self._results]
         losses = [key for key in self.names if key == "loss" or key in self._own_losses]
         losses.sort(key=lambda key: -1 if key == "loss" else self._own_losses.index(key))
         return [*losses, *(key for key in self.names if key not in losses)]
@@ -99,10 +106,7 @@ class Settings:
 
     def logs(self, results: Sequence[Any]) -> dict[str, Any]:
         """What the core's results are called. Of an empty list nothing."""
-        if not self.output_names:
-            return dict(zip(self.names, results))
-        by_key = {key: value for (key, _), value in zip(self._results, results)}
-        return {key: by_key[key] for key in self.names if key in by_key}
+        return {key: results[position] for key, position in self._positions if position < len(results)}
 
     def _decays(self, network: _core.Network, flat: Flat) -> list[bool]:
         """Whether weight_decay applies to each weight of the network; nothing where it applies to all."""
