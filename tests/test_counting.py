@@ -156,7 +156,7 @@ def test_names(cls: Any) -> None:
     nncore.utils.clear_session()
     first = cls()
     assert [cls().name, metrics.get(cls).name] == [f"{first.name}_1", f"{first.name}_2"]
-    assert all(metrics.get(name).name == name for name in (first.name, cls.__name__))
+    assert all(metrics.found(name, "").name == name for name in (first.name, cls.__name__))
     row = _core.metrics()[first.name]
     assert row[1:] == (False, True)
     assert {setting[0] for setting in row[0]} <= set(inspect.signature(cls).parameters)

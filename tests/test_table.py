@@ -68,7 +68,9 @@ def test_losses_have_a_function_and_a_class(name: str) -> None:
     (cls,) = (cls for cls in losses.CLASSES.values() if cls._function is function)
     assert {name, cls.__name__} <= {*losses.__all__}
     assert cls()._arguments() == settings_of(function)
-    assert {type(losses.get(by)) for by in (name, cls.__name__, cls, function)} == {cls}
+    assert {type(losses.found(by, "")) for by in (name, cls.__name__, cls, function)} == {cls}
+    assert {losses.get(name), losses.get(function)} == {function}
+    assert {type(losses.get(by)) for by in (cls.__name__, cls, cls())} == {cls}
 
 
 def test_every_row_of_a_loss_has_a_function() -> None:
@@ -84,7 +86,9 @@ def test_every_row_of_a_metric_has_a_class() -> None:
     for name, operation in METRICS.items():
         (cls,) = (cls for cls in metrics.CLASSES.values() if cls._function is operation.public)
         assert cls()._arguments() == settings_of(getattr(metrics, name))
-        assert {type(metrics.get(by)) for by in (name, cls.__name__, cls, operation.public)} == {cls}
+        assert {type(metrics.found(by, "")) for by in (name, cls.__name__, cls, operation.public)} == {cls}
+        assert {type(metrics.get(by)) for by in (name, cls.__name__, cls, cls())} == {cls}
+        assert metrics.get(operation.public) is operation.public
 
 
 def test_every_row_of_an_activation_has_a_function() -> None:

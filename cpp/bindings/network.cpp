@@ -94,21 +94,22 @@ struct Arrays {
   }
 };
 
-// Arrays for the outputs of so many samples.
+// Arrays for the outputs of `rows` samples.
 struct Outputs {
   std::vector<Floats> arrays;
   std::vector<float*> to;
 
   // given: the arrays, or None for new ones.
-  Outputs(Network& n, const Arrays& a, const py::object& given) {
+  Outputs(Network& n, const Arrays& a, const py::object& given) : Outputs(n, a, given, a.rows()) {}
+  Outputs(Network& n, const Arrays& a, const py::object& given, std::size_t rows) {
     const std::vector<Shape>& shapes = n.output_shapes().empty() ? shapes_for(n, a) : n.output_shapes();
     if (given.is_none())
-      for (const Shape& shape : shapes) arrays.push_back(make_floats(with_rows(a.rows(), shape)));
+      for (const Shape& shape : shapes) arrays.push_back(make_floats(with_rows(rows, shape)));
     else
       for (const py::array& array : arrays_from(given)) {
         if (!Floats::check_(array) || arrays.size() == shapes.size() ||
-            shape_of(array) != with_rows(a.rows(), shapes[arrays.size()]))
-          throw std::invalid_argument("expected float32 arrays for " + std::to_string(a.rows()) +
+            shape_of(array) != with_rows(rows, shapes[arrays.size()]))
+          throw std::invalid_argument("expected float32 arrays for " + std::to_string(rows) +
                                       " outputs, got one of shape " + to_string(shape_of(array)));
         arrays.push_back(py::reinterpret_borrow<Floats>(array));
       }
@@ -132,6 +133,18 @@ struct Outputs {
   std::vector<Shape> found_;  // where sizes are open
 };
 
+// Where the outputs of one batch of samples are to go as well, if `given` is not None.
+struct OutputsToo {
+  std::optional<Outputs> outputs;
+
+  OutputsToo(Network& n, const Arrays& a, const py::object& given, Samples& samples) {
+    if (given.is_none()) return;
+    if (samples.stop - samples.start > samples.batch_size)
+      throw std::invalid_argument("out is for one batch");
+    samples.out = outputs.emplace(n, a, given, samples.stop - samples.start).to.data();
+  }
+};
+
 }  // namespace
 
 void bind_passes(py::module_& m, py::class_<Network>& network) {
@@ -148,7 +161,8 @@ void bind_passes(py::module_& m, py::class_<Network>& network) {
           "train",
           [](Network& n, const py::object& x, const py::object& y, const py::object& sample_weight,
              const std::optional<Order>& order, std::size_t start, std::size_t stop, std::size_t batch_size,
-             double seconds, Sums& sums, const std::optional<SampleWeights>& rates, bool only_finite) {
+             double seconds, Sums& sums, const std::optional<SampleWeights>& rates, bool only_finite,
+             const py::object& out) {
             const Arrays a(n, x, y, sample_weight, order);
             Samples samples = a.samples(start, stop, batch_size);
             samples.only_finite = only_finite;
@@ -157,21 +171,24 @@ void bind_passes(py::module_& m, py::class_<Network>& network) {
                 throw std::invalid_argument("expected a learning rate for each step");
               samples.rates = rates->data();
             }
+            const OutputsToo outputs(n, a, out, samples);
             return writing(n, [&] { return n.train(samples, seconds, sums); });
           },
           py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true), py::arg("order").none(true),
           py::arg("start"), py::arg("stop"), py::arg("batch_size"), py::arg("seconds"), py::arg("sums"),
-          py::arg("rates") = py::none(), py::arg("only_finite") = false)
+          py::arg("rates") = py::none(), py::arg("only_finite") = false, py::arg("out") = py::none())
       .def(
           "test",
           [](Network& n, const py::object& x, const py::object& y, const py::object& sample_weight,
-             std::size_t start, std::size_t stop, std::size_t batch_size, double seconds, Sums& sums) {
+             std::size_t start, std::size_t stop, std::size_t batch_size, double seconds, Sums& sums,
+             const py::object& out) {
             const Arrays a(n, x, y, sample_weight);
-            const Samples samples = a.samples(start, stop, batch_size);
+            Samples samples = a.samples(start, stop, batch_size);
+            const OutputsToo outputs(n, a, out, samples);
             return reading(n, [&] { return n.test(samples, seconds, sums); });
           },
           py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true), py::arg("start"), py::arg("stop"),
-          py::arg("batch_size"), py::arg("seconds"), py::arg("sums"))
+          py::arg("batch_size"), py::arg("seconds"), py::arg("sums"), py::arg("out") = py::none())
       .def(
           "predict",
           [](Network& n, const py::object& x, const py::object& out, std::size_t start, std::size_t stop,
@@ -186,15 +203,17 @@ void bind_passes(py::module_& m, py::class_<Network>& network) {
           "gradients",
           [](Network& n, const py::object& x, const py::object& y, const py::object& sample_weight,
              const std::optional<Order>& order, std::size_t start, std::optional<std::size_t> stop,
-             Sums* sums) {
+             Sums* sums, const py::object& out) {
             const Arrays a(n, x, y, sample_weight, order);
             const std::size_t end = stop.value_or(a.rows());
             if (start >= end) throw std::invalid_argument("expected at least one sample");
-            const Samples samples = a.samples(start, end, end - start);
+            Samples samples = a.samples(start, end, end - start);
+            const OutputsToo outputs(n, a, out, samples);
             return reading(n, [&] { return n.gradients(samples, sums); });
           },
           py::arg("x"), py::arg("y"), py::arg("sample_weight").none(true), py::arg("order") = py::none(),
-          py::arg("start") = 0, py::arg("stop") = py::none(), py::arg("sums") = py::none())
+          py::arg("start") = 0, py::arg("stop") = py::none(), py::arg("sums") = py::none(),
+          py::arg("out") = py::none())
       .def(
           "forward",
           [](Network& n, const py::object& x, bool training) {

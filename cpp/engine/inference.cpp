@@ -73,6 +73,8 @@ std::size_t Network::test(const Samples& samples, double seconds, Sums& sums) {
         infer_batch(samples, position, count, [&](std::size_t first, std::size_t n, const float* values) {
           for (std::size_t o = 0; o < inference().outputs.size(); ++o) {
             const float* const y = values + inference().infer_values.at(inference().outputs[o].infer_storage);
+            if (samples.out && o < judged_.size())
+              write_output(o, samples.out[o] + first * size_of(inference().outputs[o].shape), y, n);
             if (o < judged_.size())
               evaluate_chunk(samples, o, y, nullptr, first, n, 1.0f);
             else

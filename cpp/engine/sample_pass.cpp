@@ -159,6 +159,9 @@ inline void Network::judge_chunk(const Samples& s, std::size_t first, std::size_
     const Output& output = p.outputs[o];
     float* const gradient = gradient_at(p, output.storage, first, scratch);
     float* const own = output.adds ? scratch + p.sizes.layer_scratch + p.gradients.size() : gradient;
+    if (s.out)
+      write_output(o, s.out[o] + first * p.storages[output.storage].size, value_at(p, output.storage, first),
+                   n);
     if (const std::size_t size = p.storages[output.storage].size; dy && gradient)
       std::copy_n(dy[o] + first * size, n * size, own);
     else

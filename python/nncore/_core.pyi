@@ -201,11 +201,13 @@ class Network:
         sums: Sums,
         rates: Floats | None = None,
         only_finite: bool = False,
+        out: Arrays | None = None,
     ) -> int:
         """
         Args:
             rates: learning rates of the steps, if they change.
             only_finite: ends with a batch whose loss is not finite, without its update.
+            out: of each output (stop - start, ...), where the outputs go as well if that is one batch.
         """
 
     def test(
@@ -218,6 +220,7 @@ class Network:
         batch_size: int,
         seconds: float,
         sums: Sums,
+        out: Arrays | None = None,
     ) -> int: ...
     def predict(self, x: Arrays, out: Arrays, start: int, stop: int, seconds: float) -> int: ...
     def gradients(
@@ -229,6 +232,7 @@ class Network:
         start: int = 0,
         stop: int | None = None,
         sums: Sums | None = None,
+        out: Arrays | None = None,
     ) -> float:
         """Forward and backward of one batch without an update: the loss. Then read('gradients')."""
 

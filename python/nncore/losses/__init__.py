@@ -30,14 +30,24 @@ CLASSES, BY_NAME = described.classes(Loss), described.known(Loss)
 
 def get(
     identifier: str | Loss | type[Loss] | Callable[..., Any] | None, owner: str = "losses.get"
-) -> Loss | None:
-    """The loss of a name, a class, a function of this module, or of itself; None stays None.
+) -> Loss | Callable[..., Any] | None:
+    """The function of a name such as "mse", the loss of the name of a class; a loss or function of this
+    module as it is; None stays None.
 
     Raises:
         ValueError: there is no loss of that name.
         TypeError: something else, such as a function that is not one of this module.
 
-    >>> get("mse")
-    MeanSquaredError(name='mean_squared_error')
+    >>> get("mse") is mean_squared_error, get("MeanSquaredError")
+    (True, MeanSquaredError(name='mean_squared_error'))
     """
+    loss = found(identifier, owner)
+    of_function = callable(identifier) and not isinstance(identifier, type | Loss)
+    if loss and (of_function or (isinstance(identifier, str) and identifier not in CLASSES)):
+        return type(loss)._function  # type: ignore[no-any-return]
+    return loss
+
+
+def found(identifier: Any, owner: str) -> Loss | None:
+    """The loss that ``compile`` takes it for."""
     return None if identifier is None else described.get(owner, Loss, identifier)

@@ -11,31 +11,45 @@ from collections.abc import Callable
 from typing import Any
 
 from ..common import described
-from . import counting, means
+from . import counting, functions, means
 from ._base import Metric
 from .counting import *  # noqa: F403
+from .functions import *  # noqa: F403
 from .means import *  # noqa: F403
 
 __all__ = ["Metric", "get"]
 __all__ += counting.__all__
+__all__ += functions.__all__
 __all__ += means.__all__
 
 CLASSES, BY_NAME = described.classes(Metric), described.known(Metric)
 
 
-def get(identifier: str | Metric | type[Metric] | Callable[..., Any], owner: str = "metrics.get") -> Metric:
-    """The metric of a name, a class, a function of this module, or of itself.
+def get(
+    identifier: str | Metric | type[Metric] | Callable[..., Any] | None, owner: str = "metrics.get"
+) -> Metric | Callable[..., Any] | None:
+    """The metric of a name or a class; a metric or function as it is; None stays None.
 
     "accuracy" and "acc" have a meaning in ``compile`` only, where the outputs are known.
 
     Raises:
         ValueError: there is no metric of that name.
-        TypeError: something else, such as a function that is not one of this module.
+        TypeError: something else.
 
     >>> get("mae")
-    MeanAbsoluteError(name='mae')
+    MeanAbsoluteError(name='mean_absolute_error')
     """
-    found = described.get(owner, Metric, identifier, "accuracy", "acc")
+    if identifier is None or (callable(identifier) and not isinstance(identifier, type)):
+        return identifier
+    return described.get(owner, Metric, identifier, "accuracy", "acc")
+
+
+def found(identifier: Any, owner: str) -> Metric:
+    """What ``compile`` makes of an item of its metrics: named as it was given, a function wrapped."""
+    of_ours = any(cls._function is identifier for cls in CLASSES.values())
+    if callable(identifier) and not isinstance(identifier, type | Metric) and not of_ours:
+        return functions.of_function(identifier)
+    metric = described.get(owner, Metric, identifier, "accuracy", "acc")
     if isinstance(identifier, str):
-        found.name = identifier
-    return found
+        metric.name = identifier
+    return metric

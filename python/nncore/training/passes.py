@@ -102,11 +102,8 @@ def _pass(
 def _test(
     trainer: Trainer, network: _core.Network, feed: Feed, called: CallbackList, progress: Progress
 ) -> Logs:
-    sums = _core.Sums()
-
-    def work(data: Data, order: Any, start: int, stop: int, size: int, seconds: float) -> int:
-        return network.test(*data, start, stop, size, seconds, sums)
-
+    sums = trainer.new_sums()
+    work = partial(trainer.test, network, sums)
     return _pass(trainer, "test", feed, work, partial(trainer.logs, network, sums), called, progress)
 
 
@@ -210,7 +207,7 @@ def fit(
     trainer.stops["train"] = False
     trainer.history = history = cast(History, called.history)
     assert trainer.settings is not None
-    sums = trainer.sums = _core.Sums()
+    sums = trainer.sums = trainer.new_sums()
     course = Course(net, trainer.settings, network, feed, sums, first)
     _begin(trainer, called, look, feed, last, course)
     logs: Logs = {}
@@ -219,7 +216,7 @@ def fit(
     so_far = partial(trainer.logs, network, sums)
     with Progress(look) as progress:
         for epoch in range(course.epoch, last):
-            network.reset(sums)
+            trainer.restart(network, sums)
             called.on_epoch_begin(epoch, {})
             course.begin(epoch)
             if look:

@@ -13,7 +13,7 @@ from ..common.values import OpenShape
 from ..graph.graph import Flat
 from ..graph.net import Built
 from ..losses import Loss
-from ..metrics import Metric
+from ..metrics import MeanMetricWrapper, Metric
 from ..optimizers import Optimizer
 
 _ACCURACY = ("accuracy", "acc")
@@ -49,7 +49,11 @@ class Judged:
             accuracy = "sparse_categorical_accuracy" if sparse else "categorical_accuracy"
         else:
             accuracy = "binary_accuracy"
-        return [(accuracy, {}) if isinstance(metric, str) else metric.spec() for metric in group]
+        return [
+            (accuracy, {}) if isinstance(metric, str) else metric.spec()
+            for metric in group
+            if not isinstance(metric, MeanMetricWrapper)
+        ]
 
 
 @dataclass(frozen=True)
@@ -104,8 +108,31 @@ class Settings:
     def _own_losses(self) -> list[str]:
         return [f"{name}_loss" for name in self.output_names]
 
-    def logs(self, results: Sequence[Any]) -> dict[str, Any]:
-        """What the core's results are called. Of an empty list nothing."""
+    @functools.cached_property
+    def functions(self) -> list[tuple[int, bool, MeanMetricWrapper]]:
+        """The metrics that Python computes: number of the output, whether it is weighted, and the metric."""
+        return [
+            (number, weighted, metric)
+            for number, judged in enumerate(self.outputs)
+            for weighted, group in ((False, judged.metrics), (True, judged.weighted_metrics))
+            for metric in group
+            if isinstance(metric, MeanMetricWrapper)
+        ]
+
+    def _joined(self, of_core: Sequence[Any], of_functions: Sequence[float]) -> list[Any]:
+        """Results in the order of the metrics."""
+        core, functions = iter(of_core), iter(of_functions)
+        found = [next(core)]
+        for judged in self.outputs:
+            found += [next(core)] if self.output_names and judged.loss is not None else []
+            for metric in (*judged.metrics, *judged.weighted_metrics):
+                found.append(next(functions if isinstance(metric, MeanMetricWrapper) else core))
+        return found
+
+    def logs(self, results: Sequence[Any], of_functions: Sequence[float] = ()) -> dict[str, Any]:
+        """What results are called: the core's, and those of functions. Of an empty list nothing."""
+        if of_functions and results:
+            results = self._joined(results, of_functions)
         return {key: results[position] for key, position in self._positions if position < len(results)}
 
     def _decays(self, network: _core.Network, flat: Flat) -> list[bool]:
@@ -115,8 +142,8 @@ class Settings:
         return [] if all(found) else found
 
     def directions(self) -> dict[str, str]:
-        """Whether a smaller ("min") or larger ("max") value of each key is better."""
-        return dict(self._results)
+        """Whether a smaller ("min") or larger ("max") value of each key is better, where that is known."""
+        return {key: direction for key, direction in self._results if direction}
 
     def apply(self, owner: str, built: Built) -> None:
         """Compiles the network of a model. ValueError, and no change, if they do not fit."""
@@ -165,7 +192,8 @@ def metric_list(owner: str, argument: str, given: object) -> tuple[Metric | str,
         if isinstance(item, (list, tuple)):
             found += metric_list(owner, argument, item)
         else:
-            found.append(item if isinstance(item, str) and item in _ACCURACY else metrics.get(item, owner))
+            is_accuracy = isinstance(item, str) and item in _ACCURACY
+            found.append(item if is_accuracy else metrics.found(item, owner))
     if any(_name(metric) == "loss" for metric in found):
         raise ValueError(f"[{owner}] {argument} must not use the name 'loss'")
     return tuple(found)
@@ -221,7 +249,7 @@ def settings_of(
         optimizer=optimizers.get(optimizer, owner),
         outputs=tuple(
             Judged(
-                losses.get(one_loss, owner),
+                losses.found(one_loss, owner),
                 1.0 if weight is None else number(owner, "loss_weights", weight),
                 plain,
                 weighted,

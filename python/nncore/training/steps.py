@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ from ..common.arguments import number, several
 from ..common.arrays import Floats, checked_values
 from ..optimizers import MOST
 from .feeds import Data
+from .functions import WithFunctions
 
 if TYPE_CHECKING:
     from ..graph.net import Net
@@ -52,18 +54,19 @@ class Steps:
         self._next = 0
         self._train = network.train
         self._only_finite = only_finite
+        self._functions = sums if isinstance(sums, WithFunctions) else None
 
     def __call__(self, data: Data, order: Any, start: int, stop: int, batch_size: int, seconds: float) -> int:
         change, settings = self._trainer.change, self._trainer.settings
         schedule = settings.optimizer.schedule if settings else None
         try:
-            if change is None and schedule is None:
+            if change is None and schedule is None and self._functions is None:
                 if not self._only_finite:
                     return self._train(*data, order, start, stop, batch_size, seconds, self._sums)
                 return self._train(*data, order, start, stop, batch_size, seconds, self._sums, None, True)
         except RuntimeError as error:
             raise self._named(error) from None
-        if change is not None:
+        if change is not None or self._functions is not None:
             stop = min(stop, start + batch_size)
         rates = None
         if schedule is not None:
@@ -71,9 +74,10 @@ class Steps:
             stop = min(stop, start + len(rates) * batch_size)
         if change is None:
             given = (*data, order, start, stop, batch_size, seconds, self._sums, rates, self._only_finite)
-            return int(self._call(self._train, *given))
+            return int(self._step(data, order, start, stop, self._train, *given))
         network = self._network
-        loss = self._call(network.gradients, *data, order, start, stop, self._sums)
+        given = (*data, order, start, stop, self._sums)
+        loss = self._step(data, order, start, stop, network.gradients, *given)
         if self._only_finite and not math.isfinite(loss):
             return stop
         changed = self._changed(change, self._call(network.read, "gradients"))
@@ -82,9 +86,18 @@ class Steps:
         self._call(network.apply, changed)
         return stop
 
-    def _call(self, method: Callable[..., Any], *given: Any) -> Any:
+    def _step(
+        self, data: Data, order: Any, start: int, stop: int, method: Callable[..., Any], *given: Any
+    ) -> Any:
+        """As `_call`, and the functions among the metrics after it."""
+        if self._functions is None:
+            return self._call(method, *given)
+        work = partial(self._call, method, *given)
+        return self._functions.step(self._network, data, order, start, stop, work)
+
+    def _call(self, method: Callable[..., Any], *given: Any, **others: Any) -> Any:
         try:
-            return method(*given)
+            return method(*given, **others)
         except RuntimeError as error:
             raise self._named(error) from None
 

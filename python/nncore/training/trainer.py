@@ -6,6 +6,7 @@ import functools
 import inspect
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
@@ -19,6 +20,7 @@ from ..losses import CategoricalCrossentropy, Loss, SparseCategoricalCrossentrop
 from ..optimizers import Optimizer
 from .data import Samples, feed_of, order_of
 from .feeds import SLICE, Data, Feed
+from .functions import WithFunctions
 from .settings import Settings, settings_of
 from .steps import Changes, Steps
 
@@ -114,7 +116,18 @@ class Trainer:
     def reset_metrics(self) -> None:
         """Starts loss and metrics again, of an epoch in training: other calls have their own."""
         if self.net.network is not None:
-            self.net.network.reset(self.sums)
+            self.restart(self.net.network, self.sums)
+
+    def new_sums(self) -> _core.Sums:
+        """Of a pass."""
+        functions = self.settings.functions if self.settings else None
+        return WithFunctions(functions) if functions else _core.Sums()
+
+    @staticmethod
+    def restart(network: _core.Network, sums: _core.Sums) -> None:
+        network.reset(sums)
+        if isinstance(sums, WithFunctions):
+            sums.restart()
 
     # ---- data
 
@@ -194,7 +207,29 @@ class Trainer:
             raise ValueError(f"[{self.net.name}] {error}{hint}") from None
 
     def logs(self, network: _core.Network, sums: _core.Sums) -> Logs:
-        return self.settings.logs(network.results(sums)) if self.settings else {}
+        if self.settings is None:
+            return {}
+        return self.settings.logs(
+            network.results(sums), sums.results() if isinstance(sums, WithFunctions) else ()
+        )
+
+    @staticmethod
+    def test(
+        network: _core.Network,
+        sums: _core.Sums,
+        data: Data,
+        order: Any,
+        start: int,
+        stop: int,
+        batch_size: int,
+        seconds: float,
+    ) -> int:
+        """The `Work` of `evaluate`, where the first two are given."""
+        if not isinstance(sums, WithFunctions):
+            return network.test(*data, start, stop, batch_size, seconds, sums)
+        stop = min(stop, start + batch_size)
+        work = partial(network.test, *data, start, stop, batch_size, seconds, sums)
+        return int(sums.step(network, data, None, start, stop, work))
 
     def returned(self, logs: Logs, return_dict: bool) -> Any:
         if return_dict:
@@ -220,7 +255,7 @@ class Trainer:
         """
         self.require_loss("train_on_batch")
         data = self.samples().data(x, y, sample_weight, class_weight)
-        network, sums, rows = self.ready(data), _core.Sums(), data.rows
+        network, sums, rows = self.ready(data), self.new_sums(), data.rows
         Steps(self, network, sums)(data, None, 0, rows, rows, SLICE)
         return self.returned(self.logs(network, sums), boolean(self.net.name, "return_dict", return_dict))
 
@@ -230,8 +265,8 @@ class Trainer:
         """Loss and metrics of one batch. Args, errors and returns as `evaluate`."""
         self.require_loss("test_on_batch")
         data = self.samples().data(x, y, sample_weight)
-        network, sums, rows = self.ready(data), _core.Sums(), data.rows
-        network.test(*data, 0, rows, rows, SLICE, sums)
+        network, sums, rows = self.ready(data), self.new_sums(), data.rows
+        self.test(network, sums, data, None, 0, rows, rows, SLICE)
         return self.returned(self.logs(network, sums), boolean(self.net.name, "return_dict", return_dict))
 
     # ---- prediction

@@ -1,0 +1,89 @@
+"""Metrics that are Python functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..common import names
+from ..common.arrays import numbers
+from ._base import Metric
+
+__all__ = ["MeanMetricWrapper"]
+
+
+class MeanMetricWrapper(Metric, aliases=None):
+    """The mean of what a function gives: what ``compile`` makes of a function among its metrics.
+
+    A model calls it with the arrays of each batch, between two calls of the core: with the targets as they
+    were given, and the outputs (samples, ...) that the loss judges, in float32. In training these are the
+    outputs before the step, with dropout at work.
+
+    Args:
+        fn: ``fn(y_true, y_pred, **kwargs)``. What it returns is an array (samples, ...), of which each sample
+            counts by the mean of its values, or one number, which counts as one sample.
+        name: default "mean_metric_wrapper"; in ``compile`` the name of the function, in snake case.
+        dtype: None or "float32".
+        kwargs: further arguments of fn.
+
+    Raises:
+        TypeError: fn is no function.
+
+    >>> m = MeanMetricWrapper(lambda y_true, y_pred: abs(y_true - y_pred))
+    >>> m(np.zeros((2, 1)), np.array([[1], [3]]))
+    2.0
+    """
+
+    direction = ""  # unknown
+
+    def __init__(
+        self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any
+    ) -> None:
+        if not callable(fn):
+            raise TypeError(f"[MeanMetricWrapper] fn must be a function, got {fn!r}")
+        super().__init__(name, dtype)
+        self.fn, self._others = fn, kwargs
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal one."""
+        return {**super().get_config(), **self._others}
+
+    def update_state(
+        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> None:
+        """Takes in more samples.
+
+        Args:
+            y_true, y_pred: what the function is called with, as arrays.
+            sample_weight: one for each sample, with which its value counts.
+
+        Raises:
+            TypeError: the function does not return numbers.
+            ValueError: there are weights, but not a value for each of them.
+        """
+        given = self.fn(np.asarray(y_true), np.asarray(y_pred), **self._others)
+        values = numbers(self.name, "what the function returns", given).astype(np.float64)
+        if values.ndim > 1:
+            values = values.mean(axis=tuple(range(1, values.ndim)))
+        if sample_weight is None:
+            self._sum += float(values.sum())
+            self._count += values.size
+            return
+        weights = numbers(self.name, "sample_weight", sample_weight).astype(np.float64)
+        if weights.shape != values.shape:
+            raise ValueError(
+                f"[{self.name}] the function must return a value for each of the weights of shape "
+                f"{weights.shape}, got an array of shape {np.shape(given)}"
+            )
+        self._sum += float((values * weights).sum())
+        self._count += float(weights.sum())
+
+
+def of_function(fn: Callable[..., Any]) -> MeanMetricWrapper:
+    """A function among the metrics of a model."""
+    name = getattr(fn, "name", None) or getattr(fn, "__name__", type(fn).__name__)
+    return MeanMetricWrapper(fn, names.snake_case(re.sub(r"\W", "", str(name))))

@@ -1,0 +1,52 @@
+"""Metrics that are Python functions: what they are given in each step, and their part of a pass's results."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from ..metrics import MeanMetricWrapper
+from .feeds import Data
+
+
+def _of(part: Any, output: int) -> Any:
+    return part[output] if isinstance(part, tuple) else part
+
+
+class WithFunctions(_core.Sums):
+    """Sums of a pass in which Python functions are called as well, after each step.
+
+    Args:
+        functions: number of the output, whether it is weighted, and the metric.
+    """
+
+    def __init__(self, functions: list[tuple[int, bool, MeanMetricWrapper]]) -> None:
+        super().__init__()
+        self._each = [(output, weighted, copy.copy(metric)) for output, weighted, metric in functions]
+        self.restart()
+
+    def restart(self) -> None:
+        for _, _, metric in self._each:
+            metric.reset_state()
+
+    def results(self) -> list[float]:
+        return [metric.result() for _, _, metric in self._each]
+
+    def step(
+        self, network: _core.Network, data: Data, order: Any, start: int, stop: int, work: Callable[..., Any]
+    ) -> Any:
+        """The result of ``work(out=arrays)``, one step with its outputs written into arrays."""
+        xs = data.x if isinstance(data.x, tuple) else (data.x,)
+        shapes = network.output_shapes([x.shape[1:] for x in xs])
+        outs = tuple(np.empty((stop - start, *sizes), np.float32) for sizes in shapes)
+        result = work(out=outs if len(outs) > 1 else outs[0])
+        rows = np.arange(start, stop) if order is None else order[start:stop]
+        for output, weighted, metric in self._each:
+            weight = _of(data.weight, output) if weighted else None
+            given = None if weight is None else weight[rows]
+            metric.update_state(_of(data.y, output)[rows], outs[output], given)
+        return result
