@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -174,3 +177,63 @@ def test_get_gives_what_keras_gives() -> None:
     assert metrics.get("mse").name == "mean_squared_error"  # type: ignore[union-attr]
     assert losses.get("mae") is losses.mean_absolute_error
     assert isinstance(losses.get("MeanAbsoluteError"), losses.MeanAbsoluteError)
+
+
+# ---- files
+
+
+@nncore.saving.register_keras_serializable("mine")
+def registered(y_true: Any, y_pred: Any) -> Any:
+    return (y_true * y_pred).sum(-1)
+
+
+def test_a_registered_function_is_loaded_and_copied(tmp_path: Path) -> None:
+    model = made(metrics=[registered], weighted_metrics=[cross_entropy])
+    expected = model.evaluate(X, ONE_HOT, verbose=0, return_dict=True)
+    assert nncore.saving.get_registered_name(registered) == "mine>registered"
+    model.save(tmp_path / "m.safetensors")
+    with pytest.raises(ValueError, match="'cross_entropy' is a function: give custom_objects="):
+        nncore.models.load_model(tmp_path / "m.safetensors")
+    found = [
+        nncore.models.load_model(tmp_path / "m.safetensors", {"cross_entropy": cross_entropy}),
+        pickle.loads(pickle.dumps(model)),
+        copy.deepcopy(model),
+    ]
+    for other in found:
+        assert other.evaluate(X, ONE_HOT, verbose=0, return_dict=True) == expected
+    assert not nncore.models.load_model(tmp_path / "m.safetensors", compile=False).compiled
+    with pytest.raises(TypeError, match="custom_objects must be a dict"):
+        nncore.models.load_model(tmp_path / "m.safetensors", [registered])  # type: ignore[arg-type]
+
+
+def test_functions_of_one_name_are_not_saved(tmp_path: Path) -> None:
+    model = made(metrics=[lambda y, p: 1.0, lambda y, p: 2.0])
+    for save in (lambda: model.save(tmp_path / "m.safetensors"), lambda: copy.deepcopy(model)):
+        with pytest.raises(ValueError, match="two functions among its metrics are called '<lambda>'"):
+            save()
+
+
+def test_custom_objects_have_scopes() -> None:
+    saving = nncore.saving
+    assert saving.get_registered_object("cross_entropy") is None
+    with saving.custom_object_scope({"cross_entropy": cross_entropy}):
+        assert saving.get_registered_object("cross_entropy") is cross_entropy
+        with saving.CustomObjectScope({"other": max}):
+            assert saving.get_registered_object("cross_entropy") is None
+        model = made(metrics=["cross_entropy"])
+    assert saving.get_registered_object("cross_entropy") is None
+    assert saving.get_registered_object("a", {"a": 1}, {"a": 2}) == 1
+    assert saving.get_registered_object("a", None, {"a": 2}) == 2
+    loss, value = model.evaluate(X, ONE_HOT, verbose=0)
+    assert value == pytest.approx(loss, rel=1e-5)
+
+    @saving.register_keras_serializable()
+    class Mine(callbacks.Callback):
+        def get_config(self) -> dict[str, Any]:
+            return {}
+
+    assert saving.get_custom_objects().pop("Custom>Mine") is Mine
+    assert saving.get_registered_name(Mine) == "Custom>Mine"
+    assert nncore.utils.get_custom_objects is saving.get_custom_objects  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match=r"Plain has no get_config\(\)"):
+        saving.register_keras_serializable()(type("Plain", (), {}))

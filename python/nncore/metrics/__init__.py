@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..common import described
+from ..common import custom, described
 from . import counting, functions, means
 from ._base import Metric
 from .counting import *  # noqa: F403
@@ -49,6 +49,8 @@ def found(identifier: Any, owner: str) -> Metric:
     of_ours = any(cls._function is identifier for cls in CLASSES.values())
     if callable(identifier) and not isinstance(identifier, type | Metric) and not of_ours:
         return functions.of_function(identifier)
+    if isinstance(identifier, str) and identifier not in BY_NAME and custom.get_registered_object(identifier):
+        return functions.of_function(custom.function_of(identifier))
     metric = described.get(owner, Metric, identifier, "accuracy", "acc")
     if isinstance(identifier, str):
         metric.name = identifier

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..common import names
+from ..common import custom, names
 from ..common.arrays import numbers
 from ._base import Metric
 
@@ -47,6 +47,11 @@ class MeanMetricWrapper(Metric, aliases=None):
             raise TypeError(f"[MeanMetricWrapper] fn must be a function, got {fn!r}")
         super().__init__(name, dtype)
         self.fn, self._others = fn, kwargs
+
+    @property
+    def fn_name(self) -> str:
+        """The name by which a file has the function."""
+        return custom.get_registered_name(self.fn)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..common import names
 from ..common.arguments import boolean
 from ..common.arguments import training as in_training
 from ..common.arrays import Floats
+from ..common.custom import CustomObjectScope
 from ..common.described import Compiled
 from ..common.values import Form, Value, described, is_named, one_or_list, unpacked
 from ..graph.graph import Graph
@@ -360,8 +361,9 @@ class Model(Weighted, Compiled):
     save_weights = by_trainer(files.save_weights)
     load_weights = by_trainer(files.load_weights)
 
-    def __reduce__(self) -> tuple[Callable[..., Model], tuple[type[Model], bytes]]:
-        return from_bytes, (type(self), files.to_bytes(self._trainer))
+    def __reduce__(self) -> tuple[Callable[..., Model], tuple[Any, ...]]:
+        functions = self._trainer.functions()
+        return from_bytes, (type(self), files.to_bytes(self._trainer), *([functions] if functions else []))
 
 
 # Classes that files name.
@@ -380,6 +382,7 @@ def with_net(cls: type[Model], net: Net) -> tuple[Model, Trainer]:
     return model, model._trainer
 
 
-def from_bytes(cls: type[Model], data: bytes) -> Model:
-    """The model of a pickle."""
-    return files.from_bytes(KINDS, with_net, cls, data)  # type: ignore[no-any-return]
+def from_bytes(cls: type[Model], data: bytes, functions: Mapping[str, Any] | None = None) -> Model:
+    """The model of a pickle, with the functions among its metrics by their names."""
+    with CustomObjectScope(functions):
+        return files.from_bytes(KINDS, with_net, cls, data)  # type: ignore[no-any-return]

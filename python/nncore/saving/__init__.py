@@ -5,9 +5,29 @@ moments. Whatever a file says is checked before memory is taken for it.
 """
 
 from ..common.absent import answer
+from ..common.custom import (
+    CustomObjectScope,
+    custom_object_scope,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+)
 from .reading import from_bytes, read, read_weights
 from .writing import to_bytes, write
 
-__all__ = ["from_bytes", "read", "read_weights", "to_bytes", "write"]
+__all__ = [
+    "CustomObjectScope",
+    "custom_object_scope",
+    "from_bytes",
+    "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
+    "read",
+    "read_weights",
+    "register_keras_serializable",
+    "to_bytes",
+    "write",
+]
 
 answer(__name__)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import layers, losses, metrics, optimizers
-from ..common import files, names
+from ..common import custom, files, names
 from ..common.arguments import boolean, integer, shape, text
 from ..common.arrays import Floats
 from ..common.content import MOST_CALLS, MOST_LAYERS, Content, content_of, errors_name, expect
@@ -18,6 +18,7 @@ from ..common.values import Form, Value
 from ..graph.graph import Graph
 from ..graph.net import Chain, Net
 from ..layers import InputLayer, Layer
+from ..metrics import MeanMetricWrapper
 from ..training.settings import settings_of
 from ..training.trainer import Trainer
 from .writing import weights_of
@@ -191,6 +192,9 @@ def _restore(reader: _Reader, with_compile: bool) -> Any:
 
 def _restore_compile(trainer: Trainer, saved: Mapping[str, Any], tensors: dict[str, Floats]) -> None:
     def metric(entry: object) -> Any:
+        if isinstance(entry, dict) and entry.get("class_name") == "MeanMetricWrapper":
+            config = dict(expect(dict, entry["config"], "metric"))
+            return MeanMetricWrapper(custom.function_of(text("file", "fn", config.pop("fn"))), **config)
         return entry if isinstance(entry, str) else _object(entry, "metric", metrics.CLASSES)
 
     def loss(entry: object) -> Any:

@@ -17,6 +17,7 @@ from ..common.described import Described, entry
 from ..common.values import Form
 from ..graph.net import Chain, Net
 from ..layers import InputLayer, Variable
+from ..metrics import MeanMetricWrapper
 from ..optimizers import schedules
 from ..training.trainer import Trainer
 
@@ -24,6 +25,8 @@ _FAMILIES: Any = (layers, initializers, regularizers, constraints, optimizers, s
 
 
 def _named(thing: Any) -> dict[str, Any]:
+    if isinstance(thing, MeanMetricWrapper):
+        return {"class_name": "MeanMetricWrapper", "config": {**thing.get_config(), "fn": thing.fn_name}}
     kinds = (Described, schedules.LearningRateSchedule)
     for part in (thing, *(value for value in vars(thing).values() if isinstance(value, kinds))):
         known = [m.CLASSES.get(type(part).__name__) for m in _FAMILIES]
@@ -108,6 +111,7 @@ def _compile_settings(trainer: Trainer, iterations: int) -> dict[str, Any] | Non
     net, s = trainer.net, trainer.settings
     if s is None:
         return None
+    trainer.functions()  # raises where names are not clear
     excluded = s.optimizer.without_decay
     if excluded[1] and net.flat is None:
         raise ValueError(

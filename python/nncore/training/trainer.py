@@ -123,6 +123,21 @@ class Trainer:
         functions = self.settings.functions if self.settings else None
         return WithFunctions(functions) if functions else _core.Sums()
 
+    def functions(self) -> dict[str, Callable[..., Any]]:
+        """Those among the metrics, by their names in files.
+
+        Raises:
+            ValueError: two have the same name.
+        """
+        found: dict[str, Callable[..., Any]] = {}
+        for _, _, metric in self.settings.functions if self.settings else ():
+            if found.setdefault(metric.fn_name, metric.fn) is not metric.fn:
+                raise ValueError(
+                    f"[{self.net.name}] cannot be saved or copied: two functions among its metrics are "
+                    f"called {metric.fn_name!r}"
+                )
+        return found
+
     @staticmethod
     def restart(network: _core.Network, sums: _core.Sums) -> None:
         network.reset(sums)
