@@ -217,8 +217,6 @@ def test_what_a_file_cannot_name_is_not_saved(part: Callable[[Any], None], name:
         lambda: Dense(2, kernel_initializer=function),
         lambda: Dense(2, bias_initializer=function),
         lambda: compiled().compile("sgd", function),
-        lambda: compiled().compile("sgd", "mse", metrics=[function]),
-        lambda: compiled().compile("sgd", "mse", weighted_metrics=[function]),
         lambda: compiled().compile(function, "mse"),
     ],
 )

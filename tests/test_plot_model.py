@@ -278,3 +278,14 @@ def test_long_chains_go_on_in_further_columns() -> None:
     columns = [across for _, across in layout.boxes]
     assert sorted(columns.count(across) for across in set(columns)) == [13, 13, 14]
     assert layout.size[0] < 900
+
+
+def test_model_to_dot_has_the_same_drawing(tmp_path: Path) -> None:
+    model = nncore.Sequential([Input((3,)), Dense(2, name="units")])
+    dot = nncore.utils.model_to_dot(model, show_shapes=True)
+    assert b"<svg" in dot.create(prog="dot", format="svg")
+    assert "<svg" in dot._repr_svg_()
+    dot.write(tmp_path / "model.png")
+    assert (tmp_path / "model.png").read_bytes()[:4] == b"\x89PNG"
+    with pytest.raises(ValueError, match="subgraph=True is not available"):
+        nncore.utils.model_to_dot(model, subgraph=True)

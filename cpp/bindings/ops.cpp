@@ -215,6 +215,9 @@ void bind_ops(py::module_& m) {
           },
           py::arg("other"))
       .def("reset", [](const py::object& self) { in_turn(self, [](Counter& c) { c.reset(); }); })
+      .def_property_readonly(
+          "totals",
+          [](const py::object& self) { return in_turn(self, [](const Counter& c) { return c.totals(); }); })
       .def("result",
            [](const py::object& self) {
              return object_of(in_turn(self, [](const Counter& c) { return c.result(); }));

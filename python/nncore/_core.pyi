@@ -81,6 +81,9 @@ class Counter:
     def merge(self, other: Counter) -> None: ...
     def reset(self) -> None: ...
     def result(self) -> float | NDArray[np.float64]: ...
+    @property
+    def totals(self) -> list[float]:
+        """(labels, whether the target is positive, thresholds exceeded): weights, flat."""
 
 def update(spec: Spec, step: int, gradient: Floats, values: Sequence[Floats]) -> list[Floats]:
     """One optimizer step, `step` counted from 1: new values of the parameter and its moments."""

@@ -197,6 +197,18 @@ class Net:
         layout = self.network.layout if self.network else []
         return [flat[at : at + math.prod(sizes)].reshape(sizes) for _, _, at, sizes in layout]
 
+    def kept_of_weights(self, buffers: Sequence[Floats]) -> list[tuple[str, list[Floats]]]:
+        """Of each weight that trains the path, and its part of each buffer, as optimizers keep them."""
+        if self.network is None or self.flat is None:
+            return []
+        each = list(zip(*map(self.parts, buffers))) or [()] * len(self.network.layout)
+        found = []
+        for (number, name, *_), held in zip(self.network.layout, each):
+            layer = self.flat.layers[number]
+            if layer.trainable and name not in layer.state:
+                found.append((f"{self.flat.paths[number]}/{name}", list(held)))
+        return found
+
     def joined(self, values: Sequence[Floats]) -> Floats:
         """The flat copy of which these are the parts."""
         flat = self.required_network().read("parameters")

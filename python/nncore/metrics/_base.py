@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common import arrays
+from ..common.readings import Reading
 from ..common.rows import OfRows
 
 Floats = NDArray[Any]  # float32, and float64 from the reference
@@ -33,7 +34,8 @@ class Metric(OfRows):
         "stateless_reset_state add_variable add_weight"
     )
     _instead = (
-        "Use a metric of nncore.metrics, or compute yours from model.predict(x) in on_epoch_end of a callback"
+        "Use a function of (y_true, y_pred) among the metrics of compile, or compute yours from "
+        "model.predict(x) in on_epoch_end of a callback"
     )
     direction: ClassVar[str] = "max"
 
@@ -71,6 +73,11 @@ class Metric(OfRows):
         within = tuple(range(1, weights.ndim))
         self._sum += float((values * weights).mean(axis=within).sum())
         self._count += float(weights.mean(axis=within).sum())
+
+    @property
+    def variables(self) -> list[Reading]:
+        """What it keeps, as it is now: the sum of values, and their number."""
+        return [Reading(f"{self.name}/total", self._sum), Reading(f"{self.name}/count", self._count)]
 
     def result(self) -> float:
         """Mean so far, 0 if there were no rows."""

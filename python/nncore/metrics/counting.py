@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from .. import _core
 from ..common import arrays, names
 from ..common.arguments import boolean, choice, integer, number, several
+from ..common.readings import Reading
 from ._base import Floats, Metric
 
 __all__ = ["AUC", "Precision", "Recall"]
@@ -34,6 +35,12 @@ class _Counting(Metric):
     from_logits: bool = False
     thresholds: list[float]
     _given: list[float] | None  # thresholds, as arguments
+    _kept: ClassVar[tuple[str, ...]] = (
+        "true_positives",
+        "false_positives",
+        "true_negatives",
+        "false_negatives",
+    )
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(names.automatic(type(self).__name__) if name is None else name, dtype)
@@ -89,6 +96,21 @@ class _Counting(Metric):
                 self._counter.count(y.reshape(rows), p.reshape(rows), weights)
             except ValueError as error:
                 raise ValueError(f"[{self.name}] {error}") from None
+
+    @property
+    def variables(self) -> list[Reading]:
+        """What it keeps, as it is now: weights of true and false positives, at each threshold."""
+        totals = np.reshape(self._counter.totals, (-1, 2, len(self.thresholds) + 1))
+        above = totals[..., ::-1].cumsum(axis=-1)[..., ::-1]  # exceed so many thresholds at least
+        place = np.argsort(np.argsort(self.thresholds, kind="stable"), kind="stable") + 1
+        tp, fp = above[:, 1].T[place], above[:, 0].T[place]
+        counts = {
+            "true_positives": tp, "false_positives": fp, "true_negatives": above[:, 0, 0] - fp,
+            "false_negatives": above[:, 1, 0] - tp,
+        }  # fmt: skip
+        apart = self.multi_label or tp.shape[1] > 1
+        each = {name: counts[name] if apart else counts[name][:, 0] for name in self._kept}
+        return [Reading(f"{self.name}/{name}", value) for name, value in each.items()]
 
     def result(self) -> Any:
         """The value over all samples so far: a float, or with several thresholds an array."""
@@ -147,6 +169,8 @@ class Precision(_AtThresholds):
     0.6666666666666666
     """
 
+    _kept = ("true_positives", "false_positives")
+
     def _reference(self, tp: Floats, fp: Floats, tn: Floats, fn: Floats) -> Floats:
         return self._ratio(tp, tp + fp)
 
@@ -164,6 +188,8 @@ class Recall(_AtThresholds):
     >>> Recall()([0, 1, 1, 1], [0.9, 0.3, 0.8, 0.7])
     0.6666666666666666
     """
+
+    _kept = ("true_positives", "false_negatives")
 
     def _reference(self, tp: Floats, fp: Floats, tn: Floats, fn: Floats) -> Floats:
         return self._ratio(tp, tp + fn)

@@ -6,7 +6,7 @@ import re
 import weakref
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 import numpy as np
 
@@ -16,18 +16,13 @@ from ..common.arguments import boolean, checked, integer, neutral, number, sever
 from ..common.described import Described, Settings, as_call
 from ..layers import Variable
 from ._schedule import LearningRateSchedule
+from ._steps import ROWS as ROWS
+from ._steps import ByHand, Named
 
 if TYPE_CHECKING:
     pass
 
-ROWS = _core.optimizers()
 MOST = 3.4e38  # that float32 holds
-
-
-class Named(Protocol):
-    """What an optimizer works for: what a model has, under the model's name."""
-
-    name: str
 
 
 class Common(TypedDict, total=False):
@@ -100,7 +95,7 @@ class LearningRate(float):
         return float, (float(self),)
 
 
-class Optimizer(Settings, Described):
+class Optimizer(ByHand, Settings, Described):
     """Base class. Deriving from it raises TypeError outside nncore: what runs in a network is compiled.
 
     An optimizer works for one model at a time, which keeps its moments; a model compiled anew starts with
@@ -168,11 +163,11 @@ class Optimizer(Settings, Described):
         others_of_keras = {name: value for name, value in others.items() if name not in COMMON}
         neutral(owner, others_of_keras, _NEUTRAL, known=[*self._settings, *COMMON])
         self.name = names.checked(owner, names.snake_case(owner) if name is None else name)
-        self._owner: weakref.ref[Named] | None = None
-        self._network: weakref.ref[_core.Network] | None = None
+        self._owner = self._network = None
         self.schedule: LearningRateSchedule | None = None
         self._learning_rate = 0.0  # where there is no schedule
         self._without_decay: tuple[list[Variable], list[str]] = [], []
+        self._made, self._kept = 0, {}
         self.learning_rate = learning_rate
         vars(self).update(self._checked(owner, {**settings, "weight_decay": weight_decay}))
         common = {name: value for name, value in others.items() if name in COMMON}
@@ -231,7 +226,7 @@ class Optimizer(Settings, Described):
     def _batches(self) -> int:
         """Trained on since the model was compiled."""
         network = self._network() if self._network else None
-        return network.iterations if network is not None else 0
+        return network.iterations if network is not None else self._made
 
     @property
     def iterations(self) -> int:

@@ -78,8 +78,9 @@ class Trainer:
             loss_weights: factors of the outputs' losses in the sum of them that is trained for; a list or
                 dict; default 1.
             metrics: list of names, instances or functions of `nncore.metrics`. "accuracy" becomes the binary,
-                categorical or sparse one by outputs and targets. Of several outputs: a list of lists, or a
-                dict.
+                categorical or sparse one by outputs and targets. Or functions f(y_true, y_pred) of one's own,
+                called with the arrays of each batch, see `nncore.metrics.MeanMetricWrapper`. Of several
+                outputs: a list of lists, or a dict.
             weighted_metrics: as metrics, but weighted by sample_weight and class_weight.
             run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: as in Keras. They have no effect:
                 networks are always compiled, and callbacks for batches are called around each step.

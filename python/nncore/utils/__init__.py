@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..common import names, seeds
 from ..common.absent import answer, explains
-from ..common.arguments import boolean, integer, neutral, only
+from ..common.arguments import integer
 from ..common.arrays import plain
 from ..common.progress import Progbar
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from .batches import PyDataset, Sequence
     from .directories import image_dataset_from_directory
     from .downloads import get_file
+    from .drawings import model_to_dot, plot_model
     from .images import array_to_img, img_to_array, load_img, save_img
     from .sequences import pad_sequences
     from .timeseries import timeseries_dataset_from_array
@@ -35,6 +33,7 @@ __all__ = [
     "image_dataset_from_directory",
     "img_to_array",
     "load_img",
+    "model_to_dot",
     "normalize",
     "pad_sequences",
     "plot_model",
@@ -52,6 +51,8 @@ answer(
     image_dataset_from_directory="directories",
     img_to_array="images",
     load_img="images",
+    model_to_dot="drawings",
+    plot_model="drawings",
     pad_sequences="sequences",
     save_img="images",
     timeseries_dataset_from_array="timeseries",
@@ -143,66 +144,3 @@ def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> NDArray[Any]:
 def clear_session() -> None:
     """Starts automatic names again: the next Dense layer is called ``dense``. Models stay as they are."""
     names.reset()
-
-
-def plot_model(
-    model: Any,
-    to_file: str | os.PathLike[str] = "model.png",
-    show_shapes: bool = False,
-    show_dtype: bool = False,
-    show_layer_names: bool = False,
-    rankdir: str = "TB",
-    expand_nested: bool = False,
-    dpi: int = 200,
-    show_layer_activations: bool = False,
-    show_trainable: bool = False,
-    splines: str = "ortho",
-    **kwargs: Any,
-) -> Figure:
-    """`nncore.plot.model` with Keras' arguments: draws the graph of a model into a file.
-
-    Args:
-        model: a `Model` or `Sequential` that is built.
-        to_file: of the kind that its name ends in, .png, .svg, .pdf, ...; default "model.png".
-        show_shapes: shapes of what each layer makes, and numbers of parameters; default False.
-        show_dtype: False only: all values are float32.
-        show_layer_names: names of the layers, besides their classes; default False.
-        rankdir: "TB", from top to bottom (default), or "LR", from left to right.
-        expand_nested: False only: a model in the model is one box.
-        dpi: pixels an inch; default 200.
-        show_layer_activations: the layers' activations, other than linear; default False.
-        show_trainable: whether layers with weights are trainable; default False.
-        splines: "ortho" only, Keras' default; arrows bend in curves beside the boxes.
-
-    Returns:
-        The figure, which a notebook shows.
-
-    Raises:
-        TypeError, ValueError, ImportError: as `nncore.plot.model`, or an argument is not available.
-
-    Example::
-
-        nncore.utils.plot_model(model, "model.png", show_shapes=True)
-    """
-    owner = "plot_model"
-    neutral(owner, kwargs, {"layer_range": None}, plot_model.__annotations__)
-    if boolean(owner, "show_dtype", show_dtype):
-        raise ValueError(f"[{owner}] show_dtype=True is not available: all values are float32")
-    if boolean(owner, "expand_nested", expand_nested):
-        raise ValueError(
-            f"[{owner}] expand_nested=True is not available: plot the model that is in the model by itself"
-        )
-    only(owner, "splines", splines, "ortho")
-    from .. import plot
-
-    return plot.model(
-        model,
-        to_file,
-        show_shapes=boolean(owner, "show_shapes", show_shapes),
-        show_params=show_shapes,
-        show_names=boolean(owner, "show_layer_names", show_layer_names),
-        show_activations=boolean(owner, "show_layer_activations", show_layer_activations),
-        show_trainable=boolean(owner, "show_trainable", show_trainable),
-        rankdir=rankdir,
-        dpi=integer(owner, "dpi", dpi),
-    )
