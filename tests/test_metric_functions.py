@@ -237,3 +237,23 @@ def test_custom_objects_have_scopes() -> None:
     assert nncore.utils.get_custom_objects is saving.get_custom_objects  # type: ignore[attr-defined]
     with pytest.raises(ValueError, match=r"Plain has no get_config\(\)"):
         saving.register_keras_serializable()(type("Plain", (), {}))
+
+
+def test_a_training_goes_on_amid_an_epoch_with_its_functions(tmp_path: Path) -> None:
+    class Stop(callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            if batch == 3 and self.epoch == 1:
+                raise KeyboardInterrupt
+
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            self.epoch = epoch
+
+    options: Any = {"batch_size": 4, "epochs": 3, "verbose": 0}
+    expected = made(metrics=[cross_entropy, "accuracy"]).fit(X, ONE_HOT, **options).history
+    model = made(metrics=[cross_entropy, "accuracy"])
+    backup = callbacks.BackupAndRestore(tmp_path / "backup", save_freq=2)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, ONE_HOT, callbacks=[backup, Stop()], **options)
+    other = made(metrics=[cross_entropy, "accuracy"])
+    history = other.fit(X, ONE_HOT, callbacks=[backup], **options).history
+    assert history == {key: values[1:] for key, values in expected.items()}

@@ -49,6 +49,15 @@ class MeanMetricWrapper(Metric, aliases=None):
         self.fn, self._others = fn, kwargs
 
     @property
+    def totals(self) -> tuple[float, float]:
+        """The sum of values so far, and their number."""
+        return self._sum, self._count
+
+    @totals.setter
+    def totals(self, totals: tuple[float, float]) -> None:
+        self._sum, self._count = totals
+
+    @property
     def fn_name(self) -> str:
         """The name by which a file has the function."""
         return custom.get_registered_name(self.fn)

@@ -29,7 +29,7 @@ def training_bytes(course: Any, epoch: int, batch: int) -> bytes:
     buffers, iterations = course.network.state()
     tensors = dict(buffers)
     if batch:
-        tensors["sums"] = np.array(course.network.totals(course.sums)).view(np.float32)
+        tensors["sums"] = np.array(course.totals()).view(np.float32)
     settings = {
         "version": VERSION,
         "layout": _layout(course),
@@ -78,7 +78,7 @@ def _restore(course: Any, content: Content) -> None:
         raise ValueError("its tensors have other sizes")
     totals = tensors["sums"].copy().view(np.float64).tolist() if batch else []
     network.reset(course.sums)
-    if batch and len(totals) != len(network.totals(course.sums)):
+    if batch and len(totals) != len(course.totals()):
         raise ValueError("the model has other metrics")
     rate = settings["learning_rate"]
     if (rate is None) != (optimizer.schedule is not None):

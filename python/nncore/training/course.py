@@ -11,6 +11,7 @@ from ..common import whole
 from ..graph.net import Net
 from ..optimizers import Optimizer
 from .feeds import Feed
+from .functions import WithFunctions
 from .settings import Settings
 
 
@@ -44,6 +45,11 @@ class Course:
     def optimizer(self) -> Optimizer:
         return self._settings.optimizer
 
+    def totals(self) -> list[float]:
+        """The sums as numbers."""
+        own = self.sums.totals() if isinstance(self.sums, WithFunctions) else []
+        return [*self.network.totals(self.sums), *own]
+
     def to_bytes(self, epoch: int, batch: int) -> bytes:
         """What `restore` takes, to go on at an epoch, behind so many of its batches."""
         with whole:
@@ -76,6 +82,8 @@ class Course:
             return
         self._amid = None
         self.made, totals, rate = amid
+        if isinstance(self.sums, WithFunctions):
+            totals = self.sums.take_totals(totals)
         self.network.set_totals(self.sums, totals)
         if rate is not None:
             self.optimizer.learning_rate = rate  # callbacks have changed it at the begin of the epoch, maybe

@@ -33,6 +33,17 @@ class WithFunctions(_core.Sums):
         for _, _, metric in self._each:
             metric.reset_state()
 
+    def totals(self) -> list[float]:
+        """What the metrics keep."""
+        return [number for _, _, metric in self._each for number in metric.totals]
+
+    def take_totals(self, totals: list[float]) -> list[float]:
+        """Takes what `totals` gave from the end of a list, and returns the rest."""
+        first = len(totals) - 2 * len(self._each)
+        for i, (_, _, metric) in enumerate(self._each):
+            metric.totals = totals[first + 2 * i], totals[first + 2 * i + 1]
+        return totals[:first]
+
     def results(self) -> list[float]:
         return [metric.result() for _, _, metric in self._each]
 

@@ -76,8 +76,8 @@ class Steps:
             given = (*data, order, start, stop, batch_size, seconds, self._sums, rates, self._only_finite)
             return int(self._step(data, order, start, stop, self._train, *given))
         network = self._network
-        given = (*data, order, start, stop, self._sums)
-        loss = self._step(data, order, start, stop, network.gradients, *given)
+        of = data, order, start, stop
+        loss = self._step(*of, network.gradients, *data, order, start, stop, self._sums)
         if self._only_finite and not math.isfinite(loss):
             return stop
         changed = self._changed(change, self._call(network.read, "gradients"))
