@@ -84,6 +84,8 @@ LAYERS: list[Row] = [
     ("input_shape with zero", ValueError, "input_shape must be at least 1",
      lambda: Dense(2, input_shape=(0,))),
     ("input of no samples", ValueError, "batch_size must be at least 1", lambda: Input((3,), batch_size=0)),
+    ("input of two batch sizes", ValueError, "batch_size and batch_shape must not be given both",
+     lambda: Input(batch_size=2, batch_shape=(2, 3))),
     ("input of text", ValueError, "dtype='string' is not available", lambda: Input((3,), dtype="string")),
     ("input of half precision", ValueError, "dtype='float16' is not available",
      lambda: Input((3,), dtype="float16")),

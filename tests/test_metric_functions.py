@@ -158,6 +158,17 @@ def test_early_stopping_asks_for_the_mode() -> None:
     model.fit(X, ONE_HOT, verbose=0, callbacks=[callbacks.EarlyStopping("cross_entropy", mode="min")])
 
 
+def test_a_wrapped_function_has_the_values_of_keras() -> None:
+    y_true = np.array([[0, 1, 0, 1, 0], [0, 0, 1, 1, 1], [1, 1, 1, 1, 0], [0, 0, 0, 0, 1]])
+    y_pred = np.array([[0, 0, 1, 1, 0], [1, 1, 1, 1, 1], [0, 1, 0, 1, 0], [1, 1, 1, 1, 1]])
+    wrapped = metrics.MeanMetricWrapper(lambda y, p: ((y - p) ** 2).mean(-1), name="mse")
+    assert wrapped(y_true, y_pred) == pytest.approx(0.5)
+    wrapped.reset_state()
+    assert wrapped(y_true, y_pred, [1.0, 1.5, 2.0, 2.5]) == pytest.approx(0.54285, abs=1e-5)
+    again = metrics.MeanMetricWrapper(**wrapped.get_config())
+    assert (again.name, again.fn, len(again.variables)) == ("mse", wrapped.fn, 2)
+
+
 def test_wrapped_functions_and_losses_alone() -> None:
     wrapped = metrics.MeanMetricWrapper(lambda y, p, power: abs(y - p) ** power, name="powers", power=2)
     assert wrapped([[0.0], [0.0]], [[1.0], [3.0]]) == 5.0
@@ -257,3 +268,21 @@ def test_a_training_goes_on_amid_an_epoch_with_its_functions(tmp_path: Path) -> 
     other = made(metrics=[cross_entropy, "accuracy"])
     history = other.fit(X, ONE_HOT, callbacks=[backup], **options).history
     assert history == {key: values[1:] for key, values in expected.items()}
+
+
+@pytest.mark.parametrize(
+    "room", ["losses", "metrics", "optimizers", "initializers", "regularizers", "constraints"]
+)
+def test_get_takes_configs(room: str) -> None:
+    module = getattr(nncore, room)
+    assert module.get(None) is None
+    for cls in module.CLASSES.values():
+        thing = cls()
+        again = module.get({"class_name": cls.__name__, "config": thing.get_config()})
+        assert type(again) is cls
+        assert again.get_config() == thing.get_config()
+    with pytest.raises(ValueError, match=r"there is no \w+ 'Xyzw'"):
+        module.get({"class_name": "Xyzw", "config": {}})
+    schedule = nncore.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)
+    config = nncore.optimizers.SGD(schedule).get_config()
+    assert nncore.optimizers.get({"class_name": "SGD", "config": config}).get_config() == config

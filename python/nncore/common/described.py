@@ -139,7 +139,8 @@ def classes(family: type[_D]) -> dict[str, type[_D]]:
 
 
 def get(owner: str, family: type[_D], identifier: object, *others: str) -> _D:
-    """The object of a name, of a class or its function, or itself; `others` are names known elsewhere.
+    """The object of a name, of a class or its function, of a config (`entry`), or itself; `others` are names
+    known elsewhere.
 
     Raises:
         ValueError: there is no such name.
@@ -148,6 +149,11 @@ def get(owner: str, family: type[_D], identifier: object, *others: str) -> _D:
     known, what = family._known, family.__name__.lower()
     if isinstance(identifier, family):
         return identifier
+    if isinstance(identifier, Mapping) and {"class_name", "config"} <= identifier.keys():
+        name, config = identifier["class_name"], identifier["config"]
+        if (named := classes(family).get(name)) is None:
+            raise unknown(owner, what, str(name), classes(family))
+        return getattr(named, "from_config", lambda given: named(**given))(config)
     if isinstance(identifier, str) and identifier not in known:
         raise unknown(owner, what, identifier, [*known, *others])
     if isinstance(identifier, str):

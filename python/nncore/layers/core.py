@@ -75,8 +75,10 @@ class InputLayer(Layer):
         if batch_shape is None:
             self.shape = sizes("Input", "shape", shape, is_open=True)
         else:
+            if batch_size is not None:
+                raise ValueError("[Input] batch_size and batch_shape must not be given both")
             self.shape = sizes("Input", "batch_shape", batch_shape, batch_axis=True, is_open=True)
-            batch_size = batch_shape[0] if batch_size is None else batch_size
+            batch_size = batch_shape[0]
         if batch_size is not None:
             integer("Input", "batch_size", batch_size)
         if dtype is not None and not _is_read(dtype):

@@ -62,7 +62,10 @@ class Metric(OfRows):
             ValueError: the shapes do not fit.
         """
         y, p = arrays.paired(self.name, y_true, y_pred)
-        values = self._values(y, p)
+        self._add(self._values(y, p), y, sample_weight)
+
+    def _add(self, values: NDArray[np.float64], y: NDArray[Any], sample_weight: ArrayLike | None) -> None:
+        """Takes in values (samples, ...), which targets y have."""
         weights = np.ones(values.shape[:1])
         if sample_weight is not None:
             weights = arrays.weights_of(self.name, sample_weight, values, y)

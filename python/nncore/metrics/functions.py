@@ -73,28 +73,17 @@ class MeanMetricWrapper(Metric, aliases=None):
 
         Args:
             y_true, y_pred: what the function is called with, as arrays.
-            sample_weight: one for each sample, with which its value counts.
+            sample_weight: weights of the values (samples, ...), or of their first axes.
 
         Raises:
             TypeError: the function does not return numbers.
-            ValueError: there are weights, but not a value for each of them.
+            ValueError: weights do not fit the values.
         """
-        given = self.fn(np.asarray(y_true), np.asarray(y_pred), **self._others)
-        values = numbers(self.name, "what the function returns", given).astype(np.float64)
-        if values.ndim > 1:
-            values = values.mean(axis=tuple(range(1, values.ndim)))
-        if sample_weight is None:
-            self._sum += float(values.sum())
-            self._count += values.size
-            return
-        weights = numbers(self.name, "sample_weight", sample_weight).astype(np.float64)
-        if weights.shape != values.shape:
-            raise ValueError(
-                f"[{self.name}] the function must return a value for each of the weights of shape "
-                f"{weights.shape}, got an array of shape {np.shape(given)}"
-            )
-        self._sum += float((values * weights).sum())
-        self._count += float(weights.sum())
+        y, p = np.asarray(y_true), np.asarray(y_pred)
+        given = numbers(self.name, "what the function returns", self.fn(y, p, **self._others))
+        if sample_weight is not None and not given.ndim:
+            raise ValueError(f"[{self.name}] the function must return a value for each sample to be weighted")
+        self._add(np.atleast_1d(given).astype(np.float64), y, sample_weight)
 
 
 def of_function(fn: Callable[..., Any]) -> MeanMetricWrapper:

@@ -30,8 +30,9 @@ CLASSES: dict[str, Callable[..., Optimizer]] = {**described.classes(Optimizer)}
 answer(__name__, "schedules")
 
 
-def get(identifier: Any, owner: str = "optimizers.get") -> Optimizer:
-    """The optimizer of a name, in any case, with its default settings; or itself.
+def get(identifier: Any) -> Optimizer | None:
+    """The optimizer of a name, in any case, with its default settings, or of a config; or itself; None stays
+    None.
 
     Raises:
         ValueError: there is no optimizer of that name.
@@ -40,6 +41,11 @@ def get(identifier: Any, owner: str = "optimizers.get") -> Optimizer:
     >>> get("sgd")
     SGD(learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=None)
     """
+    return None if identifier is None else found(identifier, "optimizers.get")
+
+
+def found(identifier: Any, owner: str) -> Optimizer:
+    """The optimizer that ``compile`` takes it for."""
     if isinstance(identifier, str):
         names = {name.lower(): cls for name, cls in CLASSES.items()}
         if identifier.lower() in names:

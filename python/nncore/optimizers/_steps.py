@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from .. import _core
 from ..common.arrays import Floats, checked_values
+from ..common.messages import warn
 from ..common.readings import Reading
 from ..layers import Variable
 
@@ -114,6 +115,7 @@ class ByHand:
         plain = {name: value for name, value in settings.items() if name != "weight_decay"}
         for gradient, weight in zip(given, weights):
             if gradient is None:
+                warn(f"[{self.name}] the gradient of {weight.path} is None: it stays as it is")
                 continue
             spec = row, settings if self.decays(weight.layer, weight.name) else plain
             key = (weight.layer, weight.name)

@@ -246,7 +246,7 @@ def settings_of(
     weights = _by_output(owner, "loss_weights", loss_weights, names, is_list=True)
     each_loss = _by_output(owner, "loss", loss, names, is_list=False)
     return Settings(
-        optimizer=optimizers.get(optimizer, owner),
+        optimizer=optimizers.found(optimizer, owner),
         outputs=tuple(
             Judged(
                 losses.found(one_loss, owner),
