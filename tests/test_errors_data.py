@@ -222,7 +222,6 @@ SINGLE: list[Row] = [
      lambda: several("categorical_crossentropy").fit(X, np.zeros((len(X), 2, 2)))),
     ("text in a Series", TypeError, "not numbers are: 'y'",
      lambda: one().fit(X, pd.Series(["a"] * len(X)))),
-    ("custom objects", ValueError, "custom_objects", lambda: models.load_model("x", custom_objects={"a": 1})),
 ]
 # fmt: on
 

@@ -41,7 +41,7 @@ def test_a_function_sees_the_outputs_that_the_loss_judges(layers: list[Any], by_
     options: Any = {"batch_size": 4, "epochs": 3, "verbose": 0, "validation_data": (X[:9], ONE_HOT[:9])}
     history = model.fit(X, ONE_HOT, **options).history
     expected = plain.fit(X, ONE_HOT, **options).history
-    assert list(history) == ["loss", "cross_entropy", "val_loss", "val_cross_entropy"]
+    assert list(history) == ["cross_entropy", "loss", "val_cross_entropy", "val_loss"]
     for key in ("loss", "val_loss"):
         assert history[key] == expected[key]
         np.testing.assert_allclose(history[key.replace("loss", "cross_entropy")], history[key], rtol=1e-5)
@@ -67,7 +67,8 @@ def test_what_a_function_is_given_and_how_its_values_count() -> None:
 
     model = made(loss="sparse_categorical_crossentropy", metrics=["accuracy", RMSE, rows, "accuracy"])
     values = model.evaluate(X, Y, batch_size=8, verbose=0, return_dict=True)
-    assert list(values) == ["loss", "accuracy", "rmse", "rows", "accuracy_1"] == model.metrics_names
+    assert list(values) == ["accuracy", "accuracy_1", "loss", "rmse", "rows"]
+    assert model.metrics_names == ["loss", "accuracy", "rmse", "rows", "accuracy_1"]
     assert seen[0] == (Y.dtype, (8,), np.float32, (8, 3))
     assert seen[-1] == (Y.dtype, (7,), np.float32, (7, 3))
     assert values["rmse"] == 2.0
@@ -177,7 +178,7 @@ def test_wrapped_functions_and_losses_alone() -> None:
     assert wrapped([[0.0], [0.0]], [[1.0], [3.0]], [3.0, 1.0]) == 3.0
     model = made(metrics=[wrapped, losses.CategoricalCrossentropy()])
     values = model.evaluate(X, ONE_HOT, batch_size=23, verbose=0, return_dict=True)
-    assert list(values) == ["loss", "powers", "categorical_crossentropy"]
+    assert list(values) == ["categorical_crossentropy", "loss", "powers"]
     assert values["categorical_crossentropy"] == pytest.approx(values["loss"], rel=1e-5)
     assert wrapped.result() == 3.0
 
