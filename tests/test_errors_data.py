@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import nncore
-from nncore import callbacks, models, optimizers
+from nncore import callbacks, optimizers
 from nncore.layers import Conv2D, Dense, Input
 
 Row = tuple[str, type[Exception], str, Callable[[], object]]

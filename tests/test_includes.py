@@ -42,7 +42,7 @@ def test_no_file_includes_itself_by_others():
         visit(path, [])
 
 
-# What others than the kernels themselves see of cpp/kernels: the rest is one file a kernel, for isa.cpp alone.
+# What others than the kernels themselves see of cpp/kernels: the rest is one file a kernel, for isa.cpp only.
 OF_KERNELS = {other for path in FILES for other in included(path) if other.parent.name != path.parent.name}
 
 

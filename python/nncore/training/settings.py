@@ -97,7 +97,7 @@ class Settings:
 
     @functools.cached_property
     def returned(self) -> list[str]:
-        """The order in which `evaluate` returns them: the losses first, then metrics of one output as given."""
+        """The order in which `evaluate` returns them: losses first, metrics of one output as given."""
         if not self.output_names:
             return [key for key, _ in self._results]
         losses = [key for key in self.names if key == "loss" or key in self._own_losses]
