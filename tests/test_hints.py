@@ -186,7 +186,7 @@ def test_no_flatten_is_missing() -> None:
 
 
 def test_an_input_is_not_called() -> None:
-    with pytest.raises(TypeError, match="layers are called on the value of an Input"):
+    with pytest.raises(TypeError, match="call other layers on its output"):
         InputLayer((3,))(X)
     with pytest.raises(TypeError, match=r"got the layer 'a'"):
         Dense(2)(InputLayer((3,), name="a"))

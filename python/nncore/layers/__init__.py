@@ -1,4 +1,4 @@
-"""Layers: descriptions that a model turns into a compiled network. Names, arguments and defaults are Keras'.
+"""Layers, with Keras' names, arguments and defaults. A model turns them into a compiled network.
 
 >>> from nncore import Sequential
 >>> from nncore.layers import Dense, Input
@@ -35,7 +35,7 @@ from .merging import (
 )  # fmt: skip
 from .normalization import BatchNormalization, LayerNormalization
 
-# Keras' other names of the same.
+# Keras' other names for some layers.
 AvgPool2D = AveragePooling2D
 Convolution2D = Conv2D
 GlobalAvgPool2D = GlobalAveragePooling2D
@@ -87,7 +87,7 @@ __all__ = [
     "subtract",
 ]
 
-# All that a model file may name.
+# The layer classes that a model file may contain, by name.
 CLASSES: dict[str, type[Layer]] = {
     name: globals()[name]
     for name in __all__

@@ -1,10 +1,10 @@
-"""What all layers have in common: a name, settings, and variables that models may share."""
+"""The base class of layers: name, settings, shapes, calls, and weights that several models may share."""
 
 from __future__ import annotations
 
 import inspect
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -25,28 +25,28 @@ if TYPE_CHECKING:
 
 _L = TypeVar("_L", bound="Layer")
 
-# What every layer of Keras also takes, with the values that switch it off.
+# Arguments that Keras' layers also take, with the only value that is accepted.
 _NEUTRAL: dict[str, Any] = {"dtype": "float32", "autocast": True}
 _OPTIONS = ("name", "trainable", "input_shape", "input_dim", "activity_regularizer")
-# Shapes with open sizes are inferred twice, with these in place of None: output sizes that differ are open,
-# and weights that differ are an error. Many numbers divide both, so that Reshape accepts them.
+# Shapes with open sizes are inferred twice, with each of these numbers in place of None. Output sizes that
+# differ are open; weight shapes that differ are an error. Both numbers have many divisors, as Reshape needs.
 _TRIED = 720, 1440
 
 
 class Layer(Weighted, Settings):
-    """Base class. Deriving from it raises TypeError outside nncore: what runs in a network is compiled.
+    """Base class of layers. Subclasses outside nncore raise TypeError, as layers run as compiled code.
 
     Every layer takes these keyword arguments besides its own:
 
     Args:
         name: unique in a model; default the class in snake case with a running number (dense, dense_1, ...).
         trainable: whether training changes the weights; default True. Takes effect in ``compile``.
-        input_shape: of one sample: on the first layer of a `Sequential` the same as an `Input` before it; of
-            no meaning elsewhere.
-        input_dim: n for ``input_shape=(n,)``.
+        input_shape: shape of one sample, for the first layer of a `Sequential`, in place of an `Input`; ignored
+            elsewhere.
+        input_dim: n is short for ``input_shape=(n,)``.
         dtype: None or "float32".
-        activity_regularizer: a penalty on what each call gives: name or instance of `nncore.regularizers`;
-            default none.
+        activity_regularizer: a penalty on the output of each call: name or instance of
+            `nncore.regularizers`; default none.
     """
 
     _abstract = True
@@ -60,10 +60,10 @@ class Layer(Weighted, Settings):
         "Use the layers of nncore.layers, and NumPy before or after the model for what they cannot compute"
     )
     kind: ClassVar[str]
-    _several: ClassVar[bool] = False  # a list of inputs
+    _several: ClassVar[bool] = False  # whether the layer takes a list of inputs
     activity_regularizer: Regularizer | None
     unavailable: ClassVar[Mapping[str, Any]] = {}
-    state: ClassVar[tuple[str, ...]] = ()  # names of weights that the layer itself moves in training
+    state: ClassVar[tuple[str, ...]] = ()  # weights that the layer itself updates in training
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -82,18 +82,18 @@ class Layer(Weighted, Settings):
             raise ValueError(f"[{owner}] input_shape and input_dim must not be given both")
         if columns is not None:
             declared = (integer(owner, "input_dim", columns),)
-        self._set_of_weights(activity_regularizer=activity)
+        self._set_of_weights({"activity_regularizer": activity})
         if self.activity_regularizer is not None:
             self.activity_regularizer.check_activity(owner)
         self.declared = None if declared is None else shape(owner, "input_shape", declared, is_open=True)
         self._trainable = boolean(owner, "trainable", trainable)
         self._name = names.automatic(owner) if name is None else names.checked(owner, name)
-        self.block: _core.Variables | None = None  # the variables
-        # Of one sample, before and after; once built. Weights are made when a model or somebody wants them.
+        self.block: _core.Variables | None = None  # the weights, created at first use
+        # Shapes of one sample: of each input, and of the output. None before the layer is built.
         self.shapes: tuple[list[OpenShape], OpenShape] | None = None
-        # On values, in order.
+        # Calls on symbolic values, the oldest first.
         self._calls: weakref.WeakKeyDictionary[Call, None] = weakref.WeakKeyDictionary()
-        # A network of this layer, for arrays, with the open shapes of its inputs.
+        # For calls on arrays: the ranks of the inputs, as open shapes, and a network of this layer alone.
         self._alone: tuple[list[OpenShape], _core.Network] | None = None
 
     # ---- description
@@ -119,45 +119,46 @@ class Layer(Weighted, Settings):
 
     @property
     def input_shape(self) -> Any:
-        """With None for the batch axis; a list of shapes where there are several inputs."""
-        shapes = [(None, *before) for before in self._known_shapes()[0]]
+        """Shape of the input, with None for the batch axis; a list of shapes if the layer takes several."""
+        return self._with_batch(self._known_shapes()[0])
+
+    def _with_batch(self, samples: Iterable[OpenShape]) -> Any:
+        """Shapes of inputs as `input_shape` has them, from shapes of one sample."""
+        shapes = [(None, *sample) for sample in samples]
         return shapes if self._several else shapes[0]
 
     @property
     def output_shape(self) -> OpenShape:
-        """With None for the batch axis."""
+        """Shape of the output, with None for the batch axis."""
         return (None, *self._known_shapes()[1])
 
     def _live_call(self) -> Call | None:
         """The first call that a value or a model still holds."""
-        with whole:  # another thread may register one
+        with whole:  # another thread may register a call
             return next(iter(self._calls), None)
 
     def _first_call(self) -> Call:
         if (call := self._live_call()) is not None:
             return call
         raise AttributeError(
-            f"[{self.name}] the layer is in no model and was not called on values such as those of Input, so "
-            "it has no input or output"
+            f"[{self.name}] is in no model and was not called on values, so it has no input or output"
         )
 
     @property
     def input(self) -> Any:
-        """The value that the first call of the layer reads; a list where there are several.
-
-        Raises:
-            AttributeError: the layer has not been called on values, by a model or otherwise.
+        """The symbolic value that the layer's first call reads; a list if the layer takes several inputs.
+        AttributeError if neither a model nor the user has called the layer on symbolic values.
         """
         values = list(self._first_call().inputs)
         return values if self._several else values[0]
 
     @property
     def output(self) -> Value:
-        """The value that the first call of the layer makes. Raises as `input`."""
+        """The symbolic value that the layer's first call returns. Raises AttributeError as `input` does."""
         return self._first_call().values()[0]
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer, in types that JSON knows."""
+        """The arguments that make an equal layer, in types that JSON can hold."""
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable}
         for name in self._settings:
             if name != "activity_regularizer" or self.activity_regularizer is not None:
@@ -169,19 +170,20 @@ class Layer(Weighted, Settings):
         """A new layer of the arguments that `get_config` returns."""
         return cls(**{name: _of_weights.value(cls.__name__, name, given) for name, given in config.items()})
 
-    def _set_of_weights(self, **given: Any) -> None:
-        """Sets arguments such as kernel_regularizer, which weights have by their names."""
-        for name, value in given.items():
-            setattr(self, name, _of_weights.found(name, value, type(self).__name__))
+    def _set_of_weights(self, given: Mapping[str, Any]) -> None:
+        """Sets the initializers, regularizers and constraints among the arguments `given`."""
+        for name in self._settings:
+            if name in given and name not in vars(self) and _of_weights.is_of_weights(name):
+                setattr(self, name, _of_weights.found(name, given[name], type(self).__name__))
 
     def spec(self) -> tuple[str, dict[str, Any]]:
-        """Kind and attributes for the compiled core."""
+        """The layer's kind and attributes, as the compiled core takes them."""
         own = [name for name in self._settings if not _of_weights.is_of_weights(name)]
         settings = {name: getattr(self, name) for name in own}
         return self.kind, {name: v.__name__ if callable(v) else v for name, v in settings.items()}
 
     def infer(self, before: Sequence[OpenShape]) -> tuple[OpenShape, Parameters]:
-        """Shape of one sample after the layer, and the parameters."""
+        """Output shape of one sample, and names and shapes of the weights."""
         after, parameters = self._infer_closed(before, _TRIED[0])
         if all(None not in one for one in before):
             return after, parameters
@@ -189,7 +191,7 @@ class Layer(Weighted, Settings):
         if parameters != others:
             raise ValueError(
                 f"[{self.name}] the size of its weights is open for samples of shape {before[0]}: give all "
-                "sizes, or put a layer before it that takes any, such as GlobalAveragePooling2D"
+                "sizes, or put a layer such as GlobalAveragePooling2D before it"
             )
         return tuple(a if a == b else None for a, b in zip(after, other)), parameters
 
@@ -204,14 +206,14 @@ class Layer(Weighted, Settings):
         return tuple(after), [(name, tuple(sizes)) for name, sizes in parameters]
 
     def _open_shapes(self, name: str, given: Any) -> list[OpenShape]:
-        """Of samples, from shapes with the batch axis: one, or a list of them for several inputs."""
+        """Shapes of one sample of each input, from one shape with the batch axis, or a list of them."""
         each = given if self._several else [given]
         if not isinstance(each, (list, tuple)) or (self._several and not all(map(several, each))):
             raise TypeError(f"[{self.name}] {name} must be a list of shapes, got {given!r}")
         return [shape(self.name, name, one, batch_axis=True, is_open=True) for one in each]
 
     def compute_output_shape(self, input_shape: Sequence[Any]) -> OpenShape:
-        """Both shapes with the batch axis, which may be None. A list of shapes for several inputs."""
+        """The output shape for an input shape, or a list of them; all with the batch axis, or None for it."""
         after = self.infer(self._open_shapes("input_shape", input_shape))[0]
         batch = input_shape[0][0] if self._several else input_shape[0]
         return (batch, *after)
@@ -219,13 +221,13 @@ class Layer(Weighted, Settings):
     # ---- calls
 
     def build(self, input_shape: Sequence[Any]) -> None:
-        """Makes the weights of a layer outside a model. input_shape has the batch axis, which may be None; a
-        list of shapes for several inputs.
+        """Creates the weights of a layer outside a model. A built layer takes any shape that fits them.
 
-        A layer that is built takes any shape that its weights take.
+        Args:
+            input_shape: with the batch axis, which may be None; a list of shapes for several inputs.
 
         Raises:
-            ValueError: they do not take it.
+            ValueError: the shape does not fit the layer, or the weights that it has.
         """
         before = self._open_shapes("input_shape", input_shape)
         if self.shapes is None or before != self.shapes[0]:
@@ -233,7 +235,7 @@ class Layer(Weighted, Settings):
         self._own()
 
     def _fitting(self, before: Sequence[OpenShape]) -> OpenShape:
-        """The shape after the layer. ValueError if the layer or the weights that it has do not fit."""
+        """Output shape of one sample. ValueError if the shapes do not fit the layer or its weights."""
         after, parameters = self.infer(before)
         if self.block is not None:
             expected = self.block.shapes
@@ -242,25 +244,25 @@ class Layer(Weighted, Settings):
         else:
             return after
         if parameters != expected:
-            known = self._known_shapes()[0]
-            raise ValueError(f"[{self.name}] is built for samples of shape {known[0]}, got {before[0]}")
+            known = self._known_shapes()[0][0]
+            raise ValueError(f"[{self.name}] is built for samples of shape {known}, got {before[0]}")
         return after
 
     def take_shapes(self, before: Sequence[OpenShape], after: OpenShape) -> None:
-        """Shapes are those of the first call on values, or else of the last build."""
+        """Sets the layer's shapes, unless a call on symbolic values has set them before."""
         if self.shapes is None or self._live_call() is None:
             self.shapes = list(before), after
 
     def shapes_for(self, before: Sequence[OpenShape]) -> list[OpenShape]:
-        """Of what a call makes. ValueError if it is not possible."""
+        """Output shapes of a call on samples of these shapes. ValueError if they do not fit."""
         if not self._several and len(before) != 1:
             raise ValueError(
-                f"[{self.name}] takes one input, got {len(before)}: use a layer such as Concatenate"
+                f"[{self.name}] takes one input, got {len(before)}: join them, for example by Concatenate"
             )
         return [self._fitting(before)]
 
     def called(self, values: Sequence[Value]) -> Call:
-        """A call that the layer does not know of before `register`."""
+        """A new call on these values, which `register` makes known to the layer."""
         return Call(self, values, self.shapes_for([value.sample for value in values]))
 
     def register(self, call: Call) -> None:
@@ -277,7 +279,7 @@ class Layer(Weighted, Settings):
     def block_for(
         self, before: Sequence[OpenShape], parameters: Parameters, rng: Callable[[int], np.random.Generator]
     ) -> _core.Variables:
-        """The variables; new ones of drawn values, which the layer does not take yet, if it has none."""
+        """The layer's variables; if it has none, new ones with initial values, which it does not own yet."""
         if (own := self.block) is not None:  # read once: another thread may set it
             return own
         drawn = [
@@ -287,29 +289,29 @@ class Layer(Weighted, Settings):
         return self.block_of(before, drawn)
 
     def _own(self) -> _core.Variables | None:
-        """The variables, made now if the layer is built; None if it is not."""
+        """The layer's variables, created if need be; None if the layer is not built."""
         if self.block is None and self.shapes is not None:
             before, seed = self.shapes[0], seeds.draw_seed()
             parameters = self.infer(before)[1]
             variables = self.block_for(before, parameters, lambda i: seeds.of_parameter(seed, 0, i))
-            with whole:  # another thread may have been faster
+            with whole:  # another thread may have created them meanwhile
                 self.block = self.block or variables
         return self.block
 
     def __call__(self, x: Any, training: bool | None = None) -> Any:
-        """The layer on an array (n, ...), or on a value of a model that is being described.
+        """Calls the layer on an array (n, ...), or on a symbolic value of a model that is being described.
 
-        An array gives an array, and builds the layer if need be. A value, as of `Input` or another layer,
-        gives a `Value`. Layers with several inputs take a list.
+        A call on an array returns an array, and builds the layer if need be. A call on a `Value`, as `Input`
+        or another layer returns it, returns a `Value`. Layers with several inputs take a list.
 
         >>> from nncore.layers import Flatten
         >>> Flatten()([[[1, 2], [3, 4]]]).tolist()
         [[1.0, 2.0, 3.0, 4.0]]
         """
         if isinstance(x, Layer):
-            raise TypeError(f"[{self.name}] is called on an array or a value, got the layer {x.name!r}")
+            raise TypeError(f"[{self.name}] must be called on an array or a value, got the layer {x.name!r}")
         if self._several and (not isinstance(x, (list, tuple)) or not x):
-            raise TypeError(f"[{self.name}] is called on a list of arrays or values, got {x!r:.100}")
+            raise TypeError(f"[{self.name}] must be called on a list of arrays or values, got {x!r:.100}")
         if (values := values_in(x)) is not None:
             if training is not None:
                 raise ValueError(
@@ -320,11 +322,11 @@ class Layer(Weighted, Settings):
             return call.values()[0]
         on = in_training(self.name, training)
         arrays = [as_array(self.name, "x", one) for one in (x if self._several else [x])]
-        self.build([(None, *a.shape[1:]) for a in arrays] if self._several else (None, *arrays[0].shape[1:]))
+        self.build(self._with_batch(a.shape[1:] for a in arrays))
         return self._computed(arrays, on and (self.trainable or not self.state))
 
     def _computed(self, arrays: list[NDArray[Any]], training: bool) -> Floats:
-        """By a network of this layer alone."""
+        """The output for arrays, computed by a network of this layer alone."""
         axes: list[OpenShape] = [(None,) * (a.ndim - 1) for a in arrays]
         if self._alone is None or self._alone[0] != axes:
             count = len(arrays)
@@ -344,7 +346,7 @@ class Layer(Weighted, Settings):
 
     @property
     def weights(self) -> list[Variable]:
-        """Views of the weights; none before the layer is built."""
+        """Views of the weights; an empty list before the layer is built."""
         variables = self._own()
         shapes = variables.shapes if variables else []
         return [Variable(self, i, name, sizes) for i, (name, sizes) in enumerate(shapes)]
@@ -362,7 +364,7 @@ class Layer(Weighted, Settings):
         """Sets all weights, in the order of `get_weights`.
 
         Raises:
-            ValueError: their number or a shape is wrong; nothing is changed then.
+            ValueError: their number or a shape is wrong; no weight is changed then.
         """
         self.write(0, self._values_to_set(weights))
 
@@ -389,6 +391,6 @@ def _remade(
     layer = cls.from_config(config)
     layer.declared = declared
     if before is not None:
-        layer.build([(None, *one) for one in before] if cls._several else (None, *before[0]))
+        layer.build(layer._with_batch(before))
         layer.set_weights(values)
     return layer

@@ -1,4 +1,4 @@
-"""Settings of layers in types that JSON knows, and what is set for a weight by its name."""
+"""Arguments of layers that belong to one weight, such as kernel_initializer, and entries of configs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from ..common import described, whole
 from ..common.described import Described
 
-# Families of what a weight may have, by the end of the argument's name, as kernel_initializer.
+# The last part of such an argument's name.
 _FAMILIES = ("initializer", "regularizer", "constraint")
 
 
@@ -19,12 +19,12 @@ def _family(what: str) -> Any:
 
 
 def is_of_weights(name: str) -> bool:
-    """Whether an argument is one that the compiled layer knows nothing of."""
+    """Whether an argument belongs to a weight; the compiled layer does not get it."""
     return name.rpartition("_")[2] in _FAMILIES
 
 
 def found(name: str, value: object, owner: str) -> Any:
-    """What was given for the argument; None for no regularizer or constraint."""
+    """The object for an argument's value; None for no regularizer or constraint."""
     what = name.rpartition("_")[2]
     if value is None and what == "initializer":
         raise TypeError(f"[{owner}] {name} must be a name or an Initializer, got None")
@@ -32,7 +32,7 @@ def found(name: str, value: object, owner: str) -> Any:
 
 
 def entry(value: Any) -> Any:
-    """For a config."""
+    """An argument's value in types that JSON can hold, for a config."""
     if isinstance(value, Described):
         return described.entry(value)
     if callable(value):
@@ -41,7 +41,7 @@ def entry(value: Any) -> Any:
 
 
 def value(owner: str, name: str, entry: Any) -> Any:
-    """What `entry` gave for the argument. ValueError if it did not."""
+    """The argument's value, from its `entry` in a config. ValueError if the entry is not valid."""
     if not isinstance(entry, Mapping):
         return entry
     what, settings = name.rpartition("_")[2], entry.get("config")

@@ -15,7 +15,7 @@ Pair = int | Sequence[int]
 Regularizer = choices.Regularizer | regularizers.Regularizer | None
 
 class _All(TypedDict, total=False):
-    """What every layer takes by name, see `Layer`, without what some have in their signatures."""
+    """Keyword arguments of every layer, see `Layer`, but those that some layers have in their signatures."""
 
     trainable: bool
     input_shape: Sequence[int | None]

@@ -1,4 +1,4 @@
-"""Weights as users see them, and what has weights."""
+"""`Variable`, a view of one weight, and the base class of layers and models, which have weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..common.messages import visible
 
 
 class Holder(Protocol):
-    """A layer, as its variables know it."""
+    """What a variable needs of its layer."""
 
     @property
     def name(self) -> str: ...
@@ -27,12 +27,12 @@ class Holder(Protocol):
 
 
 class Variable(Explained):
-    """One weight of a layer: a view of values that all models with the layer share.
+    """One weight of a layer: a view of values that all models with this layer share.
 
     Attributes:
-        name: "kernel" or "bias".
-        path: name of the layer and of the weight, "dense/kernel".
-        shape: its sizes, as Keras has them.
+        name: of the weight, such as "kernel".
+        path: names of the layer and of the weight, such as "dense/kernel".
+        shape: as in Keras.
         dtype: always "float32".
     """
 
@@ -48,7 +48,7 @@ class Variable(Explained):
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes it by gradients: not so what the layer itself moves."""
+        """Whether the optimizer updates the weight; False for weights that the layer itself updates."""
         return self._layer.trainable and not self.is_state
 
     @property
@@ -57,17 +57,17 @@ class Variable(Explained):
 
     @property
     def is_state(self) -> bool:
-        """Whether the layer itself moves it in training."""
+        """Whether the layer itself updates the weight in training, as it does a moving mean."""
         return self.name in self._layer.state
 
     @property
     def regularizer(self) -> Any:
-        """What its layer penalizes it by, or None."""
+        """The weight's regularizer, or None."""
         return vars(self._layer).get(f"{self.name}_regularizer")
 
     @property
     def constraint(self) -> Any:
-        """What its layer brings it back to after updates, or None."""
+        """The weight's constraint, or None."""
         return vars(self._layer).get(f"{self.name}_constraint")
 
     @property
@@ -86,13 +86,15 @@ class Variable(Explained):
         """Sets all values; value has the shape of the weight.
 
         Raises:
-            ValueError: the shape is another.
+            ValueError: value has another shape.
         """
         self._layer.write(self._index, [checked_values(self.path, value, self.shape)])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
-            raise ValueError("the values of a Variable cannot be had without a copy")
+            raise ValueError(
+                f"[{self.path}] expected copy=None or True, as a Variable gives copies only, got copy=False"
+            )
         return self.numpy() if dtype is None else self.numpy().astype(dtype)
 
     def __repr__(self) -> str:
@@ -100,7 +102,7 @@ class Variable(Explained):
 
 
 class Weighted(Explained):
-    """What has a name and weights: a layer, or a model of layers."""
+    """Base class of layers and models: a name and weights."""
 
     _name: str
     dtype = compute_dtype = variable_dtype = "float32"  # of values and weights
@@ -136,8 +138,9 @@ class Weighted(Explained):
 
     @property
     def losses(self) -> list[float]:
-        """The penalties of the weights that train, by their regularizers. Those of activities belong to a
-        call: `fit` and `evaluate` add them to the loss that they report.
+        """The regularization penalty of each trainable weight that has a regularizer.
+
+        Activity penalties are not among them: `fit` and `evaluate` add those to the loss that they report.
         """
         return [
             weight.regularizer(weight.numpy())
@@ -149,16 +152,16 @@ class Weighted(Explained):
         """Number of values in all weights.
 
         Raises:
-            ValueError: it is not built.
+            ValueError: the layer or model is not built.
         """
         if not self.built:
             raise ValueError(
-                f"[{self.name}] is not built, so its parameters cannot be counted: call build(input_shape)"
+                f"[{self.name}] is not built, so its weights cannot be counted: call build(input_shape)"
             )
         return sum(weight.size for weight in self.weights)
 
     def _values_to_set(self, weights: Sequence[ArrayLike]) -> list[Floats]:
-        """What `set_weights` was given, checked."""
+        """The arguments of `set_weights` as float32 arrays. ValueError for a wrong number or shape."""
         own = self.weights
         if len(weights) != len(own):
             raise ValueError(f"[{self.name}] expected {len(own)} weights, got {len(weights)}")

@@ -1,4 +1,4 @@
-"""Activation functions as layers of their own, for any shape."""
+"""Layers that apply an activation function to arrays of any shape."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class Activation(Layer):
-    """A function of `nncore.activations` on every value.
+    """Applies a function of `nncore.activations`.
 
     Args:
-        activation: its name, or itself.
+        activation: the function, or its name.
         options: name, trainable, input_shape, dtype, see `Layer`.
     """
 
@@ -33,7 +33,7 @@ class Activation(Layer):
 
 
 class _Function(Layer):
-    """One function, with settings of its own."""
+    """Base class of layers for one function each, with the function's settings as arguments."""
 
     kind = "activation"
     _function: ClassVar[str]

@@ -1,4 +1,4 @@
-"""The input of a model, and the layers that every network has."""
+"""The input of a model, and Dense, Flatten, Reshape, Dropout and Rescaling."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _is_read(dtype: Any) -> bool:
 
 
 class InputLayer(Layer):
-    """What a model begins with: a `Sequential` as its first item, a `Model` as the value that `Input` gives.
+    """An input of a model: the first item of a `Sequential`, or the layer behind the value of `Input`.
 
     Args:
         shape: sizes of one sample, without the batch axis; None for any size.
@@ -49,8 +49,8 @@ class InputLayer(Layer):
             real type are read as float32; no number is rounded to an integer.
         batch_shape: instead of shape, with the size of batches, or None, first.
         name: default "input_layer" with a running number.
-        others: input_shape, an earlier name of shape. sparse, ragged, tensor, optional: not available yet, so
-            None or False.
+        others: input_shape, an earlier name of shape. sparse, ragged, tensor and optional are not available
+            yet: None or False only.
     """
 
     kind = "input"
@@ -71,7 +71,10 @@ class InputLayer(Layer):
         neutral("Input", given, off, ("shape", "batch_size", "batch_shape", "dtype", "name"))
         super().__init__({"name": name})
         if (shape is None) == (batch_shape is None):
-            raise ValueError("[Input] shape must be given, e.g. Input((28, 28, 1))")
+            which = "neither" if shape is None else "both"
+            raise ValueError(
+                f"[Input] either shape or batch_shape must be given, e.g. Input((28, 28, 1)), got {which}"
+            )
         if batch_shape is None:
             self.shape = sizes("Input", "shape", shape, is_open=True)
         else:
@@ -91,9 +94,9 @@ class InputLayer(Layer):
     @property
     def output(self) -> Value:
         """The value of this input."""
-        with whole:  # another thread must not get another one
+        with whole:  # all threads get the same value
             if (call := self._live_call()) is None:
-                self._register(call := Call(self, (), [self.shape]))
+                self._calls[call := Call(self, (), [self.shape])] = None
         return call.values()[0]
 
     @property
@@ -101,15 +104,12 @@ class InputLayer(Layer):
         """The same as `output`."""
         return self.output
 
-    def _register(self, call: Call) -> None:
-        self._calls[call] = None
-
     def _own(self) -> None:
         return None
 
     def __call__(self, x: Any, training: bool | None = None) -> Any:
-        """Raises TypeError."""
-        raise TypeError(f"[{self.name}] cannot be called: layers are called on the value of an Input")
+        """Raises TypeError: an InputLayer cannot be called."""
+        raise TypeError(f"[{self.name}] cannot be called: call other layers on its output")
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal one."""
@@ -125,11 +125,11 @@ def Input(
     name: str | None = None,
     **others: Unpack[OfInput],
 ) -> Value:
-    """An input of a model. Arguments as of `InputLayer`.
+    """Makes an input of a model. The arguments are those of `InputLayer`.
 
     Returns:
-        A `Value`: layers can be called on it, `nncore.Model` takes it among its inputs, and `Sequential` as
-        its first item.
+        A symbolic `Value`: call layers on it, and give it to `nncore.Model` as an input or to `Sequential` as
+        the first item.
 
     >>> Input((28, 28, 1)).shape
     (None, 28, 28, 1)
@@ -138,7 +138,7 @@ def Input(
     return layer.output
 
 
-# Arguments of a layer with a kernel and a bias.
+# Arguments of layers with a kernel and a bias that belong to one of the two.
 OF_KERNEL_AND_BIAS = (
     "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer", "kernel_constraint",
     "bias_constraint",
@@ -146,7 +146,7 @@ OF_KERNEL_AND_BIAS = (
 
 
 class Weighted(Layer):
-    """A layer with a kernel and perhaps a bias."""
+    """Base class of layers with a kernel and, with ``use_bias=True``, a bias."""
 
     activation: activations.Activation
     use_bias: bool
@@ -157,11 +157,12 @@ class Weighted(Layer):
     kernel_constraint: constraints.Constraint | None
     bias_constraint: constraints.Constraint | None
 
-    def _set_common(self, activation: Any, use_bias: Any, **of_weights: Any) -> None:
+    def _set_common(self, given: Mapping[str, Any]) -> None:
+        """Sets what these layers have in common, from the arguments `given`."""
         owner = type(self).__name__
-        self.activation = activations.get(activation, owner)
-        self.use_bias = boolean(owner, "use_bias", use_bias)
-        self._set_of_weights(**of_weights)
+        self.activation = activations.get(given["activation"], owner)
+        self.use_bias = boolean(owner, "use_bias", given["use_bias"])
+        self._set_of_weights(given)
 
     @property
     def kernel(self) -> Variable:
@@ -189,10 +190,10 @@ class Dense(Weighted):
         units: number of outputs.
         activation: name or function of `nncore.activations`; default linear.
         use_bias: default True.
-        kernel_initializer: of the kernel (inputs, units); default Glorot's uniform.
+        kernel_initializer: of the kernel (inputs, units); default "glorot_uniform".
         bias_initializer: of the bias (units,); default zeros.
         kernel_regularizer, bias_regularizer, activity_regularizer: penalties on the kernel, the bias and
-            what the layer gives: names or instances of `nncore.regularizers`; default none.
+            the output: names or instances of `nncore.regularizers`; default none.
         kernel_constraint, bias_constraint: of `nncore.constraints`; default none.
         options: name, trainable, input_shape, input_dim, dtype, see `Layer`. lora_rank and
             quantization_config are not available yet, so None.
@@ -225,16 +226,11 @@ class Dense(Weighted):
     ) -> None:
         super().__init__({**options, "activity_regularizer": activity_regularizer})
         self.units = integer("Dense", "units", units, high=2**20)
-        self._set_common(
-            activation, use_bias,
-            kernel_initializer=kernel_initializer, bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint, bias_constraint=bias_constraint,
-        )  # fmt: skip
+        self._set_common(locals())
 
 
 class Flatten(Layer):
-    """(n, a, b, ...) -> (n, a * b * ...), in the order of memory of a C array.
+    """(n, a, b, ...) -> (n, a * b * ...), in row-major (C) order.
 
     Args:
         data_format: None or "channels_last"; others are not available yet.
@@ -249,10 +245,10 @@ class Flatten(Layer):
 
 
 class Reshape(Layer):
-    """The same numbers of a sample under another shape.
+    """Gives each sample another shape, in row-major (C) order.
 
     Args:
-        target_shape: without the batch axis. One size may be -1: it follows from the others.
+        target_shape: without the batch axis. One size may be -1, and is inferred from the others.
         options: name, trainable, input_shape, dtype, see `Layer`.
 
     >>> Reshape((-1, 2)).compute_output_shape((None, 6))
@@ -275,14 +271,14 @@ class Reshape(Layer):
 
 
 class Dropout(Layer):
-    """In training, zero with probability `rate`, else divided by 1 - rate. Outside training, x itself.
+    """In training, sets each element to 0 with probability `rate`, and divides the others by 1 - rate.
 
-    The masks follow from the model's seed, see `nncore.utils.set_random_seed`.
+    Outside training the output is x. The masks depend on the model's seed: `nncore.utils.set_random_seed`.
 
     Args:
-        rate: in [0, 1]; with 1, all is zero in training.
-        noise_shape: None; others are not available yet.
-        seed: None; a seed of its own is not available yet.
+        rate: in [0, 1]; with 1, the output is 0 in training.
+        noise_shape: None; other values are not available yet.
+        seed: None; other values are not available yet.
         options: name, trainable, input_shape, dtype, see `Layer`.
     """
 
@@ -298,7 +294,7 @@ class Dropout(Layer):
 
 
 class Rescaling(Layer):
-    """x * scale + offset. As a first layer it lets images go in as they are: ``Rescaling(1 / 255)``.
+    """x * scale + offset. ``Rescaling(1 / 255)`` as first layer lets a model read 8-bit images.
 
     Args:
         scale: a number.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         Unnamed,
     )
 
-_MOST = 2**20  # what the compiled core takes as one size
+_MOST = 2**20  # largest size that the compiled core takes
 
 
 def _channels_last(owner: str, data_format: DataFormat) -> None:
@@ -32,30 +32,29 @@ def _channels_last(owner: str, data_format: DataFormat) -> None:
 
 
 class Conv2D(Weighted):
-    """activation of a convolution: (n, h, w, channels) -> (n, new h, new w, filters).
+    """Convolution and activation: (n, h, w, channels) -> (n, new h, new w, filters).
 
     With "valid" padding the new height is 1 + (h - ((kernel - 1) * dilation + 1)) // stride, with "same"
-    ceil(h / stride); missing pixels count as 0, and the odd one is added at the bottom or right. Most 3 x 3
-    kernels of stride 1 between 32 channels or more are computed by Winograd's minimal filtering (Lavin and
-    Gray 2016), which rounds about as plain sums do.
+    ceil(h / stride). "same" pads the image with zeros on both sides, and by one more at the bottom and right
+    if their number is odd. Most 3 x 3 kernels of stride 1 between 32 channels or more are computed by
+    Winograd's minimal filtering (Lavin and Gray 2016), with about the rounding errors of direct sums.
 
     Args:
         filters: number of output channels.
         kernel_size: one number, or (height, width).
-        strides: steps of the window; default 1.
+        strides: step of the window, one number or (vertical, horizontal); default 1.
         padding: "valid" (default) or "same".
         data_format: None or "channels_last"; others are not available yet.
-        dilation_rate: steps within the window; default 1. Only one of strides and dilation_rate may be above
-            1.
-        groups: number of groups of channels that are convolved apart; divides channels and filters; default
-            1.
+        dilation_rate: distance of the kernel's taps; default 1. Either strides or dilation_rate must be 1.
+        groups: number of groups of channels that are convolved apart; must divide channels and filters;
+            default 1.
         activation: name or function of `nncore.activations`; default linear.
         use_bias: default True.
-        kernel_initializer: of the kernel (height, width, channels / groups, filters); default Glorot's
-            uniform.
+        kernel_initializer: of the kernel (height, width, channels / groups, filters); default
+            "glorot_uniform".
         bias_initializer: of the bias (filters,); default zeros.
         kernel_regularizer, bias_regularizer, activity_regularizer: penalties on the kernel, the bias and
-            what the layer gives: names or instances of `nncore.regularizers`; default none.
+            the output: names or instances of `nncore.regularizers`; default none.
         kernel_constraint, bias_constraint: of `nncore.constraints`; default none.
         options: name, trainable, input_shape, dtype, see `Layer`.
 
@@ -104,12 +103,7 @@ class Conv2D(Weighted):
             )
         if self.filters % self.groups:
             raise ValueError(f"[Conv2D] groups must divide filters, got {self.groups} and {self.filters}")
-        self._set_common(
-            activation, use_bias,
-            kernel_initializer=kernel_initializer, bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint, bias_constraint=bias_constraint,
-        )  # fmt: skip
+        self._set_common(locals())
 
 
 class _Pooling(Layer):

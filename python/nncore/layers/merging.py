@@ -1,4 +1,4 @@
-"""Layers that make one value of several."""
+"""Layers that merge several inputs into one output, and a function for each of them."""
 
 from __future__ import annotations
 
@@ -15,18 +15,16 @@ if TYPE_CHECKING:
 
 
 class Merge(Layer):
-    """A layer that is called on a list of arrays or values."""
+    """Base class of layers that are called on a list of arrays or values."""
 
     _abstract = True
     _several = True
 
-
-class _Elementwise(Merge):
     def __init__(self, **options: Unpack[Options]) -> None:
         super().__init__(options)
 
 
-class Add(_Elementwise):
+class Add(Merge):
     """The sum of its inputs: ``Add()([a, b])``. Shapes broadcast within samples, as in NumPy.
 
     Args:
@@ -39,8 +37,8 @@ class Add(_Elementwise):
     kind = "add"
 
 
-class Subtract(_Elementwise):
-    """The first of two inputs less the second. Shapes and args as of `Add`.
+class Subtract(Merge):
+    """The first of two inputs minus the second. Shapes and args as of `Add`.
 
     >>> Subtract()([[[1, 2]], [[3, 5]]]).tolist()
     [[-2.0, -3.0]]
@@ -49,7 +47,7 @@ class Subtract(_Elementwise):
     kind = "subtract"
 
 
-class Multiply(_Elementwise):
+class Multiply(Merge):
     """The product of its inputs. Shapes and args as of `Add`.
 
     >>> Multiply()([[[1, 2]], [[3, 4]]]).tolist()
@@ -59,7 +57,7 @@ class Multiply(_Elementwise):
     kind = "multiply"
 
 
-class Average(_Elementwise):
+class Average(Merge):
     """The mean of its inputs. Shapes and args as of `Add`.
 
     >>> Average()([[[1, 2]], [[3, 4]]]).tolist()
@@ -69,7 +67,7 @@ class Average(_Elementwise):
     kind = "average"
 
 
-class Maximum(_Elementwise):
+class Maximum(Merge):
     """The largest of its inputs; equal ones share the gradient. Shapes and args as of `Add`.
 
     >>> Maximum()([[[1, 5]], [[3, 4]]]).tolist()
@@ -79,7 +77,7 @@ class Maximum(_Elementwise):
     kind = "maximum"
 
 
-class Minimum(_Elementwise):
+class Minimum(Merge):
     """The smallest of its inputs; equal ones share the gradient. Shapes and args as of `Add`.
 
     >>> Minimum()([[[1, 5]], [[3, 4]]]).tolist()
@@ -90,10 +88,10 @@ class Minimum(_Elementwise):
 
 
 class Concatenate(Merge):
-    """Inputs side by side: ``Concatenate()([a, b])``. They may differ in size along the axis alone.
+    """Joins its inputs along an axis: ``Concatenate()([a, b])``. All other sizes must be equal.
 
     Args:
-        axis: counted with the batch axis, which it cannot be; default -1, the last.
+        axis: counted with the batch axis, and not 0; default -1, the last one.
         options: name, trainable, dtype, see `Layer`.
 
     >>> Concatenate()([[[1, 2]], [[3]]]).tolist()
@@ -104,7 +102,7 @@ class Concatenate(Merge):
     _settings = ("axis",)
 
     def __init__(self, axis: int = -1, **options: Unpack[Options]) -> None:
-        super().__init__(options)
+        super().__init__(**options)
         self.axis = axis_of("Concatenate", "axis", axis)
 
     def spec(self) -> tuple[str, dict[str, Any]]:
@@ -112,12 +110,12 @@ class Concatenate(Merge):
 
 
 class Dot(Merge):
-    """The products of two inputs along an axis of each, summed: ``Dot(1)([a, b])`` of (n, k) gives (n, 1).
+    """Dot products of two inputs along an axis of each: ``Dot(1)([a, b])``, (n, k) and (n, k) -> (n, 1).
 
     The output has the other axes of the first input, then those of the second.
 
     Args:
-        axes: an axis for both inputs, or a pair; counted with the batch axis, which they cannot be.
+        axes: an axis for both inputs, or a pair; counted with the batch axis, and not 0.
         normalize: False; True is not available yet.
         options: name, trainable, dtype, see `Layer`.
 
@@ -131,9 +129,11 @@ class Dot(Merge):
     def __init__(
         self, axes: int | Sequence[int], normalize: bool = False, **options: Unpack[Options]
     ) -> None:
-        super().__init__(options)
+        super().__init__(**options)
         if boolean("Dot", "normalize", normalize):
-            raise ValueError("[Dot] normalize=True is not available yet: scale the rows before")
+            raise ValueError(
+                "[Dot] normalize=True is not available yet: divide the rows by their norms before"
+            )
         both = (axes, axes) if not isinstance(axes, (list, tuple)) else tuple(axes)
         if len(both) != 2:
             raise ValueError(f"[Dot] axes must be an integer or a pair of them, got {axes!r}")
@@ -146,7 +146,9 @@ class Dot(Merge):
 def axis_of(owner: str, name: str, value: Any) -> int:
     axis = integer(owner, name, value, low=-64, high=64)
     if axis == 0:
-        raise ValueError(f"[{owner}] {name}=0 is the batch axis: give one of a sample, from 1 or -1")
+        raise ValueError(
+            f"[{owner}] {name}=0 is the batch axis: give an axis within samples, such as 1 or -1"
+        )
     return axis
 
 

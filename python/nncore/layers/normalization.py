@@ -1,4 +1,4 @@
-"""Layers that normalize."""
+"""Normalization layers."""
 
 from __future__ import annotations
 
@@ -25,21 +25,24 @@ _OF_GAMMA_AND_BETA = (
 
 
 class Normalizing(Layer):
-    """A layer with a gamma and a beta, each of which may be left out."""
+    """Base class of layers with a scale gamma and an offset beta, each of which is optional."""
 
     _abstract = True
 
-    def _set_common(self, epsilon: Any, center: Any, scale: Any, **of_weights: Any) -> None:
+    def _set_common(self, given: Mapping[str, Any]) -> None:
+        """Sets what these layers have in common, from the arguments `given`."""
         owner = type(self).__name__
-        self.epsilon = number(owner, "epsilon", epsilon, 0.0)
-        self.center = boolean(owner, "center", center)
-        self.scale = boolean(owner, "scale", scale)
-        self._set_of_weights(**of_weights)
+        self.epsilon = number(owner, "epsilon", given["epsilon"], 0.0)
+        self.center = boolean(owner, "center", given["center"])
+        self.scale = boolean(owner, "scale", given["scale"])
+        self._set_of_weights(given)
 
     @property
     def gamma(self) -> Variable | None:
-        """A view of gamma; None with ``scale=False``. This and the other weights raise AttributeError before
-        the layer is built.
+        """A view of gamma; None with ``scale=False``.
+
+        Raises:
+            AttributeError: the layer is not built.
         """
         return self._weight("gamma") if self.scale else None
 
@@ -51,17 +54,17 @@ class Normalizing(Layer):
 class BatchNormalization(Normalizing):
     """gamma * (x - mean) / sqrt(variance + epsilon) + beta for each index of an axis.
 
-    Ioffe and Szegedy 2015. In training, mean and variance are those of the batch, over all other axes, and
-    the moving ones follow them: ``moving = momentum * moving + (1 - momentum) * of the batch``, in `fit`,
-    `train_on_batch` and calls with ``training=True``, for each call of the layer. Elsewhere, and where the
-    layer has ``trainable=False``, they are the moving ones. The variance is the mean of squares about the
-    mean. Sample weights do not enter.
+    Ioffe and Szegedy 2015. In training (`fit`, `train_on_batch` and calls with ``training=True``), mean and
+    variance are those of the batch over all other axes, and each call updates the moving statistics:
+    ``moving = momentum * moving + (1 - momentum) * batch``. Otherwise, and with ``trainable=False``, the
+    moving statistics are used. The variance is the mean squared deviation from the mean. Sample weights are
+    ignored.
 
-    At prediction, the layer is part of a Dense or Conv2D before it that has no activation and whose output
-    nothing else reads.
+    For prediction the layer is folded into a Dense or Conv2D before it, if that has no activation and its
+    output has no other reader.
 
     Args:
-        axis: of the features; -1 (default) is the last one, 1 the first behind the batch.
+        axis: the feature axis, counted with the batch axis; default -1, the last one.
         momentum: in [0, 1]; default 0.99.
         epsilon: at least 0; default 0.001.
         center: whether there is a beta; default True.
@@ -73,7 +76,7 @@ class BatchNormalization(Normalizing):
         beta_regularizer, gamma_regularizer: of `nncore.regularizers`; default none.
         beta_constraint, gamma_constraint: of `nncore.constraints`; default none.
         options: name, trainable, input_shape, dtype, activity_regularizer, see `Layer`. renorm and
-            synchronized are not available, so False.
+            synchronized are not available: False only.
 
     The weights are gamma, beta, moving_mean and moving_variance, each (features,).
 
@@ -120,19 +123,7 @@ class BatchNormalization(Normalizing):
         owner = type(self).__name__
         self.axis = integer(owner, "axis", axis, low=-(2**31))
         self.momentum = number(owner, "momentum", momentum, 0.0, 1.0)
-        self._set_common(
-            epsilon,
-            center,
-            scale,
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            moving_mean_initializer=moving_mean_initializer,
-            moving_variance_initializer=moving_variance_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
-        )
+        self._set_common(locals())
 
     def spec(self) -> tuple[str, dict[str, Any]]:
         kind, attributes = super().spec()
@@ -148,11 +139,11 @@ class BatchNormalization(Normalizing):
 
 
 class LayerNormalization(Normalizing):
-    """(x - mean) / sqrt(variance + epsilon) * gamma + beta, of each sample and position by itself.
+    """(x - mean) / sqrt(variance + epsilon) * gamma + beta, for each sample and position by itself.
 
-    (n, ...) -> the same shape. Mean and variance (the mean of squares about the mean) are over the axes that
-    `axis` names, whose shape gamma and beta have. Training and prediction compute the same (Ba, Kiros and
-    Hinton 2016). The function `nncore.ops.layer_normalization` does so on an array.
+    (n, ...) -> the same shape. Ba, Kiros and Hinton 2016. Mean and variance (the mean squared deviation) are
+    taken over the axes in `axis`; gamma and beta have the shape of these axes. Training and prediction
+    compute the same. `nncore.ops.layer_normalization` is the same as a function.
 
     Args:
         axis: -1, the last axis, or a list of the last ones: [-2, -1], or [1, 2, 3] for images, counted with
@@ -165,11 +156,11 @@ class LayerNormalization(Normalizing):
         beta_regularizer, gamma_regularizer: of `nncore.regularizers`; default none.
         beta_constraint, gamma_constraint: of `nncore.constraints`; default none.
         options: name, trainable, input_shape, dtype, activity_regularizer, see `Layer`. rms_scaling is not
-            available yet, so False.
+            available yet: False only.
 
     Raises:
         TypeError: axis is neither an integer nor a list of them.
-        ValueError: axis names the batch axis, or when the layer is built, others than the last ones.
+        ValueError: axis names the batch axis; or, when the layer is built, axes that are not the last ones.
 
     >>> LayerNormalization(epsilon=0.0)([[1, 3], [10, 30]]).tolist()
     [[-1.0, 1.0], [-1.0, 1.0]]
@@ -196,23 +187,13 @@ class LayerNormalization(Normalizing):
         super().__init__(options)
         axes = several(axis)
         if axes == ():
-            raise ValueError("[LayerNormalization] axis must name one axis or more, got none")
+            raise ValueError(f"[LayerNormalization] axis must name one axis or more, got {axis!r}")
         self.axis = (
             axis_of("LayerNormalization", "axis", axis)
             if axes is None
             else tuple(axis_of("LayerNormalization", "axis", one) for one in axes)
         )
-        self._set_common(
-            epsilon,
-            center,
-            scale,
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
-        )
+        self._set_common(locals())
 
     def spec(self) -> tuple[str, dict[str, Any]]:
         kind, settings = super().spec()
