@@ -77,7 +77,7 @@ LAYERS: list[Row] = [
     ("initializer as a function", TypeError, "name or an Initializer",
      lambda: Dense(2, kernel_initializer=np.zeros)),
     ("name as a number", TypeError, "name must be a string, got 3", lambda: Dense(2, name=3)),
-    ("name with a slash", ValueError, "name must not be empty or hold '/'", lambda: Dense(2, name="a/b")),
+    ("name with a slash", ValueError, "name must not be empty or contain '/'", lambda: Dense(2, name="a/b")),
     ("empty name", ValueError, "name must not be empty", lambda: Dense(2, name="")),
     ("trainable as a number", TypeError, "trainable must be True or False", lambda: Dense(2, trainable=2)),
     ("input_shape as a number", TypeError, "input_shape must be a tuple", lambda: Dense(2, input_shape=3)),

@@ -220,7 +220,7 @@ SINGLE: list[Row] = [
      lambda: several("categorical_crossentropy").fit(X, Y1)),
     ("images for one-hot rows", ValueError, r"got \(2, 2\)$",
      lambda: several("categorical_crossentropy").fit(X, np.zeros((len(X), 2, 2)))),
-    ("text in a Series", TypeError, "not numbers are: 'y'",
+    ("text in a Series", TypeError, "got the columns 'y'",
      lambda: one().fit(X, pd.Series(["a"] * len(X)))),
 ]
 # fmt: on

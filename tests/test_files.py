@@ -147,8 +147,8 @@ def below_a_file(folder: Path) -> str:
 
 
 REFUSED: dict[str, tuple[Callable[[Path], Any], type[Exception], str]] = {
-    "nothing": (lambda folder: "", ValueError, "filepath is empty"),
-    "empty bytes": (lambda folder: b"", ValueError, "filepath is empty"),
+    "nothing": (lambda folder: "", ValueError, "filepath must name a file"),
+    "empty bytes": (lambda folder: b"", ValueError, "filepath must name a file"),
     "a folder": (lambda folder: folder, IsADirectoryError, "folder"),
     "the folder at hand": (lambda folder: ".", IsADirectoryError, "folder"),
     "a trailing slash": (lambda folder: f"{folder}/m/", IsADirectoryError, r"m/.* folder"),

@@ -321,7 +321,7 @@ MISTAKES: list[tuple[str, type[Exception], str, Callable[[], Any]]] = [
      lambda: Model(x := Input((3,)), Dense(3, name="d")(Dense(3, name="d")(x)))),
     ("two values for one", ValueError, "takes one input, got 2",
      lambda: Dense(2)([Input((3,)), Input((3,))])),
-    ("a value beside an array", TypeError, "values alone", lambda: Add()([Input((3,)), A])),
+    ("a value beside an array", TypeError, "values only", lambda: Add()([Input((3,)), A])),
     ("one for several", TypeError, "called on a list", lambda: Add()(A)),
     ("one value for several", TypeError, "called on a list", lambda: Add()(Input((3,)))),
     ("batch axis", ValueError, "axis=0 is the batch axis", lambda: Concatenate(axis=0)),

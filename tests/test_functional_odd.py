@@ -299,7 +299,7 @@ def test_a_layer_on_other_shapes_than_its_weights_are_for() -> None:
 MISTAKES: list[tuple[type[Exception], str, Callable[[], Any]]] = [
     (ValueError, r"\[s\] takes one input, got 2",
      lambda: Sequential([Dense(2)], name="s")([Input((3,)), Input((3,))])),
-    (TypeError, r"expected values alone, .* 'i'>, ndarray of shape \(16, 3\)\]",
+    (TypeError, r"expected a list of values only, .* 'i'>, ndarray of shape \(16, 3\)\]",
      lambda: Add()([Input((3,), name="i"), X])),
     (TypeError, r"\[two\] expected a value for each input, got \[<.*>, ndarray of shape \(16, 3\)\]",
      lambda: two()([Input((3,), name="i"), X])),

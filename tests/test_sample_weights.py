@@ -127,7 +127,7 @@ def test_weights_that_do_not_fit(thing: Any, weight: Any, text: str) -> None:
 
 @pytest.mark.parametrize("thing", [losses.MeanSquaredError(), metrics.MeanAbsoluteError()], ids=repr)
 def test_weights_for_the_elements_of_a_single_row(thing: Any) -> None:
-    with pytest.raises(ValueError, match=r"shape \(4,\) are one row: .*\(4, 1\)"):
+    with pytest.raises(ValueError, match=r"an axis of samples, got shape \(4,\): .*\(4, 1\)"):
         thing(LABELS, SCORES, sample_weight=ONE_IN_FOUR)
 
 
@@ -169,7 +169,7 @@ def test_a_model_takes_weights_as_its_metrics_do() -> None:
 @pytest.mark.parametrize("weight", [np.ones((2, 3)), np.ones((2, 3, 1)), np.ones((2, 3, 2))], ids=np.shape)
 def test_a_model_says_that_it_takes_no_weights_within_samples(method: str, weight: Any) -> None:
     model = identity((3, 2), "mse")
-    with pytest.raises(ValueError, match="one for each element or time step, are not available"):
+    with pytest.raises(ValueError, match="weights of single elements or time steps are not available"):
         getattr(model, method)(STEPS, STEPS, sample_weight=weight)
 
 

@@ -1,8 +1,7 @@
-"""What all rooms use: checks, names, messages, arrays, what makes functions of kernels; and here what a fork
-must not cut through: locks that its child would find taken for ever.
+"""What all rooms use: checks, names, messages, arrays, operations. Here: `whole`, the lock for forks.
 
 Hold `whole` around imports inside functions, writes to the screen and state that threads share. A fork waits
-until no other thread holds it.
+until no other thread holds it: the child would find locks that another thread holds taken for ever.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 
-# Seconds after which the process is forked all the same, as when a screen takes no more text.
+# Seconds that a fork waits for the lock, which a blocked write to the screen may hold; then it forks anyway.
 _PATIENCE = 1.0
 
 whole = threading.RLock()

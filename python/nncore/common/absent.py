@@ -1,6 +1,6 @@
-"""Names that are not there: what Keras calls otherwise is found, and errors about the rest say what to do.
+"""Lookup of missing names: Keras' other names for a thing work, and errors for the rest say what to do.
 
-What they say is in `keras_names`, which is loaded with the first of them.
+The texts are in `keras_names`, which is imported when the first name is missing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _OF_LAYERS = (
     "advanced_activations convolutional embeddings experimental merge noise pooling preprocessing recurrent "
     "wrappers"
 )
-# Other names of modules: for programs that were written for TensorFlow, or for earlier versions of Keras.
+# Module names of tf.keras and of earlier versions of Keras, and the module here.
 _ALIASES = {
     "keras": "",
     "nn": ".activations",
@@ -34,8 +34,10 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def answer(module: str, *on_demand: str, **within: str) -> None:
-    """Makes a module show the names in its ``__all__``, and gives it a ``__getattr__`` that imports the
-    submodules `on_demand`, and names from the submodules that they are `within`, and explains other names.
+    """Gives a module a ``__dir__`` of the names in its ``__all__``, and a ``__getattr__``.
+
+    The latter imports the submodules `on_demand`, and names from the submodules that they are `within`. It
+    raises an AttributeError that explains any other name.
     """
     own = vars(sys.modules[module])
 
@@ -57,11 +59,11 @@ def answer(module: str, *on_demand: str, **within: str) -> None:
     own["__getattr__"] = of_module
     if "__all__" in own:
         own["__dir__"] = own["__all__"].copy
-    own.setdefault("__path__", [])  # ``from module import name`` asks finders if it is a package
+    own.setdefault("__path__", [])  # without it, ``from module import name`` does not ask the finders
 
 
 def real(name: str) -> str | None:
-    """The own name of a module that has another one, or is in one that has."""
+    """The module that `name` is another name of, or lies in; None if it is none."""
     parts = name.split(".")[1:]
     for count in range(1, len(parts) + 1):
         if (module := _ALIASES.get(".".join(parts[:count]))) is not None:
@@ -70,7 +72,7 @@ def real(name: str) -> str | None:
 
 
 class Aliases:
-    """Finds modules by their other names, before other finders do, and is their loader."""
+    """The first finder, and the loader, of modules by their other names."""
 
     @classmethod
     def find_spec(cls, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
@@ -86,7 +88,7 @@ class Aliases:
 
 
 class Absent:
-    """The last of the finders: raises ImportError for modules of Keras, and for what they were called."""
+    """The last finder: raises an ImportError with advice for modules of Keras, also of earlier versions."""
 
     @staticmethod
     def find_spec(name: str, path: Any = None, target: Any = None) -> None:
@@ -107,7 +109,7 @@ sys.meta_path.append(Absent)
 
 @functools.cache
 def _parameters(f: Any) -> tuple[tuple[str, ...], int, bool]:
-    """The names, how many of them have no default, and whether further names may be given."""
+    """The parameters' names, how many of them have no default, and whether there is a ``**`` parameter."""
     code = getattr(f, "__code__", None)
     if code is None or not f"{f.__module__}.".startswith(f"{_ROOT}."):
         return (), 0, True
@@ -117,7 +119,7 @@ def _parameters(f: Any) -> tuple[tuple[str, ...], int, bool]:
 
 
 def unexpected(owner: str, name: str, known: Iterable[str], what: str = "") -> TypeError:
-    """The error for an argument that is not among `known`. what: the class or function, if not the owner."""
+    """The error for an argument that is not among `known`. what: the class or function, default the owner."""
     from . import keras_names
 
     return TypeError(
@@ -126,7 +128,7 @@ def unexpected(owner: str, name: str, known: Iterable[str], what: str = "") -> T
 
 
 def explains(f: _F) -> _F:
-    """Lets a function or method explain arguments that it does not have."""
+    """Makes a function or method raise `unexpected` for arguments that it does not have."""
     known, _, _ = _parameters(f)
 
     @functools.wraps(f)
@@ -140,9 +142,9 @@ def explains(f: _F) -> _F:
 
 
 class Explained:
-    """Base of public classes: they explain arguments and attributes that they do not have."""
+    """Base of public classes: errors about missing arguments and attributes explain what to do."""
 
-    if not TYPE_CHECKING:  # which is to find misspelt names
+    if not TYPE_CHECKING:  # type checkers are to report misspelt names
 
         def __new__(cls, *args, **given):
             known, needed, is_open = _parameters(cls.__init__)
@@ -158,7 +160,7 @@ class Explained:
         def __getattr__(self, name: str) -> Any:
             if name.startswith("_"):
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-            if hasattr(type(self), name):  # a property has raised AttributeError
+            if hasattr(type(self), name):  # a property raised AttributeError: raise it again
                 return object.__getattribute__(self, name)
             from . import keras_names
 

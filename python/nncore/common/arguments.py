@@ -13,7 +13,7 @@ _MOST = 2**31 - 1
 
 
 def unknown(owner: str, what: str, name: str, names: Iterable[str]) -> ValueError:
-    """The error for a name that is not among `names`, with the nearest of them."""
+    """The error for a name that is not among `names`; it suggests the nearest of them."""
     from . import keras_names
 
     names = sorted(names)
@@ -24,7 +24,7 @@ def unknown(owner: str, what: str, name: str, names: Iterable[str]) -> ValueErro
 
 
 def choice(owner: str, name: str, value: object, choices: Iterable[str]) -> str:
-    """One of some strings, in any case."""
+    """The value in lower case, which must be one of the choices."""
     choices = list(choices)
     if not isinstance(value, str):
         raise TypeError(f"[{owner}] {name} must be one of {choices}, got {value!r}")
@@ -36,7 +36,7 @@ def choice(owner: str, name: str, value: object, choices: Iterable[str]) -> str:
 
 
 def integer(owner: str, name: str, value: object, low: int = 1, high: int = _MOST) -> int:
-    """A whole number from low to high; NumPy's integers too, bool and float not."""
+    """An integer from low to high, also one of NumPy; bool and float raise TypeError."""
     try:
         if isinstance(value, bool):
             raise TypeError
@@ -71,9 +71,7 @@ def number(
 def checked(
     owner: str, row: Iterable[tuple[str, float, float, float, bool]], given: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Settings as a row of the compiled table wants them: numbers in their ranges, and what it has not True
-    or False.
-    """
+    """Settings for a row of the compiled table: numbers in the row's ranges; others must be True or False."""
     if not given:
         return {}
     ranges = {name: (least, most, below) for name, _, least, most, below in row}
@@ -94,14 +92,14 @@ def _is_numpy_bool(value: object) -> bool:
 
 
 def training(owner: str, value: object) -> bool:
-    """The argument of calls: None is False, and 0 and 1 will do, as in Keras."""
+    """The argument `training` of calls. None is False; 0 and 1 are accepted, as in Keras."""
     if value is None or (hasattr(value, "__index__") and several(value) is None and value in (0, 1)):
         return bool(value)
     return boolean(owner, "training", value)
 
 
 def several(value: object) -> tuple[Any, ...] | None:
-    """What an iterable holds; None for text and for what is not iterable, as an array without axes."""
+    """The items of an iterable; None for text, and for what is not iterable."""
     try:
         return None if isinstance(value, (str, bytes)) else tuple(value)  # type: ignore[arg-type]
     except TypeError:
@@ -109,7 +107,7 @@ def several(value: object) -> tuple[Any, ...] | None:
 
 
 def pair(owner: str, name: str, value: object, high: int = _MOST) -> tuple[int, int]:
-    """An integer for both, or two."""
+    """Two integers, from a pair or from one integer for both."""
     if (items := several(value)) is not None:
         if len(items) != 2:
             raise ValueError(f"[{owner}] {name} must be an integer or a pair of them, got {value!r}")
@@ -127,8 +125,11 @@ def text(owner: str, name: str, value: object) -> str:
 def shape(
     owner: str, name: str, value: object, batch_axis: bool = False, is_open: bool = False
 ) -> tuple[Any, ...]:
-    """Sizes of the axes of one sample. With batch_axis the first axis is the batch, and is left out; with
-    is_open a size may be None, for any.
+    """Sizes of the axes of one sample.
+
+    Args:
+        batch_axis: whether `value` begins with the batch axis, which the result leaves out.
+        is_open: whether a size may be None, which stands for any size.
     """
     sizes = several(value)
     if sizes is None:
@@ -145,7 +146,7 @@ def shape(
 
 
 def _same(value: Any, default: object) -> bool:
-    """Whether value is the default: also as a scalar of NumPy, or as a type or dtype of that name."""
+    """Whether value equals the default, also as a NumPy scalar, or as the type or dtype "float32"."""
     if default == "float32" and not isinstance(value, str):
         value = getattr(value, "name", getattr(value, "__name__", value))
     elif getattr(value, "shape", None) == () and hasattr(value, "item"):
@@ -156,16 +157,16 @@ def _same(value: Any, default: object) -> bool:
 def neutral(
     owner: str, given: Mapping[str, Any], defaults: Mapping[str, Any], known: Iterable[str] = ()
 ) -> None:
-    """Lets through what Keras has and nncore has not, as long as it is switched off.
+    """Raises for arguments that Keras has and nncore does not, unless they have their default or are None.
 
     Args:
-        given: keyword arguments that the signature does not name.
-        defaults: the name of each such argument of Keras, with the value that switches it off.
-        known: further names that a misspelt one may have meant.
+        given: keyword arguments that nncore does not support.
+        defaults: Keras' arguments that are not supported, with the value that is accepted.
+        known: names of supported arguments, to suggest one for a misspelt name.
 
     Raises:
-        ValueError: an argument of Keras is used that is not available.
-        TypeError: there is no such argument.
+        ValueError: an unsupported argument of Keras has another value.
+        TypeError: Keras has no such argument either.
     """
     for name, value in given.items():
         if name not in defaults:
@@ -178,6 +179,6 @@ def neutral(
 
 
 def only(owner: str, name: str, value: object, default: object) -> None:
-    """Lets through one value of an argument of Keras whose others are not available."""
+    """ValueError unless an argument has its default, the only value that is available yet."""
     if not _same(value, default):
         raise ValueError(f"[{owner}] {name}={value!r} is not available yet: {default!r} only")

@@ -1,4 +1,4 @@
-"""Whatever holds numbers, as a NumPy array that the compiled core can read. Nothing large is copied."""
+"""Conversion of anything array-like to NumPy arrays that the compiled core can read, without large copies."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ Floats = NDArray[np.float32]
 Wide = NDArray[np.float64]
 Shape = tuple[int, ...]
 
-_SLICE = 2**20  # rows that are looked at together
+_SLICE = 2**20  # rows that are processed together
 _NO_BATCHES = (np.ndarray, list, tuple, str, bytes, range, Mapping, set, frozenset)
 ONE_SAMPLE = "Give one sample as x[None], or np.expand_dims(x, 0)"
 _CORE_ITEMS = {"f": (2, 4, 8), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "b": (1,)}
 
 
 def is_batches(x: object) -> bool:
-    """Whether x yields batches, one after another, rather than being one array.
-
-    It is an iterable, or has batches x[0] to x[len(x) - 1], as a `keras.utils.PyDataset`.
+    """Whether x yields batches, rather than being one array: an iterable, or a sequence of batches such as a
+    `keras.utils.PyDataset`.
     """
     if isinstance(x, _NO_BATCHES) or _is_sparse(x):
         return False
@@ -49,13 +48,13 @@ def refuse_sparse(owner: str, name: str, value: Any) -> None:
 
 
 def known_type(array: Array) -> Array:
-    """float32 instead of bfloat16 and the like, which NumPy knows by packages such as ml_dtypes only."""
+    """The array; as float32 if its dtype is bfloat16 or another one that packages add to NumPy."""
     added = array.dtype.kind == "V" and array.dtype.names is None and np.can_cast(array.dtype, np.float32)
     return array.astype(np.float32) if added else array
 
 
 def plain(owner: str, name: str, value: Any) -> Array:
-    """value as NumPy reads it, whatever it holds, but no sparse matrix: TypeError."""
+    """value as an array of any dtype. TypeError for a sparse matrix."""
     refuse_sparse(owner, name, value)
     return known_type(np.asarray(value))
 
@@ -86,7 +85,7 @@ def as_array(owner: str, name: str, value: object) -> Array:
 
 
 def numbers(owner: str, name: str, value: object) -> Array:
-    """As `as_array`, or a single number."""
+    """As `as_array`, but a single number is accepted too."""
     refuse_sparse(owner, name, value)
     array = known_type(_converted(owner, name, value))
     if array.dtype.kind not in _CORE_ITEMS:
@@ -124,7 +123,7 @@ def _converted(owner: str, name: str, value: object) -> Array:
 
 
 def _from_table(owner: str, name: str, value: Any) -> Array:
-    """pandas and those who follow it. Columns of different numeric types become float64."""
+    """An array from a table of pandas or with its interface. Mixed numeric columns become float64."""
     array = np.asarray(value.to_numpy())
     if array.dtype.kind != "O":
         return array
@@ -136,7 +135,7 @@ def _from_table(owner: str, name: str, value: Any) -> Array:
     ]
     if wrong:
         raise TypeError(
-            f"[{owner}] {name} must hold real numbers; not numbers are: {', '.join(wrong[:5])}. "
+            f"[{owner}] {name} must hold real numbers, got the columns {', '.join(wrong[:5])}. "
             "Encode them first, e.g. with pandas.get_dummies"
         )
     return np.asarray(value.to_numpy(dtype=np.float64, na_value=np.nan))
@@ -148,27 +147,20 @@ def _short(value: object) -> str:
 
 
 def _described(value: object, array: Array) -> str:
-    kinds = {
-        "O": "objects",
-        "U": "text",
-        "S": "bytes",
-        "c": "complex numbers",
-        "M": "dates",
-        "m": "time spans",
-    }
-    kind = kinds.get(array.dtype.kind, "records")
     if array.dtype.kind == "O" and array.ndim == 0:
         return _short(value)
+    kinds = {"O": "objects", "U": "text", "S": "bytes", "c": "complex numbers", "M": "dates"}
+    kind = kinds.get(array.dtype.kind, "time spans" if array.dtype.kind == "m" else "records")
     return f"{kind} (an array of {array.dtype} and shape {array.shape})"
 
 
 def same(shape: Sequence[int], expected: Sequence[int | None]) -> bool:
-    """Whether they are, where None stands for any size."""
+    """Whether a shape is the expected one, where None stands for any size."""
     return len(shape) == len(expected) and all(e in (None, n) for n, e in zip(shape, expected))
 
 
 def fit_rank(array: Array, sample: Sequence[int | None]) -> Array:
-    """An axis of length 1 at the end may be left out or be one too many. `sample`: the shape expected."""
+    """The array, with a last axis of length 1 added or removed if its samples then fit `sample`."""
     if array.ndim == len(sample) and sample and sample[-1] == 1 and same(array.shape[1:], sample[:-1]):
         return array[..., np.newaxis]
     if array.ndim == len(sample) + 2 and array.shape[-1] == 1 and same(array.shape[1:-1], sample):
@@ -177,7 +169,7 @@ def fit_rank(array: Array, sample: Sequence[int | None]) -> Array:
 
 
 def paired(owner: str, y_true: object, y_pred: object) -> tuple[Array, Array]:
-    """Targets and predictions of one rank: an axis of length 1 at the end may be missing in one of them."""
+    """Targets and predictions of equal rank: one of them may lack a last axis of length 1."""
     y, p = numbers(owner, "y_true", y_true), numbers(owner, "y_pred", y_pred)
     if y.ndim + 1 == p.ndim and p.shape[-1] == 1:
         return y[..., np.newaxis], p
@@ -187,16 +179,16 @@ def paired(owner: str, y_true: object, y_pred: object) -> tuple[Array, Array]:
 
 
 def weights_of(owner: str, value: object, values: Array, y: Array) -> NDArray[np.float64]:
-    """Weights of `values` (samples, ...), which targets y have: float64 of its first axes, each whole or 1.
+    """float64 weights that broadcast to `values`, the losses (samples, ...) of the targets y.
 
     Raises:
-        ValueError: another shape, or y has no axis of samples besides that of a row.
+        ValueError: the weights do not have the first axes of `values`, or y has no axis of samples.
     """
     weights = numbers(owner, "sample_weight", value).astype(np.float64)
     shape = weights.shape
     if shape and not values.ndim:
         raise ValueError(
-            f"[{owner}] sample_weight is for samples, and targets of shape {y.shape} are one row: give them "
+            f"[{owner}] sample_weight needs targets with an axis of samples, got shape {y.shape}: give them "
             f"and the predictions as {(*y.shape, 1)}"
         )
     if weights.ndim == values.ndim + 1 and shape[-1] == 1:
@@ -213,9 +205,8 @@ def sample_weights(owner: str, value: object, samples: int) -> NDArray[np.float3
     array = as_array(owner, "sample_weight", value)
     if array.shape not in ((samples,), (samples, 1)):
         raise ValueError(
-            f"[{owner}] sample_weight must have one value for each of the {samples} samples, "
-            f"got shape {array.shape} (weights within samples, one for each element or time step, are not "
-            "available)"
+            f"[{owner}] sample_weight must have one value for each of the {samples} samples, got shape "
+            f"{array.shape} (weights of single elements or time steps are not available)"
         )
     return np.ascontiguousarray(array.reshape(samples), dtype=np.float32)
 
@@ -225,7 +216,7 @@ def _is_number(value: Any) -> bool:
 
 
 def class_weights(owner: str, value: object, y: Array) -> NDArray[np.float32]:
-    """Weight of each sample by its class: the number in y, or the place of the largest value of a row."""
+    """The weight of each sample by its class: the class number in y, or the argmax of a one-hot row."""
     if not isinstance(value, Mapping):
         raise TypeError(f"[{owner}] class_weight must be a dict of class -> weight, got {_short(value)}")
     if y.ndim > 2:
@@ -238,7 +229,7 @@ def class_weights(owner: str, value: object, y: Array) -> NDArray[np.float32]:
             raise TypeError(f"[{owner}] class_weight must have numbers as values, got {weight!r}")
         table[int(label)] = float(weight)
     weights = np.empty(len(y), np.float32)
-    for at in range(0, len(y), _SLICE):  # so that Ctrl-C does not wait for all of them
+    for at in range(0, len(y), _SLICE):  # Ctrl-C is handled between slices
         part = y[at : at + _SLICE]
         if y.ndim == 2 and y.shape[1] != 1:
             labels = np.argmax(part, axis=1)
@@ -251,7 +242,7 @@ def class_weights(owner: str, value: object, y: Array) -> NDArray[np.float32]:
 
 
 def unpacked(owner: str, item: object) -> tuple[object, object, object]:
-    """x, y and sample_weight of what an iterator of batches yields, or of validation_data."""
+    """x, y and sample_weight, from an item of an iterator of batches or from validation_data."""
     if isinstance(item, (tuple, list)):
         if not 1 <= len(item) <= 3:
             raise ValueError(f"[{owner}] expected (x, y) or (x, y, sample_weight), got {len(item)} items")
@@ -263,15 +254,15 @@ def unpacked(owner: str, item: object) -> tuple[object, object, object]:
 
 
 def each(batches: Any) -> Iterator[Any]:
-    """The batches of a pass, of what `is_batches`."""
+    """The batches of one pass over an object for which `is_batches` is true."""
     if hasattr(batches, "__iter__") and (goes_on(batches) or not hasattr(batches, "__next__")):
         return iter(batches)
     return (batches[i] for i in range(len(batches)))
 
 
 def goes_on(batches: Any) -> bool:
-    """Whether it is an iterator, which does not start anew in each pass. Those of `ImageDataGenerator`, which
-    have batches by their index, too, do.
+    """Whether batches is an iterator that does not start anew in each pass. Iterators whose batches have an
+    index too, such as those of `ImageDataGenerator`, start anew.
     """
     return hasattr(batches, "__next__") and not (
         hasattr(batches, "__getitem__") and hasattr(batches, "__len__")
@@ -279,7 +270,7 @@ def goes_on(batches: Any) -> bool:
 
 
 def length(batches: Any) -> int | None:
-    """Number of batches in a pass, if it is known."""
+    """The number of batches in a pass; None if it is unknown."""
     try:
         return len(batches)
     except TypeError:
@@ -288,7 +279,7 @@ def length(batches: Any) -> int | None:
 
 @functools.cache
 def memory() -> int:
-    """Bytes of memory that this machine has; more than any array where it does not tell."""
+    """Bytes of memory of this machine; 2^63 where the system does not tell."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):

@@ -1,7 +1,8 @@
-"""What the compiled core runs is described by settings. Layers and models are `Compiled`; losses, metrics,
-optimizers, initializers, regularizers and constraints are found by name as well: `Described`.
+"""Base classes of objects that the compiled core runs: their settings describe them to the core.
 
-Methods of one's own that the core would never call raise where they are written.
+Layers and models are `Compiled`. Losses, metrics, optimizers, initializers, regularizers and constraints are
+`Described`: they also have names. A subclass that overrides a method that the core never calls raises
+TypeError when it is defined.
 """
 
 from __future__ import annotations
@@ -33,15 +34,13 @@ def _names(text: str) -> frozenset[str]:
 class Compiled(Explained):
     """Base of what the compiled core runs.
 
-    Classes outside nncore may derive from it and add methods. TypeError is raised by the definition of one
-    that overrides a method in `_uncalled` or derives from an `_abstract` class, and by setting an attribute
-    that is named in `_uncalled`.
+    Classes outside nncore may derive from it and add methods. A class that overrides a method in `_uncalled`
+    or derives from an `_abstract` class raises TypeError when it is defined. Setting an attribute named in
+    `_uncalled` raises it too.
     """
 
-    _uncalled: ClassVar[str] = (
-        ""  # names, of Keras' methods too, that users override there and none calls here
-    )
-    _instead: ClassVar[str] = ""  # what to do
+    _uncalled: ClassVar[str] = ""  # methods that may be overridden in Keras, and that nncore never calls
+    _instead: ClassVar[str] = ""  # the end of the errors: what to do instead
     _abstract: ClassVar[bool] = True  # looked up in the class itself, not inherited
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -59,7 +58,7 @@ class Compiled(Explained):
                     f"{cls._instead}"
                 )
 
-    if not TYPE_CHECKING:  # which is to find misspelt names
+    if not TYPE_CHECKING:  # type checkers are to report misspelt names
 
         def __setattr__(self, name: str, value: Any) -> None:
             if name in _names(self._uncalled):
@@ -69,10 +68,10 @@ class Compiled(Explained):
 
 
 class Settings(Compiled):
-    """Base of objects whose `_settings` are fixed once given: the compiled network has copies."""
+    """Base of objects whose `_settings` cannot be changed, as compiled networks have copies of them."""
 
     _settings: ClassVar[tuple[str, ...]] = ()
-    _fixed: ClassVar[tuple[str, ...]] = ()  # further ones
+    _fixed: ClassVar[tuple[str, ...]] = ()  # further attributes that cannot be changed
 
     if not TYPE_CHECKING:
 
@@ -84,25 +83,25 @@ class Settings(Compiled):
 
 
 def as_call(thing: object, config: Mapping[str, Any]) -> str:
-    """A thing as the call that makes it."""
+    """The call that makes a thing, as a repr shows it."""
     return f"{type(thing).__name__}({', '.join(f'{name}={value!r}' for name, value in config.items())})"
 
 
 def entry(thing: Any) -> dict[str, Any]:
-    """A thing for a config or a file."""
+    """A thing's class and config, as configs and files hold them."""
     return {"class_name": type(thing).__name__, "config": thing.get_config()}
 
 
 class Described(Compiled):
     """Base of the `_abstract` base class of each family.
 
-    A class of a family is known by its name, also in snake case, and by its `aliases`; a private one, or one
-    whose `aliases` are None, is not.
+    `get` finds a class by its name, also in snake case, and by its `aliases`, unless it is private or its
+    `aliases` are None.
     """
 
-    _known: ClassVar[dict[str, type[Any]]]  # the classes of a family, by all their names
-    _function: ClassVar[Any] = None  # of a loss or metric: what is computed for each row
-    _settings: ClassVar[tuple[str, ...]] = ()  # arguments that are attributes of the same name
+    _known: ClassVar[dict[str, type[Any]]]  # of a family: its classes by each of their names
+    _function: ClassVar[Any] = None  # of a loss or metric: the function of rows
+    _settings: ClassVar[tuple[str, ...]] = ()  # arguments, each an attribute of the same name
 
     def __init_subclass__(cls, aliases: tuple[str, ...] | None = (), **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -121,7 +120,7 @@ class Described(Compiled):
             cls._known.update(dict.fromkeys((cls.__name__, snake_case(cls.__name__), *aliases), cls))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal one."""
+        """The arguments that make an equal object."""
         return {name: getattr(self, name) for name in self._settings}
 
     def __repr__(self) -> str:
@@ -129,22 +128,24 @@ class Described(Compiled):
 
 
 def known(family: type[_D]) -> dict[str, type[_D]]:
-    """All of a family, by all their names."""
+    """The classes of a family by each of their names."""
     return family._known
 
 
 def classes(family: type[_D]) -> dict[str, type[_D]]:
-    """All of a family, by their own names."""
+    """The classes of a family by their class names."""
     return {cls.__name__: cls for cls in family._known.values()}
 
 
 def get(owner: str, family: type[_D], identifier: object, *others: str) -> _D:
-    """The object of a name, of a class or its function, of a config (`entry`), or itself; `others` are names
-    known elsewhere.
+    """An object of a family, from a name, a class, the function of a class, a config (`entry`), or itself.
+
+    Args:
+        others: names that the caller knows besides, for the error.
 
     Raises:
         ValueError: there is no such name.
-        TypeError: something else.
+        TypeError: the identifier is none of these.
     """
     known, what = family._known, family.__name__.lower()
     if isinstance(identifier, family):

@@ -1,4 +1,4 @@
-"""Files that are complete or not there, whatever interrupts their writing."""
+"""Atomic writing: a file is complete or not there, whatever interrupts the writing."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import BinaryIO
 
 
 def path_of(filepath: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:
-    """The path as text. TypeError if it is none, ValueError if it is empty."""
+    """The path as text. TypeError if it is not a path, ValueError if it is empty."""
     path = os.fsdecode(filepath)
     if not path:
-        raise ValueError("filepath is empty: a name is needed")
+        raise ValueError("filepath must name a file, got ''")
     return path
 
 
@@ -38,15 +38,15 @@ def model_path(owner: str, filepath: str | os.PathLike[str]) -> str:
 
 
 def replace(path: str, fill: Callable[[BinaryIO], object], overwrite: bool = True) -> None:
-    """Puts what `fill` writes at path in one go: a temporary file beside it takes its place when complete.
+    """Writes a file atomically: `fill` writes a temporary file beside it, which then takes its place.
 
-    Links are followed and kept. A new file has the mode that `open` gives, a replaced one keeps mode and
+    Links are followed and kept. A new file has the mode that `open` gives; a replaced one keeps mode and
     owner.
 
     Raises:
-        ValueError: there is something that is not a regular file.
-        FileExistsError: there is a file, and overwrite is False.
-        OSError: it cannot be written; the file is as it was.
+        ValueError: the path names something that is not a regular file.
+        FileExistsError: the file exists, and overwrite is False.
+        OSError: the file cannot be written; an existing file is unchanged.
     """
     import zlib
     from fcntl import LOCK_EX, flock
@@ -60,7 +60,7 @@ def replace(path: str, fill: Callable[[BinaryIO], object], overwrite: bool = Tru
         raise FileNotFoundError(f"there is no folder {folder} to write {name} into")
     if not os.access(target if old else folder, os.W_OK) or not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
-    # Of the same length for every name. Temporary files of one name are locked while their process lives.
+    # The prefix has one length for every name. A process holds a lock on each of its temporary files.
     prefix = f".nncore-{zlib.crc32(os.fsencode(name)):08x}-"
     mode = stat.S_IMODE(old.st_mode) if old else 0o666
     _remove_abandoned(folder, prefix)
@@ -71,7 +71,7 @@ def replace(path: str, fill: Callable[[BinaryIO], object], overwrite: bool = Tru
                 with contextlib.suppress(OSError):  # a file system without locks
                     flock(file, LOCK_EX)
                 if os.fstat(file.fileno()).st_nlink == 0:
-                    continue  # taken for abandoned just before it was locked
+                    continue  # another process removed it as abandoned before it was locked
                 if old:
                     with contextlib.suppress(OSError):
                         os.fchown(file.fileno(), old.st_uid, old.st_gid)
@@ -85,7 +85,7 @@ def replace(path: str, fill: Callable[[BinaryIO], object], overwrite: bool = Tru
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
-    with contextlib.suppress(OSError):  # a folder that may not be read, or a file system that syncs none
+    with contextlib.suppress(OSError):  # a folder that cannot be read or synchronized
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)
@@ -94,7 +94,7 @@ def replace(path: str, fill: Callable[[BinaryIO], object], overwrite: bool = Tru
 
 
 def _regular_file(path: str) -> os.stat_result | None:
-    """What is at path, links followed; None if a new file can come there."""
+    """The status of the file at path, links followed; None if a new file can be written there."""
     try:
         found = os.stat(path)
     except FileNotFoundError:
@@ -109,7 +109,7 @@ def _regular_file(path: str) -> os.stat_result | None:
 def _rename(temporary: str, target: str, overwrite: bool) -> None:
     if not overwrite:
         try:
-            os.link(temporary, target)  # unlike os.replace, never takes the place of a file
+            os.link(temporary, target)  # unlike os.replace, never replaces a file
             return os.unlink(temporary)
         except FileExistsError:
             raise FileExistsError(f"there is a file {target} already, and overwrite is False") from None
@@ -119,7 +119,7 @@ def _rename(temporary: str, target: str, overwrite: bool) -> None:
 
 
 def _remove_abandoned(folder: str, prefix: str) -> None:
-    """Removes temporary files whose processes have ended: the kernel has dropped their locks."""
+    """Removes temporary files whose processes have ended, as their locks are free."""
     from fcntl import LOCK_EX, LOCK_NB, flock
 
     with contextlib.suppress(OSError):

@@ -1,7 +1,7 @@
-"""What is said about missing names, arguments and attributes of Keras and of its earlier versions.
+"""Texts of errors about names, arguments and attributes that Keras, or an earlier version of it, has.
 
-keras_names.txt, which ``tools/keras_names.py`` writes, has those of Keras 3. Names that nncore has are never
-looked up here, and what Keras has by several names is found by each of them as soon as nncore has one.
+keras_names.txt, which ``tools/keras_names.py`` writes, lists those of Keras 3. Names that nncore has are
+never looked up here. If nncore has one of several names that Keras has for a thing, all of them work.
 """
 
 from __future__ import annotations
@@ -22,10 +22,9 @@ _ARRAYS = "prepare arrays by NumPy, Pillow or scikit-learn, or give fit an itera
 _OUTSIDE = "compute in NumPy before and after the model"
 _FLOAT32 = "leave it out, as all values are float32 and the last axis is the channels"
 
-# What to do without a name of Keras, by the beginning of its path: the longest that fits.
+# What to do instead of a name of Keras, by the longest prefix of its path that is listed.
 _INSTEAD = {
     "": "leave it out, or run this part in Keras",
-    "activations": _LIST,
     "applications": "build the layers, and give set_weights arrays: there are no pretrained networks",
     "backend": _OUTSIDE,
     "backend.batch_get_value": "x.numpy() has the values of a weight",
@@ -34,51 +33,35 @@ _INSTEAD = {
     "backend.set_value": "x.assign(value) sets a weight, or the learning rate of an optimizer",
     "callbacks": "derive a class from nncore.callbacks.Callback",
     "callbacks.RemoteMonitor": "send the logs by LambdaCallback(on_epoch_end=...) and a package for HTTP",
-    "config": _FLOAT32,
-    "constraints": _LIST,
     "datasets": "read the arrays by other means, such as numpy.load",
     "distribution": "leave it out, as a model trains on the cores of one machine",
-    "dtype_policies": _FLOAT32,
-    "export": _KEPT,
     "initializers": f"give layer.set_weights arrays; {_LIST}",
     "layers": f"build it of other layers, or {_OUTSIDE}; {_LIST}",
     "layers.Lambda": f"{_OUTSIDE}, as what runs in a network is compiled",
-    "legacy": _KEPT,
-    "losses": _LIST,
     "metrics": f"compute it in NumPy from model.predict(x); {_LIST}",
-    "mixed_precision": _FLOAT32,
-    "Model.export": _KEPT,
-    "Model.to_json": _KEPT,
-    "models": _KEPT,
     "models.clone_model": "copy.deepcopy(model) has its layers and weights",
     "ops": _OUTSIDE,
-    "optimizers": _LIST,
     "preprocessing": _ARRAYS,
-    "quantizers": _FLOAT32,
     "random": "numpy.random.default_rng() draws numbers, nncore.utils.set_random_seed sets the seed",
-    "regularizers": _LIST,
-    "saving": _KEPT,
     "utils": f"{_ARRAYS}; {_LIST}",
-    "utils.legacy": _KEPT,
     "wrappers": "call fit and predict of a model in a class of your own",
+    **dict.fromkeys(("activations", "constraints", "losses", "optimizers", "regularizers"), _LIST),
+    **dict.fromkeys(("config", "dtype_policies", "mixed_precision", "quantizers"), _FLOAT32),
+    **dict.fromkeys(("export", "legacy", "models", "saving", "utils.legacy"), _KEPT),
+    **dict.fromkeys(("Model.export", "Model.to_json"), _KEPT),
 }
 
-# Names of earlier versions, and of tf.keras, and what to do now.
+# Names of earlier versions and of tf.keras, and what to do instead.
 _GONE = "Keras 3 has it no more"
+_LEAVE_OUT = f"{_GONE}: leave it out"
+_MOMENTS = "model.save keeps the moments"
 _EARLIER = {
     "backend.function": f"{_GONE}: Model(model.input, layer.output).predict(x) has what layers make",
-    "backend.get_session": f"{_GONE}: leave it out",
     "backend.gradients": f"{_GONE}: model.gradients is called with those of each step",
     "backend.image_dim_ordering": "it is image_data_format now",
-    "backend.learning_phase": f"{_GONE}: call model(x, training=True)",
     "backend.set_image_dim_ordering": f"{_GONE}: {_FLOAT32}",
-    "backend.set_learning_phase": f"{_GONE}: call model(x, training=True)",
-    "backend.set_session": f"{_GONE}: leave it out",
-    "backend.tensorflow_backend": f"{_GONE}: leave it out",
-    "dtensor": f"{_GONE}: leave it out",
     "engine": f"{_GONE}: see nncore.layers and nncore.models",
     "estimator": f"{_GONE}: use fit, evaluate and predict of a model",
-    "experimental": f"{_GONE}: leave it out",
     "initializations": "it is nncore.initializers now",
     "layers.AtrousConvolution2D": "it is Conv2D with dilation_rate now",
     "layers.CuDNNGRU": "Keras 3 calls it GRU",
@@ -86,8 +69,6 @@ _EARLIER = {
     "layers.Deconvolution2D": "Keras 3 calls it Conv2DTranspose",
     "layers.DenseFeatures": f"{_GONE}: {_ARRAYS}",
     "layers.Highway": f"{_GONE}: build it of Dense, Multiply and Add",
-    "layers.LocallyConnected1D": f"{_GONE}: use other layers",
-    "layers.LocallyConnected2D": f"{_GONE}: use other layers",
     "layers.MaxoutDense": f"{_GONE}: Maximum takes the values of several Dense",
     "layers.Merge": "use Add, Multiply, Average, Concatenate or Dot on a list of values",
     "layers.TimeDistributedDense": "use Dense, which works on the last axis of any shape",
@@ -101,31 +82,34 @@ _EARLIER = {
     "regularizers.l1l2": "it is L1L2 now",
     "utils.HDF5Matrix": f"{_GONE}: {_ARRAYS}",
     "utils.categorical_probas_to_classes": "use y.argmax(axis=-1)",
-    "utils.multi_gpu_model": f"{_GONE}: leave it out",
     "Layer.W": "it is kernel now",
-    "Layer.add_update": f"{_GONE}: leave it out",
     "Layer.b": "it is bias now",
-    "Layer.get_input_at": "layer.input is that of the first call",
-    "Layer.get_input_shape_at": "layer.input_shape is that of the first call",
-    "Layer.get_output_at": "layer.output is that of the first call",
-    "Layer.get_output_shape_at": "layer.output_shape is that of the first call",
     "Layer.output_dim": "it is units now",
     "Layer.reset_states": "Keras 3 calls it reset_state, and no layer here has a state between batches",
-    "Layer.updates": f"{_GONE}: leave it out",
-    "Model.evaluate_generator": "evaluate takes generators",
-    "Model.fit_generator": "fit takes generators",
     "Model.predict_classes": "use predict(x).argmax(axis=-1), or predict(x) > 0.5 of one sigmoid",
-    "Model.predict_generator": "predict takes generators",
     "Model.predict_proba": "it is predict now",
     "Model.to_yaml": f"{_GONE}: {_KEPT}",
     "Optimizer.decay": "it is a schedule now: learning_rate=InverseTimeDecay(rate, 1, decay)",
     "Optimizer.get_updates": f"{_GONE}: see nncore.ops",
-    "Optimizer.get_weights": "model.save keeps the moments",
     "Optimizer.lr": "it is learning_rate now",
-    "Optimizer.set_weights": "model.save keeps the moments",
+    "Optimizer.get_weights": _MOMENTS,
+    "Optimizer.set_weights": _MOMENTS,
+    **dict.fromkeys(("dtensor", "experimental", "utils.multi_gpu_model"), _LEAVE_OUT),
+    **{f"backend.{name}": _LEAVE_OUT for name in ("get_session", "set_session", "tensorflow_backend")},
+    **{
+        f"backend.{name}": f"{_GONE}: call model(x, training=True)"
+        for name in ("learning_phase", "set_learning_phase")
+    },
+    **dict.fromkeys(("Layer.add_update", "Layer.updates"), _LEAVE_OUT),
+    **{f"layers.LocallyConnected{n}D": f"{_GONE}: use other layers" for n in (1, 2)},
+    **{f"Model.{name}_generator": f"{name} takes generators" for name in ("evaluate", "fit", "predict")},
+    **{
+        f"Layer.get_{name}_at": f"layer.{name} is that of the first call"
+        for name in ("input", "input_shape", "output", "output_shape")
+    },
 }
 
-# Arguments of earlier versions: what they are called now, if an argument is called so, or else what to do.
+# Arguments of earlier versions: the name of the argument now, or a sentence that says what to do.
 ARGUMENTS = {
     "W_constraint": "kernel_constraint",
     "W_regularizer": "kernel_regularizer",
@@ -133,8 +117,6 @@ ARGUMENTS = {
     "atrous_rate": "dilation_rate",
     "b_constraint": "bias_constraint",
     "b_regularizer": "bias_regularizer",
-    "batch_input_shape": "Give input_shape without the batch axis, or put Input(batch_shape=...) first",
-    "batch_shape": "Give input_shape without the batch axis, or put Input(batch_shape=...) first",
     "bias": "use_bias",
     "border_mode": "padding",
     "class_mode": "Leave it out: the loss says it",
@@ -154,32 +136,32 @@ ARGUMENTS = {
     "input_length": "Give input_shape, or put Input before",
     "l": "l2",
     "lr": "learning_rate",
-    "max_q_size": "Leave it out: batches are read as they are needed",
-    "max_queue_size": "Leave it out: batches are read as they are needed",
     "metric": "metrics",
     "nb_classes": "num_classes",
-    "nb_col": "It is kernel_size=(rows, columns) now",
     "nb_epoch": "epochs",
     "nb_filter": "filters",
-    "nb_row": "It is kernel_size=(rows, columns) now",
     "nb_val_samples": "validation_steps",
-    "nb_worker": "Leave it out: batches are read as they are needed",
     "output": "outputs",
     "output_dim": "units",
     "p": "rate",
     "period": "save_freq",
-    "pickle_safe": "Leave it out: batches are read as they are needed",
     "sample_weight_mode": "Leave it out: sample_weight of fit says it",
     "samples_per_epoch": "steps_per_epoch",
     "save_format": "Leave it out: there is one format, and load_model reads it",
     "show_accuracy": 'Give compile metrics=["accuracy"]',
     "sigma": "stddev",
     "subsample": "strides",
-    "use_multiprocessing": "Leave it out: batches are read as they are needed",
     "weights": "Call set_weights of the layer once it is built",
-    "workers": "Leave it out: batches are read as they are needed",
+    **dict.fromkeys(
+        ("batch_input_shape", "batch_shape"),
+        "Give input_shape without the batch axis, or put Input(batch_shape=...) first",
+    ),
+    **dict.fromkeys(("nb_col", "nb_row"), "It is kernel_size=(rows, columns) now"),
+    **dict.fromkeys(
+        ("max_q_size", "max_queue_size", "nb_worker", "pickle_safe", "use_multiprocessing", "workers"),
+        "Leave it out: batches are read as they are needed",
+    ),
 }
-
 
 # What to do instead of a value that is not available.
 _VALUES = {"data_format": "give x.transpose(0, 2, 3, 1), whose last axis is the channels"}
@@ -187,7 +169,7 @@ _VALUES = {"data_format": "give x.transpose(0, 2, 3, 1), whose last axis is the 
 
 @functools.cache
 def public() -> dict[str, tuple[list[str], list[str]]]:
-    """By each name of Keras, without "keras.", all names of the same object, and its arguments."""
+    """For each name of Keras, without "keras.": all names of that object, and its arguments."""
     found = {}
     for line in _FILE.read_text(encoding="utf-8").splitlines():
         names, _, arguments = line.partition(":")
@@ -197,7 +179,7 @@ def public() -> dict[str, tuple[list[str], list[str]]]:
 
 @functools.cache
 def _arguments() -> dict[str, set[str]]:
-    """By the last part of a name."""
+    """The arguments of Keras' objects, by the last part of the name."""
     found: dict[str, set[str]] = {}
     for name, (_, arguments) in public().items():
         found.setdefault(name.rpartition(".")[2], set()).update(arguments)
@@ -205,7 +187,7 @@ def _arguments() -> dict[str, set[str]]:
 
 
 def near(word: str, words: Iterable[str], end: str = "") -> str:
-    """ " Did you mean ...?" for the closest of the words; `end` where none is close."""
+    """The sentence " Did you mean ...?" with the closest of the words; `end` if none is close."""
     by_lower = {known.lower(): known for known in words}
     found = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.75)
     return f" Did you mean {by_lower[found[0]]!r}?" if found else end
@@ -215,7 +197,7 @@ def near(word: str, words: Iterable[str], end: str = "") -> str:
 
 
 def _own(path: str) -> Any:
-    """What nncore has by this name of Keras; None if nothing."""
+    """The object of nncore with this name of Keras, or None."""
     parent, _, name = path.rpartition(".")
     try:
         module = importlib.import_module(f"{_ROOT}.{parent}".rstrip("."))
@@ -226,7 +208,7 @@ def _own(path: str) -> Any:
 
 
 def _advice(path: str) -> str | None:
-    """What is said about a name of Keras, or of its earlier versions; None of others."""
+    """The advice for a name of Keras or of an earlier version; None for other names."""
     if path in _EARLIER:
         return _EARLIER[path]
     if path in public():
@@ -241,7 +223,7 @@ def _advice(path: str) -> str | None:
 
 
 def explained(module: str, name: str) -> str:
-    """Of a name that a module has not: ": ..." or the nearest name; "" where nothing is known of it."""
+    """The end of the error for a missing name of a module: advice, or the nearest name, or ""."""
     path = f"{module}.{name}".partition(".")[2]
     if (advice := _advice(path)) is not None:
         return f": {advice}"
@@ -251,10 +233,10 @@ def explained(module: str, name: str) -> str:
 
 
 def found(module: str, name: str) -> Any:
-    """What a module has by another name of Keras, or what is in the package around it.
+    """The object that a module, or the package around it, has under another name of Keras.
 
     Raises:
-        AttributeError: there is nothing.
+        AttributeError: there is no such object.
     """
     room = module.partition(".")[2]
     path = f"{room}.{name}".lstrip(".")
@@ -271,7 +253,7 @@ def found(module: str, name: str) -> Any:
 
 
 def about_argument(owner: str, name: str, known: Iterable[str]) -> str:
-    """What to do about an argument that is not among the known ones. owner: a class or a function."""
+    """The end of the error for an argument that `owner`, a class or function, does not have."""
     known = [name for name in dict.fromkeys(known) if name not in ("self", "options", "others")]
     now = ARGUMENTS.get(name, "")
     if now in known:
@@ -284,12 +266,12 @@ def about_argument(owner: str, name: str, known: Iterable[str]) -> str:
 
 
 def about_value(name: str) -> str:
-    """What to do where a value of an argument is not available."""
+    """What to do if a value of this argument is not available."""
     return _VALUES.get(name, "leave it out")
 
 
 def about_attribute(thing: Any, name: str) -> str:
-    """The message for an attribute that an object of a public class has not."""
+    """The error message for a missing attribute of an object of a public class."""
     bases = [cls.__name__ for cls in type(thing).__mro__]
     bases += ["Layer"] * ("Model" in bases)
     advice = (_advice(f"{prefix}{base}.{name}") for base in bases for prefix in ("", "callbacks."))
@@ -301,7 +283,7 @@ def about_attribute(thing: Any, name: str) -> str:
 
 
 def about_name(what: str, name: str) -> str:
-    """What is said about a name of Keras, in any case, for a "loss", a "metric", ...; "" of others."""
+    """What an error says about a name of a "loss", "metric", ... that Keras has, in any case; else ""."""
     family = f"{what}es" if what == "loss" else "optimizers.schedules" if what == "schedule" else f"{what}s"
     path = f"{family}.{name}"
     return _EARLIER.get(path) or "Keras has it" * (_plain(path) in _plain_names())

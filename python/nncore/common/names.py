@@ -28,7 +28,7 @@ def checked(owner: str, name: object) -> str:
     if not isinstance(name, str):
         raise TypeError(f"[{owner}] name must be a string, got {name!r}")
     if not name or "/" in name:
-        raise ValueError(f"[{owner}] name must not be empty or hold '/', got {name!r}")
+        raise ValueError(f"[{owner}] name must not be empty or contain '/', got {name!r}")
     try:
         name.encode()
     except UnicodeEncodeError:

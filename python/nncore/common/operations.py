@@ -1,8 +1,8 @@
-"""Functions over arrays that run a kernel, written as their NumPy reference.
+"""Decorators that make a function over arrays, which runs a compiled kernel, from its NumPy reference.
 
-A decorator puts the compiled kernel in float32 in place of the function's body, and keeps the function itself
-as the reference in float64: `activation` and `layer` here, `loss` and `metric` in `_rows`, `update` in
-`ops.updates`. The names and defaults of its settings are those of its row in the compiled table.
+The public function runs the kernel in float32; the decorated function stays as the reference in float64. The
+decorators are `activation` and `layer` here, `loss` and `metric` in `rows`, and `update` in `ops.updates`.
+Names and defaults of the settings must equal those of the function's row in the compiled table.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .arguments import checked
 from .arrays import Floats, Wide, plain
 
 Function = Callable[..., Any]
-Row = Callable[..., tuple[str, dict[str, Any]]]  # row(x, settings...): its name and its settings
+Row = Callable[..., tuple[str, dict[str, Any]]]  # row(x, settings...): the name and the settings of the row
 F = TypeVar("F", bound=Function)
 
 
@@ -46,17 +46,17 @@ def wide(x: ArrayLike) -> Wide:
 
 @dataclass(eq=False, repr=False)
 class Operation:
-    """A function that runs a kernel, its reference, and the gradients of both."""
+    """A public function that runs a kernel, its reference, and the gradient of each."""
 
     public: Function
     reference: Function
     public_backward: Function | None = None
     reference_backward: Function | None = None
-    variants: tuple[dict[str, Any], ...] = ()  # settings with which it is tested besides the defaults
-    inputs: str = "numbers"  # what its inputs are in tests
+    variants: tuple[dict[str, Any], ...] = ()  # settings to test besides the defaults
+    inputs: str = "numbers"  # kind of the inputs in tests
     aliases: tuple[str, ...] = ()
-    row: Any = None  # of an activation, a Row: the row of its arguments
-    tolerance: float = 1e-6  # relative to each value, not to the largest of an array
+    row: Any = None  # of an activation: a Row
+    tolerance: float = 1e-6  # relative to each value, for tests
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -66,14 +66,17 @@ class Operation:
 def settings_of(function: Function) -> dict[str, Any]:
     """The arguments that have a default."""
     function = inspect.unwrap(function)
-    code, defaults = function.__code__, function.__defaults__ or ()  # a signature takes ten times as long
+    code, defaults = (
+        function.__code__,
+        function.__defaults__ or (),
+    )  # inspect.signature takes ten times as long
     return dict(zip(code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount], defaults))
 
 
 def require_row(function: Function, settings: list[_core.Setting]) -> None:
     """ImportError unless the function has the settings of its row in the compiled table.
 
-    from_logits is none of them: it chooses among two rows.
+    The argument from_logits is not a setting: it chooses between two rows.
     """
     own = {name: default for name, default in settings_of(function).items() if name != "from_logits"}
     compiled = {name: default for name, default, *_ in settings}
@@ -82,7 +85,7 @@ def require_row(function: Function, settings: list[_core.Setting]) -> None:
 
 
 def compiled(f: F, run: Function) -> F:
-    """The function f with run(name of f, arguments that are given) in place of its body."""
+    """A function with the signature of f that calls run(name of f, the given arguments)."""
     name, parameters = f.__name__, inspect.signature(f).parameters
     names = (*parameters,)
     needed = {n for n, p in parameters.items() if p.default is p.empty}
@@ -102,7 +105,7 @@ def compiled(f: F, run: Function) -> F:
 
 
 def backward_of(prepare: Function) -> Function:
-    """What calls the gradient of the kernel. The shape of dy is the `output` of the call, if it is known."""
+    """A `run` for `compiled` that computes the gradient; dy must have the `output` shape, if it is known."""
 
     def run(op: str, dy: ArrayLike, *args: Any, **given: Any) -> Any:
         call = prepare(op, *args, **given)
@@ -120,10 +123,12 @@ _DY = inspect.Parameter("dy", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotatio
 def operation(
     family: dict[str, Operation], f: F, prepare: Function, gradient: Function | None = None, **about: Any
 ) -> F:
-    """Adds the operation whose reference is f to a family, and returns its public function.
+    """Adds the operation with the reference f to a family, and returns its public function.
 
-    prepare(name of f, arguments of f) checks them, and makes the call of the kernel, see `LayerCall`.
-    gradient(dy, arguments of f) is the reference of the gradient of f, if it has one.
+    Args:
+        prepare: prepare(name of f, arguments of f) checks them and returns the kernel call, see `LayerCall`.
+        gradient: gradient(dy, arguments of f), the reference of the gradient, if there is one.
+        about: further fields of the `Operation`.
     """
     name = f.__name__
     public = compiled(f, lambda *args, **given: prepare(*args, **given).forward())
@@ -144,7 +149,7 @@ def operation(
 
 
 def namespace(operations: Iterable[Operation], of_references: bool) -> dict[str, Function]:
-    """All functions, or all references, by their names; gradients end in _backward."""
+    """All public functions, or all references, by name; names of gradients end in _backward."""
     functions: dict[str, Function] = {}
     for o in operations:
         f, backward = (o.reference, o.reference_backward) if of_references else (o.public, o.public_backward)
@@ -156,13 +161,13 @@ def namespace(operations: Iterable[Operation], of_references: bool) -> dict[str,
 
 
 class LayerCall(NamedTuple):
-    """A call of a layer's kernel. Only what draws random numbers has a seed."""
+    """A call of a layer's kernel. `seed` is None for kernels that draw no random numbers."""
 
     spec: _core.Spec
     x: Floats
     parameters: tuple[Floats, ...] = ()
-    axes: int | None = None  # of x that are one sample, by default all but the first
-    output: tuple[int, ...] | None = None  # the shape of the output, where axes are given
+    axes: int | None = None  # number of the last axes that form a sample; default all but the first
+    output: tuple[int, ...] | None = None  # shape of the output, where `axes` is given
     seed: int | None = None
 
     def forward(self) -> Floats:
@@ -183,12 +188,12 @@ _ROWS = _core.activations()
 def activation(
     slope: Function | None = None, backward: Function | None = None, row: Row | None = None, **about: Any
 ) -> Callable[[F], F]:
-    """Makes an activation f(x, settings...) of its reference.
+    """Decorates the reference f(x, settings...) of an activation.
 
     Args:
-        slope: slope(x, settings...), the derivative of an elementwise f.
-        backward: backward(dy, x, settings...), the gradient of another f.
-        row: row(x, settings...), the name and the settings of the row, where they are not those of f.
+        slope: slope(x, settings...), the derivative of f, if f is elementwise.
+        backward: backward(dy, x, settings...), the gradient of f, if f is not elementwise.
+        row: row(x, settings...), name and settings of the compiled row; default those of f.
         about: variants, aliases and tolerance of the `Operation`.
     """
 
@@ -223,17 +228,17 @@ LAYERS: dict[str, Operation] = {}
 
 
 class Prepared(Protocol):
-    """A call of a kernel with checked arguments."""
+    """A kernel call with checked arguments."""
 
     def forward(self) -> Floats: ...
     def backward(self, dy: Floats) -> Floats | tuple[Floats, ...]: ...
 
 
 def layer(prepare: Callable[..., Prepared], **about: Any) -> Callable[[F], F]:
-    """Makes an operation f(x, ...), or behind it its gradient f_backward(dy, x, ...), of its reference.
+    """Decorates the reference f(x, ...) of an operation, or after it the reference f_backward(dy, x, ...).
 
     Args:
-        prepare: prepare(op, x=..., ...), what calls the kernel with these arguments, which it checks.
+        prepare: prepare(op, x=..., ...) checks the arguments and returns the kernel call.
         about: variants and inputs of the `Operation`.
     """
 
@@ -250,7 +255,7 @@ def layer(prepare: Callable[..., Prepared], **about: Any) -> Callable[[F], F]:
 
 
 def elementwise(op: str, x: ArrayLike, kind: str, seed: int | None = None, **settings: float) -> LayerCall:
-    """A layer that works on each element of an array of any shape."""
+    """The call of an elementwise layer on an array of any shape."""
     a = floats(op, "x", x)
     return LayerCall((kind, {**settings}), a, axes=0, output=a.shape, seed=seed)
 

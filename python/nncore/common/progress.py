@@ -1,4 +1,4 @@
-"""How far a training is: a bar in a terminal or notebook, one line an epoch in a log file."""
+"""The progress of a training: a bar in a terminal or notebook, one line for each epoch in a log file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _interactive() -> bool:
 
 
 def style(owner: str, verbose: object) -> int:
-    """0 for silence, 1 for a bar, 2 for a line: what a `verbose` (0, 1, 2, "auto", bool) comes to here."""
+    """The display for an argument `verbose` (0, 1, 2, "auto", bool): 0 none, 1 a bar, 2 a line an epoch."""
     value = verbose.item() if isinstance(verbose, np.generic | np.ndarray) and verbose.ndim == 0 else verbose
     if isinstance(value, str) and value == "auto":
         value = 1
@@ -41,7 +41,7 @@ def style(owner: str, verbose: object) -> int:
 
 
 def _number(value: Any) -> str:
-    value = float(np.mean(value))  # of a metric with several thresholds
+    value = float(np.mean(value))  # a metric with several thresholds has several values
     return f"{value:.4f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.4e}"
 
 
@@ -51,13 +51,13 @@ def _text(logs: Mapping[str, Any]) -> str:
 
 def _terminal() -> os.terminal_size:
     with whole:
-        import shutil  # brings decompressors along, which take memory
+        import shutil  # imported late: it imports decompressors, which take memory
 
-    return shutil.get_terminal_size()  # never 0, unlike tqdm's, with which it shows nothing
+    return shutil.get_terminal_size()  # never 0; tqdm's own size may be 0, which hides the bar
 
 
 def bar(**settings: Any) -> Any:
-    """A bar of tqdm; one of characters, without a warning, in a notebook that has no widgets."""
+    """A tqdm bar. In a notebook without widgets it is text, and tqdm's warning about that is suppressed."""
     with whole, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from tqdm.auto import tqdm
@@ -69,7 +69,7 @@ def bar(**settings: Any) -> Any:
 
 
 class Progress:
-    """Of passes over data, each from `start` to `finish`, in a `with`. Without a style nothing is shown."""
+    """A context manager that shows passes over data, each from `start` to `finish`; style 0 is silent."""
 
     def __init__(self, style: int = 0) -> None:
         self.shown = style != 0
@@ -103,7 +103,7 @@ class Progress:
                 self._bar.update(steps)
 
     def finish(self, logs: Mapping[str, Any]) -> None:
-        """The last word: with values of validation too, on a line of their own if there is no room."""
+        """Shows the final values, also of validation; on a line of their own if the bar leaves no room."""
         if not self.shown:
             return
         text = _text(logs)

@@ -1,6 +1,6 @@
-"""Functions of targets and outputs (..., columns) that give one value for each row: losses and metrics.
+"""Losses and metrics: functions of targets and outputs (..., columns) that return one value for each row.
 
-As in `_operations`, a decorator makes them of their NumPy reference.
+As in `operations`, decorators make them from their NumPy references.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _ROWS = {**_core.losses(), **_core.metrics()}
 
 
 def row_spec(owner: str, of: Function, from_logits: bool = False, **settings: float) -> _core.Spec:
-    """What the core wants to know of a loss or a metric with its settings."""
+    """A loss or metric and its settings, as the compiled core takes them."""
     kind = of.__name__ + "_logits" * boolean(owner, "from_logits", from_logits)
     return kind, checked(owner, _ROWS[kind][0], settings)
 
 
 class RowsCall(NamedTuple):
-    """A call of the kernel of a loss or a metric."""
+    """A kernel call of a loss or metric."""
 
     spec: _core.Spec
     targets: Floats
@@ -61,15 +61,15 @@ class RowsCall(NamedTuple):
 def loss(
     slope: Function | None, inputs: str = "numbers", variants: tuple[dict[str, Any], ...] = ()
 ) -> Callable[[F], F]:
-    """Makes a loss f(y_true, y_pred, settings...) of its reference, or a metric if it has no slope.
+    """Decorates the reference f(y_true, y_pred, settings...) of a loss, or without a slope of a metric.
 
-    With an argument from_logits, f has a row for probabilities, and another one, named f_logits, for logits.
+    An f with an argument from_logits has two compiled rows: f for probabilities, and f_logits for logits.
 
     Args:
         slope: slope(y_true, y_pred, settings...), the derivative of a row's value by each of its outputs.
-        inputs: what tests give it: "numbers"; or probabilities, with targets that are "bits", "one-hot",
-            "classes" or "shares" of 1. With from_logits numbers in place of probabilities.
-        variants: settings with which it is tested besides the defaults.
+        inputs: the data that tests use: "numbers"; or probabilities (numbers with from_logits), and targets
+            that are "bits", "one-hot", "classes" or "shares" of 1.
+        variants: settings to test besides the defaults.
     """
 
     def decorate(f: F) -> F:
@@ -99,7 +99,7 @@ metric = partial(loss, None)
 
 
 class OfRows(Described):
-    """What losses and metrics share."""
+    """Base class of losses and metrics."""
 
     _abstract = True
     name: str
@@ -110,16 +110,16 @@ class OfRows(Described):
         self.name = names.checked(owner, names.snake_case(owner) if name is None else name)
 
     def _set(self, **settings: Any) -> None:
-        """Checks settings of the function, and keeps them."""
+        """Checks settings of the function, and sets them as attributes."""
         row = _ROWS[type(self)._function.__name__][0]
         vars(self).update(checked(type(self).__name__, row, settings))
 
     def _arguments(self) -> dict[str, Any]:
-        """Of the function."""
+        """The arguments of the function besides targets and outputs."""
         return {name: value for name, value in self.get_config().items() if name != "name"}
 
     def _values(self, y: NDArray[Any], p: NDArray[Any]) -> NDArray[np.float64]:
-        """What is averaged, and can be weighted: one value for each row."""
+        """The value of each row, before weighting and averaging."""
         values: Floats = type(self)._function(y, p, **self._arguments())
         return values.astype(np.float64)
 
@@ -128,7 +128,7 @@ class OfRows(Described):
 
 
 def targets_and_outputs(op: str, y_true: ArrayLike, y_pred: ArrayLike, sparse: bool) -> tuple[Floats, Floats]:
-    """Targets and outputs of one shape (..., columns), or sparse targets (...)."""
+    """Targets and outputs as float32 of one shape (..., columns); sparse targets have shape (...)."""
     o = floats(op, "y_pred", y_pred)
     if o.ndim < 1 or o.shape[-1] < 1:
         raise ValueError(f"[{op}] expected y_pred of shape (..., columns), got {o.shape}")

@@ -1,7 +1,7 @@
-"""Seeds, and the random numbers that Python draws: initial weights and the order of samples.
+"""Seeds, and the random numbers that are drawn in Python: initial weights and the order of samples.
 
-Everything is drawn from Philox, a counter-based generator, keyed by (seed of the model, purpose). So each
-parameter and each epoch has its own numbers, whatever was drawn before.
+All are drawn from Philox, a counter-based generator, with the key (seed of the model, purpose). So the
+numbers of each weight and each epoch do not depend on what was drawn before.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from . import whole
 
 _LONG = 2**23  # samples
-SEEDS = 2**63  # seeds are below this, so that every file format can hold them
+SEEDS = 2**63  # upper limit of seeds: every file format can hold smaller ones
 
 _stream: np.random.Generator | None = None
 _own = threading.local()
@@ -24,7 +24,7 @@ _ZEROS = np.zeros(4, np.uint64)
 
 
 def start_stream(seed: int) -> None:
-    """From now on `draw_seed` gives the same seeds after the same `seed`."""
+    """Makes `draw_seed` return a sequence of seeds that depends on `seed` alone."""
     global _stream
     with whole:
         _stream = np.random.Generator(np.random.Philox(seed))
@@ -38,12 +38,12 @@ def draw_seed() -> int:
 
 
 def of_parameter(seed: int, layer: int, parameter: int) -> np.random.Generator:
-    """For the initial values of one parameter, until this thread asks for other numbers."""
+    """The generator of one weight's initial values, valid until this thread asks for another one."""
     return _of_this_thread(seed, 2**63 + layer * 2**8 + parameter)
 
 
 def _of_this_thread(*key: int) -> np.random.Generator:
-    """As a new Generator(Philox(key=key)), which takes longer to make than a short order."""
+    """The thread's generator in the state of a new Generator(Philox(key=key)), which is slow to create."""
     generator: np.random.Generator | None = getattr(_own, "generator", None)
     if generator is None:
         generator = _own.generator = np.random.Generator(np.random.Philox(key=key))
@@ -59,11 +59,11 @@ def _of_this_thread(*key: int) -> np.random.Generator:
 
 
 def permutation(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
-    """The order of `count` samples in an epoch of a model's life."""
+    """The order of `count` samples in an epoch, which is counted from the model's first training."""
     if count < _LONG:
         return _of_this_thread(seed, epoch).permutation(count)
     generator = np.random.Generator(np.random.Philox(key=[seed, epoch]))
-    # A second or more, in which NumPy would leave Ctrl-C waiting.
+    # In a thread: it takes a second or more, in which NumPy would not handle Ctrl-C.
     made: list[NDArray[np.int64]] = []
 
     def work() -> None:

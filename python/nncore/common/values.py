@@ -1,4 +1,4 @@
-"""Symbolic values: what a model is described with before there are numbers."""
+"""Symbolic values, which describe a model, and the forms in which several of them are given."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from .arrays import Shape
 
-OpenShape = tuple[int | None, ...]  # of one sample; None: any size
+OpenShape = tuple[int | None, ...]  # shape of one sample; None stands for any size
 Parameters = list[tuple[str, Shape]]  # names and shapes
 
 
@@ -15,10 +15,10 @@ class Call:
     """One call of a layer or model.
 
     Attributes:
-        owner: what is called.
-        inputs: the values that it reads; none of an `Input`.
-        shapes: of one sample of each value that it makes.
-        net: of a model that is called, what it has at that time; None of a layer.
+        owner: the layer or model that is called.
+        inputs: the values that the call reads; none for an `Input`.
+        shapes: of each output, the shape of one sample.
+        net: the net that a called model has at that time; None for a layer.
     """
 
     __slots__ = ("__weakref__", "inputs", "net", "owner", "shapes")
@@ -33,12 +33,12 @@ class Call:
 
 
 class Value:
-    """What a layer will make of an `Input`: a shape without numbers, on which other layers can be called.
+    """A symbolic value: the output of an `Input` or of a call of a layer, with a shape and without numbers.
 
     Attributes:
-        shape: with None for the batch axis and for sizes that may be any.
+        shape: with None for the batch axis and for open sizes.
         dtype: always "float32".
-        name: of the layer or model that makes it.
+        name: of the layer or model whose output it is.
 
     >>> from nncore.layers import Dense, Input
     >>> Dense(3, name="code")(Input((5,)))
@@ -47,14 +47,14 @@ class Value:
 
     __slots__ = ("_call", "_index")
     dtype = "float32"
-    __array_ufunc__ = None  # so that NumPy leaves operators to this class
+    __array_ufunc__ = None  # NumPy leaves operators to this class
 
     def __init__(self, call: Call, index: int) -> None:
         self._call, self._index = call, index
 
     @property
     def key(self) -> tuple[Call, int]:
-        """Equal for the same value."""
+        """Identifies the value: two objects for the same value have equal keys."""
         return self._call, self._index
 
     @property
@@ -90,22 +90,24 @@ class Value:
 
 
 def values_in(x: object) -> list[Value] | None:
-    """The values, if x is one or a list or tuple that holds one.
+    """The values, if x is a value, or a list or tuple with at least one; else None.
 
     Raises:
-        TypeError: a list holds something else as well.
+        TypeError: a list holds values and something else.
     """
     if isinstance(x, Value):
         return [x]
     if not isinstance(x, (list, tuple)) or not any(isinstance(item, Value) for item in x):
         return None
     if not all(isinstance(item, Value) for item in x):
-        raise TypeError(f"expected values alone, as layers and Input give them, got {described(x)}")
+        raise TypeError(
+            f"expected a list of values only, as Input and layers return them, got {described(x)}"
+        )
     return list(x)
 
 
 def described(x: object) -> str:
-    """x in few words, for an error."""
+    """A short description of x, for an error."""
     if isinstance(x, (list, tuple)):
         return f"[{', '.join(map(described, x[:4]))}{', ...' if len(x) > 4 else ''}]"
     shape = None if isinstance(x, Value) else getattr(x, "shape", None)
@@ -113,12 +115,12 @@ def described(x: object) -> str:
 
 
 def is_named(x: object) -> bool:
-    """Whether x is a dict or like one, and not a sparse matrix that is a mapping too."""
+    """Whether x is a mapping, and not a sparse matrix, some of which are mappings too."""
     return isinstance(x, Mapping) and not hasattr(x, "toarray")
 
 
 class Form(NamedTuple):
-    """How several things are given and returned: one alone, a list, a tuple, or a dict."""
+    """The form in which items are given and returned: one item alone, a list, a tuple, or a dict."""
 
     kind: type[Any] | None = None
     keys: tuple[str, ...] = ()
@@ -128,14 +130,14 @@ class Form(NamedTuple):
         return self.kind is None
 
     def pack(self, items: Sequence[Any]) -> Any:
-        """In this form: the inverse of `unpacked`."""
+        """The items in this form: the inverse of `unpacked`."""
         if self.kind is None:
             return items[0]
         return dict(zip(self.keys, items)) if self.kind is dict else self.kind(items)
 
 
 def unpacked(given: Any) -> tuple[Form, list[Any]]:
-    """The form of what was given, and what it holds: of a dict in the order of its sorted keys."""
+    """The form of what was given, and its items; those of a dict in the order of the sorted keys."""
     if is_named(given):
         keys = tuple(sorted(given, key=str))
         return Form(dict, keys), [given[key] for key in keys]
@@ -149,5 +151,5 @@ def one_or_list(shapes: list[OpenShape]) -> Any:
 
 
 def closed(shapes: Sequence[OpenShape], size: int) -> list[Shape]:
-    """The shapes with that size for those that are open."""
+    """The shapes with `size` in place of open sizes."""
     return [tuple(size if n is None else n for n in one) for one in shapes]
