@@ -1,8 +1,8 @@
-"""Activation functions, to give to layers and to call on arrays.
+"""Activation functions for layers and arrays.
 
-``Dense(8, activation="relu")`` and ``Dense(8, activation=activations.relu)`` are the same. Called on an
-array of any real type and shape, a function returns a new float32 array of that shape. What stands in it is
-its reference in NumPy, `nncore.reference`, to which the tests hold the compiled kernel.
+``Dense(8, activation="relu")`` and ``Dense(8, activation=activations.relu)`` are the same. Called on an array
+of any real type and shape, a function returns a new float32 array of that shape. A function's body is its
+NumPy reference, which is in `nncore.reference`; the function itself runs a compiled kernel.
 """
 
 from __future__ import annotations
@@ -12,29 +12,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .common.arguments import boolean, only, unknown
+from .common.arrays import Array as Floats
 from .common.operations import ACTIVATIONS, activation, wide
 
-__all__ = [
-    "elu",
-    "gelu",
-    "get",
-    "leaky_relu",
-    "linear",
-    "mish",
-    "relu",
-    "selu",
-    "sigmoid",
-    "silu",
-    "softmax",
-    "softplus",
-    "swish",
-    "tanh",
-]
-
-Floats = NDArray[Any]  # float32, and float64 from the reference
 Activation = Callable[..., Floats]
 
 
@@ -56,11 +39,11 @@ def _row_of_softmax(x: ArrayLike, axis: int = -1) -> tuple[str, dict[str, Any]]:
     return "softmax", {}
 
 
-# ---- slopes, and what several functions share; x is an array of float64
+# ---- slopes, and functions that several references use; x is an array of float64
 
 
 def _logistic(x: Floats) -> Floats:
-    """1 / (1 + exp(-x)), which neither overflows nor loses small values."""
+    """1 / (1 + exp(-x)), without overflow, and accurate for small values."""
     return np.exp(-np.logaddexp(0.0, -x))
 
 
@@ -121,7 +104,7 @@ _erfc = np.frompyfunc(math.erfc, 1, 1)
 def _normal_cdf(x: Floats, approximate: bool) -> Floats:
     if approximate:
         return 0.5 * (1.0 + np.tanh(_INNER_SLOPE * (x + _INNER_CUBIC * x**3)))
-    # 1 + erf(x) = erfc(-x), which keeps its digits where erf is close to -1
+    # 1 + erf(x) = erfc(-x), which is accurate where erf is close to -1
     return 0.5 * np.asarray(_erfc(-x / math.sqrt(2.0)), dtype=np.float64)
 
 
@@ -184,7 +167,7 @@ def leaky_relu(x: ArrayLike, negative_slope: float = 0.2) -> Floats:
 
 @activation(_slope_of_elu, variants=({"alpha": 2.5},))
 def elu(x: ArrayLike, alpha: float = 1.0) -> Floats:
-    """x where x > 0, else alpha * (exp(x) - 1): it levels off at -alpha (Clevert et al. 2015).
+    """x where x > 0, else alpha * (exp(x) - 1), which tends to -alpha (Clevert et al. 2015).
 
     >>> elu([-1000, 3]).tolist()
     [-1.0, 3.0]
@@ -197,7 +180,7 @@ def elu(x: ArrayLike, alpha: float = 1.0) -> Floats:
 def selu(x: ArrayLike) -> Floats:
     """scale * x where x > 0, else scale * alpha * (exp(x) - 1): alpha = 1.67326324, scale = 1.05070099.
 
-    With these numbers, layers whose kernels are `lecun_normal` keep values near mean 0 and variance 1
+    With these constants, layers with `lecun_normal` kernels keep their outputs near mean 0 and variance 1
     (Klambauer et al. 2017).
 
     >>> selu([-1000, 0, 1000]).round().tolist()
@@ -280,7 +263,7 @@ def gelu(x: ArrayLike, approximate: bool = False) -> Floats:
 def softmax(x: ArrayLike, axis: int = -1) -> Floats:
     """exp(x) over its sum along the last axis: x (..., classes). Other axes are not available yet.
 
-    The largest value is subtracted first: it cancels, and nothing overflows.
+    The largest value is subtracted first, which prevents overflow and does not change the result.
 
     >>> softmax([[0, 0], [0, 1000]]).tolist()
     [[0.5, 0.5], [0.0, 1.0]]
@@ -291,25 +274,26 @@ def softmax(x: ArrayLike, axis: int = -1) -> Floats:
 _FUNCTIONS: dict[str, Activation] = {
     name: operation.public for operation in ACTIVATIONS.values() for name in operation.names
 }
+__all__ = sorted(["get", *_FUNCTIONS])
 
 
 def _agree(own: Activation, other: Activation) -> bool:
-    """Whether both give the same for an array, as far as the other one takes it."""
+    """Whether both functions return the same for an array; True if the other one raises."""
     x = np.linspace(-3.0, 3.0, 12, dtype=np.float32).reshape(3, 4)
     try:
         return np.allclose(np.asarray(other(x)), own(x), rtol=1e-3, atol=1e-4)
-    except Exception:  # of any kind: it is for tensors
+    except Exception:  # it may take tensors only, and raise anything
         return True
 
 
 def get(identifier: str | Activation | None, owner: str = "activations.get") -> Activation:
-    """The function of a name, or of itself; None is `linear`.
+    """The function for a name, or the function itself; `linear` for None.
 
-    A function of another library is taken for the one of its name, unless it gives other values for an array.
+    A function of another library stands for the one of the same name here, unless it returns other values.
 
     Raises:
         ValueError: there is no function of that name.
-        TypeError: a function of another name, or of other values: what runs in a network is compiled.
+        TypeError: a function has another name or returns other values; networks run compiled functions only.
 
     >>> get("relu") is relu
     True

@@ -1,9 +1,8 @@
-"""What weights are brought back to after each update, to give to layers and to call on arrays.
+"""Constraints: projections of weights after each update. They can be called on arrays, too.
 
-``Dense(8, kernel_constraint=MaxNorm(3))``. A norm over an axis is sqrt(sum(w^2)) along it; with ``axis=0``
-each unit of a Dense kernel (inputs, units) has one, with ``axis=(0, 1, 2)`` each filter of a Conv2D kernel
-(height, width, channels, filters). 1e-7 is added to the norms that weights are divided by, so that weights of
-norm 0 stay 0.
+``Dense(8, kernel_constraint=MaxNorm(3))``. A norm over an axis is sqrt(sum(w^2)) along it. With ``axis=0``
+each unit of a Dense kernel (inputs, units) has a norm, with ``axis=(0, 1, 2)`` each filter of a Conv2D
+kernel (height, width, channels, filters). Weights are divided by norm + 1e-7: those of norm 0 stay 0.
 """
 
 from __future__ import annotations
@@ -21,38 +20,23 @@ from .common.arrays import Floats, Shape, Wide, numbers
 from .common.described import Described
 from .common.names import snake_case
 
-__all__ = [
-    "Constraint",
-    "MaxNorm",
-    "MinMaxNorm",
-    "NonNeg",
-    "UnitNorm",
-    "get",
-    "max_norm",
-    "min_max_norm",
-    "non_neg",
-    "unit_norm",
-]
-
-answer(__name__)
-
 Axis = int | Sequence[int] | None
 
 _EPSILON = 1e-7
 
 
 class Constraint(Described):
-    """Base class. Deriving from it raises TypeError outside nncore: what runs in a network is compiled."""
+    """Base class of constraints. Subclasses outside nncore raise TypeError: constraints are compiled."""
 
     _abstract = True
     _uncalled = "__call__"
     _instead = (
         "Use a constraint of nncore.constraints, or set_weights in a callback of your own after each batch"
     )
-    _variants: ClassVar[tuple[dict[str, Any], ...]] = ()  # settings with which each is tested
+    _variants: ClassVar[tuple[dict[str, Any], ...]] = ()  # settings to test besides the defaults
 
     def __call__(self, w: ArrayLike) -> Floats:
-        """A new array: w as the constraint makes it.
+        """A new array: the constrained w.
 
         Raises:
             TypeError: w does not hold real numbers.
@@ -64,11 +48,11 @@ class Constraint(Described):
         return self.constrained(array.astype(np.float64)).astype(np.float32)
 
     def constrained(self, w: Wide) -> Wide:
-        """The reference of the compiled one."""
+        """The constrained w: the reference for the compiled code."""
         raise NotImplementedError
 
     def spec(self, owner: str, shape: Shape) -> tuple[str, dict[str, Any]]:
-        """What the compiled core is told. ValueError for weights that have not the axes."""
+        """Kind and settings for the compiled core. ValueError if weights of this shape lack an axis."""
         return snake_case(type(self).__name__), {}
 
 
@@ -120,17 +104,17 @@ class _Norm(Constraint):
         return super().spec(owner, shape)[0], {**settings, "axis": self._axes(owner, shape)}
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal one."""
+        """The arguments that make an equal object."""
         config = super().get_config()
         return {**config, "axis": list(self.axis) if isinstance(self.axis, tuple) else self.axis}
 
 
 class MaxNorm(_Norm):
-    """Norms above max_value become max_value (Srivastava and others 2014).
+    """Scales weights with a norm above max_value to the norm max_value (Srivastava et al. 2014).
 
     Args:
         max_value: at least 0; default 2.
-        axis: an axis or several that the norm goes over; None for all; default 0.
+        axis: one or several axes that the norm is taken over; None for all; default 0.
 
     >>> MaxNorm(1)([[3, 0.1], [4, 0]]).round(2).tolist()
     [[0.6000000238418579, 0.10000000149011612], [0.800000011920929, 0.0]]
@@ -147,10 +131,10 @@ class MaxNorm(_Norm):
 
 
 class UnitNorm(_Norm):
-    """All norms become 1.
+    """Scales weights to the norm 1.
 
     Args:
-        axis: an axis or several that the norm goes over; None for all; default 0.
+        axis: one or several axes that the norm is taken over; None for all; default 0.
 
     >>> UnitNorm()([[3], [4]]).round(2).tolist()
     [[0.6000000238418579], [0.800000011920929]]
@@ -166,13 +150,13 @@ class UnitNorm(_Norm):
 
 
 class MinMaxNorm(_Norm):
-    """Norms become rate * clip(norm, min_value, max_value) + (1 - rate) * norm.
+    """Scales weights to the norm rate * clip(norm, min_value, max_value) + (1 - rate) * norm.
 
     Args:
         min_value: at least 0; default 0.
         max_value: at least min_value; default 1.
-        rate: 1 (default) for a strict constraint; a smaller one moves norms a part of the way at each update.
-        axis: an axis or several that the norm goes over; None for all; default 0.
+        rate: the share of the way that a norm moves at each update; default 1, a strict constraint.
+        axis: one or several axes that the norm is taken over; None for all; default 0.
 
     >>> MinMaxNorm(2, 3)([[0.6, 3], [0.8, 4]]).round(2).tolist()
     [[1.2000000476837158, 1.7999999523162842], [1.600000023841858, 2.4000000953674316]]
@@ -198,16 +182,18 @@ class MinMaxNorm(_Norm):
 max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm  # as Keras has them
 
 CLASSES = described.classes(Constraint)
+__all__ = [*CLASSES, "Constraint", "get", "max_norm", "min_max_norm", "non_neg", "unit_norm"]
+answer(__name__)
 
 
 def get(
     identifier: str | Constraint | type[Constraint] | None, owner: str = "constraints.get"
 ) -> Constraint | None:
-    """The constraint of a name ("max_norm" or "MaxNorm"), of a class, or itself; None stays None.
+    """The constraint for a name ("max_norm" or "MaxNorm"), a class or an instance; None for None.
 
     Raises:
         ValueError: there is no constraint of that name.
-        TypeError: something else, such as a function of your own.
+        TypeError: the identifier is something else, such as a function.
 
     >>> get("non_neg")
     NonNeg()

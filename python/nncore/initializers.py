@@ -1,8 +1,8 @@
-"""Initial values of weights, by Keras' names, defaults and formulas.
+"""Initializers of weights, with Keras' names, defaults and formulas.
 
-An initializer is a description. Called with a shape it returns values: ``HeNormal(seed=1)((64, 32))``. In a
-model each parameter draws from its own stream, keyed by the seed of the model; an initializer with a seed of
-its own gives the same values wherever it is used.
+An initializer that is called with a shape returns values: ``HeNormal(seed=1)((64, 32))``. In a model each
+weight has its own random stream, keyed by the model's seed. An initializer with a seed of its own returns the
+same values wherever it is used.
 """
 
 from __future__ import annotations
@@ -19,43 +19,24 @@ from .common.arguments import choice, integer, neutral, number
 from .common.arrays import Floats
 from .common.described import Described
 
-__all__ = [
-    "Constant",
-    "GlorotNormal",
-    "GlorotUniform",
-    "HeNormal",
-    "HeUniform",
-    "Initializer",
-    "LecunNormal",
-    "LecunUniform",
-    "Ones",
-    "RandomNormal",
-    "RandomUniform",
-    "TruncatedNormal",
-    "VarianceScaling",
-    "Zeros",
-    "get",
-]
-
-
-# Standard deviation of the standard normal distribution cut off at -2 and 2.
+# Standard deviation of the standard normal distribution truncated at -2 and 2.
 _TRUNCATED_STDDEV = 0.87962566103423978
 
 
 class Initializer(Described):
-    """Base class. Deriving from it raises TypeError outside nncore: files know the initializers here."""
+    """Base class of initializers. Subclasses outside nncore raise TypeError: files cannot name them."""
 
     _abstract = True
     _uncalled = "__call__"
     _instead = "Use an initializer of nncore.initializers, or set_weights of the layer or model"
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Floats:
-        """New values of a shape, in float32."""
+        """New float32 values of a shape."""
         neutral(type(self).__name__, {"dtype": dtype}, {"dtype": "float32"})
         return self.sample(tuple(shape), np.random.Generator(np.random.Philox(seeds.draw_seed())))
 
     def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
-        """New values of a shape, drawn from rng if they are random."""
+        """New float32 values of a shape; random ones are drawn from rng."""
         raise NotImplementedError
 
     def __eq__(self, other: object) -> bool:
@@ -66,21 +47,21 @@ class Initializer(Described):
 
 
 class Zeros(Initializer, aliases=("zero",)):
-    """All 0."""
+    """Zeros."""
 
     def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
         return np.zeros(shape, np.float32)
 
 
 class Ones(Initializer, aliases=("one",)):
-    """All 1."""
+    """Ones."""
 
     def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
         return np.ones(shape, np.float32)
 
 
 class Constant(Initializer):
-    """All `value`, by default 0."""
+    """The same value everywhere, by default 0."""
 
     def __init__(self, value: float = 0.0) -> None:
         self.value = number("Constant", "value", value)
@@ -91,9 +72,8 @@ class Constant(Initializer):
 
 class _Random(Initializer):
     def __init__(self, seed: int | None) -> None:
-        self.seed = (
-            None if seed is None else integer(type(self).__name__, "seed", seed, low=0, high=2**63 - 1)
-        )
+        owner = type(self).__name__
+        self.seed = None if seed is None else integer(owner, "seed", seed, 0, seeds.SEEDS - 1)
 
     def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
         if self.seed is not None:
@@ -105,7 +85,7 @@ class _Random(Initializer):
 
 
 def _truncated(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Standard normal values; those beyond -2 and 2 are drawn again."""
+    """Standard normal values; values outside [-2, 2] are drawn again."""
     values = rng.standard_normal(math.prod(shape))
     while (outside := np.flatnonzero(np.abs(values) > 2.0)).size:
         values[outside] = rng.standard_normal(outside.size)
@@ -113,7 +93,7 @@ def _truncated(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.f
 
 
 class RandomUniform(_Random, aliases=("uniform",)):
-    """Evenly from [minval, maxval), by default -0.05 and 0.05."""
+    """Uniform in [minval, maxval), by default from -0.05 to 0.05."""
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
@@ -125,7 +105,7 @@ class RandomUniform(_Random, aliases=("uniform",)):
 
 
 class RandomNormal(_Random, aliases=("normal",)):
-    """Normal with `mean` and `stddev`, by default 0 and 0.05."""
+    """Normal distribution with `mean` and `stddev`, by default 0 and 0.05."""
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
@@ -137,14 +117,14 @@ class RandomNormal(_Random, aliases=("normal",)):
 
 
 class TruncatedNormal(RandomNormal):
-    """As `RandomNormal`, and values further than two standard deviations from the mean are drawn again."""
+    """As `RandomNormal`, but values more than two standard deviations from the mean are drawn again."""
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
         return self.mean + self.stddev * _truncated(shape, rng)
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Inputs and outputs of one unit: of a dense kernel (in, out) or a convolution's (..., in, out)."""
+    """Fan-in and fan-out of a dense kernel (in, out) or a convolution kernel (..., in, out)."""
     if len(shape) < 2:
         size = shape[0] if shape else 1
         return size, size
@@ -159,7 +139,7 @@ class VarianceScaling(_Random):
         scale: positive; default 1.
         mode: "fan_in" (default), "fan_out" or "fan_avg".
         distribution: "truncated_normal" (default), "untruncated_normal" or "uniform".
-        seed: default None: drawn from the model's seed.
+        seed: default None, a stream of the model's seed.
     """
 
     def __init__(
@@ -233,12 +213,13 @@ class LecunNormal(_Named):
 
 
 CLASSES = described.classes(Initializer)
+__all__ = [*CLASSES, "Initializer", "get"]
 
 
 def get(
     identifier: str | Initializer | type[Initializer] | None, owner: str = "initializers.get"
 ) -> Initializer | None:
-    """The initializer of a name ("glorot_uniform" or "GlorotUniform"), or of itself; None stays None.
+    """The initializer for a name ("glorot_uniform" or "GlorotUniform"), a class or an instance; or None.
 
     >>> get("he_normal")
     HeNormal(seed=None)

@@ -1,9 +1,9 @@
-"""Penalties on weights and on what layers give, to give to layers and to call on arrays.
+"""Regularizers: penalties on weights and on the outputs of layers. They can be called on arrays, too.
 
-``Dense(8, kernel_regularizer="l2", activity_regularizer=L1(1e-4))``: the loss that training minimises, and
-that `fit` and `evaluate` report, is that of the outputs, plus the penalties of all weights that train, as
-they are before the update, plus for each call of a layer with an `activity_regularizer` the penalty of what
-it gives, divided by the number of samples in the batch.
+``Dense(8, kernel_regularizer="l2", activity_regularizer=L1(1e-4))``. Training minimises, and `fit` and
+`evaluate` report, the sum of the loss of the outputs, the penalties of all trainable weights as they are
+before the update, and for each call of a layer with an `activity_regularizer` the penalty of its output
+divided by the number of samples in the batch.
 """
 
 from __future__ import annotations
@@ -19,29 +19,14 @@ from .common.arguments import choice, number
 from .common.arrays import Shape, Wide, numbers
 from .common.described import Described
 
-__all__ = [
-    "L1",
-    "L1L2",
-    "L2",
-    "OrthogonalRegularizer",
-    "Regularizer",
-    "get",
-    "l1",
-    "l1_l2",
-    "l2",
-    "orthogonal_regularizer",
-]
-
-answer(__name__)
-
 
 class Regularizer(Described):
-    """Base class. Deriving from it raises TypeError outside nncore: what runs in a network is compiled."""
+    """Base class of regularizers. Subclasses outside nncore raise TypeError: regularizers are compiled."""
 
     _abstract = True
     _uncalled = "__call__"
     _instead = "Use a regularizer of nncore.regularizers, such as L1L2(l1, l2)"
-    _variants: ClassVar[tuple[dict[str, Any], ...]] = ()  # settings with which each is tested
+    _variants: ClassVar[tuple[dict[str, Any], ...]] = ()  # settings to test besides the defaults
 
     def __call__(self, x: ArrayLike) -> float:
         """The penalty of an array of any shape.
@@ -55,26 +40,26 @@ class Regularizer(Described):
         return float(self.value(array.astype(np.float64)))
 
     def value(self, x: Wide) -> float:
-        """The penalty of x: the reference of the compiled one."""
+        """The penalty of x: the reference for the compiled code."""
         raise NotImplementedError
 
     def slope(self, x: Wide) -> Wide:
-        """Its gradient by x."""
+        """The gradient of the penalty with respect to x."""
         raise NotImplementedError
 
     def spec(self, owner: str, shape: Shape) -> tuple[str, dict[str, Any]]:
-        """What the compiled core is told. ValueError for weights of a shape that it cannot penalize."""
+        """Kind and settings for the compiled core. ValueError if weights of this shape do not fit."""
         raise NotImplementedError
 
     def check_activity(self, owner: str) -> None:
-        """ValueError unless it can penalize what a layer gives."""
+        """ValueError unless the regularizer can penalize outputs of layers."""
 
 
 class L1L2(Regularizer, aliases=("l1_l2",)):
     """l1 * sum(|x|) + l2 * sum(x^2); the gradient is l1 * sign(x) + 2 * l2 * x.
 
     Args:
-        l1, l2: factors, at least 0; default 0. None is 0.
+        l1, l2: factors, at least 0; default 0. None stands for 0.
 
     >>> L1L2(l1=1, l2=0.5)([1, -2])
     5.5
@@ -103,7 +88,7 @@ class L1(L1L2):
     """l1 * sum(|x|) (the lasso, Tibshirani 1996); the gradient is l1 * sign(x).
 
     Args:
-        l1: a factor, at least 0; default 0.01, as is None.
+        l1: factor, at least 0; default 0.01, which None stands for too.
 
     >>> L1(0.5)([1, -3])
     2.0
@@ -119,7 +104,7 @@ class L2(L1L2):
     """l2 * sum(x^2) (ridge regression, Hoerl and Kennard 1970); the gradient is 2 * l2 * x.
 
     Args:
-        l2: a factor, at least 0; default 0.01, as is None.
+        l2: factor, at least 0; default 0.01, which None stands for too.
 
     >>> L2(0.5)([1, -3])
     5.0
@@ -132,10 +117,10 @@ class L2(L1L2):
 
 
 class OrthogonalRegularizer(Regularizer):
-    """Rows or columns of a matrix are drawn towards being orthogonal: for kernels of Dense.
+    """Penalizes rows or columns of a matrix, such as a kernel of Dense, that are not orthogonal.
 
-    With n the vectors divided by their norms (of at least 1e-7), the penalty is factor times the mean of
-    |n_i . n_j| over all pairs. Vectors of norm 0 have no gradient, where Keras' is NaN.
+    The penalty is factor times the mean of |n_i . n_j| over all pairs, where n_i are the vectors divided by
+    their norms (at least 1e-7). The gradient of a vector of norm 0 is 0; in Keras it is NaN.
 
     Args:
         factor: at least 0; default 0.01.
@@ -152,7 +137,7 @@ class OrthogonalRegularizer(Regularizer):
         self.mode = choice("OrthogonalRegularizer", "mode", mode, ["rows", "columns"])
 
     def _normalized(self, x: Wide) -> tuple[Wide, Wide, float]:
-        """Vectors divided by their norms, the factors of that, and the number of pairs."""
+        """Normalized vectors, the inverse norms, and the number of pairs."""
         vectors = x if self.mode == "rows" else x.T
         squares = np.square(vectors).sum(axis=1, keepdims=True)
         with np.errstate(divide="ignore"):
@@ -177,8 +162,7 @@ class OrthogonalRegularizer(Regularizer):
     def spec(self, owner: str, shape: Shape) -> tuple[str, dict[str, Any]]:
         if len(shape) != 2 or shape[self.mode == "columns"] < 2:
             raise ValueError(
-                f"[{owner}] OrthogonalRegularizer is for a matrix with 2 {self.mode} or more, got the shape "
-                f"{shape}"
+                f"[{owner}] OrthogonalRegularizer expects a matrix of 2 {self.mode} or more, got {shape}"
             )
         return "orthogonal_regularizer", {"factor": self.factor, "columns": int(self.mode == "columns")}
 
@@ -193,16 +177,18 @@ l1, l2, l1_l2 = L1, L2, L1L2  # as Keras has them
 orthogonal_regularizer = OrthogonalRegularizer
 
 CLASSES = described.classes(Regularizer)
+__all__ = [*CLASSES, "Regularizer", "get", "l1", "l1_l2", "l2", "orthogonal_regularizer"]
+answer(__name__)
 
 
 def get(
     identifier: str | Regularizer | type[Regularizer] | None, owner: str = "regularizers.get"
 ) -> Regularizer | None:
-    """The regularizer of a name ("l2" or "L2"), of a class, or itself; None stays None.
+    """The regularizer for a name ("l2" or "L2"), a class or an instance; None for None.
 
     Raises:
         ValueError: there is no regularizer of that name.
-        TypeError: something else, such as a function of your own.
+        TypeError: the identifier is something else, such as a function.
 
     >>> get("l2")
     L2(l2=0.01)

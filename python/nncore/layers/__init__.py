@@ -9,83 +9,22 @@
 
 from __future__ import annotations
 
+from . import activation, core, images, merging, normalization
 from ._layer import Layer
 from ._weights import Variable
 from ._weights import Weighted as Weighted
-from .activation import ELU, Activation, LeakyReLU, ReLU, Softmax
-from .core import Dense, Dropout, Flatten, Input, InputLayer, Rescaling, Reshape
-from .images import AveragePooling2D, Conv2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
-from .merging import (
-    Add,
-    Average,
-    Concatenate,
-    Dot,
-    Maximum,
-    Minimum,
-    Multiply,
-    Subtract,
-    add,
-    average,
-    concatenate,
-    dot,
-    maximum,
-    minimum,
-    multiply,
-    subtract,
-)  # fmt: skip
-from .normalization import BatchNormalization, LayerNormalization
+from .activation import *  # noqa: F403
+from .core import *  # noqa: F403
+from .images import *  # noqa: F403
+from .merging import *  # noqa: F403
+from .normalization import *  # noqa: F403
 
-# Keras' other names for some layers.
-AvgPool2D = AveragePooling2D
-Convolution2D = Conv2D
-GlobalAvgPool2D = GlobalAveragePooling2D
-GlobalMaxPool2D = GlobalMaxPooling2D
-MaxPool2D = MaxPooling2D
-
-__all__ = [
-    "ELU",
-    "Activation",
-    "Add",
-    "Average",
-    "AveragePooling2D",
-    "AvgPool2D",
-    "BatchNormalization",
-    "Concatenate",
-    "Conv2D",
-    "Convolution2D",
-    "Dense",
-    "Dot",
-    "Dropout",
-    "Flatten",
-    "GlobalAveragePooling2D",
-    "GlobalAvgPool2D",
-    "GlobalMaxPool2D",
-    "GlobalMaxPooling2D",
-    "Input",
-    "InputLayer",
-    "Layer",
-    "LayerNormalization",
-    "LeakyReLU",
-    "MaxPool2D",
-    "MaxPooling2D",
-    "Maximum",
-    "Minimum",
-    "Multiply",
-    "ReLU",
-    "Rescaling",
-    "Reshape",
-    "Softmax",
-    "Subtract",
-    "Variable",
-    "add",
-    "average",
-    "concatenate",
-    "dot",
-    "maximum",
-    "minimum",
-    "multiply",
-    "subtract",
-]
+__all__ = ["Layer", "Variable"]
+__all__ += activation.__all__
+__all__ += core.__all__
+__all__ += images.__all__
+__all__ += merging.__all__
+__all__ += normalization.__all__
 
 # The layer classes that a model file may contain, by name.
 CLASSES: dict[str, type[Layer]] = {

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ._options import Activation as OneActivation
     from ._options import OfLeaky, Options
 
+__all__ = ["ELU", "Activation", "LeakyReLU", "ReLU", "Softmax"]
+
 
 class Activation(Layer):
     """Applies a function of `nncore.activations`.

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
         Regularizer,
     )
 
+__all__ = ["Dense", "Dropout", "Flatten", "Input", "InputLayer", "Rescaling", "Reshape"]
+
 answer(__name__)
 
 

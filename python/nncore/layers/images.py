@@ -24,6 +24,19 @@ if TYPE_CHECKING:
         Unnamed,
     )
 
+__all__ = [
+    "AveragePooling2D",
+    "AvgPool2D",
+    "Conv2D",
+    "Convolution2D",
+    "GlobalAveragePooling2D",
+    "GlobalAvgPool2D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPooling2D",
+    "MaxPool2D",
+    "MaxPooling2D",
+]
+
 _MOST = 2**20  # largest size that the compiled core takes
 
 
@@ -190,3 +203,9 @@ class GlobalMaxPooling2D(_GlobalPooling):
     """
 
     kind = "global_max_pooling2d"
+
+
+# Keras' other names.
+AvgPool2D, MaxPool2D = AveragePooling2D, MaxPooling2D
+Convolution2D = Conv2D
+GlobalAvgPool2D, GlobalMaxPool2D = GlobalAveragePooling2D, GlobalMaxPooling2D

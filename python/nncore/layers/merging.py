@@ -13,6 +13,25 @@ if TYPE_CHECKING:
 
     from ._options import Options
 
+__all__ = [
+    "Add",
+    "Average",
+    "Concatenate",
+    "Dot",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Subtract",
+    "add",
+    "average",
+    "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
+]
+
 
 class Merge(Layer):
     """Base class of layers that are called on a list of arrays or values."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from ._options import Constraint, Initializer, Options, Regularizer
 
+__all__ = ["BatchNormalization", "LayerNormalization"]
+
 answer(__name__)
 
 _OF_GAMMA_AND_BETA = (

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..common.arguments import integer, number, several
+from ..common.arrays import Array as Floats
 from ..common.operations import LayerCall, expect_shape, floats, layer, wide
-
-Floats = NDArray[Any]  # float32, and float64 from the reference
 
 
 def _gamma_and_beta(

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..common.arguments import pair
+from ..common.arrays import Array as Floats
 from ..common.operations import LayerCall, image, layer, wide
 from ._windows import Pair, Windows
-
-Floats = NDArray[Any]  # float32, and float64 from the reference
 
 
 def _kind(op: str) -> str:

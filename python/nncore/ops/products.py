@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..common.arguments import pair
+from ..common.arrays import Array as Floats
 from ..common.operations import LayerCall, elementwise, expect_shape, floats, image, layer, wide
 from ._windows import Pair, Windows
-
-Floats = NDArray[Any]  # float32, and float64 from the reference
-
 
 _ANY = np.zeros(())  # the bias of a gradient, which does not depend on it
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.arrays import Array as Floats
 from ..common.operations import LayerCall, elementwise, layer, wide
-
-Floats = NDArray[Any]  # float32, and float64 from the reference
 
 _64_BITS = 2**64 - 1
 _STEP = 0x9E3779B97F4A7C15

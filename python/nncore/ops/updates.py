@@ -10,13 +10,12 @@ from inspect import signature
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .. import _core
+from ..common.arrays import Array as Floats
 from ..common.operations import F, Operation, compiled, expect_shape, floats, settings_of, wide
 from ..optimizers import ROWS, SGD, Adam, Optimizer, RMSprop
-
-Floats = NDArray[Any]  # float32, and float64 from the reference
 
 
 @dataclass(eq=False, repr=False)
