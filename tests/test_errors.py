@@ -156,7 +156,7 @@ MODELS: list[Row] = [
     ("one layer without a list", TypeError, "layers must be a list", lambda: nncore.Sequential(Dense(2))),
     ("equal names", ValueError, "names must differ",
      lambda: Sequential(Dense(1, name="a"), Dense(1, name="a"))),
-    ("layer twice", ValueError, "cannot be twice", lambda: (lambda d: Sequential(d, d))(Dense(1))),
+    ("layer twice", ValueError, "cannot be added twice", lambda: (lambda d: Sequential(d, d))(Dense(1))),
     ("input in the middle", ValueError, "first item", lambda: Sequential(Dense(1), Input((2,)))),
     ("two inputs", ValueError, "first item", lambda: Sequential(Input((2,)), Input((2,)))),
     ("kernel larger than image", ValueError, "does not fit", lambda: image(Conv2D(2, 9))),

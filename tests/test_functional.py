@@ -311,12 +311,12 @@ def test_the_guide_runs() -> None:
 
 MISTAKES: list[tuple[str, type[Exception], str, Callable[[], Any]]] = [
     ("nothing given", ValueError, "inputs and outputs must be given", lambda: Model()),
-    ("a layer as output", TypeError, "outputs must be what", lambda: Model(Input((3,)), Dense(2))),
-    ("an array as input", TypeError, "inputs must be what", lambda: Model(A, Dense(2)(Input((3,))))),
+    ("a layer as output", TypeError, "outputs must be values", lambda: Model(Input((3,)), Dense(2))),
+    ("an array as input", TypeError, "inputs must be values", lambda: Model(A, Dense(2)(Input((3,))))),
     ("no outputs", ValueError, "outputs must hold at least one", lambda: Model(Input((3,)), [])),
     ("an input left out", ValueError, "needs the Input 'b'",
      lambda: Model(Input((3,), name="a"), Dense(2)(Input((2,), name="b")))),
-    ("an input twice", ValueError, "given twice", lambda: Model([x := Input((3,)), x], Dense(2)(x))),
+    ("an input twice", ValueError, "the same value twice", lambda: Model([x := Input((3,)), x], Dense(2)(x))),
     ("names twice", ValueError, "several layers 'd'",
      lambda: Model(x := Input((3,)), Dense(3, name="d")(Dense(3, name="d")(x)))),
     ("two values for one", ValueError, "takes one input, got 2",

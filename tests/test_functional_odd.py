@@ -77,7 +77,7 @@ def test_models_in_models_in_models() -> None:
     assert nest(model, 200, 1).predict([[-1, 2, 3]]).tolist() == [[0, 2, 3]]
     with pytest.raises(ValueError, match="models in models, more than 256 deep"):
         nest(model, 300, 1)
-    with pytest.raises(ValueError, match="has 131072 calls of layers, those in its models included"):
+    with pytest.raises(ValueError, match="at most 65536 calls of layers, nested models included, got 131072"):
         nest(model, 40, 2)
 
 

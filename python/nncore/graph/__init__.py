@@ -1,3 +1,3 @@
-"""Graphs of calls of layers, and the networks made of them."""
+"""The graph of a model, and the network that is built from it."""
 
 __all__: list[str] = []

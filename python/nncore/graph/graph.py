@@ -12,11 +12,11 @@ from ..common.values import Call, Form, OpenShape, Parameters, Value, described,
 from ..layers import InputLayer, Layer
 
 _T = TypeVar("_T")
-_MOST_CALLS, _MOST_DEPTH = 2**16, 256  # models in models can make few calls many
+_MOST_CALLS, _MOST_DEPTH = 2**16, 256  # limits, as nested models can multiply calls
 
 
 def _distinct(names: Sequence[str], taken: set[str]) -> list[str]:
-    """The names, with numbers where one is taken already, which they are then."""
+    """The names, with a number appended where one is taken; all of them are added to `taken`."""
     found = []
     for name in names:
         each, number = name, 0
@@ -29,15 +29,16 @@ def _distinct(names: Sequence[str], taken: set[str]) -> list[str]:
 
 
 class Flat(NamedTuple):
-    """A graph as the core has it, without models in models.
+    """A graph without nested models, as the compiled core takes it.
+
+    Values are numbered: first the inputs of the graph, then the output of each call.
 
     Attributes:
-        layers: each once, in the order of `get_weights`.
-        paths: their names, after those of the models that they are in.
-        uses: of each layer, shapes of what its first call reads, and its parameters.
-        calls: number of a layer, and the numbers of the values it reads: first the inputs of the graph, then
-            what each call makes.
-        outputs: numbers of values.
+        layers: each layer once, in the order of `get_weights`.
+        paths: their names, with the names of the models that they are in before them.
+        uses: for each layer, the input shapes of its first call, and its weights.
+        calls: for each call, the number of its layer and the numbers of its input values.
+        outputs: numbers of the output values.
     """
 
     layers: list[Layer]
@@ -47,7 +48,7 @@ class Flat(NamedTuple):
     outputs: list[int]
 
     def of_weights(self, what: str) -> list[tuple[int, int, _core.Spec]]:
-        """The regularizers or constraints of weights: numbers of a layer and of its parameter, and which."""
+        """(number of a layer, number of its weight, spec) for each regularizer or constraint of a weight."""
         found = []
         for i, (layer, (_, parameters)) in enumerate(zip(self.layers, self.uses)):
             for p, (name, sizes) in enumerate(parameters):
@@ -56,7 +57,7 @@ class Flat(NamedTuple):
         return found
 
     def penalized(self, inputs: int) -> list[tuple[int, _core.Spec]]:
-        """Numbers of the values with an activity_regularizer, and which; of a graph of so many inputs."""
+        """(number of a value, spec) for each call of a layer with an activity_regularizer."""
         found: list[tuple[int, _core.Spec]] = []
         for value, (number, _) in enumerate(self.calls, inputs):
             layer = self.layers[number]
@@ -66,26 +67,28 @@ class Flat(NamedTuple):
 
 
 class Graph:
-    """Calls between given inputs and outputs, which are values alone, or lists, tuples or dicts of them.
+    """The calls between given inputs and outputs: single values, or lists, tuples or dicts of values.
 
     Attributes:
-        inputs, outputs: lists of values; in_form, out_form: how they were given.
-        calls: what makes the outputs, each call after those that it reads; size: their number, of models in
-            this one too; depth: of models in models, 1 if there are none.
-        input_names: those of the layers Input; other names for values of other layers.
+        inputs, outputs: lists of values.
+        in_form, out_form: the forms in which they were given.
+        calls: the calls that compute the outputs, each after the calls that it reads.
+        size: number of calls, including those of nested models.
+        depth: levels of nested models; 1 without any.
+        input_names: names of the Input layers, and unique names for inputs that other layers made.
         owners: the layers and models, by their distance from the outputs, the farthest first, as in Keras.
-        nets: of the models, by their id.
+        nets: nets of the models, by the models' id.
 
     Raises:
-        TypeError: an input or output is no value.
-        ValueError: an output needs another input, or two layers have the same name.
+        TypeError: an input or output is not a symbolic value.
+        ValueError: an output depends on an Input that is not given, or two layers have the same name.
     """
 
     def __init__(self, owner: str, inputs: Any, outputs: Any) -> None:
         self.in_form, self.inputs = self._unpacked(owner, "inputs", inputs)
         self.out_form, self.outputs = self._unpacked(owner, "outputs", outputs)
         if len({value.key for value in self.inputs}) < len(self.inputs):
-            raise ValueError(f"[{owner}] the same value is given twice among the inputs")
+            raise ValueError(f"[{owner}] inputs must be different values, got the same value twice")
         self.calls, found = self._walk(owner)
         self.nets = {id(call.owner): call.net for call in self.calls if call.net}
         inner = [call.net.required_graph() if call.net else None for call in self.calls]
@@ -93,15 +96,15 @@ class Graph:
         self.depth: int = 1 + max((graph.depth for graph in inner if graph), default=0)
         if self.size > _MOST_CALLS:
             raise ValueError(
-                f"[{owner}] has {self.size} calls of layers, those in its models included, more than "
-                f"{_MOST_CALLS}"
+                f"[{owner}] must have at most {_MOST_CALLS} calls of layers, nested models included, got "
+                f"{self.size}"
             )
         if self.depth > _MOST_DEPTH:
             raise ValueError(f"[{owner}] has models in models, more than {_MOST_DEPTH} deep")
         self.owners = self._in_order(found)
         counts = Counter(each.name for each in self.owners)
         if twice := next((name for name, count in counts.items() if count > 1), None):
-            raise ValueError(f"[{owner}] there are several layers {twice!r}: names must differ")
+            raise ValueError(f"[{owner}] has several layers {twice!r}: names must differ")
         taken = set(counts)
         self.input_names = [
             value.name if isinstance(value.key[0].owner, InputLayer) else _distinct([value.name], taken)[0]
@@ -114,8 +117,8 @@ class Graph:
         for value in values:
             if not isinstance(value, Value):
                 raise TypeError(
-                    f"[{owner}] {what} must be what Input(...) or a layer called on it gives, or a list "
-                    f"or dict of that, got {value!r}"
+                    f"[{owner}] {what} must be values, as Input(...) and calls of layers return them, or a "
+                    f"list or dict of values, got {value!r}"
                 )
         if not all(isinstance(key, str) for key in form.keys):
             raise TypeError(f"[{owner}] {what} must have names as keys, got {list(form.keys)}")
@@ -124,8 +127,10 @@ class Graph:
         return form, values
 
     def _walk(self, owner: str) -> tuple[list[Call], list[Any]]:
-        """The calls, and their owners in the order in which a walk back from the outputs meets them, after
-        the inputs that nothing reads.
+        """The calls, each after those that it reads, and the layers and models.
+
+        Input layers that no call reads come first, then owners in the order in which a walk back from the
+        outputs finds them.
         """
         given = {value.key for value in self.inputs}
         calls: list[Call] = []
@@ -160,7 +165,7 @@ class Graph:
         return calls, [*unread, *found.values()]
 
     def _in_order(self, found: list[Any]) -> list[Any]:
-        """Layers and models by the longest way from them to an output, the longest first."""
+        """Layers and models by the length of their longest path to an output, the longest first."""
         depths: dict[int, int] = dict.fromkeys(map(id, found), 0)
         of_call: dict[Call, int] = {}
         for call in reversed(self.calls):
@@ -173,7 +178,7 @@ class Graph:
         return sorted(found, key=lambda each: -depths[id(each)])
 
     def run(self, inputs: Sequence[_T], apply: Callable[[Call, list[_T]], Sequence[_T]]) -> list[_T]:
-        """What the outputs are, when `apply` tells what a call makes of what it reads."""
+        """The outputs for these inputs, where `apply` returns a call's outputs for its inputs."""
         at = {value.key: given for value, given in zip(self.inputs, inputs)}
         for call in self.calls:
             for index, made in enumerate(apply(call, [at[value.key] for value in call.inputs])):
@@ -181,7 +186,7 @@ class Graph:
         return [at[value.key] for value in self.outputs]
 
     def flat(self) -> Flat:
-        """The graph for the core. ValueError if a layer's calls need weights of different shapes."""
+        """The graph for the compiled core. ValueError if calls of a layer need different weights."""
         layers: dict[int, tuple[Layer, str]] = {}
         for layer, path in self.layers_within(""):
             layers.setdefault(id(layer), (layer, path))
@@ -212,7 +217,7 @@ class Graph:
         )
 
     def _unfolded(self, inputs: Sequence[_T], made_by: Callable[[Layer, list[_T]], _T]) -> list[_T]:
-        """As `run`, by calls of layers alone."""
+        """As `run`, with the calls of nested models replaced by the calls in them."""
 
         def apply(call: Call, given: list[_T]) -> list[_T]:
             if call.net is None:
@@ -229,11 +234,12 @@ class Graph:
 
     @staticmethod
     def arranged(owner: str, what: str, given: Any, form: Form, names: Sequence[str]) -> list[Any]:
-        """What was given for several inputs or outputs, in their order; None where a dict has nothing. What
-        a dict has besides all inputs is left out, with a warning.
+        """The items given for several inputs or outputs, in their order; None where a dict lacks one.
+
+        Further entries of a dict with all inputs are left out, with a warning.
 
         Raises:
-            ValueError: their number or a name is wrong.
+            ValueError: the number of items, or a name, is wrong.
         """
         if form.is_one and not is_named(given):
             return [given]
@@ -255,7 +261,7 @@ class Graph:
         return list(given)
 
     def layers_within(self, path: str) -> Iterator[tuple[Layer, str]]:
-        """Those that compute, of models in this one too, each perhaps several times."""
+        """The layers except Input, also of nested models, with their paths; shared ones repeatedly."""
         for owner in self.owners:
             if net := self.nets.get(id(owner)):
                 yield from net.required_graph().layers_within(f"{path}{owner.name}/")

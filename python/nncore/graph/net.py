@@ -1,4 +1,4 @@
-"""What a model has: a graph, and once it is built the network made of it, with the weights."""
+"""The net of a model: its graph, and once it is built its compiled network with the weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .graph import Flat, Graph
 
 
 class Built(NamedTuple):
-    """What a net becomes when it is built."""
+    """A graph and the network that was built from it."""
 
     graph: Graph
     flat: Flat
@@ -27,17 +27,17 @@ class Built(NamedTuple):
 
 
 class Net:
-    """Of a graph that is known from the begin.
+    """The net of a `Model`, whose graph is known from the start.
 
     Attributes:
         name: of the model.
-        graph, flat, network: None before it is built.
-        gives_one: output, and not in a dict.
-        seed: None before weights are drawn; epochs: begun in the model's life. They decide the order of
-            samples.
+        graph, flat, network: None before the net is built.
+        gives_one: whether the model returns one array, not a list or dict.
+        seed: of weights, masks and the order of samples; None before weights are drawn.
+        epochs: number of epochs that were started so far, which also decides the order of samples.
     """
 
-    takes_names = True  # dicts of data, even where there is one input
+    takes_names = True  # whether data may be a dict even if there is one input
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -49,22 +49,22 @@ class Net:
         self.epochs = 0
 
     def take(self, graph: Graph) -> None:
-        """Builds it of a graph."""
+        """Builds the net from a graph."""
         while not self.adopt(self.candidate(graph)):
             pass
 
     @property
     def layers(self) -> list[Any]:
-        """Layers and models, in the order of the weights."""
+        """The layers and models, in the order of the weights."""
         return [owner for owner, _ in self.members()]
 
     def members(self) -> list[tuple[Any, Net | None]]:
-        """The same, each model with its net."""
+        """The layers, with None, and the models, each with its net."""
         graph = self.required_graph()
         return [(owner, graph.nets.get(id(owner))) for owner in graph.owners]
 
     def gather(self, path: str, found: dict[int, tuple[Any, Net | None, str]]) -> None:
-        """Puts all layers and models within under their id, each once, with their nets and paths."""
+        """Adds to `found`, by id, all layers and models, also nested ones, with their nets and paths."""
         for owner, net in self.members():
             if id(owner) not in found:
                 found[id(owner)] = owner, net, path + owner.name
@@ -74,7 +74,8 @@ class Net:
     def layer(self, name: str | None, index: int | None) -> Any:
         """See `Model.get_layer`."""
         if (name is None) == (index is None):
-            raise ValueError(f"[{self.name}] get_layer needs a name or an index")
+            given = "neither" if name is None else "both"
+            raise ValueError(f"[{self.name}] get_layer needs a name or an index, got {given}")
         layers = self.layers
         if index is not None:
             if not -len(layers) <= integer(self.name, "index", index, low=-(2**31)) < len(layers):
@@ -104,11 +105,11 @@ class Net:
         return Built(graph, flat, network, [])
 
     def known_sample(self) -> OpenShape | None:
-        """The shape of a sample of the first input, if it is known."""
+        """The shape of one sample of the first input; None if it is unknown."""
         return self.graph.inputs[0].sample if self.graph else None
 
     def graph_for(self, sample: OpenShape | None) -> Graph:
-        """The graph of a net, for samples of a shape if it is not known."""
+        """The graph; a net that has none yet makes one for samples of this shape."""
         return self.required_graph()
 
     def output_shape_for(self, input_shape: Any) -> Any:
@@ -121,8 +122,9 @@ class Net:
         return graph.out_form.pack([(each[0][0], *after) for after in self.shapes_for(samples)])
 
     def packed(self, out: Any) -> Any:
-        """An array, or a tuple of one for each output, in the form of the model's outputs; of a list or tuple
-        of one output the array.
+        """Arrays in the form of the model's outputs; a list or tuple of one output becomes its array.
+
+        out: an array, or a tuple of one array for each output.
         """
         if self.gives_one:
             return out
@@ -131,26 +133,26 @@ class Net:
     # ---- calls on values
 
     def shapes_for(self, before: Sequence[OpenShape]) -> list[OpenShape]:
-        """Shapes of samples after it."""
+        """Output shapes of one sample, for input shapes of one sample."""
         graph = self.required_graph()
         if len(before) != len(graph.inputs):
-            raise ValueError(f"[{self.name}] has {len(graph.inputs)} inputs, got {len(before)}")
+            raise ValueError(f"[{self.name}] expected {len(graph.inputs)} inputs, got {len(before)}")
         for value, given in zip(graph.inputs, before):
             known = value.sample
             if len(known) != len(given) or any(k and g and k != g for k, g in zip(known, given)):
-                raise ValueError(f"[{self.name}] is made for samples of shape {known}, not {given}")
+                raise ValueError(f"[{self.name}] is made for samples of shape {known}, got {given}")
         if all(value.sample == given for value, given in zip(graph.inputs, before)):
             return [value.sample for value in graph.outputs]
         return graph.run(before, lambda call, given: (call.net or call.owner).shapes_for(given))
 
     def called(self, owner: Any, values: Sequence[Value]) -> Call:
-        """A call of the model, its owner."""
+        """A call of `owner`, the model, on these values."""
         return Call(owner, values, self.shapes_for([value.sample for value in values]), self)
 
     # ---- building
 
     def candidate(self, graph: Graph) -> Built:
-        """What it would become with this graph."""
+        """A network for this graph, which `adopt` makes the net's own."""
         if self.seed is None:
             self.seed = seeds.draw_seed()
         seed, flat = self.seed, graph.flat()
@@ -165,8 +167,9 @@ class Net:
         return Built(graph, flat, network, blocks)
 
     def adopt(self, built: Built) -> bool:
-        """Becomes what was built. False, and no change, if a layer has got other variables since it was made:
-        those of another model, in another thread.
+        """Takes a graph and its network as the net's own.
+
+        Returns False, and changes nothing, if another thread has given a layer other variables meanwhile.
         """
         with whole:
             pairs = list(zip(built.flat.layers, built.blocks))
@@ -184,7 +187,7 @@ class Net:
     # ---- weights
 
     def computing(self) -> list[tuple[Layer, str]]:
-        """The layers that compute, of models in this one too, with their paths."""
+        """The layers except Input, also of nested models, each once, with their paths."""
         if self.flat is not None:
             return list(zip(self.flat.layers, self.flat.paths))
         found: dict[int, tuple[Any, Net | None, str]] = {}
@@ -193,7 +196,7 @@ class Net:
         return [(x, path) for x, net, path in each if net is None and not isinstance(x, InputLayer)]
 
     def parts(self, flat: Floats) -> list[Floats]:
-        """The values of each weight in a flat copy of the network's, in order."""
+        """Views of each weight in a flat copy of all weights, in order."""
         layout = self.network.layout if self.network else []
         return [flat[at : at + math.prod(sizes)].reshape(sizes) for _, _, at, sizes in layout]
 
@@ -210,7 +213,7 @@ class Net:
         return found
 
     def joined(self, values: Sequence[Floats]) -> Floats:
-        """The flat copy of which these are the parts."""
+        """The flat copy with these values of the weights."""
         flat = self.required_network().read("parameters")
         for part, value in zip(self.parts(flat), values):
             part[...] = value
@@ -218,7 +221,7 @@ class Net:
 
 
 class Chain(Net):
-    """Of layers one after another, whose graph is made once the shape of a sample is known.
+    """The net of a `Sequential`, whose graph is made once the shape of a sample is known.
 
     Attributes:
         items: layers and models in order, each model with its net.
@@ -229,15 +232,15 @@ class Chain(Net):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.items: list[tuple[Any, Net | None]] = []
-        self._names: set[str] = set()  # of the layers
+        self._names: set[str] = set()  # of the items
         self._start: Value | None = None  # the input, once it is known
-        self._calls: weakref.WeakSet[Call] = weakref.WeakSet()  # on values
+        self._calls: weakref.WeakSet[Call] = weakref.WeakSet()  # calls of the model on symbolic values
 
     def members(self) -> list[tuple[Any, Net | None]]:
         return self.items
 
     def append(self, item: Any, net: Net | None) -> None:
-        """Puts a layer, the value of an Input, or a model with its net at the end."""
+        """Appends a layer, the value of an Input, or a model with its net."""
         if isinstance(item, Value) and isinstance(item.key[0].owner, InputLayer):
             item = item.key[0].owner
         if not isinstance(item, Layer) and net is None:
@@ -250,7 +253,7 @@ class Chain(Net):
             return
         if any(item is other for other in self.layers):
             raise ValueError(
-                f"[{self.name}] the layer {item.name!r} is in the model already, and cannot be twice"
+                f"[{self.name}] the layer {item.name!r} is in the model already, and cannot be added twice"
             )
         if item.name in self._names:
             raise ValueError(f"[{self.name}] there is a layer {item.name!r} already: names must differ")
@@ -279,7 +282,7 @@ class Chain(Net):
         """See `Sequential.pop`."""
         self._require_alone()
         if not self.items:
-            raise IndexError(f"[{self.name}] there is no layer to pop")
+            raise IndexError(f"[{self.name}] has no layer to pop")
         before = self.items
         self.items, (layer, _) = before[:-1], before[-1]
         try:
@@ -296,7 +299,7 @@ class Chain(Net):
         if len(self._calls):
             raise ValueError(
                 f"[{self.name}] is part of another model, or was called on a value, so its layers cannot be "
-                "changed: make a new Sequential of them"
+                "changed: make a new Sequential"
             )
 
     def known_sample(self) -> OpenShape | None:
@@ -306,18 +309,18 @@ class Chain(Net):
         return net.known_sample() if net else first.declared if first else None
 
     def build(self, sample: OpenShape | None) -> None:
-        """For samples of a shape, if it is not built."""
+        """Builds the net for samples of a shape, unless it is built."""
         while self.network is None:
             self.adopt(self.candidate(self.graph_for(sample)))
 
     def rebuild(self) -> None:
-        """After a change of the layers, if the shape of a sample is known."""
+        """Builds the net again after a change of the layers, if the shape of a sample is known."""
         if (sample := self.known_sample()) is not None and self.items:
             while not self.adopt(self.candidate(self.graph_for(sample))):
                 pass
 
     def resume(self, sample: OpenShape | None, items: Sequence[tuple[Any, Net | None]], built: bool) -> None:
-        """Takes what a file says of it."""
+        """Restores the net from the content of a file."""
         if sample is not None:
             self._start = InputLayer(sample, name="input_layer").output
         for item in items:
@@ -328,9 +331,9 @@ class Chain(Net):
             self.build(sample)
 
     def graph_for(self, sample: OpenShape | None) -> Graph:
-        """With the calls that there are, as far as they are the same."""
+        """The graph of the items. Calls of the present graph are kept for the items that both have."""
         if not self.items:
-            raise ValueError(f"[{self.name}] has no layers: add some first")
+            raise ValueError(f"[{self.name}] has no layers: add layers first")
         assert sample is not None
         if self.graph is not None:
             values = [*self.graph.inputs, *(call.values()[0] for call in self.graph.calls)]

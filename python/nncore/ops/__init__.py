@@ -1,13 +1,11 @@
 """The compiled kernels as functions over arrays, in float32.
 
-Each function has a twin of the same name and signature in `nncore.reference`, which is its body: its formula
-or its gradient in plain NumPy. These accept anything array-like of a real dtype, check shapes first
-(ValueError, or TypeError for what is not a number), never change their arguments, and return new float32
-arrays.
+Each function has a reference of the same name and signature in `nncore.reference`, in plain NumPy. The
+functions here take anything array-like of a real dtype, check shapes first (ValueError; TypeError for other
+dtypes), never change their arguments, and return new float32 arrays.
 
-Images are (n, h, w, c): samples, height, width, channels. A row is everything under one index of all axes but
-the last. `f_backward(dy, x, ...)` takes the gradient of the output of f and returns the gradient of its
-inputs.
+Images are (n, h, w, c): samples, height, width, channels. A row is a slice along the last axis.
+`f_backward(dy, x, ...)` takes the gradient of the output of f and returns the gradients of its inputs.
 
 >>> dense([[1, 2]], kernel=[[1, 0], [0, 3]], bias=[0.5, 0]).tolist()
 [[1.5, 6.0]]

@@ -1,4 +1,4 @@
-"""Where a window that slides over an image meets it: shared by convolution and pooling."""
+"""The slices of an image that a sliding window covers, for the references of convolution and pooling."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Windows:
     extent = (size - 1) * dilation + 1. "same" makes h_out = ceil(h / stride) and lets windows stick out,
     evenly on both sides and by one more at the bottom and right; taps outside the image are skipped.
 
-    Iterating gives (i, j, out, inside) for each tap (i, j), through which output y[out] sees input x[inside].
-    Raises ValueError when no window fits.
+    Iterating yields (i, j, out, inside) for each tap (i, j): the outputs y[out] read the inputs x[inside].
+    ValueError if no window fits.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Windows:
 def _axis(
     length: int, size: int, stride: int, dilation: int, padding: str
 ) -> tuple[int, list[tuple[slice, slice]]]:
-    """Output length, and for each tap: the outputs for which it is inside the image, the inputs they see."""
+    """The output length, and for each tap the outputs for which it lies in the image, and their inputs."""
     extent = (size - 1) * dilation + 1
     if padding == "valid":
         outputs, before = (length - extent) // stride + 1, 0
@@ -50,7 +50,7 @@ def _axis(
         raise ValueError(f"expected an image of at least {extent} pixels a side for the window, got {length}")
     taps = []
     for tap in range(size):
-        start = tap * dilation - before  # output o sees input o * stride + start
+        start = tap * dilation - before  # output o reads input o * stride + start
         first = max(0, -(start // stride))
         count = max(0, min(outputs - 1, (length - 1 - start) // stride) - first + 1)
         begin = first * stride + start

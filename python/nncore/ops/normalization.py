@@ -1,4 +1,4 @@
-"""Normalization: of rows by their own statistics, and of columns by those of a batch."""
+"""Layer normalization of samples, and batch normalization of features."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..common.operations import LayerCall, expect_shape, floats, layer, wide
 def _gamma_and_beta(
     op: str, shape: tuple[int, ...], gamma: ArrayLike | None, beta: ArrayLike | None
 ) -> tuple[Floats, ...]:
-    """As the kernels take them: 1 and 0 where they are None."""
+    """gamma and beta as float32 arrays; 1 and 0 where they are None."""
     found = []
     for name, given, default in (("gamma", gamma, 1.0), ("beta", beta, 0.0)):
         found.append(floats(op, name, np.full(shape, default) if given is None else given))
@@ -38,7 +38,7 @@ def _normalize_batch(
         raise ValueError(f"[{op}] expected x of shape (samples, ...), got {a.shape}")
     axis = integer(op, "axis", axis, low=-a.ndim, high=a.ndim - 1)
     if axis % a.ndim == 0:
-        raise ValueError(f"[{op}] expected an axis behind that of the samples, got {axis}")
+        raise ValueError(f"[{op}] expected an axis other than that of the samples, got {axis}")
     features = a.shape[axis]
     each = _gamma_and_beta(op, (features,), gamma, beta)
     attributes: dict[str, Any] = {
@@ -54,13 +54,13 @@ def _normalize_batch(
 
 
 def _along(x: Floats, axis: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The other axes, and the shape of one number for each feature."""
+    """The other axes, and the shape in which one number a feature broadcasts to x."""
     others = tuple(i for i in range(x.ndim) if i != axis % x.ndim)
     return others, tuple(1 if i in others else size for i, size in enumerate(x.shape))
 
 
 def _mean(x: Floats, axes: tuple[int, ...]) -> Floats:
-    """The mean over axes, which stay with size 1; 0 of no samples."""
+    """The mean over axes, which are kept with size 1; 0 if there are no samples."""
     return x.sum(axes, keepdims=True) / max(1, math.prod(x.shape[i] for i in axes))  # type: ignore[no-any-return]
 
 
@@ -74,8 +74,8 @@ def normalize_batch(
 ) -> Floats:
     """y = gamma * x^ + beta, x^ = (x - mean) / sqrt(variance + epsilon): `BatchNormalization` in training.
 
-    Ioffe and Szegedy 2015. Mean and variance are those of each feature, an index of the axis, over all other
-    axes. The variance is the mean of squares about the mean.
+    Ioffe and Szegedy 2015. Each index of the axis is a feature, with mean and variance over all other axes.
+    The variance is the mean squared deviation from the mean.
 
     x (samples, ...), gamma and beta (features,), by default 1 and 0 -> the shape of x.
 
@@ -97,9 +97,9 @@ def normalize_batch_backward(
 ) -> tuple[Floats, Floats, Floats]:
     """(dx, dgamma, dbeta): dgamma = sum of dy * x^, dbeta = sum of dy, over all axes but that of features.
 
-    Each x reaches all y of its feature: its own with factor gamma / sqrt(variance + epsilon), and all of them
-    through the mean and the variance. Together that takes out of dy what a change of mean or variance would
-    undo: dx = gamma / sqrt(variance + epsilon) * (dy - mean of dy - x^ * mean of (dy * x^)).
+    dx = gamma / sqrt(variance + epsilon) * (dy - mean of dy - x^ * mean of (dy * x^)). The first term is the
+    direct effect of x on its own y. The others are its effects on all y of the feature through the mean and
+    the variance.
 
     >>> dx, dgamma, dbeta = normalize_batch_backward([[1], [0]], [[1], [3]], epsilon=0.0)
     >>> dx.tolist(), dgamma.tolist(), dbeta.tolist()
@@ -115,7 +115,7 @@ def normalize_batch_backward(
     return dx, (dy * x_hat).sum(others), dy.sum(others)
 
 
-_EPSILON = 1e-7  # as of Keras' functions
+_EPSILON = 1e-7  # the default of Keras' functions
 
 
 def _layer_normalization(
@@ -150,7 +150,7 @@ def _layer_normalization(
 def _normalized(
     x: ArrayLike, axis: int | Sequence[int], epsilon: float | None
 ) -> tuple[Floats, Floats, tuple[int, ...]]:
-    """(x - mean) * rstd, and rstd, which is 1 / sqrt(variance + epsilon), and the axes."""
+    """(x - mean) * rstd, rstd = 1 / sqrt(variance + epsilon), and the axes."""
     x, axes = wide(x), several(axis) or (axis,)
     difference = x - x.mean(axis=axes, keepdims=True)
     variance = (difference**2).mean(axis=axes, keepdims=True)
@@ -168,10 +168,16 @@ def layer_normalization(
 ) -> Floats:
     """y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, over the last axes of x.
 
-    x (..., n) -> the same shape. The axes are -1, or a list of the last ones; gamma and beta have their
-    shape, or are None, which stands for 1 and 0. The variance is the mean of squares about the mean. Epsilon
-    is at least 0; None stands for 1e-7 (the layer `LayerNormalization` has 1e-3). Source: Ba, Kiros and
-    Hinton 2016. Raises ValueError for other axes and shapes.
+    x (..., n) -> the same shape. Ba, Kiros and Hinton 2016. The variance is the mean squared deviation from
+    the mean.
+
+    Args:
+        gamma, beta: of the shape of the normalized axes; None stands for 1 and 0.
+        axis: -1, or a list of the last axes.
+        epsilon: at least 0; None stands for 1e-7 (the default of the layer `LayerNormalization` is 1e-3).
+
+    Raises:
+        ValueError: axis does not name the last axes, or a shape does not fit.
 
     >>> layer_normalization([[1, 3], [10, 30]], beta=[0, 5], epsilon=0).tolist()
     [[-1.0, 6.0], [-1.0, 6.0]]
@@ -192,10 +198,10 @@ def layer_normalization_backward(
 ) -> tuple[Floats, Floats, Floats]:
     """dx = (g - mean(g) - t * mean(g * t)) * rstd, with t = (x - mean) * rstd and g = dy * gamma.
 
-    Returns (dx, dgamma, dbeta); dgamma is the sum of dy * t over the axes that are not normalized, dbeta that
-    of dy. A value moves its own output by rstd, and all outputs of its row through the mean and the variance.
-    What it does through these is taken away from g: to add a number to a row, or to scale it (but for
-    epsilon), leaves y as it was, so dx has no part in these two directions.
+    Returns (dx, dgamma, dbeta). dgamma is the sum of dy * t, and dbeta the sum of dy, over the axes that are
+    not normalized. The subtracted terms are the effect of x through the mean and the variance of its row.
+    Adding a number to a row, or (but for epsilon) scaling it, does not change y, so dx has no component in
+    these two directions.
 
     >>> dx, dgamma, dbeta = layer_normalization_backward([[4, 0, 0, 0]], [[-1, -1, 1, 1]], epsilon=0)
     >>> dx.round(6).tolist()

@@ -1,4 +1,4 @@
-"""Pooling: each window of an image becomes one pixel, channel by channel."""
+"""Pooling: each window of an image gives one pixel, for each channel."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def _global_pooling(op: str, x: ArrayLike, keepdims: bool) -> LayerCall:
 def max_pool2d(
     x: ArrayLike, pool_size: int | Pair = 2, strides: int | Pair | None = None, padding: str = "valid"
 ) -> Floats:
-    """The largest value of each window; NaN if there is one.
+    """The largest value of each window; NaN if the window has a NaN.
 
-    x (n, h, w, c) -> (n, h_out, w_out, c). Windows of pool_size start every `strides` pixels, by default side
-    by side; both are pairs or one number for both. With padding "same" they may stick out of the image (see
-    `conv2d`), and only what lies inside counts.
+    x (n, h, w, c) -> (n, h_out, w_out, c). Windows of pool_size start every `strides` pixels, by default
+    pool_size; each is a pair or one number for both axes. With padding "same" windows may extend beyond the
+    image (see `conv2d`); pixels outside are ignored.
 
     >>> max_pool2d(np.arange(16).reshape(1, 4, 4, 1))[0, :, :, 0].tolist()
     [[5.0, 7.0], [13.0, 15.0]]
@@ -60,10 +60,9 @@ def max_pool2d_backward(
     strides: int | Pair | None = None,
     padding: str = "valid",
 ) -> Floats:
-    """dx: each dy goes to the pixel that was the maximum of its window; the other pixels had no influence.
+    """dx: each dy is added to the pixel that is the maximum of its window. Other pixels have the gradient 0.
 
-    Where several are equal, the first in row-major order takes all of it (a NaN counts as equal to a NaN). A
-    pixel that is the maximum of several windows collects the sum.
+    If several pixels are equal, the first one in row-major order gets all of dy; NaNs count as equal.
 
     >>> dy = np.array([[1.0, 2.0], [3.0, 4.0]]).reshape(1, 2, 2, 1)
     >>> max_pool2d_backward(dy, [[[[9.0], [9.0], [7.0]], [[0.0], [5.0], [6.0]], [[8.0], [0.0], [0.0]]]],
@@ -110,7 +109,7 @@ def average_pool2d_backward(
     strides: int | Pair | None = None,
     padding: str = "valid",
 ) -> Floats:
-    """dx: each pixel of a window of k pixels moves the mean by 1 / k, so it receives dy / k.
+    """dx: each of the k pixels of a window gets dy / k, as its slope is 1 / k.
 
     >>> average_pool2d_backward(np.ones((1, 1, 1, 1)), np.zeros((1, 2, 2, 1)))[0, :, :, 0].tolist()
     [[0.25, 0.25], [0.25, 0.25]]
@@ -124,7 +123,7 @@ def average_pool2d_backward(
 
 
 def _pixels(windows: Windows) -> Floats:
-    """(1, h_out, w_out, 1): how many pixels of each window lie inside the image."""
+    """The number of pixels of each window that lie inside the image, (1, h_out, w_out, 1)."""
     count = np.zeros((1, windows.h, windows.w, 1))
     for _, _, out, _ in windows:
         count[out] += 1
@@ -160,7 +159,7 @@ def global_max_pool2d(x: ArrayLike, keepdims: bool = False) -> Floats:
 
 @layer(_global_pooling)
 def global_max_pool2d_backward(dy: ArrayLike, x: ArrayLike, keepdims: bool = False) -> Floats:
-    """dx = dy at the first maximum of each channel, zero elsewhere: `max_pool2d_backward` with one window."""
+    """dx = dy at the first maximum of each channel, 0 elsewhere: `max_pool2d_backward` with one window."""
     x = wide(x)
     n, h, w, c = x.shape
     return _to_the_largest(wide(dy).reshape(n, 1, 1, c), x, Windows((h, w), (h, w), 1, "valid"))

@@ -1,4 +1,4 @@
-"""Dense layers and convolutions: sums of products of inputs and weights; and scaling."""
+"""Dense layers, convolutions and rescaling."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..common.arrays import Array as Floats
 from ..common.operations import LayerCall, elementwise, expect_shape, floats, image, layer, wide
 from ._windows import Pair, Windows
 
-_ANY = np.zeros(())  # the bias of a gradient, which does not depend on it
+_ANY = np.zeros(())  # stands for the bias in calls of gradients, which do not depend on it
 
 
 def _dense(op: str, x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = _ANY) -> LayerCall:
@@ -52,8 +52,8 @@ def dense(x: ArrayLike, kernel: ArrayLike, bias: ArrayLike | None = None) -> Flo
 def dense_backward(dy: ArrayLike, x: ArrayLike, kernel: ArrayLike) -> tuple[Floats, Floats, Floats]:
     """(dx, dkernel, dbias): dx = dy @ kernel.T, dkernel = x.T @ dy, dbias = sum of dy over the rows.
 
-    Input i reaches output u through kernel[i, u], and kernel[i, u] is used once in every row with factor
-    x[row, i]: so gradients flow back through the transposed products. dy (..., units).
+    The slope of output u by input i is kernel[i, u], and by kernel[i, u] it is x[row, i], in every row. So
+    the gradients are the transposed products. dy (..., units).
 
     >>> dx, dkernel, dbias = dense_backward([[1, 0, -1]], [[1, 2]], [[1, 0, 1], [0, 1, 1]])
     >>> dx.tolist(), dkernel.tolist()
@@ -112,8 +112,8 @@ def conv2d(
 
     x (n, h, w, c), kernel (kh, kw, c / groups, f), bias (f,) or None -> (n, h_out, w_out, f). Strides (sy,
     sx) and dilation rate (ey, ex) are pairs or one number for both. Padding is "valid" or "same", which
-    surrounds the image with zeros. With groups, channels and filters are cut into that many equal parts, and
-    each part is a convolution of its own.
+    pads the image with zeros. `groups` is the number of equal groups of channels and of filters: each group
+    of filters reads one group of channels.
 
     A convolution is a dense layer for each tap (i, j) of the kernel, applied to the image shifted by that
     tap, and summed.
@@ -143,15 +143,15 @@ def conv2d_backward(
 ) -> tuple[Floats, Floats, Floats]:
     """For each tap (i, j): dx[seen] += dy @ kernel[i, j].T and dkernel[i, j] = x[seen].T @ dy.
 
-    Returns (dx, dkernel, dbias), where dbias is the sum of dy over all positions. `seen` are the pixels that
-    the tap reads. It is `dense_backward` once for each tap: a pixel collects gradient from every window that
-    covers it, and a weight from every position at which it was used. dy (n, h_out, w_out, f).
+    Returns (dx, dkernel, dbias), where dbias is the sum of dy over all positions, and `seen` are the pixels
+    that the tap reads. This is `dense_backward` for each tap: the gradient of a pixel is a sum over the
+    windows that cover it, that of a weight a sum over all positions. dy (n, h_out, w_out, f).
 
     >>> image = np.arange(9).reshape(1, 3, 3, 1)
     >>> dx, dkernel, dbias = conv2d_backward(np.ones((1, 2, 2, 1)), image, np.ones((2, 2, 1, 1)))
     >>> dx[0, :, :, 0].tolist()              # how many windows cover each pixel
     [[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]
-    >>> dkernel[:, :, 0, 0].tolist()         # the sum of the pixels that each weight met
+    >>> dkernel[:, :, 0, 0].tolist()         # the sum of the pixels that each weight multiplies
     [[8.0, 12.0], [20.0, 24.0]]
     >>> dbias.tolist()
     [4.0]
@@ -167,7 +167,7 @@ def conv2d_backward(
 
 
 def _parts(groups: int, *arrays: Floats) -> zip[tuple[Floats, ...]]:
-    """Views of the parts of each array, cut along the channels or filters, its last axis."""
+    """Views of the groups of each array, split along the channels or filters, its last axis."""
     return zip(*(np.split(a, groups, axis=3) for a in arrays), strict=True)
 
 
@@ -187,5 +187,5 @@ def rescale(x: ArrayLike, scale: float, offset: float = 0.0) -> Floats:
 
 @layer(_rescaling)
 def rescale_backward(dy: ArrayLike, x: ArrayLike, scale: float, offset: float = 0.0) -> Floats:
-    """dx = dy * scale: neither x nor the offset matters to the slope."""
+    """dx = dy * scale, whatever x and the offset are."""
     return wide(dy) * scale

@@ -1,4 +1,4 @@
-"""Dropout and its random numbers: the same for any cut of the work and any number of threads."""
+"""Dropout and its random numbers, which do not depend on chunks or the number of threads."""
 
 from __future__ import annotations
 
@@ -27,9 +27,8 @@ def _dropout(op: str, x: ArrayLike, rate: float, seed: int) -> LayerCall:
 def dropout(x: ArrayLike, rate: float, seed: int) -> Floats:
     """y = x / (1 - rate) where `dropout_mask` keeps an element, else 0 (Srivastava et al. 2014).
 
-    The division keeps the expected value of each element as it was. rate in [0, 1]; with 1, all are zeros,
-    whatever x holds. The choice for an element depends on the seed (0 ... 2^64 - 1) and its position in x, in
-    row-major order, and on nothing else.
+    The division preserves the expected value of each element. rate in [0, 1]; with 1, y is 0. Whether an
+    element is kept depends only on the seed (0 to 2^64 - 1) and on its position in x, in row-major order.
 
     >>> dropout(np.ones(8), rate=0.5, seed=1).tolist()
     [2.0, 0.0, 0.0, 0.0, 2.0, 0.0, 2.0, 2.0]
@@ -58,9 +57,8 @@ def dropout_mask(
     """True where an element is kept, with probability 1 - rate.
 
     In a network, `step` counts the optimizer's steps and `layer` the layers, both from 0, and the shape is
-    that of the whole batch. The element at position i in row-major order gets the hash of (seed, step, layer,
-    i), a number of 32 bits, and is kept if that is at least rate * 2^32. No element depends on another, so
-    any part of the mask can be drawn anywhere.
+    that of the whole batch. The element at position i in row-major order is kept if the 32-bit hash of (seed,
+    step, layer, i) is at least rate * 2^32. So each chunk of the mask can be computed by itself.
 
     >>> dropout_mask((2, 4), rate=0.5, seed=1)
     array([[ True, False, False, False],
@@ -79,7 +77,7 @@ def dropout_mask(
 
 
 def _hash(counter: NDArray[np.uint32], key: int) -> NDArray[np.uint32]:
-    """32 bits for each counter: multiplications and shifts, with the two halves of the key mixed in."""
+    """A 32-bit hash of each counter and the two halves of the key."""
     h = counter + np.uint32(key & 0xFFFFFFFF)
     h = (h ^ (h >> np.uint32(16))) * np.uint32(0x7FEB352D)
     h = h ^ np.uint32(key >> 32)
@@ -88,7 +86,7 @@ def _hash(counter: NDArray[np.uint32], key: int) -> NDArray[np.uint32]:
 
 
 def _mix(z: int) -> int:
-    """The finaliser of SplitMix64 (Steele et al. 2014): every bit of z matters to every bit of the result."""
+    """The finaliser of SplitMix64 (Steele et al. 2014): each bit of the result depends on all bits of z."""
     z &= _64_BITS
     z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & _64_BITS
     z = (z ^ (z >> 27)) * 0x94D049BB133111EB & _64_BITS

@@ -1,4 +1,4 @@
-"""One step of an optimizer. All arrays have the shape of w."""
+"""Single steps of the optimizers. All arrays have the shape of w."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from ..optimizers import ROWS, SGD, Adam, Optimizer, RMSprop
 
 @dataclass(eq=False, repr=False)
 class Update(Operation):
-    """A function that makes a step, and the optimizers that it is the step of."""
+    """A function that computes a step, and the optimizers whose step it is."""
 
     optimizer: type[Optimizer] = Optimizer
-    fixed: dict[str, Any] = field(default_factory=dict)  # settings of all of these
-    moments: dict[str, str] = field(default_factory=dict)  # what the arguments that are moments are in files
+    fixed: dict[str, Any] = field(default_factory=dict)  # settings that all these optimizers have
+    moments: dict[str, str] = field(default_factory=dict)  # argument -> name of the moment in files
 
 
 UPDATES: dict[str, Update] = {}
@@ -33,13 +33,13 @@ UPDATES: dict[str, Update] = {}
 def update(
     optimizer: type[Optimizer], *, fixed: dict[str, Any] | None = None, **moments: str
 ) -> Callable[[F], F]:
-    """Makes a step f(w, g, moments..., step, settings...) of its reference; some have no step.
+    """Decorates the reference f(w, g, moments..., step, settings...); some f have no argument `step`.
 
     Args:
         optimizer: the class that has these settings.
-        fixed: those that f does not have.
-        moments: what each argument that is a moment is called in files. None stands for zeros, and comes
-            back where the settings have no such moment.
+        fixed: settings of the optimizer that f does not have.
+        moments: the name in files of each argument that is a moment. Such an argument may be None for zeros;
+            f returns None for a moment that its settings do not need.
     """
 
     def decorate(f: F) -> F:
@@ -86,10 +86,9 @@ def sgd(
 ) -> tuple[Floats, Floats | None]:
     """(w, velocity) after a step of gradient descent: w - learning_rate * g.
 
-    With momentum, velocity = momentum * velocity - learning_rate * g, and w + velocity, or with nesterov
-    w + momentum * velocity - learning_rate * g. The velocity is None at first, which stands for zeros, and
-    always without momentum. Raises ValueError for momentum outside [0, 1], and for a velocity without
-    momentum.
+    With momentum, velocity = momentum * velocity - learning_rate * g, and the new w is w + velocity, or with
+    nesterov w + momentum * velocity - learning_rate * g. A velocity of None stands for zeros; without
+    momentum it must be None. ValueError for momentum outside [0, 1], and for a velocity without momentum.
 
     >>> w, velocity = sgd([1.0], [8.0], learning_rate=0.125, momentum=0.5)
     >>> w.tolist(), velocity.tolist()
@@ -116,11 +115,10 @@ def adam(
 ) -> tuple[Floats, Floats, Floats]:
     """(w, m, v) after a step of Adam (Kingma and Ba 2015).
 
-    m and v, zeros at first, are running means of g and g^2: m += (g - m) * (1 - beta_1), v += (g^2 - v) * (1
-    - beta_2). The step is a * m / (sqrt(v) + epsilon), and a = learning_rate * sqrt(1 - beta_2^step) / (1 -
-    beta_1^step) makes up for the start from zero; `step` counts from 1.
-
-    The first step has the length of the learning rate, whatever the size of the gradient:
+    m and v are moving averages of g and g^2, and start as zeros: m += (g - m) * (1 - beta_1),
+    v += (g^2 - v) * (1 - beta_2). The new w is w - a * m / (sqrt(v) + epsilon), where the factor
+    a = learning_rate * sqrt(1 - beta_2^step) / (1 - beta_1^step) corrects the bias of the start at zero;
+    `step` counts from 1. The first step has the length of the learning rate, for gradients of any size:
 
     >>> w, m, v = adam([1.0, 1.0], [0.01, -500.0], m=[0.0, 0.0], v=[0.0, 0.0], step=1)
     >>> w.round(3).tolist() == np.float32([0.999, 1.001]).tolist()

@@ -1,17 +1,17 @@
-"""The written specification: what every kernel computes, in plain float64 NumPy.
+"""The reference of every kernel, in plain float64 NumPy: the specification of what it computes.
 
-Each function has a twin of the same name and signature in `nncore.ops`, which runs the compiled float32
-kernels; the tests hold the two equal. Here nothing is fast on purpose and everything is meant to be read.
-Each is written where its twin is, in `nncore.activations`, `nncore.losses`, `nncore.metrics` or `nncore.ops`:
+For each function, `nncore.ops` has one of the same name and signature that runs the compiled float32 kernel;
+tests compare the two. The references are written to be read, not to be fast. Their source is in
+`nncore.activations`, `nncore.losses`, `nncore.metrics` and `nncore.ops`:
 ``inspect.getsource(reference.conv2d)`` shows it.
 
-How to read a backward function. A network ends in one number, the loss L. For an array `a`, the gradient `da`
-has the shape of `a` and holds dL/da, element by element. `f_backward(dy, x, ...)` is handed `dy`, the
-gradient of the output of `f`, and applies the chain rule once: it returns the gradient of every input of `f`.
-Running the layers of a network backward in this way, last one first, is backpropagation.
+How to read a backward function: a network ends in one number, the loss L. For an array `a`, the gradient `da`
+has the shape of `a` and holds dL/da, element by element. `f_backward(dy, x, ...)` takes `dy`, the gradient of
+the output of `f`, applies the chain rule once, and returns the gradient of every input of `f`. Applying this
+to the layers of a network, from the last to the first, is backpropagation.
 
 Conventions: images are (samples, height, width, channels); `n`, `h`, `w`, `c`, `f` in shapes are samples,
-height, width, channels and filters. A row is everything under one index of all axes but the last.
+height, width, channels and filters. A row is a slice along the last axis.
 
 >>> import numpy as np
 >>> x = np.array([[1.0, 2.0]])                   # one sample with two features
