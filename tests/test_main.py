@@ -101,7 +101,7 @@ def test_no_network(tmp_path: Path, data: str) -> None:
         assert not (tmp_path / "nncore-mnist").exists()
     else:
         assert done.returncode == 0, done.stderr
-        assert "The full MNIST cannot be had here" in done.stdout
+        assert "The full MNIST is not available" in done.stdout
         assert (
             "the 5,000 real digits that come with nncore, instead of the full MNIST: 4,000 digits"
             in done.stdout
@@ -189,13 +189,13 @@ sys.exit(__main__.main(sys.argv[1:]))
     ("arguments", "message"),
     [
         (["train", "--epochs", "0"], "--epochs: must be at least 1, got 0"),
-        (["train", "--epochs", "many"], "--epochs: a whole number is expected, got 'many'"),
+        (["train", "--epochs", "many"], "--epochs: expected an integer, got 'many'"),
         (["train", "--batch-size", "-3"], "--batch-size: must be at least 1"),
         (["train", "--threads", "0"], "--threads: must be at least 1"),
         (["train", "--seed", "-1"], "--seed: must be at least 0"),
         (["train", "--colour", "red"], "unrecognized arguments: --colour red"),
         (["bench", "--seconds", "0"], "--seconds: must be above 0"),
-        (["bench", "--seconds", "x"], "--seconds: a number of seconds is expected"),
+        (["bench", "--seconds", "x"], "--seconds: expected a number of seconds"),
         (["fly"], "invalid choice: 'fly'"),
         ([], "are required"),
     ],

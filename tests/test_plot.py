@@ -94,11 +94,11 @@ def test_history_with_many_metrics_and_nan() -> None:
 
 
 def test_history_refuses() -> None:
-    with pytest.raises(ValueError, match="no epoch"):
+    with pytest.raises(ValueError, match="at least one epoch"):
         plot.history({})
-    with pytest.raises(ValueError, match="no epoch"):
+    with pytest.raises(ValueError, match="at least one epoch"):
         plot.history(SimpleNamespace(history={"loss": []}, epoch=[]))
-    with pytest.raises(TypeError, match="History or its dict is expected, got list"):
+    with pytest.raises(TypeError, match="expected a History or its dict, got list"):
         plot.history([0.1, 0.2])
 
 

@@ -15,7 +15,7 @@ from .common.messages import told, visible
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0, or 1 with one line on stderr when the work cannot be done, or 2 for wrong arguments."""
+    """The exit status: 0; 1 for an error, printed on stderr; 2 for wrong arguments; 130 for Ctrl-C."""
     options: dict[str, Any] = vars(_parser().parse_args(arguments))
     run, threads = options.pop("run"), options.pop("threads", None)
     try:
@@ -43,35 +43,42 @@ def _parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser(
         "train",
-        help="train the MNIST CNN and write the model and pictures of what it does",
+        help="train a CNN on MNIST, and write the model and pictures of its results",
         description="Trains Conv2D(64, 3), MaxPooling2D, Flatten and Dense(10) on MNIST with Adam.",
     )
     train.add_argument(
         "--data",
         default="auto",
         metavar="full|sample|auto|PATH",
-        help="all of MNIST (a download of 11 MB unless it is at hand); the 5,000 digits that come with "
-        "nncore; the first or else the second (default); or what mnist.load_data takes as its path",
+        help="full: all of MNIST, a download of 11 MB unless it is cached; sample: the 5,000 digits in "
+        "nncore; auto: full, or else sample (default); PATH: a path for mnist.load_data",
     )
     train.add_argument(
         "--epochs",
         type=_integer(1),
-        help="rounds through the training digits (default: 3, with the sample 12)",
+        help="passes over the training digits (default: 3, with the sample 12)",
     )
     train.add_argument(
-        "--batch-size", type=_integer(1), default=32, help="digits in a step (default: %(default)s)"
+        "--batch-size", type=_integer(1), default=32, help="digits in a batch (default: %(default)s)"
     )
     _add_threads(train)
     train.add_argument(
-        "--seed", type=_integer(0), default=1, help="of weights and order (default: %(default)s)"
+        "--seed",
+        type=_integer(0),
+        default=1,
+        help="seed of weights and order of digits (default: %(default)s)",
     )
     train.add_argument(
-        "--out", type=Path, default=Path("nncore-mnist"), metavar="DIR", help="folder (default: %(default)s)"
+        "--out",
+        type=Path,
+        default=Path("nncore-mnist"),
+        metavar="DIR",
+        help="folder to write to (default: %(default)s)",
     )
     train.add_argument(
         "--verbose",
         action="store_true",
-        help="when MNIST cannot be had, say what each mirror answered and what to do without a network",
+        help="if MNIST is not available, print each mirror's answer and what to do without a network",
     )
     train.set_defaults(run=run_train)
 
@@ -81,17 +88,21 @@ def _parser() -> argparse.ArgumentParser:
         "--seconds",
         type=_seconds,
         default=0.3,
-        help="for each of the two on each line (default: %(default)s)",
+        help="time for each library and operation (default: %(default)s)",
     )
     bench.set_defaults(run=run_bench)
 
-    commands.add_parser("info", help="say what nncore runs on here").set_defaults(run=show_config)
+    commands.add_parser("info", help="print the configuration of nncore on this machine").set_defaults(
+        run=show_config
+    )
     return parser
 
 
 def _add_threads(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--threads", type=_integer(1), help="default: NNCORE_NUM_THREADS, OMP_NUM_THREADS or all processors"
+        "--threads",
+        type=_integer(1),
+        help="number of threads (default: NNCORE_NUM_THREADS, OMP_NUM_THREADS or all processors)",
     )
 
 
@@ -100,7 +111,7 @@ def _integer(least: int) -> Callable[[str], int]:
         try:
             value = int(text)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"a whole number is expected, got {text!r}") from None
+            raise argparse.ArgumentTypeError(f"expected an integer, got {text!r}") from None
         if value < least:
             raise argparse.ArgumentTypeError(f"must be at least {least}, got {value}")
         return value
@@ -112,7 +123,7 @@ def _seconds(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"a number of seconds is expected, got {text!r}") from None
+        raise argparse.ArgumentTypeError(f"expected a number of seconds, got {text!r}") from None
     if not 0 < value < 60:
         raise argparse.ArgumentTypeError(f"must be above 0 and below 60, got {value:g}")
     return value

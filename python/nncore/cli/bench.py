@@ -1,4 +1,4 @@
-"""The command ``python -m nncore bench``: some operations timed against plain NumPy, in the same minute."""
+"""The command ``python -m nncore bench``: times some operations against plain NumPy."""
 
 from __future__ import annotations
 
@@ -14,35 +14,37 @@ from numpy.lib.stride_tricks import sliding_window_view
 from .. import get_num_threads, isa, ops
 
 BLOCKS = 5
-PAUSE = 0.15  # seconds: the threads of OpenBLAS spin for about 0.1 s after their last work
+PAUSE = 0.15  # seconds, as OpenBLAS' threads spin for about 0.1 s after their last work
 
 Case = tuple[str, Callable[..., Any], Callable[..., Any], tuple[Any, ...]]
 
 
 def run(seconds: float) -> None:
-    """Print a table: one line an operation, the time of a call on each side, and their ratio.
+    """Prints a table with the times of a call in NumPy and in nncore, and their ratio, for each operation.
 
-    `seconds`: how long each side of an operation is timed.
+    seconds: how long each of the two is timed.
     """
     print(
         f"nncore on {get_num_threads()} thread(s), {isa()}; NumPy {np.__version__}. "
-        f"Milliseconds for a call, the median of {BLOCKS} blocks.\n"
+        f"Milliseconds per call, the median of {BLOCKS} blocks.\n"
         "Operations of nncore pack or copy their weights at each call.\n"
     )
     print(f"{'operation':<44}{'NumPy':>10}{'nncore':>10}{'ratio':>9}")
     for name, of_numpy, of_nncore, arrays in _cases():
         with_numpy, with_nncore = partial(of_numpy, *arrays), partial(of_nncore, *arrays)
         if not np.allclose(with_numpy(), with_nncore(), rtol=1e-3, atol=1e-3):
-            raise ValueError(f"bench: {name}: nncore and NumPy disagree")
+            raise ValueError(
+                f"[bench] {name}: expected equal results of nncore and NumPy, got different ones"
+            )
         theirs, ours = _medians(with_numpy, with_nncore, seconds)
         print(f"{name:<44}{1e3 * theirs:>10.3f}{1e3 * ours:>10.3f}{theirs / ours:>8.1f}x", flush=True)
 
 
 def _medians(first: Callable[[], Any], second: Callable[[], Any], seconds: float) -> tuple[float, float]:
-    """Seconds for a call of each.
+    """The seconds of a call of each function.
 
-    They take turns in blocks, so that what else the machine does falls on both, with pauses between, so that
-    the threads of one do not take time from the other.
+    Blocks of calls alternate, so that other load on the machine affects both. Pauses between them let the
+    threads of one go to sleep before the other is timed.
     """
     blocks: tuple[list[float], list[float]] = ([], [])
     for _ in range(BLOCKS):
@@ -54,7 +56,7 @@ def _medians(first: Callable[[], Any], second: Callable[[], Any], seconds: float
 
 
 def _block(function: Callable[[], Any], seconds: float) -> float:
-    """Mean time of the calls that fit into so many seconds, one at least."""
+    """The mean time of a call, over the calls that fit into these seconds, at least one."""
     calls, started = 0, time.perf_counter()
     while True:
         function()

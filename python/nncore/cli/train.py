@@ -1,4 +1,4 @@
-"""The command ``python -m nncore train``: the MNIST CNN from the digits to the pictures."""
+"""The command ``python -m nncore train``: trains a CNN on MNIST, and writes the model and pictures."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ MISTAKES = 20
 
 
 def run(data: str, epochs: int | None, batch_size: int, seed: int, out: Path, verbose: bool = False) -> None:
-    """Train, evaluate, and write the model and (with matplotlib) the pictures into the folder `out`.
+    """Trains and evaluates, and writes the model and (with matplotlib) the pictures into the folder `out`.
 
-    OSError before the digits are fetched when `out` cannot be written, and ValueError or OSError before the
-    training when they cannot be had.
+    Raises:
+        OSError: `out` cannot be written, which is checked first, or the digits cannot be read.
+        ValueError: the digits are not valid.
     """
     existing = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-    with TemporaryFile(dir=existing):  # so that no training is lost for a folder that cannot be written
-        pass
+    TemporaryFile(dir=existing).close()  # raises before the training if the folder cannot be written
     split, what, small = _digits(data, verbose)
     (x_train, y_train), (x_test, y_test) = split
     if epochs is None:
@@ -65,7 +65,7 @@ def run(data: str, epochs: int | None, batch_size: int, seed: int, out: Path, ve
 
 
 def _digits(data: str, verbose: bool) -> tuple[Split, str, bool]:
-    """(digits, what they are in words, whether they are few)."""
+    """(the digits, their description, whether they are few)."""
     sample = "the 5,000 real digits that come with nncore"
     if data == "sample":
         return mnist.load_sample(), sample, True
@@ -75,14 +75,14 @@ def _digits(data: str, verbose: bool) -> tuple[Split, str, bool]:
         except (OSError, ImportError) as error:
             if data == "full":
                 raise
-            say(f"The full MNIST cannot be had here: {told(error, verbose)}.")
+            say(f"The full MNIST is not available: {told(error, verbose)}.")
             return mnist.load_sample(), f"{sample}, instead of the full MNIST", True
     split = mnist.load_data(data)
     return split, data, len(split[0][0]) < 20_000
 
 
 def _build() -> Sequential:
-    """It takes digits as they are in the files, 0 to 255, so that users of the saved model need not scale."""
+    """The model takes pixels from 0 to 255, as the files have them; its first layer scales them."""
     model = Sequential(
         [
             layers.Input((28, 28, 1)),
@@ -98,7 +98,7 @@ def _build() -> Sequential:
 
 
 def _figures(history: History, x: Bytes, labels: Bytes, predictions: Floats) -> dict[str, Figure]:
-    """File name -> figure; none without matplotlib."""
+    """File name -> figure; empty without matplotlib."""
     if find_spec("matplotlib") is None:
         print("No pictures: they need matplotlib, pip install matplotlib.")
         return {}
@@ -112,12 +112,12 @@ def _figures(history: History, x: Bytes, labels: Bytes, predictions: Floats) -> 
     }
     worst = _worst_mistakes(labels, predictions)
     if len(worst):
-        title = "The mistakes it was most sure of"
+        title = "The most confident mistakes"
         figures["mistakes.png"] = plot.images(x[worst], labels[worst], predictions[worst], title=title)
     return figures
 
 
 def _worst_mistakes(labels: Bytes, predictions: Floats) -> NDArray[np.intp]:
-    """Rows of the wrong predictions, the most confident first, at most MISTAKES of them."""
+    """The indices of up to MISTAKES wrong predictions, the most confident first."""
     wrong = np.flatnonzero(predictions.argmax(axis=1) != labels)
     return wrong[np.argsort(-predictions[wrong].max(axis=1), kind="stable")][:MISTAKES]

@@ -1,11 +1,11 @@
-"""Data sets to learn with. Each module has ``load_data() -> ((x_train, y_train), (x_test, y_test))``.
+"""Data sets. Each module has ``load_data() -> ((x_train, y_train), (x_test, y_test))``.
 
-`mnist`: handwritten digits, with `mnist.load_sample` for 5,000 of them that are always at hand.
-`fashion_mnist`: the same shapes with pictures of clothes. `cifar10`, `cifar100`: coloured photographs.
-`imdb`, `reuters`: texts as word numbers. `boston_housing`: a table.
+`mnist`: handwritten digits; `mnist.load_sample` has 5,000 of them without a download. `fashion_mnist`:
+pictures of clothes in the same shapes. `cifar10`, `cifar100`: colour photographs. `imdb`, `reuters`: texts as
+word numbers. `boston_housing`: a table.
 
-Downloads need `pooch`, and go into the cache folder: ``$XDG_CACHE_HOME/nncore``, ``~/.cache/nncore`` or as
-the platform has it. Without a network, ``NNCORE_DATA_DIR`` names a folder that has one folder for each set.
+Downloads need `pooch`, and go to the cache folder: ``$XDG_CACHE_HOME/nncore``, or ``~/.cache/nncore`` or its
+like on other platforms. Without a network, ``NNCORE_DATA_DIR`` names a folder with a folder for each set.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ Pairs = tuple[tuple[NDArray[np.uint8], NDArray[Any]], tuple[NDArray[np.uint8], N
 
 
 def load(source: File, folder: str, train: Sequence[str], test: str, labels: str, dtype: type) -> Pairs:
-    """Images (count, 32, 32, 3) and labels (count, 1) of that type."""
+    """Images (count, 32, 32, 3) and labels (count, 1) of `dtype`, from the batches in an archive."""
     with tarfile.open(source.path()) as archive:
 
         def read(*parts: str) -> tuple[NDArray[np.uint8], NDArray[Any]]:

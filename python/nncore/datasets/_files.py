@@ -1,4 +1,4 @@
-"""Data sets of one file, known by its hash; objects in it are read by an unpickler that knows arrays only."""
+"""Data sets in one file with a known hash; pickled objects are read by an unpickler for arrays only."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ KERAS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 
 @dataclass(frozen=True)
 class File:
-    """One file of a data set. `hash`: in hexadecimal, of sha256 or of MD5, which its length tells."""
+    """One file of a data set. `hash`: sha256 or MD5 in hexadecimal, told apart by its length."""
 
     name: str  # of the data set: its folder in NNCORE_DATA_DIR and in the cache
     addresses: tuple[str, ...]  # each ends in the name of the file
     hash: str
 
     def path(self, given: str | os.PathLike[str] | None = None) -> Path:
-        """Where the file is, once its hash has been checked; downloaded if need be.
+        """The path of the file, downloaded if need be, with a checked hash.
 
-        given: another name for it in NNCORE_DATA_DIR and in the cache, or a path with a folder, where alone
-        it is looked for.
+        given: another file name in NNCORE_DATA_DIR and in the cache; or a path with a folder, which is then
+        the only place that is tried.
 
         Raises:
-            FileNotFoundError: there is no file at the path given.
-            ValueError: the file there, or in NNCORE_DATA_DIR, is another one.
-            ConnectionError, ImportError, OSError: it cannot be downloaded; the text says what to do.
+            FileNotFoundError: there is no file at the given path.
+            ValueError: the file there, or in NNCORE_DATA_DIR, has another hash.
+            ConnectionError, ImportError, OSError: the download failed; the text says what to do.
         """
         name = Path(given or self.addresses[0].rpartition("/")[2]).expanduser()
         if name.parent != Path():
@@ -48,7 +48,7 @@ class File:
         if own is not None and own.exists():
             return self._checked(own)
         cached = cache_folder() / self.name / name
-        with contextlib.suppress(OSError, ValueError):  # not there yet, or damaged since
+        with contextlib.suppress(OSError, ValueError):  # not downloaded yet, or damaged
             return self._checked(cached)
         advice = (
             f"Without a network: get {self.addresses[0]} by other means and put it into {cached.parent}, or "
@@ -63,10 +63,10 @@ class File:
         return path
 
 
-# What NumPy's pickles of arrays name, whichever version wrote them.
+# What pickles of arrays name, in all versions of NumPy.
 _KNOWN = {
     ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): lambda code, *_: np.dtype(code),  # the rest was 0 and 1 once, and has to be bool now
+    ("numpy", "dtype"): lambda code, *_: np.dtype(code),  # dtype rejects old pickles' 0 and 1 for bool
     ("numpy.core.multiarray", "_reconstruct"): np.ndarray(0).__reduce__()[0],
     ("numpy._core.multiarray", "_reconstruct"): np.ndarray(0).__reduce__()[0],
 }
@@ -77,16 +77,16 @@ class _Unpickler(pickle.Unpickler):
         try:
             return _KNOWN[module, name]
         except KeyError:
-            raise pickle.UnpicklingError(f"{module}.{name} has no place in a data set") from None
+            raise pickle.UnpicklingError(f"expected a pickle of arrays only, got {module}.{name}") from None
 
 
 def unpickle(file: BinaryIO) -> Any:
-    """Numbers, text, bytes, lists, dicts and arrays of them. pickle.UnpicklingError for all else."""
+    """Unpickles numbers, text, bytes, lists, dicts and arrays. pickle.UnpicklingError for other objects."""
     return _Unpickler(file, encoding="bytes").load()
 
 
 def read_npz(path: Path) -> dict[str, Array]:
-    """The arrays of a checked .npz archive, also those of objects."""
+    """The arrays of an .npz archive with a checked hash, arrays of objects included."""
     arrays = {}
     with zipfile.ZipFile(path) as archive:
         for member in archive.namelist():
@@ -101,7 +101,7 @@ def read_npz(path: Path) -> dict[str, Array]:
 
 
 def shuffled(rng: np.random.RandomState, x: Array, y: Array) -> tuple[Array, Array]:
-    """Both in one new order, as Keras draws it."""
+    """x and y in one random order, the same as in Keras."""
     order = np.arange(len(x))
     rng.shuffle(order)
     return x[order], y[order]

@@ -1,4 +1,4 @@
-"""Reads IDX files (the format of the MNIST family) and .npz archives; no header is trusted."""
+"""Reads IDX files (the format of the MNIST family) and .npz archives, and checks all of their headers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LARGEST_HEADER = 1 << 16  # of an .npy file, which needs about a hundred bytes
 
 @contextmanager
 def _open(path: Path) -> Iterator[BufferedIOBase]:
-    """The uncompressed content; whether it is gzip is told by its first two bytes, not by its name."""
+    """The uncompressed content. The first two bytes of the file, not its name, tell whether it is gzipped."""
     import gzip
     import zlib
 
@@ -45,8 +45,8 @@ def _open(path: Path) -> Iterator[BufferedIOBase]:
 def read(path: Path, images: bool, limit: int, sha256: str | None = None) -> NDArray[np.uint8]:
     """Images (count, 28, 28) or labels (count,) from an IDX file, gzipped or not.
 
-    sha256: of the uncompressed content, if it must be that. ValueError for anything else, or if there are
-    more than `limit`.
+    sha256: the required hash of the uncompressed content; None for any. ValueError if the file is not valid,
+    has another hash, or more than `limit` items.
     """
     magic, axes = (IMAGES_MAGIC, 3) if images else (LABELS_MAGIC, 1)
     header = np.empty(4 + 4 * axes, np.uint8)
@@ -66,7 +66,7 @@ def read(path: Path, images: bool, limit: int, sha256: str | None = None) -> NDA
         data = np.empty(shape, np.uint8)
         if (got := file.readinto(data.data)) < data.size:
             raise ValueError(f"{path}: truncated: {data.size} bytes of data are expected, {got} are there")
-        if file.read(1):  # at the end this also makes gzip compare its checksum
+        if file.read(1):  # reading at the end also makes gzip compare its checksum
             raise ValueError(f"{path}: trailing bytes after the {data.size} that its header announces")
     if sha256 is not None:
         import hashlib
@@ -81,7 +81,7 @@ def read(path: Path, images: bool, limit: int, sha256: str | None = None) -> NDA
 
 
 class _Refused(ValueError):
-    """Names the file and what is wrong with it."""
+    """An error whose text names the file and what is wrong with it."""
 
 
 def _check_labels(labels: NDArray[np.integer], origin: str) -> None:
@@ -92,11 +92,11 @@ def _check_labels(labels: NDArray[np.integer], origin: str) -> None:
 
 
 def read_npz(path: Path, limits: Mapping[str, int]) -> dict[str, NDArray[np.uint8]]:
-    """The arrays named in `limits` (key -> largest count). Headers are checked before data are unpacked."""
+    """The arrays named in `limits` (key -> largest count). Headers are checked before data are read."""
     import io
     import zipfile
 
-    arrays = {}
+    arrays, known = {}, (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
     try:
         with zipfile.ZipFile(path) as archive:
             members = set(archive.namelist())
@@ -104,10 +104,7 @@ def read_npz(path: Path, limits: Mapping[str, int]) -> dict[str, NDArray[np.uint
             if missing:
                 raise _Refused(f"{path}: no array named {', '.join(missing)}")
             for key, limit in limits.items():
-                if archive.getinfo(f"{key}.npy").compress_type not in (
-                    zipfile.ZIP_STORED,
-                    zipfile.ZIP_DEFLATED,
-                ):
+                if archive.getinfo(f"{key}.npy").compress_type not in known:
                     raise zipfile.BadZipFile("NumPy does not compress in this way")
                 with archive.open(f"{key}.npy") as file:
                     header = io.BytesIO(file.read(_LARGEST_HEADER))
@@ -119,7 +116,7 @@ def read_npz(path: Path, limits: Mapping[str, int]) -> dict[str, NDArray[np.uint
                 arrays[key] = np.ascontiguousarray(array, np.uint8)
     except (MemoryError, _Refused):
         raise
-    except Exception as error:  # of zipfile, its decompressors and numpy's reader of headers: of many kinds
+    except Exception as error:  # zipfile, its decompressors and NumPy raise many kinds
         if isinstance(error, OSError) and error.filename is not None:  # the file cannot be opened
             raise
         raise ValueError(f"{path}: not a readable .npz archive ({error!s:.200})") from None
@@ -131,14 +128,14 @@ def _read_npy(file: BinaryIO, origin: str) -> NDArray[Any]:
         array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
     except ValueError as error:
         raise _Refused(f"{origin}: truncated ({error})") from None
-    if file.read(1):  # at the end this also makes zipfile compare its checksum
+    if file.read(1):  # reading at the end also makes zipfile compare its checksum
         raise _Refused(f"{origin}: trailing bytes after the array")
     return array
 
 
 def _check_npy_header(file: BinaryIO, origin: str, images: bool, limit: int) -> None:
     version = np.lib.format.read_magic(file)
-    if version != (1, 0):  # headers of the others may say that they have gigabytes
+    if version != (1, 0):  # headers of other versions may be gigabytes long
         raise _Refused(f"{origin}: .npy version (1, 0) is expected, got {version}")
     shape, _, dtype = np.lib.format.read_array_header_1_0(file)
     if images and (len(shape) != 3 or shape[1:] != (SIDE, SIDE) or dtype != np.uint8):

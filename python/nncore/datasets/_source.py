@@ -1,4 +1,4 @@
-"""Where a data set comes from: an explicit path, NNCORE_DATA_DIR, the cache folder or a mirror."""
+"""The sources of a data set: an explicit path, NNCORE_DATA_DIR, the cache folder or a mirror."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from . import _idx
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Bytes: TypeAlias = NDArray[Any]  # of uint8; programs go on with x = x / 255
+Bytes: TypeAlias = NDArray[Any]  # uint8; typed as Any so that programs may assign x = x / 255
 Split: TypeAlias = tuple[tuple[Bytes, Bytes], tuple[Bytes, Bytes]]
 
 FILES = {
@@ -31,7 +31,7 @@ COUNTS = {"x_train": 60_000, "y_train": 60_000, "x_test": 10_000, "y_test": 10_0
 
 @dataclass(frozen=True)
 class Source:
-    """One data set in the four files of the MNIST family."""
+    """A data set in four IDX files, as MNIST."""
 
     name: str  # its folder in NNCORE_DATA_DIR and in the cache
     mirrors: tuple[str, ...]  # prefixes of the address of each file
@@ -46,13 +46,13 @@ class Source:
         if given is not None and any(_locate(given, key) for key in FILES):
             return self._load_folder(given)
         cached = cache_folder() / self.name
-        with contextlib.suppress(OSError, ValueError):  # not there yet, or damaged since
+        with contextlib.suppress(OSError, ValueError):  # not downloaded yet, or damaged
             return self._load_folder(cached, originals=True)
         self.download(cached)
         return self._load_folder(cached, originals=True)
 
     def download(self, cached: Path) -> None:
-        """Fetch what the cache folder lacks, smallest file first. ConnectionError when no mirror delivers."""
+        """Downloads the files that the cache lacks, smallest first. ConnectionError if no mirror delivers."""
         faults: list[str] = []
         with advised(self.name, cached, faults, self._advice(cached)):
             for key in ("y_test", "y_train", "x_test", "x_train"):
@@ -80,7 +80,7 @@ class Source:
         return _pair_up(_idx.read_npz(path, self.counts), path)
 
     def _load_folder(self, folder: Path, originals: bool = False) -> Split:
-        """originals: files of another sha256 are refused."""
+        """Reads the four files of a folder. originals: whether their sha256 must be the known one."""
         paths = {key: _locate(folder, key) for key in FILES}
         missing = [FILES[key] for key, path in paths.items() if path is None]
         if missing:
@@ -93,7 +93,7 @@ class Source:
         return _idx.read(path, key.startswith("x"), self.counts[key], sha256)
 
     def _is_sound(self, folder: Path, key: str, faults: list[str]) -> bool:
-        """Whether the folder has the original; what is wrong with another file there goes to faults."""
+        """Whether the folder has the original file; if it has another one, the error is added to `faults`."""
         path = _locate(folder, key)
         if path is None:
             return False
@@ -111,12 +111,12 @@ class Source:
         unused = f"NNCORE_DATA_DIR is set, but {given} has none of the files.\n" if given else ""
         return unused + (
             f"Without a network: get {names} by other means and put them into {cached}, or into a folder "
-            f"{self.name} under the one that NNCORE_DATA_DIR names, or call load_data(their folder).{sample}"
+            f"{self.name} in the one that NNCORE_DATA_DIR names, or call load_data(their folder).{sample}"
         )
 
 
 def _locate(folder: Path, key: str) -> Path | None:
-    """The file of this key: gzipped or not, with a dash or (as some tools unpack it) a dot before idx."""
+    """The file of this key, gzipped or not, with "-idx" or (as some tools unpack it) ".idx" in its name."""
     for name in (FILES[key], FILES[key].replace("-idx", ".idx")):
         for suffix in (".gz", ""):
             if (folder / (name + suffix)).is_file():

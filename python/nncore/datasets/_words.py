@@ -1,4 +1,4 @@
-"""What the data sets of texts share: sequences of word numbers, limited in words and in length."""
+"""Functions of the text data sets: sequences of word numbers with limits of words and length."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ def numbered(
     oov_char: int | None,
     index_from: int | None,
 ) -> list[tuple[Array, Array]]:
-    """Sequences and their labels, with `start_char` in front and `index_from` added. Sequences of maxlen
-    words and more are left out; words from `num_words` and below `skip_top` become `oov_char`, or are left
-    out.
+    """Sequences and their labels, with the arguments of ``load_data`` applied.
+
+    `start_char` is put in front, and `index_from` is added to each word. Sequences of `maxlen` words or more
+    are left out. Words from `num_words` on and words below `skip_top` become `oov_char`, or are left out.
     """
     begin, more, kept = [] if start_char is None else [start_char], index_from or 0, []
     for xs, y in parts:
@@ -44,7 +45,7 @@ def numbered(
 
 
 def ragged(rows: Iterable[list[int]]) -> Array:
-    """An array of lists, also where all are of one length."""
+    """An array of lists, also if all have the same length."""
     rows = list(rows)
     array = np.empty(len(rows), object)
     for at, row in enumerate(rows):

@@ -23,11 +23,10 @@ _FILE = _files.File(
 def load_data(
     path: str | os.PathLike[str] = "boston_housing.npz", test_split: float = 0.2, seed: int = 113
 ) -> tuple[tuple[_files.Array, _files.Array], tuple[_files.Array, _files.Array]]:
-    """Thirteen figures of a district and the median price of its houses in thousands of dollars, as
-    ``((x_train, y_train), (x_test, y_test))``: float64 of shapes (404, 13), (404,), (102, 13) and (102,).
+    """Thirteen features of districts, and the median price of their houses in thousands of dollars.
 
-    One of the figures is built from the share of black inhabitants: the set serves to reproduce old
-    examples, not to learn from.
+    ``((x_train, y_train), (x_test, y_test))``: float64 of shapes (404, 13), (404,), (102, 13) and (102,). One
+    feature is computed from the share of black inhabitants: use the set to reproduce old examples only.
 
     Args:
         path: name of the file in the folder ``boston_housing`` under ``NNCORE_DATA_DIR`` and in the cache, or
@@ -37,7 +36,7 @@ def load_data(
         seed: of the order of the rows; default 113.
 
     Raises:
-        ValueError: the file is another one, or test_split is out of range.
+        ValueError: the file has another sha256, or test_split is out of range.
         FileNotFoundError: there is no file at a path with a folder.
         ConnectionError, ImportError, OSError: it cannot be downloaded; the text says what to do.
 

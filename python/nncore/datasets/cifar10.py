@@ -33,7 +33,7 @@ def load_data() -> _cifar.Pairs:
     is read only if its sha256 is the known one.
 
     Raises:
-        ValueError: the file under ``NNCORE_DATA_DIR`` is another one.
+        ValueError: the file under ``NNCORE_DATA_DIR`` has another sha256.
         ConnectionError, ImportError, OSError: it cannot be downloaded; the text says what to do.
 
     Example::

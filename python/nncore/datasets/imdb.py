@@ -1,4 +1,4 @@
-"""IMDB: 50,000 reviews of films as sequences of word numbers, good or bad, by A. Maas and others."""
+"""IMDB: 50,000 film reviews, good or bad, as sequences of word numbers, by A. Maas and others."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ def load_data(
 
     ``x_train`` and ``x_test``: arrays of 25,000 lists of integers each, for `nncore.utils.pad_sequences`.
     ``y_train`` and ``y_test`` (25000,): int64, 1 for a good review, 0 for a bad one. Words are numbered by
-    how often they occur: 1 is the most frequent one. 0 is left for padding.
+    frequency: 1 is the most frequent one. 0 is for padding.
 
     Args:
         path: name of the file in the folder ``imdb`` under ``NNCORE_DATA_DIR`` and in the cache, or its path
             elsewhere. It is downloaded (17 MB, with `pooch`) where it is not there, and read only if its
             sha256 is the known one.
-        num_words: numbers from this one on become `oov_char`; default None, all words are kept.
+        num_words: numbers from this one on become `oov_char`; default None, no limit.
         skip_top: numbers below this one become `oov_char`; default 0.
-        maxlen: reviews of so many words or more are left out; default None.
+        maxlen: reviews with this number of words or more are left out; default None.
         seed: of the order of the reviews; default 113.
         start_char: number in front of each review; default 1; None for none.
         oov_char: number for words that are not kept; default 2; None leaves them out.
         index_from: added to the number of each word; default 3.
 
     Raises:
-        ValueError: the file is another one, or no review is shorter than maxlen.
+        ValueError: the file has another sha256, or no review is shorter than maxlen.
         FileNotFoundError: there is no file at a path with a folder.
         ConnectionError, ImportError, OSError: it cannot be downloaded; the text says what to do.
 

@@ -42,7 +42,7 @@ def load_data(path: str | os.PathLike[str] | None = None) -> Split:
        ``y_test``. Nothing else is tried.
     2. the folder ``mnist`` under the one that the environment variable ``NNCORE_DATA_DIR`` names;
     3. the cache folder: ``$XDG_CACHE_HOME/nncore/mnist``, ``~/.cache/nncore/mnist`` or as the platform has
-       it. Only the original files count there, by the sha256 of what is in them;
+       it. Only files with the sha256 of the originals are used there;
     4. a download of 11 MB from public mirrors into the cache folder, checked by sha256.
 
     Raises:
@@ -59,10 +59,10 @@ def load_data(path: str | os.PathLike[str] | None = None) -> Split:
 
 
 def load_sample() -> Split:
-    """5,000 real digits that come with nncore, in the form of `load_data`; no file and no network is needed.
+    """5,000 digits that come with nncore, as `load_data` returns them; they need no download.
 
     ``x_train`` (4000, 28, 28), ``y_train`` (4000,), ``x_test`` (1000, 28, 28), ``y_test`` (1000,), all
-    uint8. The classes take turns: digit k of the 5,000 has label k mod 10. The first 4,000 (400 of each
+    uint8. The classes alternate: digit k of the 5,000 has label k mod 10. The first 4,000 (400 of each
     class) are for training; the last fifth (100 of each class) is held out. All of them are from MNIST's
     *training* set: a model trained here may be tested on MNIST's test set, but a model trained on all of
     MNIST has seen the held-out fifth.

@@ -55,7 +55,7 @@ def load_data(
             `nncore.datasets.imdb.load_data`.
 
     Raises:
-        ValueError: the file is another one, test_split is out of range, or none is shorter than maxlen.
+        ValueError: the file has another sha256, test_split is out of range, or all are too long.
         FileNotFoundError: there is no file at a path with a folder.
         ConnectionError, ImportError, OSError: it cannot be downloaded; the text says what to do.
 

@@ -1,4 +1,4 @@
-"""What all figures have in common: colours, and how they are shown."""
+"""Colours, texts and the figure class of all figures."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ try:
     from matplotlib.figure import Figure as Figure
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
-except ImportError:  # the functions raise
+except ImportError:  # require_matplotlib raises
     Figure = object  # type: ignore[assignment, misc]
 
-# From the palette of Okabe and Ito, told apart with any colour vision and in grey print.
+# From the palette of Okabe and Ito, which is distinct for any colour vision and in grey print.
 BLUE, VERMILLION = "#0072B2", "#D55E00"
 INK, FAINT = "#222222", "#D9D9D9"
 _TITLE_SIZE = 13  # points
@@ -27,13 +27,13 @@ class ShownFigure(Figure):
     """A `Figure` that a notebook shows once, as the value of a cell or by ``plt.show()``."""
 
     def _repr_png_(self) -> bytes:
-        """For notebooks that pyplot has not told how to show a `Figure`."""
+        """The figure for notebooks in which pyplot has not registered a way to show a `Figure`."""
         file = io.BytesIO()
         self.savefig(file, format="png")
         return file.getvalue()
 
     def _repr_mimebundle_(self, **kinds: Any) -> dict[str, Any]:
-        """Nothing more; but pyplot is to forget what is shown, or the end of the cell would show it again."""
+        """No further formats. Closes the figure, so that the end of the cell does not show it again."""
         pyplot = sys.modules.get("matplotlib.pyplot")
         if pyplot is not None and in_notebook() and not self.canvas.required_interactive_framework:
             pyplot.close(self)
@@ -46,7 +46,7 @@ def require_matplotlib() -> None:
 
 
 def text_width(lines: Iterable[str], size: float) -> float:
-    """Inches of the widest line in bold type."""
+    """The width in inches of the widest line, in bold type."""
     require_matplotlib()
     font = FontProperties(weight="bold", size=size)
     paths = [TextPath((0, 0), line.replace("$", "S"), prop=font) for line in {*lines} if line.strip()]
@@ -54,7 +54,7 @@ def text_width(lines: Iterable[str], size: float) -> float:
 
 
 def new_figure(width: float, height: float, title: str | None, layout: Any = "constrained") -> Figure:
-    """Empty, of so many inches or as wide as its title; one of pyplot's if that was imported before."""
+    """An empty figure, in inches, at least as wide as its title; one of pyplot's if pyplot is imported."""
     require_matplotlib()
     if title:
         width = max(width, text_width(title.split("\n"), _TITLE_SIZE) + 0.3)

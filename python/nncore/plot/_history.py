@@ -1,4 +1,4 @@
-"""How a training went."""
+"""The history of a training."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ if TYPE_CHECKING:
 
 
 def history(history: Any, *, title: str | None = None) -> Figure:
-    """Loss and metrics over the epochs, training and validation in one panel each.
+    """Loss and metrics over the epochs, each in a panel with the training and the validation values.
 
     Args:
-        history: what ``fit`` returns, or its ``history`` dict (name -> one value an epoch).
+        history: the `History` that ``fit`` returns, or its ``history`` dict (name -> a value for each epoch).
         title: text above the panels; default none.
 
     Returns:
         A figure with one panel for the loss and one for each metric, epochs counted from 1.
 
     Raises:
-        ValueError: there is no epoch to show.
+        TypeError: history is neither.
+        ValueError: the history has no epoch.
         ImportError: matplotlib is not installed.
 
     Example::
@@ -39,11 +40,11 @@ def history(history: Any, *, title: str | None = None) -> Figure:
     """
     values = history if isinstance(history, Mapping) else getattr(history, "history", None)
     if not isinstance(values, Mapping):
-        raise TypeError(f"plot.history: a History or its dict is expected, got {type(history).__name__}")
+        raise TypeError(f"[plot.history] expected a History or its dict, got {type(history).__name__}")
     names = sorted(dict.fromkeys(key.removeprefix("val_") for key in values), key=lambda name: name != "loss")
     epochs = max((len(series) for series in values.values()), default=0)
     if epochs == 0:
-        raise ValueError("plot.history: the history has no epoch: call fit first")
+        raise ValueError("[plot.history] expected at least one epoch, got none: call fit first")
     first = min(getattr(history, "epoch", None) or [0]) + 1
     columns = min(len(names), 3)
     rows = math.ceil(len(names) / columns)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _MOST_IMAGES = 400
 _CAPTION_SIZE = 8  # points
-_WIDEST = 12.5  # inches of a grid whose columns are not given
+_WIDEST = 12.5  # inches of a grid if columns is not given
 
 
 def images(
@@ -28,21 +28,20 @@ def images(
     columns: int | None = None,
     title: str | None = None,
 ) -> Figure:
-    """A grid of images, each with the class that the model predicted and the true one; wrong ones are framed.
+    """A grid of images with predicted and true classes; images with a wrong prediction are framed.
 
     Args:
-        x: (n, height, width), or with a last axis of 1 (grey) or 3 (red, green, blue); one image (height,
-        width) too.
-            Integers count from 0 to 255; floats are shown from the smallest to the largest value of `x`.
-        labels: (n,) classes, as numbers or as text, or (n, classes) one-hot; default none. predictions:
-        (n,) classes, or (n, classes) as ``model.predict`` returns, of which the most probable class and
-            its probability are shown; default none.
-        class_names: text for each class number; default the number.
-        columns: images in a row; default a few more than rows, at most 10, fewer if names are long.
+        x: (n, height, width), or with a last axis of 1 (grey) or 3 (red, green, blue), or one image (height,
+            width). Integers are shown from 0 to 255, floats from the smallest to the largest value of `x`.
+        labels: (n,) classes, as numbers or as text, or (n, classes) one-hot; default none.
+        predictions: (n,) classes, or (n, classes) as ``model.predict`` returns, of which the most probable
+            class and its probability are shown; default none.
+        class_names: the name of each class number; default the number.
+        columns: images in a row; default somewhat more than rows, and fewer if names are long.
         title: text above the grid; default none.
 
     Raises:
-        ValueError: shapes that do not fit, no image, or more than 400.
+        ValueError: a shape does not fit, or there is no image, or more than 400.
         ImportError: matplotlib is not installed.
 
     Example::
@@ -60,7 +59,7 @@ def images(
     if columns is None:
         columns = _full_rows(count, max(1, int(_WIDEST / cell)))
     if columns < 1:
-        raise ValueError(f"plot.images: columns must be at least 1, got {columns}")
+        raise ValueError(f"[plot.images] columns must be at least 1, got {columns}")
     columns = min(columns, count)
     rows = math.ceil(count / columns)
 
@@ -83,7 +82,7 @@ def images(
 
 
 def _full_rows(count: int, most: int) -> int:
-    """Columns, at most `most`, of a grid somewhat wider than high, with the last row as full as can be."""
+    """A number of columns up to `most`, for a grid somewhat wider than high with a full last row."""
     root = math.ceil(math.sqrt(count))
     choice = range(min(root, most), min(2 * root, most) + 1)
     return min(choice, key=lambda n: (-count % n, abs(n - 1.5 * root)))
@@ -116,7 +115,7 @@ def _caption(axes: Axes, text: str, wrong: bool) -> None:
 
 
 def _as_pictures(x: ArrayLike) -> NDArray[Any]:
-    """(n, height, width) or (n, height, width, 3), numbers that imshow takes."""
+    """(n, height, width) or (n, height, width, 3), with values that imshow takes."""
     pictures = np.asarray(x)
     if pictures.ndim == 2:
         pictures = pictures[None]
@@ -124,23 +123,23 @@ def _as_pictures(x: ArrayLike) -> NDArray[Any]:
         pictures = pictures[..., 0]
     if pictures.ndim not in (3, 4) or (pictures.ndim == 4 and pictures.shape[-1] != 3):
         expected = "(n, height, width), (n, height, width, 1) or (n, height, width, 3)"
-        raise ValueError(f"plot.images: x of shape {expected} is expected, got {np.shape(x)}")
+        raise ValueError(f"[plot.images] expected x of shape {expected}, got {np.shape(x)}")
     if pictures.dtype.kind not in "uifb":
-        raise ValueError(f"plot.images: x of numbers is expected, got {pictures.dtype}")
+        raise ValueError(f"[plot.images] expected x of numbers, got {pictures.dtype}")
     if not 1 <= len(pictures) <= _MOST_IMAGES or pictures.size == 0:
         raise ValueError(
-            f"plot.images: 1 to {_MOST_IMAGES} images can be shown, got {len(pictures)}: pass a slice"
+            f"[plot.images] expected 1 to {_MOST_IMAGES} images, got {len(pictures)}: pass a slice"
         )
     if pictures.dtype.kind == "b":
         return pictures.astype(np.float32)
-    if pictures.dtype.kind == "f" and pictures.ndim == 4:  # imshow takes colours from 0 to 1 only
+    if pictures.dtype.kind == "f" and pictures.ndim == 4:  # imshow takes colours from 0 to 1
         low, high = _limits(pictures)
         return np.clip((pictures - low) / ((high - low) or 1.0), 0, 1)
     return pictures
 
 
 def _limits(pictures: NDArray[Any]) -> tuple[float, float]:
-    """The least and the largest finite value."""
+    """The smallest and the largest finite value."""
     finite = pictures[np.isfinite(pictures)]
     return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
 
@@ -148,7 +147,7 @@ def _limits(pictures: NDArray[Any]) -> tuple[float, float]:
 def _as_classes(
     values: ArrayLike | None, count: int, name: str
 ) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
-    """(class of each image, probability of it if `values` has a column a class)."""
+    """(class of each image, its probability if `values` has a column for each class)."""
     if values is None:
         return None, None
     array = np.asarray(values)
@@ -156,7 +155,7 @@ def _as_classes(
         array = array[:, 0]
     if array.ndim not in (1, 2) or len(array) != count:
         raise ValueError(
-            f"plot.images: {name} of shape ({count},) or ({count}, classes) are expected for {count} images, "
+            f"[plot.images] expected {name} of shape ({count},) or ({count}, classes) for {count} images, "
             f"got {array.shape}"
         )
     if array.ndim == 1:

@@ -1,6 +1,6 @@
-"""Where the boxes and arrows of a graph go: boxes in ranks, arrows from rank to rank and beside the boxes.
+"""The layout of a graph: boxes in ranks, and arrows from rank to rank that pass beside boxes.
 
-"Along" is the direction of the arrows, "across" the one in which boxes of a rank lie side by side.
+"Along" is the direction of the arrows; "across" is the direction in which the boxes of a rank lie.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 Point = tuple[float, float]  # along, across
 Edge = tuple[tuple[int, int], int]  # (source, number of its output), target
-_GAP, _APART, _LANE = 20.0, 22.0, 12.0  # between ranks, between boxes of a rank, beside what passes a rank
-_BENT, _END = 10.0, 8.0  # more between ranks for lines that bend, and their straight end
-PORT = 12.0  # between arrows at one side of a box
+_GAP, _APART, _LANE = 20.0, 22.0, 12.0  # distance of ranks, of boxes in a rank, of passing arrows
+_BENT, _END = 10.0, 8.0  # extra distance of ranks for arrows that bend, length of their straight end
+PORT = 12.0  # distance of arrows at one side of a box
 _COLUMNS_APART = 44.0
-_TURN, _ROUND = 15.0, 9.0  # from a box to where an arrow to the next column turns; radius of the turn
+_TURN, _ROUND = 15.0, 9.0  # an arrow to the next column: distance of its turn from the box, and radius
 _SWEEPS = 24
 
 
@@ -27,8 +27,8 @@ class Line(NamedTuple):
     """A Bezier curve of 1 + 3 n points.
 
     Attributes:
-        start: the box where it begins, and the number of its output; None where it goes on.
-        is_end: whether it ends at a box.
+        start: (box, number of its output) where the curve begins; None if it continues another curve.
+        is_end: whether the curve ends at a box.
     """
 
     points: list[Point]
@@ -37,12 +37,12 @@ class Line(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """A drawing.
+    """The positions of boxes and arrows.
 
     Attributes:
-        boxes: (along, across) of the corner of each box where both are smallest.
-        lines: the parts of arrows.
-        size: of the whole.
+        boxes: the smallest (along, across) of each box.
+        lines: the curves of which arrows consist.
+        size: (along, across) of the drawing.
     """
 
     boxes: list[Point]
@@ -52,7 +52,7 @@ class Layout(NamedTuple):
 
 @dataclass(eq=False)
 class _Spot:
-    """A place in a rank: of a box, or of an arrow that passes the rank."""
+    """A position in a rank: of a box, or of an arrow that passes the rank."""
 
     rank: int
     depth: float = 0.0  # size along
@@ -61,7 +61,7 @@ class _Spot:
     at: float = 0.0  # the middle across
     above: list[_Spot] = field(default_factory=list)
     below: list[_Spot] = field(default_factory=list)
-    ends: tuple[_Spot, _Spot] | None = None  # boxes that the arrow comes from and goes to
+    ends: tuple[_Spot, _Spot] | None = None  # of an arrow: its source and target
 
     @property
     def source(self) -> _Spot:
@@ -72,12 +72,12 @@ class _Spot:
         return self.ends[1] if self.ends else self
 
     def apart(self, other: _Spot) -> float:
-        """The least distance of the middles of neighbours."""
+        """The smallest distance of the middles of two neighbours."""
         return (self.breadth + other.breadth) / 2 + (_APART if self.is_box and other.is_box else _LANE)
 
     def wish(self, others: Sequence[_Spot], is_above: bool) -> float:
-        """Where it is in line with what it is connected with on one side. Boxes keep in line with boxes, also
-        with those at the other end of a long arrow.
+        """The position in line with the connected spots on one side. Boxes align with boxes, also with those
+        at the other end of a long arrow.
         """
         if self.is_box:
             places = [(one.source if is_above else one.target).at for one in others]
@@ -86,7 +86,7 @@ class _Spot:
         return sum(places) / len(places) if places else self.at
 
     def port(self, other: _Spot) -> float:
-        """Where an arrow from or to another is best."""
+        """The best position of an arrow from or to another spot."""
         return (self.at + other.at) / 2 if other.is_box else other.at
 
 
@@ -95,7 +95,7 @@ class _Hop(NamedTuple):
 
     upper: _Spot
     lower: _Spot
-    value: tuple[int, int]  # box and number of its output
+    value: tuple[int, int]  # (box, number of its output)
 
 
 def arrange(sizes: Sequence[Point], edges: Sequence[Edge], longest: float) -> Layout:
@@ -103,8 +103,8 @@ def arrange(sizes: Sequence[Point], edges: Sequence[Edge], longest: float) -> La
 
     Args:
         sizes: (along, across) of each box.
-        edges: targets in ascending order and behind their sources.
-        longest: a drawing that is longer than this goes on beside itself where one arrow leads on.
+        edges: with targets in ascending order, each after its sources.
+        longest: a longer drawing is split into columns, between ranks that a single arrow connects.
     """
     boxes = [_Spot(rank, *size, is_box=True) for rank, size in zip(_ranks(len(sizes), edges), sizes)]
     rows, lanes, hops = _connected(boxes, edges)
@@ -114,7 +114,7 @@ def arrange(sizes: Sequence[Point], edges: Sequence[Edge], longest: float) -> La
 
 
 def _ranks(count: int, edges: Sequence[Edge]) -> list[int]:
-    """The longest way from a box without arrows to it; of those the place just above their first reader."""
+    """The rank of each box: its longest path from a source; sources are just above their first reader."""
     ranks, readers = [0] * count, defaultdict(list)
     for (source, _), target in edges:
         ranks[target] = max(ranks[target], ranks[source] + 1)
@@ -128,7 +128,7 @@ def _ranks(count: int, edges: Sequence[Edge]) -> list[int]:
 def _connected(
     boxes: list[_Spot], edges: Sequence[Edge]
 ) -> tuple[list[list[_Spot]], list[list[_Spot]], list[_Hop]]:
-    """Ranks of boxes and of places where values pass, these places for each value, and what is connected."""
+    """The spots of each rank, the spots of each arrow that passes ranks, and the parts of arrows."""
     rows: list[list[_Spot]] = [[] for _ in range(max((box.rank for box in boxes), default=0) + 1)]
     for box in boxes:
         rows[box.rank].append(box)
@@ -166,7 +166,7 @@ def _crossings(rows: list[list[_Spot]]) -> int:
 
 
 def _ordered(rows: list[list[_Spot]]) -> list[list[_Spot]]:
-    """Each rank in the order of the means of what it is connected with, as long as fewer lines cross."""
+    """The ranks, ordered by the means of connected positions; the order with the fewest crossings."""
     best, fewest = [list(row) for row in rows], _crossings(rows)
     for sweep in range(_SWEEPS):
         if fewest == 0:
@@ -191,13 +191,13 @@ def _spread(
     low: float = -math.inf,
     high: float = math.inf,
 ) -> list[float]:
-    """Positions from low to high at least `apart` from each other, in order, with the least weighted squares
-    of the distances from the wishes.
+    """Ordered positions in [low, high], at least `apart` from each other, that minimise the weighted sum of
+    squared distances from the wishes.
     """
     offsets = [0.0]
     for distance in apart:
         offsets.append(offsets[-1] + distance)
-    pools: list[tuple[float, float, int]] = []  # mean, weight, count: of neighbours that touch
+    pools: list[tuple[float, float, int]] = []  # (mean, weight, count) of neighbours that touch
     for wish, offset, weight in zip(wishes, offsets, weights):
         mean, count = wish - offset, 1
         while pools and pools[-1][0] > mean:
@@ -210,7 +210,7 @@ def _spread(
 
 
 def _place(rows: list[list[_Spot]], lanes: list[list[_Spot]]) -> None:
-    """Finds the middles across: boxes in line with boxes, and lanes straight, which give way to boxes."""
+    """Sets the positions across: boxes align with boxes; passing arrows are straight and avoid boxes."""
 
     def settle(row: list[_Spot], wishes: list[float]) -> None:
         weights = [1.0 if spot.is_box else 1e-6 for spot in row]
@@ -236,7 +236,7 @@ def _place(rows: list[list[_Spot]], lanes: list[list[_Spot]]) -> None:
 
 
 def _ports(boxes: list[_Spot], hops: list[_Hop]) -> list[tuple[float, float]]:
-    """Where across each connection begins and ends."""
+    """The positions across at which each part of an arrow begins and ends."""
     found = [[hop.upper.at, hop.lower.at] for hop in hops]
     for end in (0, 1):
         at_box: dict[_Spot, list[tuple[float, float, int]]] = defaultdict(list)
@@ -266,7 +266,7 @@ def _drawn(boxes: list[_Spot], rows: list[list[_Spot]], hops: list[_Hop], longes
     starts = [0.0]
     for depth, gap in zip(depths, gaps):
         starts.append(starts[-1] + depth + gap)
-    # of each rank: how it is shifted along and across, and the least place across of its column
+    # for each rank: its shift along and across, and the smallest position across of its column
     columns: list[tuple[float, float, float]] = []
     cuts = _cuts(hops, starts, longest)
     length = breadth = 0.0
@@ -303,7 +303,7 @@ def _drawn(boxes: list[_Spot], rows: list[list[_Spot]], hops: list[_Hop], longes
 
 
 def _cuts(hops: list[_Hop], starts: list[float], longest: float) -> list[int]:
-    """The ranks with which columns begin, about equally long: where one arrow leads on from box to box."""
+    """The ranks at which columns of about equal length begin: those that a single arrow leads to."""
     across = Counter(hop.lower.rank for hop in hops)
     able = [hop.lower.rank for hop in hops if across[hop.lower.rank] == 1 and hop.lower.is_box]
     count = math.ceil(starts[-1] / longest)
@@ -316,7 +316,7 @@ def _cuts(hops: list[_Hop], starts: list[float], longest: float) -> list[int]:
 
 
 def _straight(start: Point, end: Point) -> list[Point]:
-    """The rest of a Bezier curve from `start`."""
+    """The points after `start` of a straight Bezier curve."""
     (a, b), (c, d) = start, end
     return (
         [] if start == end else [((2 * a + c) / 3, (2 * b + d) / 3), ((a + 2 * c) / 3, (b + 2 * d) / 3), end]
@@ -324,7 +324,7 @@ def _straight(start: Point, end: Point) -> list[Point]:
 
 
 def _rounded(corners: list[Point]) -> list[Point]:
-    """A way in right angles with round corners."""
+    """The points of a Bezier curve through right-angled corners, which it rounds."""
     line = corners[:1]
     for before, corner, after in zip(corners, corners[1:], corners[2:]):
         for point in (before, after):

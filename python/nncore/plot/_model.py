@@ -39,13 +39,13 @@ _FILLS = {"input": "#DCEBF5", "weights": "#FBE9DC", "plain": "#F4F4F4", "model":
 
 
 class _Box(NamedTuple):
-    """What is shown of an input or a call.
+    """The box of an input or a call.
 
     Attributes:
-        lines: texts at the left and at the right; the first `names` are its name.
-        look: of _FILLS.
-        outputs: how many values it makes.
-        is_output: whether one is an output of the model.
+        lines: (left text, right text) of each line; the first `names` lines have the name.
+        look: a key of _FILLS.
+        outputs: number of its outputs.
+        is_output: whether one of them is an output of the model.
     """
 
     lines: list[tuple[str, str]]
@@ -70,29 +70,29 @@ def model(
 ) -> Figure:
     """The graph of a model: a box for each input and each call of a layer, arrows from value to value.
 
-    Boxes with parameters, inputs and models in the model have colours of their own, outputs a thick frame. A
-    model in the model is one box: plot it alone to see what is in it. A layer that is called several times
-    has as many boxes, which say so. Numbers at arrows tell the outputs of a model that has several. A long
-    graph goes on in a further column.
+    Inputs, layers with weights and nested models have colours of their own; model outputs have a thick frame.
+    A nested model is one box: plot it alone to see its layers. A layer that is called several times has a box
+    for each call, with its number. Arrows from a nested model with several outputs have the output's number.
+    A long graph continues in further columns.
 
     Args:
         model: a `Model` or `Sequential` that is built.
-        path: file to write, of the kind that its name ends in: .png, .svg, .pdf, ...; default none.
-        show_shapes: shapes of what each call makes, with None for the batch and open sizes; default True.
+        path: file to write, whose ending names the format: .png, .svg, .pdf, ...; default none.
+        show_shapes: output shapes, with None for the batch and open sizes; default True.
         show_params: numbers of parameters; default True.
         show_names: names of the layers, besides their classes; default True.
-        show_activations: the layers' activations, other than linear; default True.
+        show_activations: activations other than linear; default True.
         show_trainable: whether layers with weights are trainable; default False.
         rankdir: "TB", from top to bottom (default), or "LR", from left to right.
-        dpi: pixels an inch, of PNG files and notebooks; default 150.
+        dpi: pixels per inch of PNG files and in notebooks; default 150.
         title: text above the graph; default none.
 
     Returns:
         A figure.
 
     Raises:
-        TypeError: it is no model.
-        ValueError: it is not built, has more than 400 boxes, or an argument has a wrong value.
+        TypeError: model is not a model.
+        ValueError: the model is not built or has more than 400 boxes, or an argument has a wrong value.
         ImportError: matplotlib is not installed.
 
     Example::
@@ -100,7 +100,7 @@ def model(
         nncore.plot.model(model, "model.svg")
     """
     if (net := net_of(model)) is None:
-        raise TypeError(f"[plot.model] a model is expected, got {model!r:.100}")
+        raise TypeError(f"[plot.model] expected a model, got {model!r:.100}")
     show = {
         name: boolean("plot.model", f"show_{name}", value)
         for name, value in [
@@ -148,13 +148,13 @@ def _kind_of_file(path: str | os.PathLike[str]) -> str:
 
 
 def _boxes(net: Net, show: dict[str, bool]) -> tuple[list[_Box], list[Edge]]:
-    """One for each input and call, and the arrows."""
+    """The box of each input and call, and the arrows between them."""
     graph = net.required_graph()
     count = len(graph.inputs) + len(graph.calls)
     if count > _MOST_BOXES:
         raise ValueError(
-            f"[plot.model] {net.name!r} has {count} inputs and calls of layers, and {_MOST_BOXES} can be "
-            "shown: make models of its parts, and plot these"
+            f"[plot.model] expected at most {_MOST_BOXES} inputs and calls of layers, got {count} of "
+            f"{net.name!r}: make models of its parts, and plot these"
         )
     names = [(value.key, name) for value, name in zip(graph.outputs, graph.output_names())]
     sources = {value.key: (number, 0) for number, value in enumerate(graph.inputs)}
@@ -202,7 +202,7 @@ def _boxes(net: Net, show: dict[str, bool]) -> tuple[list[_Box], list[Edge]]:
 
 
 def _draw(boxes: list[_Box], sizes: list[Point], layout: Layout, is_down: bool, title: str | None) -> Figure:
-    """The figure, whose axes count in points."""
+    """The figure; its axes are in points."""
     width, height = (size + 2 * _MARGIN for size in (layout.size[::-1] if is_down else layout.size))
     top = 5 + 16.0 * (1 + title.count("\n")) if title else 0.0
     figure = new_figure(width / 72, (height + top) / 72, title, layout="none")
@@ -215,7 +215,7 @@ def _draw(boxes: list[_Box], sizes: list[Point], layout: Layout, is_down: bool, 
         along, across = point
         return (across + _MARGIN, along + _MARGIN) if is_down else (along + _MARGIN, across + _MARGIN)
 
-    # One path of all lines: where they meet or touch, they are not darker.
+    # All lines are one path, so that they are not darker where they overlap.
     points: list[Point] = []
     codes: list[Any] = []
     half, length = _HEAD
