@@ -40,9 +40,11 @@ def parse() -> argparse.Namespace:
     add_choice(parser, "--parts", results.PARTS)
     add_choice(parser, "--workloads", WORKLOADS)
     add_choice(parser, "--frameworks", FRAMEWORKS)
-    parser.add_argument("--runs", type=positive, default=5, help="of which medians are told (default: 5)")
+    parser.add_argument(
+        "--runs", type=positive, default=5, help="number of runs, of which medians are reported (default: 5)"
+    )
     parser.add_argument("--threads", type=positive, help="default: all processors that may be used")
-    parser.add_argument("--quick", action="store_true", help="tiny sizes: only to see that all of it works")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, as a check that everything works")
     parser.add_argument(
         "--python",
         action="append",
@@ -81,7 +83,7 @@ def positive(text: str) -> int:
 
 def measure(options: argparse.Namespace) -> None:
     if importlib.util.find_spec("matplotlib") is None:
-        raise Failed("the figures need matplotlib: pip install matplotlib")
+        raise Failed("figures need matplotlib: pip install matplotlib")
     versions = processes.find(sorted({"nncore", *options.frameworks}), options.pythons)
     if "nncore" not in versions:
         raise Failed("this Python has no nncore: pip install . in a clone of the project")

@@ -1,4 +1,4 @@
-"""What is timed of nncore.ops: every operation, forward and backward, at sizes as they occur."""
+"""The timed calls of nncore.ops: every operation, forward and backward, at typical sizes."""
 
 from __future__ import annotations
 
@@ -111,11 +111,11 @@ def _updates(normal: Normal, quick: bool) -> Iterator[Case]:
     n = 1_000 if quick else 1_000_000
     for name, update in UPDATES.items():
         takes = signature(update.reference).parameters
-        for given in ({}, *update.optimizer._variants):  # until there are all moments
+        for given in ({}, *update.optimizer._variants):  # the first settings with all moments
             row = update.optimizer(**{**given, **update.fixed}).spec()[0]
             if len(ROWS[row][1]) == len(update.moments):
                 break
-        arrays = [normal(n), normal(n)]  # and means of g and, larger, of its square
+        arrays = [normal(n), normal(n)]  # w and g; then moments, positive for means of squares
         arrays += (1 + normal(n) ** 2 if of.startswith("v") else 0.1 * normal(n) for of in update.moments)
         title = ", ".join(key for key in given if key != "learning_rate")
         step = {"step": 3} if "step" in takes else {}

@@ -1,4 +1,4 @@
-"""What machine this is, and what it can do."""
+"""The machine: its description, and its peak speed."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ print(json.dumps([nncore.get_num_threads(), nncore.isa(), nncore.available_isas(
 
 
 def describe() -> tuple[dict[str, Any], str]:
-    """(what tells machines apart, the instruction set that nncore chose).
+    """(properties that identify the machine, the instruction set that nncore uses).
 
-    `cores` are those that affinity and cgroup quota leave, which is nncore's own default.
+    `cores` is the number that affinity and cgroup quota allow, nncore's default number of threads.
     """
     cores, isa, isas = json.loads(run([sys.executable, "-c", _PROBE], len(os.sched_getaffinity(0)))[1])
     machine = {

@@ -1,7 +1,6 @@
-"""Operations of nncore.ops in plain float32 NumPy, as one would write them by hand.
+"""Operations of nncore.ops in plain float32 NumPy, with the same names and arguments.
 
-Same names and arguments as there; pooling only for windows of 2 x 2 that fill the image, and as many groups
-as channels or one.
+Pooling is for windows of 2 x 2 that divide the image; convolutions have one group, or one for each channel.
 """
 
 from __future__ import annotations
@@ -214,7 +213,7 @@ ONE_LINERS: dict[str, Callable[..., Any]] = {
 
 
 def form(op: str) -> Callable[..., Any]:
-    """The form written here; else the reference, in float64."""
+    """The float32 function written here; else the float64 reference."""
     from nncore import reference
 
     found: Callable[..., Any] = ONE_LINERS.get(op) or globals().get(op) or getattr(reference, op)

@@ -10,7 +10,7 @@ from .cases import TITLES
 from .processes import FRAMEWORKS
 from .workloads import WORKLOADS, Target
 
-Runs = dict[str, list[float]]  # who -> a value a run
+Runs = dict[str, list[float]]  # framework -> the value of each run
 UNITS = ((1.0, "s"), (1e3, "ms"), (1e6, "us"))
 
 
@@ -60,7 +60,7 @@ def ratio(values: Runs, all_forms: bool = False) -> tuple[str, float] | None:
 
 
 def met(target: Target, values: Runs) -> str:
-    """yes, no, or a dash where what it is measured by is missing."""
+    """Whether the target is met: yes, no, or a dash if a measurement is missing."""
     found, ours = ratio(values), statistics.median(values.get("nncore", [float("nan")]))
     checks = []
     if target.ratio is not None:

@@ -44,7 +44,7 @@ class Settings(NamedTuple):
 
 class Results:
     def __init__(self, folder: Path, found: dict[str, Any], quick: bool) -> None:
-        """Creates the folder, or reads it. Failed if what is in it cannot be mixed with what will come."""
+        """Creates the folder, or reads its results. Failed if they are of another machine or kind of run."""
         self.folder = folder
         self.content: dict[str, Any] = {"machine": found, "quick": quick, "parts": {}}
         if (folder / "results.json").exists():
@@ -80,7 +80,7 @@ def refuse_other_machine(a: dict[str, Any], b: dict[str, Any], other: str) -> No
 
 
 def figures(content: dict[str, Any]) -> dict[str, float]:
-    """Every measured figure by a name that is the same in each folder: medians of seconds or MB."""
+    """The median of every figure, in seconds or MB, by a name that is the same in each folder."""
     parts, found = content["parts"], {}
     for name, section in parts.get("peers", {}).items():
         for figure, values in section["figures"].items():

@@ -1,4 +1,4 @@
-"""Time of a call in a process that also runs another library's threads."""
+"""Times calls in a process with threads of several libraries."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 SECONDS = 0.1  # for a side of a case in a run
-PAUSE = 0.2  # twice as long as the threads of OpenBLAS spin after their last work
+PAUSE = 0.2  # seconds, twice as long as OpenBLAS' threads spin after their last work
 
 
 def block(call: Callable[[], Any], seconds: float, pause: float = 0.0) -> float:
-    """Median of the calls that fit into so many seconds, three at least.
+    """The median time of a call, over the calls that fit into these seconds, at least three.
 
-    `pause` before them lets the threads of the other library go to sleep; the first call wakes the own ones.
+    The `pause` before them lets other libraries' threads go to sleep; an untimed call wakes the own threads.
     """
     time.sleep(pause)
     call()

@@ -21,7 +21,7 @@ from nncore.models import Model
 
 
 def block(x: Any, filters: int) -> Any:
-    """Two convolutions and the way around them. x (n, h, w, filters), as what comes out."""
+    """Two convolutions with a skip connection: (n, h, w, filters) -> the same shape."""
     y = Conv2D(filters, 3, padding="same", activation="relu")(x)
     y = Conv2D(filters, 3, padding="same")(y)
     return ReLU()(Add()([x, y]))

@@ -4,7 +4,7 @@
     python tools/compare.py speed OLD NEW [--pairs 15] [--workload NAME ...] [--noise] [--json FILE]
 
 OLD and NEW are git revisions, or "." for the working tree. Exit code 1: bits differ, or a workload may be
-slower than the limit. Exit code 2: they could not be compared.
+slower than the limit. Exit code 2: the comparison failed.
 """
 
 from __future__ import annotations
@@ -41,9 +41,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         command = commands.add_parser(name)
         command.add_argument("old", metavar="OLD", help='a git revision, or "." for the working tree')
         command.add_argument("new", metavar="NEW")
-        command.add_argument(
-            "--folder", type=Path, default=cache, help=f"where builds are kept (default: {cache})"
-        )
+        command.add_argument("--folder", type=Path, default=cache, help=f"cache of builds (default: {cache})")
         if name == "speed":
             speed.add_options(command)
     return parser.parse_args(arguments)

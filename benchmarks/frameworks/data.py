@@ -1,4 +1,4 @@
-"""What the networks learn: MNIST from NNCORE_DATA_DIR, read without nncore, or numbers made up here.
+"""The data that networks learn: MNIST from NNCORE_DATA_DIR, read without nncore, or generated numbers.
 
     python -m benchmarks.frameworks.data WORKLOAD [--quick]
 
@@ -44,7 +44,7 @@ def load(of: Training, quick: bool) -> Data:
 
 
 def made_up(of: Training, tests: int = 200) -> Data:
-    """Ten patterns in noise."""
+    """Generated data: ten patterns with noise."""
     rng = np.random.default_rng(0)
     y = rng.integers(0, 10, of.samples + tests)
     x = rng.random((10, *of.shape), np.float32)[y] + 0.3 * rng.random((len(y), *of.shape), np.float32)
@@ -52,7 +52,7 @@ def made_up(of: Training, tests: int = 200) -> Data:
 
 
 def _images(path: Path) -> Array:
-    """(n, 28, 28, 1) from 0 to 1, read in pieces: what is loaded once only must not raise the peak."""
+    """(n, 28, 28, 1) from 0 to 1, read in pieces, so that loading does not raise the peak of memory."""
     with gzip.open(path) as file:
         count = int.from_bytes(file.read(16)[4:8], "big")
         out = np.empty((count, 28, 28, 1), np.float32)
@@ -67,7 +67,7 @@ def _labels(path: Path) -> Array:
 
 
 def peak_memory() -> float:
-    """MB. Not ru_maxrss, which starts from the peak of the process that started this one."""
+    """The peak of memory in MB. ru_maxrss would include the peak of the parent process."""
     status = Path("/proc/self/status").read_text()
     return float(status.partition("VmHWM:")[2].split()[0]) / 1024
 

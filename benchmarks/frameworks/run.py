@@ -28,7 +28,7 @@ class Model(Protocol):
     """What `make(Training)` of a framework's module returns."""
 
     def arrays(self, x: Array, y: Array) -> tuple[Any, Any]:
-        """Samples and labels as the framework likes them best."""
+        """Samples and labels in the framework's preferred types."""
 
     def fits(self) -> dict[str, Callable[[Any, Any, int, int], Any]]:
         """Ways of training, by a name that is empty for the usual one: (x, y, batch, epochs)."""
@@ -51,7 +51,9 @@ def require_learnt(probabilities: Array, y: Array, of: Training) -> float:
     found = probabilities.reshape(-1) > 0.5 if binary else probabilities.argmax(axis=1)
     accuracy = float(np.mean(found == y))
     if accuracy < of.least:
-        raise SystemExit(f"has not learnt: test accuracy {accuracy:.3f}, {of.least} is expected")
+        raise SystemExit(
+            f"has not learnt: expected a test accuracy of {of.least} or more, got {accuracy:.3f}"
+        )
     return accuracy
 
 

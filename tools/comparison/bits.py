@@ -131,7 +131,7 @@ def largest_difference(pairs: Iterable[tuple[Array, Array]]) -> float | str:
 
 
 def left_out_report(old: Mapping[str, Any], new: Mapping[str, Any], skipped: Mapping[str, str]) -> str:
-    """What was not compared, of the results of a process of each build."""
+    """A text about names and cases that were not compared, from the results of each build."""
     names = [{*side["names"], *(f"NNCORE_ISA={isa}" for isa in side["isas"])} for side in (old, new)]
     lines = []
     for side, only in (("OLD", names[0] - names[1]), ("NEW", names[1] - names[0])):

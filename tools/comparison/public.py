@@ -1,4 +1,4 @@
-"""nncore's public names, of which a build may lack some, and made-up data. Runs in each build."""
+"""nncore's public names, some of which a build may lack, and generated data. Runs in each build."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Absent(Exception):
 
 
 class Module:
-    """A module of nncore, which notes what of it is used."""
+    """A module of nncore that records which of its names are used."""
 
     def __init__(self, name: str) -> None:
         self._name, self._module = name, importlib.import_module(f"nncore.{name}")

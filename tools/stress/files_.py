@@ -1,4 +1,4 @@
-"""Sound files with one to four mutations, of their settings, their table of tensors or their bytes."""
+"""Valid files with one to four mutations of their settings, their table of tensors or their bytes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def pick(rng: np.random.Generator, options: list[Any]) -> Any:
 
 
 def another(rng: np.random.Generator, old: Any) -> Any:
-    """A value to take the place of another: near it, of its type, or of any."""
+    """A replacement for a value: near it, of its type, or of any type."""
     kind = rng.integers(6)
     if kind == 0 and isinstance(old, (int, float)):
         return pick(rng, [old + 1, old - 1, old * 2, -old, float(old), str(old), [old], [old, old]])

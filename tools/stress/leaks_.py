@@ -1,4 +1,4 @@
-"""Many rounds of one thing after another: memory, objects, files and threads do not grow after a warm-up."""
+"""Repeats each action for many rounds: memory, objects, files and threads do not grow after a warm-up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Little memory: each thing is done under limits of address space from too little to more than enough."""
+"""Little memory: each action runs under limits of address space, from too little to more than enough."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What may become of a file from a stranger: a reader refuses it with ValueError, or what it gave is usable.
-
-MemoryError is a refusal as well, where the process may have little memory.
-"""
+"""Readers of untrusted files: each refuses a file with ValueError or MemoryError, or returns usable data."""
 
 from __future__ import annotations
 
@@ -10,6 +7,7 @@ import io
 import math
 import struct
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -148,45 +146,25 @@ def read_weights(path: Path) -> bool:
     return True
 
 
-def read_images(path: Path) -> bool:
+def _read_arrays(read: Callable[[Path], dict[str, Array]], path: Path) -> bool:
+    """Reads images "x_train" and labels "y_train", or one of them."""
     try:
-        x = _idx.read(path, True, LIMIT)
+        arrays = read(path)
     except REFUSALS:
         return False
-    assert x.dtype == np.uint8
-    assert x.shape[1:] == (28, 28)
-    assert len(x) <= LIMIT
-    return True
-
-
-def read_labels(path: Path) -> bool:
-    try:
-        y = _idx.read(path, False, LIMIT)
-    except REFUSALS:
-        return False
-    assert y.dtype == np.uint8
-    assert y.max() <= 9
-    assert y.size <= LIMIT
-    return True
-
-
-def read_npz(path: Path) -> bool:
-    try:
-        arrays = _idx.read_npz(path, {"x_train": LIMIT, "y_train": LIMIT})
-    except REFUSALS:
-        return False
-    assert arrays["x_train"].shape[1:] == (28, 28)
-    assert arrays["y_train"].max() <= 9
-    assert all(len(a) <= LIMIT and a.dtype == np.uint8 for a in arrays.values())
+    for name, a in arrays.items():
+        assert a.dtype == np.uint8
+        assert len(a) <= LIMIT
+        assert a.shape[1:] == (28, 28) if name == "x_train" else a.ndim == 1 and a.max() <= 9
     return True
 
 
 READERS: dict[str, Callable[[Path], bool]] = {
     "model": read_model,
     "weights": read_weights,
-    "images": read_images,
-    "labels": read_labels,
-    "npz": read_npz,
+    "images": partial(_read_arrays, lambda path: {"x_train": _idx.read(path, True, LIMIT)}),
+    "labels": partial(_read_arrays, lambda path: {"y_train": _idx.read(path, False, LIMIT)}),
+    "npz": partial(_read_arrays, lambda path: _idx.read_npz(path, {"x_train": LIMIT, "y_train": LIMIT})),
 }
 
 
