@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 from . import files, progress, whole
 
 TIMEOUT = 10.0  # seconds without an answer or a byte
-PATIENCE = 600.0  # seconds for one file, however steadily it trickles
-ROUNDS = 2  # an address that was reached but delivered badly is asked again
+PATIENCE = 600.0  # seconds for one file
+ROUNDS = 2  # an address that delivered a bad file is tried again
 MOST_BYTES = 1 << 28  # more than any file of a data set has
 _HEADERS = {"User-Agent": "nncore", "Accept-Encoding": "identity"}
 
@@ -31,7 +31,7 @@ class _Refused(Exception):
 class _Sink:
     """The file that pooch writes to, and its progress, which advances as bytes are written."""
 
-    total: int | None = None  # set by pooch when the answer is there
+    total: int | None = None  # set by pooch when the response has arrived
 
     def __init__(self, file: BinaryIO, name: str, limited: bool) -> None:
         self._file, self._name, self._limited = file, name, limited
@@ -77,7 +77,7 @@ def fetch(
             import pooch
             import requests
     except ImportError:
-        text = f"{target.name} is not at hand, and downloads need pooch: pip install pooch"
+        text = f"{target.name} is not cached, and downloads need pooch: pip install pooch"
         raise ImportError(text) from None
 
     def fill(file: BinaryIO) -> None:
@@ -117,7 +117,7 @@ def fetch(
 
 @contextlib.contextmanager
 def advised(name: str, folder: Path, faults: Iterable[str], advice: str) -> Iterator[None]:
-    """Errors of a download into `folder` with the name of the data set, and what to do without a network."""
+    """Adds the data set's name, faults and advice to the errors of a download into `folder`."""
     try:
         yield
     except (ConnectionError, ImportError) as error:
@@ -127,7 +127,7 @@ def advised(name: str, folder: Path, faults: Iterable[str], advice: str) -> Iter
 
 
 def check(path: Path, expected: str, algorithm: str = "auto") -> None:
-    """ValueError for a file of another hash. "auto": sha256 if the hash has its length, else MD5."""
+    """ValueError if the file has another hash. "auto" is sha256 or MD5, by the length of the hash."""
     if algorithm == "auto":
         algorithm = "sha256" if len(expected) == 64 else "md5"
     if not path.is_file() and path.exists():
@@ -137,11 +137,11 @@ def check(path: Path, expected: str, algorithm: str = "auto") -> None:
         while chunk := file.read(1 << 20):
             hasher.update(chunk)
     if hasher.hexdigest() != expected.lower():
-        raise ValueError(f"{path}: wrong {algorithm}: {expected} is expected, it is {hasher.hexdigest()}")
+        raise ValueError(f"{path}: wrong {algorithm}: {expected} is expected, got {hasher.hexdigest()}")
 
 
 def cache_folder() -> Path:
-    """$XDG_CACHE_HOME/nncore, or what the platform uses: ~/.cache, ~/Library/Caches, %LOCALAPPDATA%."""
+    """$XDG_CACHE_HOME/nncore, or one in the platform's ~/.cache, ~/Library/Caches or %LOCALAPPDATA%."""
     given = os.environ.get("XDG_CACHE_HOME", "")
     if os.path.isabs(given):
         return Path(given) / "nncore"

@@ -41,8 +41,8 @@ class Layer(Weighted, Settings):
     Args:
         name: unique in a model; default the class in snake case with a running number (dense, dense_1, ...).
         trainable: whether training changes the weights; default True. Takes effect in ``compile``.
-        input_shape: shape of one sample, for the first layer of a `Sequential`, in place of an `Input`; ignored
-            elsewhere.
+        input_shape: shape of one sample, for the first layer of a `Sequential` in place of an `Input`; it is
+            ignored elsewhere.
         input_dim: n is short for ``input_shape=(n,)``.
         dtype: None or "float32".
         activity_regularizer: a penalty on the output of each call: name or instance of
