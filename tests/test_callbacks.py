@@ -305,7 +305,7 @@ ERRORS: list[tuple[str, type[Exception], Callable[[], Any]]] = [
     (r"factor must be in \[0, 1\)", ValueError, lambda: callbacks.ReduceLROnPlateau(factor=1.5)),
     ("schedule must be a function", TypeError, lambda: callbacks.LearningRateScheduler(0.1)),
     ("separator must be one character", ValueError, lambda: callbacks.CSVLogger("a", ", ")),
-    ("filepath is empty", ValueError, lambda: callbacks.CSVLogger("")),
+    ("filepath must name a file", ValueError, lambda: callbacks.CSVLogger("")),
     ("write_images=True is not available", ValueError, lambda: callbacks.TensorBoard(write_images=True)),
     ("profile_batch=2 is not available", ValueError, lambda: callbacks.TensorBoard(profile_batch=2)),
     ("embeddings_freq=1 is not", ValueError, lambda: callbacks.TensorBoard(embeddings_freq=1)),
