@@ -219,7 +219,7 @@ __all__ = [*CLASSES, "Initializer", "get"]
 def get(
     identifier: str | Initializer | type[Initializer] | None, owner: str = "initializers.get"
 ) -> Initializer | None:
-    """The initializer for a name ("glorot_uniform" or "GlorotUniform"), a class or an instance; or None.
+    """The initializer for a name ("he_normal" or "HeNormal"), a class or an instance; None for None.
 
     >>> get("he_normal")
     HeNormal(seed=None)
