@@ -17,7 +17,7 @@ import pytest
 import nncore
 from nncore import activations, callbacks, layers, losses, metrics, models, optimizers
 from nncore.common import keras_names
-from nncore.common.arguments import neutral
+from nncore.common.arguments import reject_unsupported
 from nncore.common.keras_names import public
 from nncore.layers import Conv2D, Dense, Dropout, Input
 
@@ -137,7 +137,9 @@ EARLIER: list[tuple[Callable[[], Any], str]] = [
     (lambda: Conv2D(3, 3, subsample=2), "'strides' now"),
     (lambda: Conv2D(nb_filter=3, nb_row=3, nb_col=3), "'filters' now"),
     (
-        lambda: neutral("Conv", {"data_format": "channels_first"}, {"data_format": "channels_last"}),
+        lambda: reject_unsupported(
+            "Conv", {"data_format": "channels_first"}, {"data_format": "channels_last"}
+        ),
         r"not available yet: give x.transpose\(0, 2, 3, 1\)",
     ),
     (lambda: Dropout(p=0.5), "'rate' now"),

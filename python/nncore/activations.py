@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .common.arguments import boolean, only, unknown
+from .common.arguments import boolean, require_default, unknown
 from .common.arrays import Array as Floats
 from .common.operations import ACTIVATIONS, activation, wide
 
@@ -24,8 +24,8 @@ Activation = Callable[..., Floats]
 def _row_of_relu(
     x: object, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
 ) -> tuple[str, dict[str, Any]]:
-    only("relu", "max_value", max_value, None)
-    only("relu", "threshold", float(threshold), 0.0)
+    require_default("relu", "max_value", max_value, None)
+    require_default("relu", "threshold", float(threshold), 0.0)
     return ("leaky_relu", {"negative_slope": negative_slope}) if negative_slope else ("relu", {})
 
 

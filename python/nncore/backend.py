@@ -6,7 +6,7 @@ Functions of tensors, which earlier versions of Keras had here, are in `nncore.o
 from __future__ import annotations
 
 from .common.absent import answer
-from .common.arguments import only
+from .common.arguments import require_default
 from .utils import clear_session
 
 __all__ = [
@@ -42,7 +42,7 @@ def set_epsilon(value: float) -> None:
     Raises:
         ValueError: value is not 1e-7.
     """
-    only("set_epsilon", "value", value, epsilon())
+    require_default("set_epsilon", "value", value, epsilon())
 
 
 def floatx() -> str:
@@ -56,7 +56,7 @@ def set_floatx(value: str) -> None:
     Raises:
         ValueError: value is not "float32".
     """
-    only("set_floatx", "value", value, floatx())
+    require_default("set_floatx", "value", value, floatx())
 
 
 def image_data_format() -> str:
@@ -74,4 +74,4 @@ def set_image_data_format(data_format: str) -> None:
     Raises:
         ValueError: data_format is not "channels_last".
     """
-    only("set_image_data_format", "data_format", data_format, image_data_format())
+    require_default("set_image_data_format", "data_format", data_format, image_data_format())

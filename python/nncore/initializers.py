@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .common import described, seeds
-from .common.arguments import choice, integer, neutral, number
+from .common.arguments import choice, integer, number, reject_unsupported
 from .common.arrays import Floats
 from .common.described import Described
 
@@ -32,7 +32,7 @@ class Initializer(Described):
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Floats:
         """New float32 values of a shape."""
-        neutral(type(self).__name__, {"dtype": dtype}, {"dtype": "float32"})
+        reject_unsupported(type(self).__name__, {"dtype": dtype}, {"dtype": "float32"})
         return self.sample(tuple(shape), np.random.Generator(np.random.Philox(seeds.draw_seed())))
 
     def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..common.absent import Explained
-from ..common.arguments import neutral
+from ..common.arguments import reject_unsupported
 from ..common.described import outside
 
 Logs = dict[str, Any]
@@ -148,7 +148,7 @@ class LambdaCallback(Callback):
         **functions: Callable[..., Any] | None,
     ) -> None:
         super().__init__()
-        neutral("LambdaCallback", dict.fromkeys(functions), dict.fromkeys(HOOKS))
+        reject_unsupported("LambdaCallback", dict.fromkeys(functions), dict.fromkeys(HOOKS))
         functions |= {
             "on_epoch_begin": on_epoch_begin,
             "on_epoch_end": on_epoch_end,

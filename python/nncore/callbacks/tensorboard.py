@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..common.arguments import boolean, integer, only
+from ..common.arguments import boolean, integer, require_default
 from ..common.files import path_of
 from .callback import Callback, Logs
 
@@ -66,7 +66,7 @@ class TensorBoard(Callback):
         self.log_dir = path_of(log_dir)
         self.histogram_freq = integer(owner, "histogram_freq", histogram_freq, low=0)
         self.write_graph = boolean(owner, "write_graph", write_graph)
-        only(owner, "write_images", write_images, False)
+        require_default(owner, "write_images", write_images, False)
         self.write_steps_per_second = boolean(owner, "write_steps_per_second", write_steps_per_second)
         if isinstance(update_freq, str) and update_freq not in ("epoch", "batch"):
             raise ValueError(
@@ -75,9 +75,9 @@ class TensorBoard(Callback):
         self.update_freq: str | int = "epoch"
         if update_freq != "epoch":
             self.update_freq = 1 if update_freq == "batch" else integer(owner, "update_freq", update_freq)
-        only(owner, "profile_batch", profile_batch, 0)
-        only(owner, "embeddings_freq", embeddings_freq, 0)
-        only(owner, "embeddings_metadata", embeddings_metadata, None)
+        require_default(owner, "profile_batch", profile_batch, 0)
+        require_default(owner, "embeddings_freq", embeddings_freq, 0)
+        require_default(owner, "embeddings_metadata", embeddings_metadata, None)
         try:
             import tensorboardX
         except ImportError as error:

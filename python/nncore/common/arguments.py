@@ -154,7 +154,7 @@ def _same(value: Any, default: object) -> bool:
     return type(value) is type(default) and bool(value == default)
 
 
-def neutral(
+def reject_unsupported(
     owner: str, given: Mapping[str, Any], defaults: Mapping[str, Any], known: Iterable[str] = ()
 ) -> None:
     """Raises for arguments that Keras has and nncore does not, unless they have their default or are None.
@@ -178,7 +178,7 @@ def neutral(
             raise ValueError(f"[{owner}] {name}={value!r} is not available yet: {about_value(name)}")
 
 
-def only(owner: str, name: str, value: object, default: object) -> None:
+def require_default(owner: str, name: str, value: object, default: object) -> None:
     """ValueError unless an argument has its default, the only value that is available yet."""
     if not _same(value, default):
         raise ValueError(f"[{owner}] {name}={value!r} is not available yet: {default!r} only")

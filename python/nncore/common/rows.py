@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
 from . import names
-from .arguments import boolean, checked, neutral
+from .arguments import boolean, checked, reject_unsupported
 from .arrays import Floats, Wide, plain
 from .described import Described
 from .operations import (
@@ -106,7 +106,7 @@ class OfRows(Described):
 
     def __init__(self, name: str | None, dtype: Any) -> None:
         owner = type(self).__name__
-        neutral(owner, {"dtype": dtype}, {"dtype": "float32"})
+        reject_unsupported(owner, {"dtype": dtype}, {"dtype": "float32"})
         self.name = names.checked(owner, names.snake_case(owner) if name is None else name)
 
     def _set(self, **settings: Any) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
 from ..common import names, seeds, whole
-from ..common.arguments import boolean, integer, neutral, several, shape
+from ..common.arguments import boolean, integer, reject_unsupported, several, shape
 from ..common.arguments import training as in_training
 from ..common.arrays import ONE_SAMPLE, Floats, as_array
 from ..common.described import Settings
@@ -77,7 +77,7 @@ class Layer(Weighted, Settings):
         declared, columns = options.pop("input_shape", None), options.pop("input_dim", None)
         activity = options.pop("activity_regularizer", None)
         own = [*inspect.signature(type(self).__init__).parameters, *_OPTIONS] if options else ()
-        neutral(owner, options, {**_NEUTRAL, **self.unavailable}, own)
+        reject_unsupported(owner, options, {**_NEUTRAL, **self.unavailable}, own)
         if declared is not None and columns is not None:
             raise ValueError(f"[{owner}] input_shape and input_dim must not be given both")
         if columns is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import activations
-from ..common.arguments import number, only
+from ..common.arguments import number, require_default
 from ..common.operations import ACTIVATIONS
 from ._layer import Layer
 
@@ -118,4 +118,4 @@ class Softmax(_Function):
 
     def __init__(self, axis: int = -1, **options: Unpack[Options]) -> None:
         super().__init__(options)
-        only("Softmax", "axis", axis, -1)
+        require_default("Softmax", "axis", axis, -1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from .. import activations, initializers
 from ..common import whole
 from ..common.absent import answer
-from ..common.arguments import boolean, integer, neutral, number, several
+from ..common.arguments import boolean, integer, number, reject_unsupported, several
 from ..common.arguments import shape as sizes
 from ..common.values import Call, Value
 from ._layer import Layer
@@ -70,7 +70,7 @@ class InputLayer(Layer):
         off = {"sparse": False, "ragged": False, "input_tensor": None, "tensor": None, "optional": False}
         given: dict[str, Any] = {**others}
         shape = given.pop("input_shape", None) if shape is None else shape
-        neutral("Input", given, off, ("shape", "batch_size", "batch_shape", "dtype", "name"))
+        reject_unsupported("Input", given, off, ("shape", "batch_size", "batch_shape", "dtype", "name"))
         super().__init__({"name": name})
         if (shape is None) == (batch_shape is None):
             which = "neither" if shape is None else "both"
@@ -242,7 +242,7 @@ class Flatten(Layer):
     kind = "flatten"
 
     def __init__(self, data_format: DataFormat = None, **options: Unpack[Options]) -> None:
-        neutral("Flatten", {"data_format": data_format}, {"data_format": "channels_last"})
+        reject_unsupported("Flatten", {"data_format": data_format}, {"data_format": "channels_last"})
         super().__init__(options)
 
 
@@ -292,7 +292,9 @@ class Dropout(Layer):
     ) -> None:
         super().__init__(options)
         self.rate = number("Dropout", "rate", rate, 0.0, 1.0)
-        neutral("Dropout", {"noise_shape": noise_shape, "seed": seed}, {"noise_shape": None, "seed": None})
+        reject_unsupported(
+            "Dropout", {"noise_shape": noise_shape, "seed": seed}, {"noise_shape": None, "seed": None}
+        )
 
 
 class Rescaling(Layer):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..common.arguments import boolean, choice, integer, neutral, pair
+from ..common.arguments import boolean, choice, integer, pair, reject_unsupported
 from ._layer import Layer
 from .core import OF_KERNEL_AND_BIAS, Weighted
 
@@ -41,7 +41,7 @@ _MOST = 2**20  # largest size that the compiled core takes
 
 
 def _channels_last(owner: str, data_format: DataFormat) -> None:
-    neutral(owner, {"data_format": data_format}, {"data_format": "channels_last"})
+    reject_unsupported(owner, {"data_format": data_format}, {"data_format": "channels_last"})
 
 
 class Conv2D(Weighted):

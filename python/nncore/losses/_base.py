@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..common import arrays
-from ..common.arguments import only
+from ..common.arguments import require_default
 from ..common.rows import OfRows
 
 Floats = NDArray[Any]  # float32, and float64 from the reference
@@ -30,7 +30,7 @@ class Loss(OfRows):
         self, name: str | None = None, reduction: str = "sum_over_batch_size", dtype: Any = None
     ) -> None:
         super().__init__(name, dtype)
-        only(type(self).__name__, "reduction", reduction, "sum_over_batch_size")
+        require_default(type(self).__name__, "reduction", reduction, "sum_over_batch_size")
         self.reduction = reduction
 
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:

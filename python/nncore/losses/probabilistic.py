@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import activations as _  # noqa: F401 (their references)
-from ..common.arguments import only
+from ..common.arguments import require_default
 from ..common.operations import ACTIVATIONS, wide
 from ..common.rows import loss
 from ._base import Floats, Loss, Plain, mean
@@ -210,7 +210,7 @@ class _Smoothed(Loss):
         dtype: Any = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
-        only(type(self).__name__, "axis", axis, -1)
+        require_default(type(self).__name__, "axis", axis, -1)
         self._set(from_logits=from_logits, label_smoothing=label_smoothing)
 
 
@@ -260,8 +260,8 @@ class SparseCategoricalCrossentropy(Loss):
     ) -> None:
         owner = type(self).__name__
         super().__init__(name, reduction, dtype)
-        only(owner, "ignore_class", ignore_class, None)
-        only(owner, "axis", axis, -1)
+        require_default(owner, "ignore_class", ignore_class, None)
+        require_default(owner, "axis", axis, -1)
         self._set(from_logits=from_logits)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import _core
 from ..common import names
-from ..common.arguments import boolean, checked, integer, neutral, number, several
+from ..common.arguments import boolean, checked, integer, number, reject_unsupported, several
 from ..common.described import Described, Settings, as_call
 from ..layers import Variable
 from ._schedule import LearningRateSchedule
@@ -161,7 +161,7 @@ class Optimizer(ByHand, Settings, Described):
     ) -> None:
         owner = type(self).__name__
         others_of_keras = {name: value for name, value in others.items() if name not in COMMON}
-        neutral(owner, others_of_keras, _NEUTRAL, known=[*self._settings, *COMMON])
+        reject_unsupported(owner, others_of_keras, _NEUTRAL, known=[*self._settings, *COMMON])
         self.name = names.checked(owner, names.snake_case(owner) if name is None else name)
         self._owner = self._network = None
         self.schedule: LearningRateSchedule | None = None

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.absent import answer, explains
-from ..common.arguments import choice, integer, neutral
+from ..common.arguments import choice, integer, reject_unsupported
 
 __all__ = ["Tokenizer", "one_hot", "text_to_word_sequence", "tokenizer_from_json"]
 
@@ -104,7 +104,7 @@ class Tokenizer:
     ) -> None:
         num_words = kwargs.pop("nb_words", num_words)
         self.document_count = kwargs.pop("document_count", 0)
-        neutral("Tokenizer", kwargs, {}, Tokenizer.__init__.__annotations__)
+        reject_unsupported("Tokenizer", kwargs, {}, Tokenizer.__init__.__annotations__)
         self.num_words = None if num_words is None else integer("Tokenizer", "num_words", num_words)
         self.filters, self.lower, self.split, self.char_level = filters, lower, split, char_level
         self.oov_token, self.analyzer = oov_token, analyzer

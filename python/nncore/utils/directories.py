@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.absent import explains
-from ..common.arguments import boolean, choice, integer, number, only, pair
+from ..common.arguments import boolean, choice, integer, number, pair, require_default
 from ..common.messages import say
 from .batches import Dataset, generator, in_batches
 from .images import COLOR_MODES, channels_first, img_to_array, load_img, pillow, resized
@@ -96,7 +96,7 @@ def image_dataset_from_directory(
         channels_first(_OWNER, data_format),
         boolean(_OWNER, "crop_to_aspect_ratio", crop_to_aspect_ratio),
     )
-    only(_OWNER, "pad_to_aspect_ratio", pad_to_aspect_ratio, False)
+    require_default(_OWNER, "pad_to_aspect_ratio", pad_to_aspect_ratio, False)
     choice(_OWNER, "format", format, ("tf", "grain"))
     if batch_size is not None:
         batch_size = integer(_OWNER, "batch_size", batch_size)

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ..common.absent import explains
-from ..common.arguments import boolean, integer, neutral, only
+from ..common.arguments import boolean, integer, reject_unsupported, require_default
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,14 +53,14 @@ def plot_model(
         nncore.utils.plot_model(model, "model.png", show_shapes=True)
     """
     owner = "plot_model"
-    neutral(owner, kwargs, {"layer_range": None}, plot_model.__annotations__)
+    reject_unsupported(owner, kwargs, {"layer_range": None}, plot_model.__annotations__)
     if boolean(owner, "show_dtype", show_dtype):
         raise ValueError(f"[{owner}] show_dtype=True is not available: all values are float32")
     if boolean(owner, "expand_nested", expand_nested):
         raise ValueError(
             f"[{owner}] expand_nested=True is not available: plot the model that is in the model by itself"
         )
-    only(owner, "splines", splines, "ortho")
+    require_default(owner, "splines", splines, "ortho")
     from .. import plot
 
     return plot.model(
