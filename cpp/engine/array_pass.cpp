@@ -159,7 +159,7 @@ void Network::backward(const ArrayCall& call, const float* dy, float* dx,
 
 std::size_t Network::floats() const {
   const Buffer* const all[] = {&memory_.arena, &memory_.scratch, &memory_.results, &weights_.gradients,
-                               &plan().replica};
+                               &plan().packed};
   std::size_t sum = weights_.of(0).floats();
   for (const Buffer* b : all) sum += b->size();
   return sum;

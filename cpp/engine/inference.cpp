@@ -37,7 +37,7 @@ void Network::infer_chunk(const Samples& s, std::size_t position, std::size_t co
                          .first = 0,
                          .key = 0,
                          .parameters = step.values,
-                         .replica = p.replica.data() + step.packing.at,
+                         .packed = p.packed.data() + step.packing.at,
                          .scratch = layer_scratch,
                          .gemm_scratch = scratch,
                          .kept = nullptr,

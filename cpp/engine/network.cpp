@@ -167,7 +167,7 @@ void Network::catch_up(Plan& plan, const Store& now, const float* const* arrays)
   run_pass(plan.tiles.size(), arrays ? weights_.flat_size() * kCopyWork : 0, [&](std::size_t i, int) {
     const TileTask& task = plan.tiles[i];
     if (arrays) copy_tile(task.tile, arrays[task.tile.tile.parameter]);
-    if (!is_current(plan.steps[task.step])) replicate_all(plan, task);
+    if (!is_current(plan.steps[task.step])) pack_all(plan, task);
   });
   for (Step& step : plan.steps) {
     step.packing.version = weights_.of(step.number).version();
@@ -223,13 +223,13 @@ void Network::find_updates() {
 }
 
 // One tile of the packed weights of all steps of a layer.
-void Network::replicate_all(Plan& plan, const TileTask& task) {
-  const Layer* packed = nullptr;
+void Network::pack_all(Plan& plan, const TileTask& task) {
+  const Layer* layer = nullptr;
   for (const Step* s = &plan.steps[task.step]; s; s = s->next ? &plan.steps[s->next] : nullptr) {
-    if (s->layer.get() == packed) continue;
-    packed = s->layer.get();
-    packed->replicate(kernels_, plan.replica.data() + s->packing.at, s->values, task.tile.tile,
-                      {.forward = s->packing.for_forward, .dx = s->packing.for_dx});
+    if (s->layer.get() == layer) continue;
+    layer = s->layer.get();
+    layer->pack(kernels_, plan.packed.data() + s->packing.at, s->values, task.tile.tile,
+                {.forward = s->packing.for_forward, .dx = s->packing.for_dx});
   }
 }
 

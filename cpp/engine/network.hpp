@@ -173,7 +173,7 @@ class Network {
                      float* scratch);
   void step_gradient(const Plan& p, const Step& step, const ParameterTile& t, std::size_t count,
                      float* gradient, std::size_t row, float* scratch);
-  void replicate_all(Plan& plan, const TileTask& task);
+  void pack_all(Plan& plan, const TileTask& task);
   void update_all();
   void update(float* values, std::size_t at, const float* gradient, std::size_t n, bool decays = true);
   void find_pieces();

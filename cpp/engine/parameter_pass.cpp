@@ -78,7 +78,7 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
         for_each_run(task.tile, task.tile.tile.columns, [&](std::size_t from, std::size_t to, std::size_t n) {
           update(s.values + from, s.trained_at + from, gradient + to, n);
         });
-        if (s.packing.any) replicate_all(plan(), task);
+        if (s.packing.any) pack_all(plan(), task);
       }
     });
   }
@@ -97,7 +97,7 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
 // From all gradients.
 void Network::update_all() {
   const auto pack = [&](const TileTask& task) {
-    if (const Step& s = plan().steps[task.step]; s.is_trained && s.packing.any) replicate_all(plan(), task);
+    if (const Step& s = plan().steps[task.step]; s.is_trained && s.packing.any) pack_all(plan(), task);
   };
   if (updates_by_pieces()) {
     const Unstoppable whole;
@@ -109,7 +109,7 @@ void Network::update_all() {
   optimizer_->begin(iterations + 1);
   for (const UpdateRun& run : weights_.runs())
     update(run.values, run.at, weights_.gradients.data() + run.at, run.floats);
-  if (plan().replica.size() == 0) return;
+  if (plan().packed.size() == 0) return;
   for (const TileTask& task : plan().tiles) pack(task);
 }
 

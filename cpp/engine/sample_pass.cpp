@@ -49,7 +49,7 @@ Chunk Network::chunk(const Plan& p, const Step& s, std::size_t first, std::size_
           .first = first,
           .key = unmixed_key(step_key_, s.call),
           .parameters = s.values,
-          .replica = p.replica.data() + s.packing.at,
+          .packed = p.packed.data() + s.packing.at,
           .scratch = scratch + aligned(kernels_.gemm_scratch),
           .gemm_scratch = scratch,
           .kept = a + s.saved.kept + first * s.saved.kept_size,

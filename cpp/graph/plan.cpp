@@ -78,7 +78,7 @@ void Plan::wire(const Graph& graph, const std::vector<Node>& nodes, std::size_t 
 void Plan::find_memory(const TrainedLayout& trained, const Kernels& kernels) {
   for (std::size_t i = 0; i < inputs.size(); ++i)
     storages[i].needs_gradient = storages[i].lasting = trained.inputs;
-  std::size_t replicas = 0;
+  std::size_t packed_floats = 0;
   std::vector<std::size_t> last(trained.trains.size());  // step of each layer, from 1
   for (std::size_t i = 0; i < steps.size(); ++i) {
     Step& s = steps[i];
@@ -115,12 +115,12 @@ void Plan::find_memory(const TrainedLayout& trained, const Kernels& kernels) {
     Step& s = steps[i];
     const std::size_t first = firsts.at(s.layer.get());
     s.packing.for_dx = steps[first].packing.for_dx;
-    s.packing.at = first < i ? steps[first].packing.at : replicas;
-    const std::size_t packed = s.layer->replica(kernels, s.packing.for_dx);
-    s.packing.any = packed > 0;
-    if (first == i) replicas += aligned(packed);
+    s.packing.at = first < i ? steps[first].packing.at : packed_floats;
+    const std::size_t floats = s.layer->packed_size(kernels, s.packing.for_dx);
+    s.packing.any = floats > 0;
+    if (first == i) packed_floats += aligned(floats);
   }
-  replica.grow(replicas);
+  packed.grow(packed_floats);
   std::size_t weights = 0;
   for (Step& s : steps)
     if (s.folding.layer) {

@@ -142,7 +142,7 @@ struct Plan {
   std::vector<Storage> storages, infer_storages;
   std::vector<TileTask> tiles;
   std::vector<std::size_t> runs;  // of tiles that are enough work to share, about equal: starts, and the end
-  Buffer replica;
+  Buffer packed;
   Buffer folded;                                   // weights of steps that have normalizations in theirs
   bool goes_back = false;                          // a gradient of an output is needed
   std::uint64_t seen_version = 0, seen_moves = 0;  // of the store

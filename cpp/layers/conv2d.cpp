@@ -12,7 +12,7 @@ namespace {
 //
 // All three products are Gemm calls on the (padded) image itself: output positions and taps are two lists of
 // offsets into it. Forward, positions are the rows and taps the segments; the weight gradient swaps them. The
-// input gradient multiplies one row of output positions with the transposed kernel (the replica) and adds the
+// input gradient multiplies one row of output positions with the transposed kernel (packed) and adds the
 // result onto the windows. A group for each channel is left to kernels of its own, and most 3 x 3 kernels of
 // many channels to conv2d_winograd.cpp.
 class Conv2D final : public ActivatedLayer {
@@ -107,16 +107,16 @@ class Conv2D final : public ActivatedLayer {
   }
 
   // For each group, the transposed kernel (filters, taps) in panels of taps.
-  std::size_t replica(const Kernels& k, bool for_dx) const override {
+  std::size_t packed_size(const Kernels& k, bool for_dx) const override {
     return is_depthwise() || !for_dx ? 0 : in_panels(k, filters_, taps_count());
   }
-  void replicate(const Kernels& k, float* replica, const float* parameters, const Tile& t,
-                 Readers readers) const override {
+  void pack(const Kernels& k, float* packed, const float* parameters, const Tile& t,
+            Readers readers) const override {
     if (t.parameter == 1 || is_depthwise() || !readers.dx) return;
     for (std::size_t first = t.column; first < t.column + t.columns;) {
       const std::size_t group = first / group_filters();
       const std::size_t last = std::min(t.column + t.columns, (group + 1) * group_filters());
-      float* dst = replica + group * in_panels(k, group_filters(), taps_count()) + t.row * group_filters() +
+      float* dst = packed + group * in_panels(k, group_filters(), taps_count()) + t.row * group_filters() +
                    (first - group * group_filters()) * k.panel;
       k.pack_transposed(dst, group_filters() * k.panel, parameters + t.row * filters_ + first, last - first,
                         t.rows, filters_);
@@ -195,7 +195,7 @@ class Conv2D final : public ActivatedLayer {
       for (std::size_t g = 0; g < groups_; ++g) {
         c.kernels.gemm({.c = {products, taps_count()},
                         .a = {dy + oy * w_.out * filters_ + g * group_filters(), offset(filters_)},
-                        .b = {c.replica + g * in_panels(c.kernels, group_filters(), taps_count()),
+                        .b = {c.packed + g * in_panels(c.kernels, group_filters(), taps_count()),
                               c.kernels.panel, group_filters() * c.kernels.panel},
                         .size = {w_.out, taps_count(), group_filters()},
                         .scratch = c.gemm_scratch});

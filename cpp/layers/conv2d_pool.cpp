@@ -60,7 +60,7 @@ class Conv2DPool final : public Layer {
     if (!c.dx) return;
     for (std::size_t s = 0; s < c.samples; ++s)
       c.kernels.conv_pool_input_gradient(c.dx + s * input_size(), c.dy + s * output_size(), argmax(c.kept, s),
-                                         c.replica + transposed_at(c.kernels), c_);
+                                         c.packed + transposed_at(c.kernels), c_);
   }
 
   Shape tile_shape(std::size_t parameter) const override {
@@ -82,18 +82,18 @@ class Conv2DPool final : public Layer {
     turn(b.gradient, b.gradient_row, gradient, t.columns);
   }
 
-  std::size_t replica(const Kernels& k, bool for_dx) const override {
+  std::size_t packed_size(const Kernels& k, bool for_dx) const override {
     return transposed_at(k) + (for_dx ? kernel_size() + kSlack : 0);
   }
-  void replicate(const Kernels& kernels, float* replica, const float* parameters, const Tile& t,
-                 Readers readers) const override {
+  void pack(const Kernels& kernels, float* packed, const float* parameters, const Tile& t,
+            Readers readers) const override {
     if (t.parameter == 1) return;
     if (readers.dx)
       for (std::size_t k = t.row; k < t.row + t.rows; ++k)
         for (std::size_t f = t.column; f < t.column + t.columns; ++f)
-          replica[transposed_at(kernels) + f * taps() + k] = parameters[k * c_.filters + f];
+          packed[transposed_at(kernels) + f * taps() + k] = parameters[k * c_.filters + f];
     if (block_)
-      kernels.winograd_kernel(replica, in_panels(kernels, c_.channels, c_.filters), parameters, c_.channels,
+      kernels.winograd_kernel(packed, in_panels(kernels, c_.channels, c_.filters), parameters, c_.channels,
                               c_.filters, t.column, t.column + t.columns);
   }
 
@@ -125,7 +125,7 @@ class Conv2DPool final : public Layer {
         c.kernels.winograd_input(v + (r - first) * c_.out_w * c_.channels, v_element, x + 2 * r * row, row,
                                  c_.channels, c_.out_w);
       multiply(c.kernels,
-               {m, m_element, c_.filters, v, v_element, c_.channels, c.replica, tiles, c.gemm_scratch});
+               {m, m_element, c_.filters, v, v_element, c_.channels, c.packed, tiles, c.gemm_scratch});
       finite &= c.kernels.winograd_pooled_output(y + at, argmax ? argmax + at : nullptr, m, m_element, bias,
                                                  tiles, c_.filters, c_.relu);
     }

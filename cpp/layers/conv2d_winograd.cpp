@@ -8,8 +8,8 @@ namespace nncore {
 namespace {
 
 // Rows of tiles are taken in blocks: their inputs v and outputs m, as sixteen matrices each, stay in the
-// second-level cache. The replica holds the kernel in the same form, in panels for the forward product and
-// transposed in panels for the input gradient.
+// second-level cache. The packed weights hold the kernel in the same form, in panels for the forward product
+// and transposed in panels for the input gradient.
 //
 // An infinity meets its opposite in the forms and becomes NaN. A sample with outputs that are not finite is
 // computed again by plain sums; gradients are left so.
@@ -48,7 +48,7 @@ class Conv2DWinograd final : public ActivatedLayer {
         const std::size_t tiles = input_form(c, image, row);
         float *v = c.scratch + v_, *m = c.scratch + m_;
         multiply(c.kernels,
-                 {m, m_element(), filters_, v, v_element(), channels_, c.replica, tiles, c.gemm_scratch});
+                 {m, m_element(), filters_, v, v_element(), channels_, c.packed, tiles, c.gemm_scratch});
         for (std::size_t r = row; r < last(row); ++r)
           finite &= c.kernels.winograd_output(z + 2 * r * output_row(), m + (r - row) * across_ * filters_,
                                               m_element(), bias(c), tile_row(r));
@@ -91,7 +91,7 @@ class Conv2DWinograd final : public ActivatedLayer {
         }
         if (!dx) continue;
         multiply(c.kernels, {v, v_element(), channels_, m, m_element(), filters_,
-                             c.replica + kWinogradElements * u_element(c.kernels), tiles, c.gemm_scratch});
+                             c.packed + kWinogradElements * u_element(c.kernels), tiles, c.gemm_scratch});
         for (std::size_t r = row; r < last(row); ++r)
           c.kernels.winograd_input_gradient(dx + 2 * r * frame_.row(), frame_.row(),
                                             v + (r - row) * across_ * channels_, v_element(), channels_,
@@ -112,18 +112,18 @@ class Conv2DWinograd final : public ActivatedLayer {
     return {parameter == 1 ? 1 : kernel_size() / filters_, std::min(filters_, kFilters)};
   }
 
-  std::size_t replica(const Kernels& k, bool for_dx) const override {
+  std::size_t packed_size(const Kernels& k, bool for_dx) const override {
     return kWinogradElements * (u_element(k) + (for_dx ? transposed_element(k) : 0));
   }
-  void replicate(const Kernels& k, float* replica, const float* parameters, const Tile& t,
-                 Readers readers) const override {
+  void pack(const Kernels& k, float* packed, const float* parameters, const Tile& t,
+            Readers readers) const override {
     if (t.parameter == 1) return;
-    k.winograd_kernel(replica, u_element(k), parameters, channels_, filters_, t.column, t.column + t.columns);
+    k.winograd_kernel(packed, u_element(k), parameters, channels_, filters_, t.column, t.column + t.columns);
     if (!readers.dx) return;
-    float* transposed = replica + kWinogradElements * u_element(k);
+    float* transposed = packed + kWinogradElements * u_element(k);
     for (std::size_t f = t.column, n = 0; f < t.column + t.columns; f += n) {
       n = std::min(k.panel - f % k.panel, t.column + t.columns - f);
-      const float* u = replica + f / k.panel * channels_ * k.panel + f % k.panel;
+      const float* u = packed + f / k.panel * channels_ * k.panel + f % k.panel;
       for (std::size_t e = 0; e < kWinogradElements; ++e)
         k.pack_transposed(transposed + e * transposed_element(k) + f * k.panel, filters_ * k.panel,
                           u + e * u_element(k), n, channels_, k.panel);

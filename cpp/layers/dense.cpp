@@ -9,10 +9,10 @@ namespace {
 
 // y = f(x @ kernel + bias) over the last axis. kernel (in, out), bias (out).
 //
-// The replica holds the kernel in panels of outputs for the forward product, a number for each block of it,
-// zero if the tile around the block is finite, and the kernel transposed in panels of inputs for the input
-// gradient. A narrow kernel, of few outputs and many inputs, is held as (out, in) instead, so that all three
-// products run along `in` with full vectors and need no replica.
+// The packed weights hold the kernel in panels of outputs for the forward product, a number for each block of
+// it, zero if the tile around the block is finite, and the kernel transposed in panels of inputs for the
+// input gradient. A narrow kernel, of few outputs and many inputs, is held as (out, in) instead, so that all
+// three products run along `in` with full vectors and need no packing.
 class Dense final : public ActivatedLayer {
  public:
   Dense(const Spec& spec, const Shape& input, Shape output, bool narrow)
@@ -36,13 +36,13 @@ class Dense final : public ActivatedLayer {
     const std::size_t panel = c.kernels.panel;
     c.kernels.gemm({.c = {c.dx, in_},
                     .a = {dz, offset(out_)},
-                    .b = {is_transpose() ? c.parameters : c.replica + forward_replica(c.kernels),
+                    .b = {is_transpose() ? c.parameters : c.packed + forward_packed_size(c.kernels),
                           narrow_ ? in_ : panel, narrow_ ? panel : out_ * panel},
                     .size = {c.samples * rows_, in_, out_},
                     .scratch = c.gemm_scratch});
   }
 
-  // A tile begins at a block, and its columns at a panel of the replica.
+  // A tile begins at a block, and its columns at a panel of the packed weights.
   Shape tile_shape(std::size_t parameter) const override {
     constexpr std::size_t kFloats = 8192, kColumns = 8 * kPanels;
     if (parameter == 1) return {1, out_};
@@ -64,23 +64,23 @@ class Dense final : public ActivatedLayer {
     });
   }
 
-  std::size_t replica(const Kernels& k, bool for_dx) const override {
-    return forward_replica(k) + (for_dx && !is_transpose() ? in_panels(k, out_, in_) : 0);
+  std::size_t packed_size(const Kernels& k, bool for_dx) const override {
+    return forward_packed_size(k) + (for_dx && !is_transpose() ? in_panels(k, out_, in_) : 0);
   }
-  void replicate(const Kernels& k, float* replica, const float* parameters, const Tile& t,
-                 Readers readers) const override {
+  void pack(const Kernels& k, float* packed, const float* parameters, const Tile& t,
+            Readers readers) const override {
     if (t.parameter == 1) return;
     const float* w = parameters + t.row * out_ + t.column;
     if (is_packed(k) && readers.forward) {
       const bool finite =
-          k.pack(replica + t.column * in_ + t.row * k.panel, in_ * k.panel, w, t.rows, t.columns, out_);
-      float* flags = replica + in_panels(k, in_, out_) + t.row / kPanels * blocks(out_) + t.column / kPanels;
+          k.pack(packed + t.column * in_ + t.row * k.panel, in_ * k.panel, w, t.rows, t.columns, out_);
+      float* flags = packed + in_panels(k, in_, out_) + t.row / kPanels * blocks(out_) + t.column / kPanels;
       for (std::size_t r = 0; r < blocks(t.rows); ++r)
         std::fill_n(flags + r * blocks(out_), blocks(t.columns), finite ? 0.0f : 1.0f);
     }
     if (readers.dx && !is_transpose())
-      k.pack_transposed(replica + forward_replica(k) + t.row * out_ + t.column * k.panel, out_ * k.panel, w,
-                        t.columns, t.rows, out_);
+      k.pack_transposed(packed + forward_packed_size(k) + t.row * out_ + t.column * k.panel, out_ * k.panel,
+                        w, t.columns, t.rows, out_);
   }
 
  private:
@@ -88,10 +88,10 @@ class Dense final : public ActivatedLayer {
   void product(const Chunk& c, float* z) const {
     const std::size_t m = c.samples * rows_, panel = c.kernels.panel;
     if (narrow_) return c.kernels.narrow_product(z, c.x, c.parameters, bias(c), m, out_, in_);
-    const bool packed = is_packed(c.kernels);
+    const bool is_copy = is_packed(c.kernels);
     c.kernels.gemm({.c = {z, out_},
                     .a = {c.x, offset(in_)},
-                    .b = {packed ? c.replica : c.parameters, packed ? panel : out_, in_ * panel},
+                    .b = {is_copy ? c.packed : c.parameters, is_copy ? panel : out_, in_ * panel},
                     .bias = bias(c),
                     .size = {m, out_, in_},
                     .b_is_finite = is_finite(c),
@@ -103,13 +103,13 @@ class Dense final : public ActivatedLayer {
   // A kernel that is no wider than a panel is one as it lies.
   bool is_packed(const Kernels& k) const { return !narrow_ && out_ > k.panel; }
   static std::size_t blocks(std::size_t n) { return (n + kPanels - 1) / kPanels; }
-  std::size_t forward_replica(const Kernels& k) const {
+  std::size_t forward_packed_size(const Kernels& k) const {
     return is_packed(k) ? in_panels(k, in_, out_) + aligned(blocks(in_) * blocks(out_)) : 0;
   }
   // False also where nobody has looked.
   bool is_finite(const Chunk& c) const {
     if (!is_packed(c.kernels)) return false;
-    const float* flags = c.replica + in_panels(c.kernels, in_, out_);
+    const float* flags = c.packed + in_panels(c.kernels, in_, out_);
     return std::all_of(flags, flags + blocks(in_) * blocks(out_), [](float flag) { return flag == 0.0f; });
   }
 

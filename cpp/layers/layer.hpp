@@ -47,7 +47,7 @@ struct Chunk {
   std::size_t first;        // number of the first sample in the batch
   std::uint64_t key;        // of random numbers, for this layer and step: unmixed_key
   const float* parameters;  // the layer's parameters, one after the other
-  const float* replica;     // as written by Layer::replicate
+  const float* packed;      // as written by Layer::pack
   float* scratch;           // Traits::scratch floats of this worker
   float* gemm_scratch;      // Kernels::gemm_scratch floats of this worker
   float* kept;  // Traits::kept floats a sample, written forward and read backward; null outside training
@@ -112,7 +112,7 @@ class BatchStatistics {
   virtual void moving_map(float* scale, float* offset, const float* parameters) const = 0;
 };
 
-// Who is going to read a replica.
+// Who is going to read packed weights.
 struct Readers {
   bool forward, dx;
 };
@@ -166,9 +166,9 @@ class Layer {
 
   // Floats of a second copy of the parameters in the order in which the kernels read them. for_dx: backward
   // will be asked for dx.
-  virtual std::size_t replica(const Kernels&, bool /*for_dx*/) const { return 0; }
-  virtual void replicate(const Kernels&, float* /*replica*/, const float* /*parameters*/, const Tile&,
-                         Readers) const {}
+  virtual std::size_t packed_size(const Kernels&, bool /*for_dx*/) const { return 0; }
+  virtual void pack(const Kernels&, float* /*packed*/, const float* /*parameters*/, const Tile&,
+                    Readers) const {}
 
  protected:
   std::size_t input_size() const { return input_size_; }
