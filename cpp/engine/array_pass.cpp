@@ -76,7 +76,7 @@ void Network::forward(const ArrayCall& call, float* y, bool training) {
               c.x = with_slack(x, count * in, end, memory_.scratch_of(worker) + p.sizes.layer_scratch);
               c.xs = &c.x;
               c.y = y + first * out;
-              c.kept = nullptr;
+              c.saved = nullptr;
               s.layer->forward(c);
             });
   });
@@ -91,7 +91,7 @@ void Network::backward(const ArrayCall& call, const float* dy, float* dx,
   const Variables& v = weights_.of(0);
   Storage &from = p.storages[0], &to = p.storages[s.training.out];
   const std::size_t count = call.samples, in = from.size, out = to.size, work = 2 * p.sizes.sample_work;
-  s.packing.for_forward = s.layer->traits().writes_dz;  // where `keep` has to make the output
+  s.packing.for_forward = s.layer->traits().writes_dz;  // where `save` has to make the output
   const float *const x_end = call.x + count * in, *const dy_end = dy + count * out;
   with_team(threads_for(call, work), [&] {
     load(call);
@@ -106,12 +106,12 @@ void Network::backward(const ArrayCall& call, const float* dy, float* dx,
     constexpr std::size_t kSums = 6;
     const bool sums = s.saved.sums_size > 0, whole = s.is_trained && !sums;
     cut(stage, p.inputs[0], count,
-        {in, 2 * (in + out) + s.saved.kept_size, work, v.floats() * (sums ? kSums : 1)}, sums);
+        {in, 2 * (in + out) + s.saved.activations_size, work, v.floats() * (sums ? kSums : 1)}, sums);
     // Of the whole batch there is what the gradients of the parameters are made of.
     Layout layout, room;
     from.value = layout.place(whole ? count : 0, in);
     to.gradient = layout.place(whole ? count : 0, out);
-    s.saved.kept = layout.place(count, s.saved.kept_size);
+    s.saved.activations = layout.place(count, s.saved.activations_size);
     s.saved.sums = layout.place(stage.chunks(count), s.saved.sums_size);
     memory_.arena.reserve(layout.size());
     const std::size_t x_room = room.place(whole ? 0 : stage.chunk_size, in) + p.sizes.layer_scratch,
@@ -138,7 +138,7 @@ void Network::backward(const ArrayCall& call, const float* dy, float* dx,
       c.xs = &c.x;
       c.dxs = &c.dx;
       if (sums) c.gradient = memory_.arena.data() + s.saved.sums + task * s.saved.sums_size;
-      s.layer->keep(c);
+      s.layer->save(c);
       s.layer->backward(c);
     });
 

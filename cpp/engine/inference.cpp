@@ -40,7 +40,7 @@ void Network::infer_chunk(const Samples& s, std::size_t position, std::size_t co
                          .packed = p.packed.data() + step.packing.at,
                          .scratch = layer_scratch,
                          .gemm_scratch = scratch,
-                         .kept = nullptr,
+                         .saved = nullptr,
                          .x = xs[0],
                          .y = values + p.infer_values.at(step.inference.out),
                          .xs = xs.data()});

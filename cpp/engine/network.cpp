@@ -142,7 +142,7 @@ void Network::compile(const std::vector<Judged>& outputs, const std::optional<Sp
   penalties_ = std::move(penalties);
   penalizes_ = !penalties_.empty() || !graph_.penalized.empty();
   penalty_ = 0.0;
-  kept_statistics_ = {};
+  saved_statistics_ = {};
   judged_ = outputs;
   iterations = 0;
   programs_ = std::move(programs);
@@ -257,8 +257,8 @@ const Buffer* Network::trained_buffer(const std::string& name) const {
   if (optimizer_)
     for (std::size_t i = 0; i < weights_.moments.size(); ++i)
       if (optimizer_->moments()[i] == name) return &weights_.moments[i];
-  for (const auto& [kept, buffer] : rules_.buffers())
-    if (kept == name) return buffer;
+  for (const auto& [other, buffer] : rules_.buffers())
+    if (other == name) return buffer;
   throw std::invalid_argument("there is no buffer '" + name + "'");
 }
 

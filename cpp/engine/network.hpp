@@ -149,8 +149,8 @@ class Network {
   void for_chunks(const Stage& stage, std::size_t count, Body body);
   void judge_chunk(const Samples& s, std::size_t first, std::size_t n, float* scratch, std::size_t count,
                    const float* const* dy);
-  void keep_statistics();
-  void move_state(const float* kept = nullptr);
+  void save_statistics();
+  void move_state(const float* saved = nullptr);
   void infer_chunk(const Samples& s, std::size_t position, std::size_t count, float* scratch);
   template <class Body>
   void infer_batch(const Samples& s, std::size_t start, std::size_t count, Body body);
@@ -203,8 +203,8 @@ class Network {
   bool penalizes_ = false;  // weights or values, or constrains weights
   double penalty_ = 0.0;    // of the weights, as they were before the last update
   Rules rules_;
-  Buffer kept_statistics_;  // of BatchStatistics, from `gradients` to `apply`
-  std::vector<Shape> kept_inputs_;
+  Buffer saved_statistics_;  // of BatchStatistics, from `gradients` to `apply`
+  std::vector<Shape> saved_inputs_;
 
   std::uint64_t step_key_ = 0;  // of random numbers, in the last pass 1
 };

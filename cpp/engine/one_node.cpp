@@ -9,12 +9,12 @@ namespace nncore {
 namespace {
 
 // Kept by the process at most: 64 MiB, in so many networks.
-constexpr std::size_t kMostKept = std::size_t{16} << 20, kMostNetworks = 32;
+constexpr std::size_t kMostCached = std::size_t{16} << 20, kMostNetworks = 32;
 
 // From the oldest on. Who finds it busy does without, and so does a process that was forked meanwhile.
-struct Kept {
+struct Cache {
   std::mutex busy;
-  std::vector<OneNode::Held> networks;
+  std::vector<OneNode::Entry> networks;
   std::size_t floats = 0;
 
   std::unique_ptr<Network> remove(std::size_t i) {
@@ -26,36 +26,36 @@ struct Kept {
 };
 
 // Never destroyed, as threads may outlive everything else.
-Kept& kept() {
-  static auto* const all = new Kept;
+Cache& cache() {
+  static auto* const all = new Cache;
   return *all;
 }
 
 }  // namespace
 
 OneNode::OneNode(const Spec& spec, const Shape& sample, bool goes_back)
-    : held_{spec, sample, goes_back, &active_kernels(), nullptr}, exceptions_(std::uncaught_exceptions()) {
-  Kept& all = kept();
+    : entry_{spec, sample, goes_back, &active_kernels(), nullptr}, exceptions_(std::uncaught_exceptions()) {
+  Cache& all = cache();
   if (const std::unique_lock hold(all.busy, std::try_to_lock); hold)
-    for (std::size_t i = all.networks.size(); i-- > 0 && !held_.network;)
-      if (const Held& h = all.networks[i]; h.sample == sample && h.goes_back == goes_back &&
-                                           h.kernels == held_.kernels && h.spec.kind == spec.kind &&
-                                           h.spec.attributes == spec.attributes)
-        held_.network = all.remove(i);
-  if (!held_.network)
-    held_.network = std::make_unique<Network>(Graph::chain(sample, {spec}), true,
-                                              std::vector<std::shared_ptr<Variables>>(), goes_back);
+    for (std::size_t i = all.networks.size(); i-- > 0 && !entry_.network;)
+      if (const Entry& e = all.networks[i]; e.sample == sample && e.goes_back == goes_back &&
+                                            e.kernels == entry_.kernels && e.spec.kind == spec.kind &&
+                                            e.spec.attributes == spec.attributes)
+        entry_.network = all.remove(i);
+  if (!entry_.network)
+    entry_.network = std::make_unique<Network>(Graph::chain(sample, {spec}), true,
+                                               std::vector<std::shared_ptr<Variables>>(), goes_back);
 }
 
 OneNode::~OneNode() {
   if (std::uncaught_exceptions() > exceptions_) return;
-  held_.floats = held_.network->floats();
-  Kept& all = kept();
+  entry_.floats = entry_.network->floats();
+  Cache& all = cache();
   const std::unique_lock hold(all.busy, std::try_to_lock);
-  if (!hold || held_.floats > kMostKept) return;
-  while (all.floats + held_.floats > kMostKept || all.networks.size() == kMostNetworks) all.remove(0);
-  all.floats += held_.floats;
-  all.networks.push_back(std::move(held_));
+  if (!hold || entry_.floats > kMostCached) return;
+  while (all.floats + entry_.floats > kMostCached || all.networks.size() == kMostNetworks) all.remove(0);
+  all.floats += entry_.floats;
+  all.networks.push_back(std::move(entry_));
 }
 
 }  // namespace nncore

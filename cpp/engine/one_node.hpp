@@ -15,9 +15,9 @@ class OneNode {
   OneNode(const OneNode&) = delete;
   OneNode& operator=(const OneNode&) = delete;
 
-  Network& operator*() { return *held_.network; }
+  Network& operator*() { return *entry_.network; }
 
-  struct Held {
+  struct Entry {
     Spec spec;
     Shape sample;
     bool goes_back;
@@ -27,7 +27,7 @@ class OneNode {
   };
 
  private:
-  Held held_;
+  Entry entry_;
   int exceptions_;
 };
 

@@ -32,7 +32,7 @@ void Network::step_gradient(const Plan& p, const Step& s, const ParameterTile& t
   if (s.saved.sums_size == 0)
     return s.layer->gradient({.kernels = kernels_,
                               .samples = count,
-                              .kept = a + s.saved.kept,
+                              .saved = a + s.saved.activations,
                               .x = a + p.storages[s.training.in[0]].value,
                               .dy = a + p.storages[s.training.out].gradient,
                               .gradient = gradient,

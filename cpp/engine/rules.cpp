@@ -101,25 +101,25 @@ bool Network::apply_rules() {
 }
 
 // With the shapes that they are for: others have been used when they are applied, maybe.
-void Network::keep_statistics() {
+void Network::save_statistics() {
   std::size_t floats = 0;
   for (const Step& s : plan().steps) floats += s.statistics ? s.statistics->floats() : 0;
-  kept_statistics_.grow(floats);
-  kept_inputs_ = plan().inputs;
-  float* to = kept_statistics_.data();
+  saved_statistics_.grow(floats);
+  saved_inputs_ = plan().inputs;
+  float* to = saved_statistics_.data();
   for (const Step& s : plan().steps)
     if (s.statistics) to = std::copy_n(memory_.arena.data() + s.saved.statistics, s.statistics->floats(), to);
 }
 
 void Network::apply(const float* gradients) {
   require(optimizer_ != nullptr, "an optimizer");
-  if (!kept_statistics_.data()) throw std::runtime_error("no gradients have been computed yet");
-  if (plan().inputs != kept_inputs_) use(kept_inputs_);
+  if (!saved_statistics_.data()) throw std::runtime_error("no gradients have been computed yet");
+  if (plan().inputs != saved_inputs_) use(saved_inputs_);
   weights_.gradients.grow(weights_.trained().size);
   catch_up(false);
   weights_.write(&weights_.gradients, gradients);
   with_team(weights_.trained().size < kTeamWork / kRuleWork ? 1 : get_num_threads(), [&] { update_all(); });
-  move_state(kept_statistics_.data());
+  move_state(saved_statistics_.data());
   ++iterations;
   mark_trained();
 }

@@ -52,7 +52,7 @@ Chunk Network::chunk(const Plan& p, const Step& s, std::size_t first, std::size_
           .packed = p.packed.data() + s.packing.at,
           .scratch = scratch + aligned(kernels_.gemm_scratch),
           .gemm_scratch = scratch,
-          .kept = a + s.saved.kept + first * s.saved.kept_size,
+          .saved = a + s.saved.activations + first * s.saved.activations_size,
           .x = a + in.value + first * in.size,
           .y = a + out.value + first * out.size,
           .dy = dz,

@@ -63,7 +63,7 @@ double Network::gradients(const Samples& samples, Sums* sums) {
     parameter_pass(count, false);
   });
   if (sums) {
-    keep_statistics();
+    save_statistics();
     add_metrics(samples, count, *sums);
   }
   return batch_loss(count) + (penalizes_ ? penalties(count) : 0.0);
@@ -94,12 +94,12 @@ void Network::forward(float* const* out, const Samples& samples) {
     write_output(o, out[o], value_at(plan(), plan().outputs[o].storage, 0), count);
 }
 
-// By the batch of the last sample pass, or by what keep_statistics has kept, in the order of the graph.
-void Network::move_state(const float* kept) {
+// By the batch of the last sample pass, or by what save_statistics has saved, in the order of the graph.
+void Network::move_state(const float* saved) {
   for (const Step& s : plan().steps) {
     if (!s.statistics) continue;
-    s.statistics->move_state(s.values, kept ? kept : memory_.arena.data() + s.saved.statistics);
-    if (kept) kept += s.statistics->floats();
+    s.statistics->move_state(s.values, saved ? saved : memory_.arena.data() + s.saved.statistics);
+    if (saved) saved += s.statistics->floats();
   }
 }
 

@@ -88,7 +88,7 @@ void Plan::find_memory(const TrainedLayout& trained, const Kernels& kernels) {
     s.is_trained = trained.trains[s.number] && s.parameter_floats > 0;
     if (trained.trains[s.number]) s.statistics = layer.batch_statistics();
     s.trained_at = trained.at[s.number];
-    s.saved.kept_size = layer.traits().kept;
+    s.saved.activations_size = layer.traits().saved;
     if (s.is_trained && layer.traits().sums_by_chunk) s.saved.sums_size = s.parameter_floats;
     const bool for_dx =
         std::ranges::any_of(s.training.in, [&](std::size_t in) { return storages[in].needs_gradient; });
@@ -189,7 +189,7 @@ void Plan::find_stages() {
     s.stage = stages.size();
     for (const std::size_t in : s.training.in) add(in, stage);
     add(s.training.out, stage);
-    stage.sample_floats += s.saved.kept_size;
+    stage.sample_floats += s.saved.activations_size;
     stage.sample_work += s.layer->traits().work;
     if (s.is_first) stage.parameters += s.parameter_floats;
   }
@@ -255,7 +255,7 @@ std::size_t Plan::lay_out_training(std::size_t batch, const std::vector<std::siz
     if (s.lasting) s.gradient = layout.place(batch, s.size);
   }
   for (Step& s : steps) {
-    s.saved.kept = layout.place(batch, s.saved.kept_size);
+    s.saved.activations = layout.place(batch, s.saved.activations_size);
     s.saved.sums = layout.place(chunks[s.stage], s.saved.sums_size);
     if (!s.statistics) continue;
     s.saved.partials =

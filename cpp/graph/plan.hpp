@@ -49,9 +49,9 @@ struct Packing {
   std::uint64_t version = 0;  // Variables::version() that they were made from
 };
 
-// What a step has in the arena besides values: places, and floats of a sample (kept) or chunk (sums).
+// What a step has in the arena besides values: places, and floats of a sample (activations) or chunk (sums).
 struct Saved {
-  std::size_t kept = 0, kept_size = 0;
+  std::size_t activations = 0, activations_size = 0;
   std::size_t sums = 0, sums_size = 0;       // gradients of the parameters, of each chunk
   std::size_t partials = 0, statistics = 0;  // of BatchStatistics: of each chunk, and of the batch
 };

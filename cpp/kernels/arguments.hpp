@@ -90,7 +90,7 @@ constexpr std::size_t listed_windows(const ConvPool& c) {
   return c.pool_h * c.pool_w == 4 ? c.out_h * c.out_w + 1 : 0;
 }
 struct ConvPoolBatch {
-  std::size_t samples, kept_stride;  // bytes of argmax, and of windows, from one sample to the next
+  std::size_t samples, saved_stride;  // bytes of argmax, and of windows, from one sample to the next
   std::size_t filters;
 };
 constexpr std::size_t kMostPoolPositions = 255;  // of a window: one byte names them or none

@@ -266,7 +266,7 @@ inline void quad_gradient(float* dw, float* db, const float* dy, const std::uint
     if (part.ends) move_to_total(total, flat, size);
     if (part.last < count) return;
     dy += count * c.filters, x += c.in_h * c.in_w;
-    argmax += b.kept_stride, windows += b.kept_stride / sizeof(PoolWindow);
+    argmax += b.saved_stride, windows += b.saved_stride / sizeof(PoolWindow);
   });
   for (std::size_t i = 0; is_long && i < size; ++i) flat[i] = static_cast<float>(total[i]);
 
@@ -303,7 +303,7 @@ inline void conv_pool_gradient(float* dw, float* db, const float* dy, const std:
     const std::size_t s = part.sample;
     for (std::size_t f = 0; f < b.filters; f += kLanes)
       filter_gradients(dw + f * taps, db ? db + f : nullptr, dy + s * count * c.filters + f,
-                       argmax + s * b.kept_stride + f, x + s * c.in_h * c.in_w * c.channels, offsets, c,
+                       argmax + s * b.saved_stride + f, x + s * c.in_h * c.in_w * c.channels, offsets, c,
                        b.filters - f < kLanes ? b.filters - f : kLanes, part.first, part.last);
     if (!part.ends) return;
     move_to_total(total, dw, size);

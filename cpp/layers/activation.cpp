@@ -15,7 +15,7 @@ class ActivationLayer final : public Layer {
   void forward(const Chunk& c) const override {
     function_.forward(c.kernels, c.y, c.x, c.samples * rows(), columns());
   }
-  void keep(const Chunk& c) const override {
+  void save(const Chunk& c) const override {
     if (!reads_input()) forward(c);
   }
   void backward(const Chunk& c) const override {
@@ -24,7 +24,7 @@ class ActivationLayer final : public Layer {
   }
 
  private:
-  // Where the gradient is made of either, the input spares `keep`.
+  // Where the gradient is made of either, the input spares `save`.
   bool reads_input() const { return function_.row().reads != Reads::output; }
   std::size_t columns() const { return input().empty() ? 1 : input().back(); }
   std::size_t rows() const { return columns() ? input_size() / columns() : 0; }

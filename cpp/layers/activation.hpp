@@ -43,12 +43,12 @@ class ActivatedLayer : public Layer {
         rows_(output_size() / filters_),
         parameters_(std::move(parameters)),
         activation_(activation) {
-    traits_.kept = kept_z();
+    traits_.saved = saved_z();
     traits_.writes_dz = !activation_.is_linear();
   }
 
   std::vector<Parameter> parameters() const final { return parameters_; }
-  void keep(const Chunk& c) const override {
+  void save(const Chunk& c) const override {
     if (!activation_.is_linear()) forward(c);
   }
 
@@ -56,11 +56,11 @@ class ActivatedLayer : public Layer {
   bool use_bias() const { return parameters_.size() > 1; }
   std::size_t kernel_size() const { return size_of(parameters_[0].shape); }
   const float* bias(const Chunk& c) const { return use_bias() ? c.parameters + kernel_size() : nullptr; }
-  std::size_t kept_z() const { return activation_.needs_input() ? output_size() : 0; }
+  std::size_t saved_z() const { return activation_.needs_input() ? output_size() : 0; }
 
   // Where z of a sample of the chunk is to be written: forward ends with activate.
   float* z_of(const Chunk& c, std::size_t sample) const {
-    return activation_.needs_input() && c.kept ? c.kept + sample * kept() : c.y + sample * output_size();
+    return activation_.needs_input() && c.saved ? c.saved + sample * saved() : c.y + sample * output_size();
   }
   void activate(const Chunk& c, float* y, const float* z, std::size_t rows) const {
     if (!activation_.is_linear()) activation_.forward(c.kernels, y, z, rows, filters_);
@@ -69,7 +69,7 @@ class ActivatedLayer : public Layer {
   const float* activation_gradient(const Chunk& c) const {
     if (activation_.is_linear()) return c.dy;
     // One by one where more is kept of a sample than z.
-    const std::size_t runs = kept_z() < kept() ? c.samples : 1, rows = runs > 1 ? rows_ : c.samples * rows_;
+    const std::size_t runs = saved_z() < saved() ? c.samples : 1, rows = runs > 1 ? rows_ : c.samples * rows_;
     for (std::size_t i = 0; i < runs; ++i)
       activation_.backward(c.kernels, c.dz + i * rows * filters_, c.dy + i * rows * filters_, z_of(c, i),
                            rows, filters_);

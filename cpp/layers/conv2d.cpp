@@ -28,7 +28,7 @@ class Conv2D final : public ActivatedLayer {
         whole_rows_(groups_ == 1 && w.dilation == 1),
         segment_((whole_rows_ ? w.size : 1) * kernel[2]) {
     Traits& t = traits_;
-    t.kept = kept_z() + padded_size();
+    t.saved = saved_z() + padded_size();
     // The padded image, or its gradient and one row of products.
     t.scratch = padded_size() + w_.out * taps_count();
     t.work = positions_count() * taps_count() * filters_;
@@ -57,7 +57,7 @@ class Conv2D final : public ActivatedLayer {
     for (std::size_t s = 0; s < c.samples; ++s) {
       float *y = c.y + s * output_size(), *z = z_of(c, s);
       const float* x = c.x + s * input_size();
-      if (is_padded()) x = pad(c, s, c.kept ? padded(c.kept, s) : c.scratch);
+      if (is_padded()) x = pad(c, s, c.saved ? padded(c.saved, s) : c.scratch);
       if (is_depthwise())
         c.kernels.depthwise(z, x, c.parameters, bias(c), depthwise(0, segments_.size(), filters_));
       else
@@ -73,9 +73,9 @@ class Conv2D final : public ActivatedLayer {
     }
   }
 
-  void keep(const Chunk& c) const override {
+  void save(const Chunk& c) const override {
     if (traits().writes_dz) return forward(c);
-    for (std::size_t s = 0; s < c.samples && is_padded(); ++s) pad(c, s, padded(c.kept, s));
+    for (std::size_t s = 0; s < c.samples && is_padded(); ++s) pad(c, s, padded(c.saved, s));
   }
 
   void backward(const Chunk& c) const override {
@@ -138,15 +138,15 @@ class Conv2D final : public ActivatedLayer {
   bool is_padded() const { return !frame_.is_image(); }
   std::size_t padded_size() const { return is_padded() ? frame_.size() : 0; }
   template <class Float>
-  Float* padded(Float* kept_memory, std::size_t s) const {
-    return kept_memory + s * kept() + kept_z();
+  Float* padded(Float* saved_memory, std::size_t s) const {
+    return saved_memory + s * saved() + saved_z();
   }
   const float* pad(const Chunk& c, std::size_t s, float* to) const {
     frame_.pad(to, c.x + s * input_size());
     return to;
   }
   const float* image(const Batch& b, std::size_t s) const {
-    return is_padded() ? padded(b.kept, s) : b.x + s * input_size();
+    return is_padded() ? padded(b.saved, s) : b.x + s * input_size();
   }
 
   // A tile of the kernel's gradient over outputs [first, first + count) of the batch.

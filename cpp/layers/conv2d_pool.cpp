@@ -21,7 +21,7 @@ class Conv2DPool final : public Layer {
         block_(by_winograd ? winograd_block(c.out_h, c.out_w) : 0) {
     Traits& t = traits_;
     // The list of windows, then the argmax, a byte an output, up to where the next list may start.
-    t.kept = window_floats() + (output_size() + sizeof(PoolWindow) - 1) / sizeof(PoolWindow) * kWindowFloats;
+    t.saved = window_floats() + (output_size() + sizeof(PoolWindow) - 1) / sizeof(PoolWindow) * kWindowFloats;
     // Forward the list of windows where nothing is kept or the forms of a block of tiles, backward the
     // gradient as the kernels make it and what they need besides.
     t.scratch = std::max({window_floats(), aligned(kernel_size()) + conv_pool_scratch(c_),
@@ -39,28 +39,28 @@ class Conv2DPool final : public Layer {
     const float* bias = use_bias() ? c.parameters + kernel_size() : nullptr;
     for (std::size_t s = 0; s < c.samples; ++s) {
       float* y = c.y + s * output_size();
-      std::uint8_t* a = c.kept ? argmax(c.kept, s) : nullptr;
+      std::uint8_t* a = c.saved ? argmax(c.saved, s) : nullptr;
       const float* x = c.x + s * input_size();
       // Winograd's forms make NaN of infinities.
       if (block_ == 0 || !by_winograd(c, y, a, x, bias))
-        c.kernels.conv_pool(y, a, reinterpret_cast<PoolWindow*>(c.kept ? c.kept + s * kept() : c.scratch), x,
-                            c.parameters, bias, c_);
+        c.kernels.conv_pool(y, a, reinterpret_cast<PoolWindow*>(c.saved ? c.saved + s * saved() : c.scratch),
+                            x, c.parameters, bias, c_);
     }
   }
 
   void backward(const Chunk& c) const override {
     if (c.gradient) {
       c.kernels.conv_pool_gradient(
-          c.scratch, use_bias() ? c.gradient + kernel_size() : nullptr, c.dy, argmax(c.kept, 0),
-          reinterpret_cast<const PoolWindow*>(c.kept), c.x, c.scratch + aligned(kernel_size()),
-          {.samples = c.samples, .kept_stride = kept() * sizeof(float), .filters = c_.filters}, c_);
+          c.scratch, use_bias() ? c.gradient + kernel_size() : nullptr, c.dy, argmax(c.saved, 0),
+          reinterpret_cast<const PoolWindow*>(c.saved), c.x, c.scratch + aligned(kernel_size()),
+          {.samples = c.samples, .saved_stride = saved() * sizeof(float), .filters = c_.filters}, c_);
       turn(c.gradient, c_.filters, c.scratch, c_.filters);
     } else if (traits().writes_dz)
       ActivationFunction{Activation::relu}.backward(c.kernels, c.dz, c.dy, c.y, c.samples, output_size());
     if (!c.dx) return;
     for (std::size_t s = 0; s < c.samples; ++s)
-      c.kernels.conv_pool_input_gradient(c.dx + s * input_size(), c.dy + s * output_size(), argmax(c.kept, s),
-                                         c.packed + transposed_at(c.kernels), c_);
+      c.kernels.conv_pool_input_gradient(c.dx + s * input_size(), c.dy + s * output_size(),
+                                         argmax(c.saved, s), c.packed + transposed_at(c.kernels), c_);
   }
 
   Shape tile_shape(std::size_t parameter) const override {
@@ -76,9 +76,9 @@ class Conv2DPool final : public Layer {
                                    c_.filters);
     float* const gradient = sum_scratch(b);
     b.kernels.conv_pool_gradient(
-        gradient, nullptr, b.dy + t.column, argmax(b.kept, 0) + t.column, nullptr, b.x,
+        gradient, nullptr, b.dy + t.column, argmax(b.saved, 0) + t.column, nullptr, b.x,
         gradient + aligned(taps() * t.columns),
-        {.samples = b.samples, .kept_stride = kept() * sizeof(float), .filters = t.columns}, c_);
+        {.samples = b.samples, .saved_stride = saved() * sizeof(float), .filters = t.columns}, c_);
     turn(b.gradient, b.gradient_row, gradient, t.columns);
   }
 
@@ -134,8 +134,8 @@ class Conv2DPool final : public Layer {
 
   static constexpr std::size_t kWindowFloats = sizeof(PoolWindow) / sizeof(float);
   std::size_t window_floats() const { return listed_windows(c_) * kWindowFloats; }
-  std::uint8_t* argmax(const float* kept, std::size_t sample) const {
-    return reinterpret_cast<std::uint8_t*>(const_cast<float*>(kept) + sample * this->kept() +
+  std::uint8_t* argmax(const float* saved, std::size_t sample) const {
+    return reinterpret_cast<std::uint8_t*>(const_cast<float*>(saved) + sample * this->saved() +
                                            window_floats());
   }
 

@@ -56,7 +56,7 @@ class Conv2DWinograd final : public ActivatedLayer {
       if (!finite) {
         Chunk again = c;
         again.samples = 1, again.x = c.x + s * input_size(), again.y = z;
-        again.scratch = c.scratch + plain_scratch_, again.kept = nullptr;
+        again.scratch = c.scratch + plain_scratch_, again.saved = nullptr;
         plain_->forward(again);
       }
       activate(c, y, z, positions());

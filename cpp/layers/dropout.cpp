@@ -16,7 +16,7 @@ class Dropout final : public Layer {
   }
 
   void forward(const Chunk& c) const override { apply(c, c.y, c.x); }
-  void keep(const Chunk&) const override {}
+  void save(const Chunk&) const override {}
   void backward(const Chunk& c) const override {
     if (c.dx) apply(c, c.dx, c.dy);
   }

@@ -50,7 +50,7 @@ struct Chunk {
   const float* packed;      // as written by Layer::pack
   float* scratch;           // Traits::scratch floats of this worker
   float* gemm_scratch;      // Kernels::gemm_scratch floats of this worker
-  float* kept;  // Traits::kept floats a sample, written forward and read backward; null outside training
+  float* saved;  // Traits::saved floats a sample, written forward and read backward; null outside training
   const float* x;
   float* y;
   const float* dy = nullptr;
@@ -72,7 +72,7 @@ struct Chunk {
 struct Batch {
   const Kernels& kernels;
   std::size_t samples;
-  const float* kept;
+  const float* saved;
   const float* x;
   const float* dy;  // or dz, after Traits::writes_dz
   float* gradient;  // of the tile, whose rows are gradient_row floats apart
@@ -120,7 +120,7 @@ struct Readers {
 // What a plan asks of a layer, fixed when the layer is made.
 struct Traits {
   std::size_t work;         // multiply-adds for each sample, about
-  std::size_t kept = 0;     // floats for each sample
+  std::size_t saved = 0;    // floats for each sample
   std::size_t scratch = 0;  // floats for each worker
   bool is_view = false;     // output equals input, so the plan need not run the layer
   bool is_view_at_inference = false;
@@ -156,8 +156,8 @@ class Layer {
 
   virtual void forward(const Chunk& c) const = 0;
   virtual void backward(const Chunk& c) const = 0;
-  // In place of forward where nobody wants the output: what backward and gradient read of it, in y and kept.
-  virtual void keep(const Chunk& c) const { forward(c); }
+  // In place of forward where nobody wants the output: what backward and gradient read of it, in y and saved.
+  virtual void save(const Chunk& c) const { forward(c); }
 
   // Rows and columns of the tiles into which the gradient and update of a parameter are cut.
   virtual Shape tile_shape(std::size_t) const { return {}; }
@@ -173,7 +173,7 @@ class Layer {
  protected:
   std::size_t input_size() const { return input_size_; }
   std::size_t output_size() const { return output_size_; }
-  std::size_t kept() const { return traits_.kept; }
+  std::size_t saved() const { return traits_.saved; }
 
  private:
   Shape input_, output_;

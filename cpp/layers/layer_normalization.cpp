@@ -19,7 +19,7 @@ class LayerNormalization final : public Layer {
     if (center) parameters_.push_back({"beta", shape});
     constexpr std::size_t kWork = 4;  // of an element, forward
     traits_ = {.work = kWork * input_size(),
-               .kept = rows_ * kRowMoments,
+               .saved = rows_ * kRowMoments,
                .scratch = aligned(2 * n_) + 4 * n_,
                .sums_by_chunk = true};
   }
@@ -32,7 +32,7 @@ class LayerNormalization final : public Layer {
   }
 
   void forward(const Chunk& c) const override { normalize(c, c.y); }
-  void keep(const Chunk& c) const override { normalize(c, nullptr); }
+  void save(const Chunk& c) const override { normalize(c, nullptr); }
 
   void backward(const Chunk& c) const override {
     if (!c.gradient && !c.dx) return;
@@ -44,7 +44,7 @@ class LayerNormalization final : public Layer {
       std::fill_n(sums, 2 * n_, 0.0f);
       c.kernels.normalize_rows_backward(c.dx ? c.dx + first * n_ : nullptr, sums, sums + n_,
                                         c.dy + first * n_, c.x + first * n_, gamma(c),
-                                        c.kept + first * kRowMoments, std::min(run, rows - first), n_);
+                                        c.saved + first * kRowMoments, std::min(run, rows - first), n_);
       if (run < rows) c.kernels.add_wide(total, sums, 2 * n_);
     }
     for (std::size_t i = 0; run < rows && i < 2 * n_; ++i) sums[i] = static_cast<float>(total[i]);
@@ -61,7 +61,7 @@ class LayerNormalization final : public Layer {
  private:
   void normalize(const Chunk& c, float* y) const {
     const float* const beta = center_ ? c.parameters + (scale_ ? n_ : 0) : zeros_.data();
-    c.kernels.normalize_rows(y, c.kept, c.x, gamma(c), beta, epsilon_, c.samples * rows_, n_);
+    c.kernels.normalize_rows(y, c.saved, c.x, gamma(c), beta, epsilon_, c.samples * rows_, n_);
   }
   const float* gamma(const Chunk& c) const { return scale_ ? c.parameters : ones_.data(); }
 

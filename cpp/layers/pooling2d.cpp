@@ -16,7 +16,7 @@ class Pooling2D final : public Layer {
     const auto pool = is_max_ ? c.kernels.max_pool2d : c.kernels.average_pool2d;
     for (std::size_t s = 0; s < c.samples; ++s) pool(c.y + s * output_size(), c.x + s * input_size(), place_);
   }
-  void keep(const Chunk& c) const override {
+  void save(const Chunk& c) const override {
     if (is_max_) forward(c);
   }
   void backward(const Chunk& c) const override {

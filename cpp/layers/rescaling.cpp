@@ -12,7 +12,7 @@ class Rescaling final : public Layer {
   void forward(const Chunk& c) const override {
     c.kernels.rescale(c.y, c.x, scale_, offset_, c.samples * input_size());
   }
-  void keep(const Chunk&) const override {}
+  void save(const Chunk&) const override {}
   void backward(const Chunk& c) const override {
     if (c.dx) c.kernels.rescale(c.dx, c.dy, scale_, 0.0f, c.samples * input_size());
   }

@@ -172,7 +172,7 @@ Constraint::Constraint(const Spec& spec, const Parameter& parameter)
   std::size_t stride = size_of(parameter.shape);
   for (const Axes& a : axes) {
     stride /= a.size;
-    std::vector<std::size_t>& starts = a.summed ? summed_ : kept_;
+    std::vector<std::size_t>& starts = a.summed ? summed_ : norms_;
     std::vector<std::size_t> all;
     for (const std::size_t start : starts)
       for (std::size_t i = 0; i < a.size; ++i) all.push_back(start + i * stride);
@@ -184,7 +184,7 @@ Constraint::Constraint(const Spec& spec, const Parameter& parameter)
 }
 
 std::size_t Constraint::tasks() const {
-  return (kept_.size() * pieces_ + items_per_task_ - 1) / items_per_task_;
+  return (norms_.size() * pieces_ + items_per_task_ - 1) / items_per_task_;
 }
 
 void Constraint::apply(float* w, std::size_t task) const {
@@ -195,9 +195,9 @@ void Constraint::apply(float* w, std::size_t task) const {
     const double norm = std::sqrt(squares);
     return static_cast<float>(kDesired[norm_row_](norm, settings_.data()) / (kEpsilon + norm));
   };
-  const std::size_t last = std::min((task + 1) * items_per_task_, kept_.size() * pieces_);
+  const std::size_t last = std::min((task + 1) * items_per_task_, norms_.size() * pieces_);
   for (std::size_t item = task * items_per_task_; item < last; ++item) {
-    float* const first = w + kept_[item / pieces_] + item % pieces_ * kPiece;
+    float* const first = w + norms_[item / pieces_] + item % pieces_ * kPiece;
     if (sums_run_) {
       double squares = 0.0;
       for (const std::size_t start : summed_)

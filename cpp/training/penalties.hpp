@@ -59,8 +59,8 @@ class Constraint {
   std::size_t row_, norm_row_;
   Settings settings_;
   // The variable seen as runs of `run_` floats, over which a norm goes if `sums_run_`. A norm goes over the
-  // runs that begin at kept_[i] + summed_[j] for all j. Of an element-by-element constraint there is one.
-  std::vector<std::size_t> kept_{0}, summed_{0};
+  // runs that begin at norms_[i] + summed_[j] for all j. Of an element-by-element constraint there is one.
+  std::vector<std::size_t> norms_{0}, summed_{0};
   std::size_t run_ = 1;
   bool sums_run_ = false;
   std::size_t pieces_ = 1;          // of a run whose elements have norms of their own

@@ -84,15 +84,15 @@ void convolution_with_pooling_gradients(Report& r, const Golden& golden, std::si
               w = of_channels(of_filters(golden.inputs.at("transposed")));
   Array dy = cut(golden.inputs.at("dy"), all, filters), outputs(out);
   const std::size_t entries = listed_windows(c) + out / sizeof(PoolWindow) + 2,
-                    kept_stride = entries * sizeof(PoolWindow), positions = c.pool_h * c.pool_w;
+                    saved_stride = entries * sizeof(PoolWindow), positions = c.pool_h * c.pool_w;
   std::vector<PoolWindow> windows(samples * entries);
   for (std::size_t s = 0; s < samples; ++s)
     r.k.conv_pool(outputs.data(), nullptr, windows.data() + s * entries, x.data() + s * in, w.data(), nullptr,
                   c);
-  std::vector<std::uint8_t> argmax(samples * kept_stride + kSlack, 255);
+  std::vector<std::uint8_t> argmax(samples * saved_stride + kSlack, 255);
   for (std::size_t o = 0; o < samples * out; ++o) {
     const std::size_t i = o / filters * all + o % filters;
-    argmax[o / out * kept_stride + o % out] =
+    argmax[o / out * saved_stride + o % out] =
         static_cast<std::uint8_t>(i % 3 == 2 ? positions : i * i / 7 % positions);
     if (i % 3 == 1) dy[o] = 0.0f;
   }
@@ -108,7 +108,7 @@ void convolution_with_pooling_gradients(Report& r, const Golden& golden, std::si
     const std::size_t middle = filters / 2;
     const auto gradient = [&](std::size_t first, std::size_t count, float* to, float* to_bias) {
       r.k.conv_pool_gradient(to + first * taps, to_bias, dy.data() + first, argmax.data() + first, listed,
-                             x.data(), scratch.data(), {samples, kept_stride, count}, c);
+                             x.data(), scratch.data(), {samples, saved_stride, count}, c);
     };
     gradient(middle, filters - middle, dw.data(), db.data() + middle);
     if (middle > 0) gradient(0, middle, dw.data(), db.data());
