@@ -182,15 +182,15 @@ std::vector<Floats> update(const py::tuple& spec, std::uint64_t step, const Floa
   if (step < 1) throw std::invalid_argument("step counts from 1");
   const Shape shape = shape_of(gradient);
   std::vector<Floats> updated;
-  std::vector<std::pair<float*, const float*>> places;
+  std::vector<std::pair<float*, const float*>> arrays;
   for (const Floats& a : values) {
     if (shape_of(a) != shape)
       throw std::invalid_argument("a parameter and its moments must have the shape of the gradient");
     updated.push_back(make_result(shape));
-    places.emplace_back(updated.back().mutable_data(), a.data());
+    arrays.emplace_back(updated.back().mutable_data(), a.data());
   }
   const float* const slope = gradient.data();
-  run_core([&] { update_arrays(optimizer, step, slope, size_of(shape), places); });
+  run_core([&] { update_arrays(optimizer, step, slope, size_of(shape), arrays); });
   return updated;
 }
 

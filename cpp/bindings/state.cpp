@@ -113,7 +113,7 @@ void bind_network(py::module_& m) {
           "layout",
           [](const Network& n) {
             std::vector<std::tuple<std::size_t, std::string, std::size_t, py::tuple>> layout;
-            for (const Place& p : n.weights().places())
+            for (const FlatParameter& p : n.weights().flat_parameters())
               layout.emplace_back(p.layer, n.weights().parameter(p).name, p.offset,
                                   tuple_of(n.weights().parameter(p).shape));
             return layout;

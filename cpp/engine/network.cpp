@@ -104,7 +104,7 @@ void Network::compile(const std::vector<Judged>& outputs, const std::optional<Sp
                       const std::vector<bool>& decays) {
   if (trainable.size() != graph_.layers.size())
     throw std::invalid_argument("trainable must hold one flag for each layer");
-  if (!decays.empty() && decays.size() != weights_.places().size())
+  if (!decays.empty() && decays.size() != weights_.flat_parameters().size())
     throw std::invalid_argument("decays must hold one flag for each parameter");
   if (outputs.size() != graph_.outputs.size())
     throw std::invalid_argument("expected losses of " + std::to_string(graph_.outputs.size()) +
@@ -120,13 +120,14 @@ void Network::compile(const std::vector<Judged>& outputs, const std::optional<Sp
     if (needed[graph_.value_of(i)]) used[graph_.calls[i].layer] = true;
   Penalties penalties(regularizers, constraints, weights_.variables(), layout, used);
   std::vector<bool> decaying = decays;  // without what nothing gives a gradient
-  for (std::size_t i = 0; new_optimizer && new_optimizer->has_decay() && i < weights_.places().size(); ++i) {
-    const Place& p = weights_.places()[i];
+  for (std::size_t i = 0;
+       new_optimizer && new_optimizer->has_decay() && i < weights_.flat_parameters().size(); ++i) {
+    const FlatParameter& p = weights_.flat_parameters()[i];
     if (!trainable[p.layer] || used[p.layer] || std::ranges::any_of(regularizers, [&](const WeightRule& r) {
           return r.layer == p.layer && r.parameter == p.index;
         }))
       continue;
-    decaying.resize(weights_.places().size(), true);
+    decaying.resize(weights_.flat_parameters().size(), true);
     decaying[i] = false;
   }
   Programs programs;

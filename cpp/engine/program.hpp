@@ -24,7 +24,7 @@ struct Program {
   Plan plan;
   std::unique_ptr<Plan> folded;       // for inference, where that differs
   std::vector<Objective> objectives;  // of each output
-  std::vector<Objective::Places> results;
+  std::vector<Objective::Offsets> results;
   std::vector<Regularizer> penalties;        // of what the graph has penalized
   std::vector<std::size_t> penalty_results;  // (batch) each
   std::size_t results_batch = 0, results_floats = 0;

@@ -25,7 +25,7 @@ void Network::read_targets(const Samples& s, std::size_t start, std::size_t coun
   lay_out_results(count);
   for (std::size_t o = 0; o < program().objectives.size(); ++o) {
     const Objective& objective = program().objectives[o];
-    const Objective::Places& p = program().results[o];
+    const Objective::Offsets& p = program().results[o];
     const float* const from = s.weight ? s.weight[o] : nullptr;
     float *target = memory_.results.data() + p.target, *weight = memory_.results.data() + p.weight;
     s.y[o].read(target, s.order, start, count);
@@ -50,8 +50,8 @@ double Network::batch_loss(std::size_t count) const {
 
 double Network::penalties(std::size_t count) const {
   double sum = 0.0;
-  for (const std::size_t place : program().penalty_results)
-    for (std::size_t i = 0; i < count; ++i) sum += memory_.results.data()[place + i];
+  for (const std::size_t start : program().penalty_results)
+    for (std::size_t i = 0; i < count; ++i) sum += memory_.results.data()[start + i];
   return penalty_ + sum / static_cast<double>(count);
 }
 
@@ -72,7 +72,7 @@ Sums Network::empty_sums(const std::vector<Objective>& objectives) {
     if (objectives.size() > 1 && objective.has_loss()) sums.values.push_back(0.0);
     const std::size_t first = sums.values.size() + sums.counted.size();
     sums.values.resize(sums.values.size() + objective.mean_count());
-    for (const Counted& c : objective.counted()) sums.counted.push_back({c.counter, first + c.place});
+    for (const Counted& c : objective.counted()) sums.counted.push_back({c.counter, first + c.index});
   }
   sums.weights.resize(sums.values.size());
   return sums;
@@ -99,7 +99,7 @@ void Network::add_metrics(const Samples& s, std::size_t count, Sums& sums) const
   add_loss(batch_loss(count) + penalty);
   for (std::size_t o = 0; o < judged_.size(); ++o) {
     const Objective& objective = program().objectives[o];
-    const Objective::Places& p = program().results[o];
+    const Objective::Offsets& p = program().results[o];
     const float* const weight = s.weight && s.weight[o] ? r + p.weight : nullptr;
     if (judged_.size() > 1 && objective.has_loss()) add_loss(output_loss(o, count));
     for (std::size_t m = 0; m < objective.mean_count(); ++m, ++next) {

@@ -16,8 +16,8 @@ void Network::find_pieces() {
   Rules& r = rules_;
   r.pieces.clear();
   std::size_t variable = 0;
-  for (std::size_t i = 0; i < weights_.places().size(); ++i) {
-    const Place& p = weights_.places()[i];
+  for (std::size_t i = 0; i < weights_.flat_parameters().size(); ++i) {
+    const FlatParameter& p = weights_.flat_parameters()[i];
     if (!weights_.is_trained(p)) continue;
     Variables& v = weights_.of(p.layer);
     const std::size_t start = v.start(p.index), size = size_of(v.list()[p.index].shape);

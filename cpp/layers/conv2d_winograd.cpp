@@ -28,8 +28,8 @@ class Conv2DWinograd final : public ActivatedLayer {
     image_ = scratch_.place(frame_.is_image() ? 0 : frame_.size(), 1);
     v_ = scratch_.place(kWinogradElements, v_element());
     m_ = scratch_.place(kWinogradElements, m_element());
-    du_ = scratch_.place(form_size(), 1);
-    total_ = scratch_.place(is_long() ? 2 * form_size() : 0, 1);
+    du_ = scratch_.place(transform_size(), 1);
+    total_ = scratch_.place(is_long() ? 2 * transform_size() : 0, 1);
     dx_ = scratch_.place(frame_.is_image() ? 0 : frame_.size(), 1);
     plain_scratch_ = scratch_.place(plain_->traits().scratch, 1);
     traits_.scratch = scratch_.size();
@@ -45,7 +45,7 @@ class Conv2DWinograd final : public ActivatedLayer {
       const float* image = framed(c, s);
       bool finite = true;
       for (std::size_t row = 0; row < down_; row += block_) {
-        const std::size_t tiles = input_form(c, image, row);
+        const std::size_t tiles = input_transform(c, image, row);
         float *v = c.scratch + v_, *m = c.scratch + m_;
         multiply(c.kernels,
                  {m, m_element(), filters_, v, v_element(), channels_, c.packed, tiles, c.gemm_scratch});
@@ -68,7 +68,7 @@ class Conv2DWinograd final : public ActivatedLayer {
     if (!c.gradient && !c.dx) return;
     float* const du = c.scratch + du_;
     auto* const total = reinterpret_cast<double*>(c.scratch + total_);
-    if (is_long() && c.gradient) std::fill_n(total, form_size(), 0.0);
+    if (is_long() && c.gradient) std::fill_n(total, transform_size(), 0.0);
     std::size_t summed = 0;  // tiles in du
     for (std::size_t s = 0; s < c.samples; ++s) {
       const float *dy = dz + s * output_size(), *image = c.gradient ? framed(c, s) : nullptr;
@@ -81,11 +81,11 @@ class Conv2DWinograd final : public ActivatedLayer {
           c.kernels.winograd_output_gradient(m + (r - row) * across_ * filters_, m_element(),
                                              dy + 2 * r * output_row(), tile_row(r));
         if (c.gradient) {
-          input_form(c, image, row);
+          input_transform(c, image, row);
           kernel_gradient(c, tiles, summed > 0);
           summed += tiles;
           if (is_long() && (summed >= kRunRows || last(row) == down_)) {
-            c.kernels.add_wide(total, du, form_size());
+            c.kernels.add_wide(total, du, transform_size());
             summed = 0;
           }
         }
@@ -100,7 +100,7 @@ class Conv2DWinograd final : public ActivatedLayer {
       if (dx && !frame_.is_image()) frame_.crop(c.dx + s * input_size(), dx);
     }
     if (!c.gradient) return;
-    for (std::size_t i = 0; is_long() && i < form_size(); ++i) du[i] = static_cast<float>(total[i]);
+    for (std::size_t i = 0; is_long() && i < transform_size(); ++i) du[i] = static_cast<float>(total[i]);
     c.kernels.winograd_kernel_gradient(c.gradient, du, channels_, filters_);
     if (use_bias())
       c.kernels.column_sums(c.gradient + kernel_size(), dz, c.samples * positions(), filters_, filters_);
@@ -133,7 +133,7 @@ class Conv2DWinograd final : public ActivatedLayer {
  private:
   std::size_t positions() const { return output()[0] * output()[1]; }
   std::size_t output_row() const { return output()[1] * filters_; }
-  std::size_t form_size() const { return kWinogradElements * channels_ * filters_; }
+  std::size_t transform_size() const { return kWinogradElements * channels_ * filters_; }
   // The tiles of a sample alone are a long sum; several samples in a chunk are not, as it fits a cache.
   bool is_long() const { return down_ * across_ > kShortSum; }
   std::size_t last(std::size_t row) const { return std::min(row + block_, down_); }
@@ -152,7 +152,7 @@ class Conv2DWinograd final : public ActivatedLayer {
     return c.scratch + image_;
   }
   // v of the block of tile rows from `row` on; the number of its tiles.
-  std::size_t input_form(const Chunk& c, const float* image, std::size_t row) const {
+  std::size_t input_transform(const Chunk& c, const float* image, std::size_t row) const {
     for (std::size_t r = row; r < last(row); ++r)
       c.kernels.winograd_input(c.scratch + v_ + (r - row) * across_ * channels_, v_element(),
                                image + 2 * r * frame_.row(), frame_.row(), channels_, across_);

@@ -7,14 +7,15 @@ enum class Pool { max, average };
 
 class Pooling2D final : public Layer {
  public:
-  Pooling2D(const Shape& input, Shape output, const Pool2D& place, Pool pool)
-      : Layer(input, std::move(output)), place_(place), is_max_(pool == Pool::max) {
-    traits_.work = place_.out_h * place_.out_w * place_.channels * place_.pool_h * place_.pool_w;
+  Pooling2D(const Shape& input, Shape output, const Pool2D& window, Pool pool)
+      : Layer(input, std::move(output)), window_(window), is_max_(pool == Pool::max) {
+    traits_.work = window_.out_h * window_.out_w * window_.channels * window_.pool_h * window_.pool_w;
   }
 
   void forward(const Chunk& c) const override {
     const auto pool = is_max_ ? c.kernels.max_pool2d : c.kernels.average_pool2d;
-    for (std::size_t s = 0; s < c.samples; ++s) pool(c.y + s * output_size(), c.x + s * input_size(), place_);
+    for (std::size_t s = 0; s < c.samples; ++s)
+      pool(c.y + s * output_size(), c.x + s * input_size(), window_);
   }
   void save(const Chunk& c) const override {
     if (is_max_) forward(c);
@@ -23,30 +24,30 @@ class Pooling2D final : public Layer {
     for (std::size_t s = 0; s < c.samples && c.dx; ++s) {
       const std::size_t in = s * input_size(), out = s * output_size();
       if (is_max_)
-        c.kernels.max_pool2d_backward(c.dx + in, c.dy + out, c.x + in, c.y + out, place_);
+        c.kernels.max_pool2d_backward(c.dx + in, c.dy + out, c.x + in, c.y + out, window_);
       else
-        c.kernels.average_pool2d_backward(c.dx + in, c.dy + out, place_);
+        c.kernels.average_pool2d_backward(c.dx + in, c.dy + out, window_);
     }
   }
 
  private:
-  Pool2D place_;
+  Pool2D window_;
   bool is_max_;
 };
 
 std::unique_ptr<Layer> make_pooling(const Spec& spec, const Shape& input, Pool pool) {
   expect_image(spec, input);
   const auto [h, w] = windows(spec, input, "pool_size");
-  const Pool2D place{h.in,   w.in,     input[2], h.out,    w.out,   h.size,
-                     w.size, h.stride, w.stride, h.before, w.before};
-  return std::make_unique<Pooling2D>(input, Shape{h.out, w.out, input[2]}, place, pool);
+  const Pool2D window{h.in,   w.in,     input[2], h.out,    w.out,   h.size,
+                      w.size, h.stride, w.stride, h.before, w.before};
+  return std::make_unique<Pooling2D>(input, Shape{h.out, w.out, input[2]}, window, pool);
 }
 
 std::unique_ptr<Layer> make_global_pooling(const Spec& spec, const Shape& input, Pool pool) {
   expect_image(spec, input);
-  const Pool2D place{input[0], input[1], input[2], 1, 1, input[0], input[1], 1, 1, 0, 0};
+  const Pool2D window{input[0], input[1], input[2], 1, 1, input[0], input[1], 1, 1, 0, 0};
   const Shape output = spec.flag("keepdims") ? Shape{1, 1, input[2]} : Shape{input[2]};
-  return std::make_unique<Pooling2D>(input, output, place, pool);
+  return std::make_unique<Pooling2D>(input, output, window, pool);
 }
 
 }  // namespace

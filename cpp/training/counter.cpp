@@ -64,10 +64,10 @@ Counter::Counter(const Spec& spec)
   if (given.empty() || given.size() > kMost)
     spec.fail("expected 1 to " + std::to_string(kMost) + " thresholds, got " + std::to_string(given.size()));
   even_ = are_even(given);
-  place_.resize(given.size());
-  std::iota(place_.begin(), place_.end(), std::size_t{0});
-  std::ranges::stable_sort(place_, {}, [&](std::size_t i) { return given[i]; });
-  for (const std::size_t i : place_) thresholds_.push_back(static_cast<float>(given[i]));
+  order_.resize(given.size());
+  std::iota(order_.begin(), order_.end(), std::size_t{0});
+  std::ranges::stable_sort(order_, {}, [&](std::size_t i) { return given[i]; });
+  for (const std::size_t i : order_) thresholds_.push_back(static_cast<float>(given[i]));
   totals_.resize(labels_ * 2 * (given.size() + 1));
 }
 
@@ -149,12 +149,12 @@ Value Counter::result() const {
       const double *negatives = totals_.data() + label * 2 * (n + 1), *positives = negatives + n + 1;
       Counts below{}, above{};
       for (std::size_t i = 0; i < n; ++i) {
-        counts[place_[i]].true_negatives = below.true_negatives += negatives[i];
-        counts[place_[i]].false_negatives = below.false_negatives += positives[i];
+        counts[order_[i]].true_negatives = below.true_negatives += negatives[i];
+        counts[order_[i]].false_negatives = below.false_negatives += positives[i];
       }
       for (std::size_t i = n; i-- > 0;) {
-        counts[place_[i]].true_positives = above.true_positives += positives[i + 1];
-        counts[place_[i]].false_positives = above.false_positives += negatives[i + 1];
+        counts[order_[i]].true_positives = above.true_positives += positives[i + 1];
+        counts[order_[i]].false_positives = above.false_positives += negatives[i + 1];
       }
     }
     const std::vector<double> values = kResults[static_cast<std::size_t>(metric_)](counts, settings_.data());

@@ -47,7 +47,7 @@ class Counter {
   Metric metric_;
   Settings settings_;
   std::vector<float> thresholds_;   // ascending
-  std::vector<std::size_t> place_;  // of each among those given
+  std::vector<std::size_t> order_;  // of each among those given
   std::ptrdiff_t top_k_, class_id_;
   bool even_ = false, from_logits_, multi_label_;
   std::vector<double> label_weights_;

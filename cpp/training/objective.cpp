@@ -54,14 +54,14 @@ void MetricFunction::operator()(const Kernels& k, float* value, const float* tar
 
 std::vector<Value> Sums::results() const {
   std::vector<Value> results(values.size() + counted.size());
-  std::size_t place = 0, next = 0;
+  std::size_t index = 0, next = 0;
   const auto put_means = [&](std::size_t stop) {
-    for (; place < stop; ++place, ++next)
-      results[place] = weights[next] != 0.0 ? values[next] / weights[next] : 0.0;
+    for (; index < stop; ++index, ++next)
+      results[index] = weights[next] != 0.0 ? values[next] / weights[next] : 0.0;
   };
   for (const Count& c : counted) {
-    put_means(c.place);
-    results[place++] = c.counter.result();
+    put_means(c.index);
+    results[index++] = c.counter.result();
   }
   put_means(results.size());
   return results;
@@ -111,20 +111,20 @@ Objective::Objective(const std::optional<Spec>& loss, const std::vector<Spec>& m
       }
   }
   for (const Spec& metric : metrics) {
-    const std::size_t place = static_cast<std::size_t>(&metric - metrics.data());
+    const std::size_t index = static_cast<std::size_t>(&metric - metrics.data());
     const bool counts = is_counted(metric), sparse = !counts && metric_of(metric).is_sparse();
-    if (!loss_ && place == 0) sparse_ = sparse;
+    if (!loss_ && index == 0) sparse_ = sparse;
     if (sparse != sparse_)
       throw std::invalid_argument("the metric '" + metric.kind + "' and the " +
                                   (loss ? "loss '" + loss->kind : "metric '" + metrics[0].kind) +
                                   "' do not take the same kind of targets: class numbers for one, one value "
                                   "for each output for the other");
     if (counts) {
-      counted_.push_back({Counter(metric), place, place >= weighted_from, codes()});
+      counted_.push_back({Counter(metric), index, index >= weighted_from, codes()});
       counted_.back().counter.fit(columns_);
     } else {
       means_.push_back(metric_of(metric));
-      if (place < weighted_from) ++weighted_means_from_;
+      if (index < weighted_from) ++weighted_means_from_;
     }
   }
   if (sparse_ && output.empty()) throw std::invalid_argument("expected outputs with an axis of classes");
@@ -160,7 +160,7 @@ void Objective::check_labels(const float* target, std::size_t row) const {
                                   " for sample " + std::to_string(row));
 }
 
-Objective::Places Objective::lay_out(Layout& layout, std::size_t batch) const {
+Objective::Offsets Objective::lay_out(Layout& layout, std::size_t batch) const {
   return {.batch = batch,
           .target = layout.place(batch, target_size()),
           .weight = layout.place(batch, 1),
@@ -172,7 +172,7 @@ Objective::Places Objective::lay_out(Layout& layout, std::size_t batch) const {
           .code = layout.place(batch, codes())};
 }
 
-void Objective::evaluate(const Kernels& k, float* buffer, const Places& p, bool weighted, std::size_t first,
+void Objective::evaluate(const Kernels& k, float* buffer, const Offsets& p, bool weighted, std::size_t first,
                          std::size_t samples, const float* output, float* gradient, float scale) const {
   const std::size_t rows = samples * rows_;
   const float *target = buffer + p.target + first * target_size(),

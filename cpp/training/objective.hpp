@@ -47,7 +47,7 @@ bool is_counted(const Spec& metric);
 // A metric of an output that is made of counts.
 struct Counted {
   Counter counter;
-  std::size_t place;  // among all results of the output
+  std::size_t index;  // among all results of the output
   bool weighted;
   std::size_t offset;  // codes of a sample before its own
 };
@@ -58,7 +58,7 @@ struct Sums {
   std::vector<double> values, weights;  // of losses and the metrics that are means
   struct Count {
     Counter counter;
-    std::size_t place;  // among all results
+    std::size_t index;  // among all results
   };
   std::vector<Count> counted;
 
@@ -97,7 +97,7 @@ class Objective {
   bool has_labels() const { return sparse_; }
 
   // Where arrays of a batch of up to `batch` samples lie in one buffer.
-  struct Places {
+  struct Offsets {
     std::size_t batch;
     std::size_t target, weight;  // (batch, target_size()), (batch)
     std::size_t value, scale;    // scratch: rows() floats a sample
@@ -106,10 +106,10 @@ class Objective {
     std::size_t mean;            // (mean_count(), batch): of each metric, over a sample's rows
     std::size_t code;            // for each counted metric (batch, codes of a sample)
   };
-  Places lay_out(Layout& layout, std::size_t batch) const;
+  Offsets lay_out(Layout& layout, std::size_t batch) const;
   // output: the network's last values, of `samples` samples from `first` of the batch on. gradient: of sum
   // over samples of weight * loss * scale by them, or null.
-  void evaluate(const Kernels& k, float* buffer, const Places& p, bool weighted, std::size_t first,
+  void evaluate(const Kernels& k, float* buffer, const Offsets& p, bool weighted, std::size_t first,
                 std::size_t samples, const float* output, float* gradient, float scale) const;
 
  private:

@@ -12,7 +12,7 @@ Weights::Weights(std::vector<std::shared_ptr<Variables>> variables, bool input_g
     const std::vector<Parameter>& list = variables_[i]->list();
     std::size_t at = flat_size_;
     for (std::size_t p = 0; p < list.size(); ++p) {
-      places_.push_back({i, p, at});
+      flat_parameters_.push_back({i, p, at});
       at = checked_floats(1, at + checked_floats(1, size_of(list[p].shape)));
     }
     flat_size_ = aligned(at);
@@ -48,7 +48,7 @@ void Weights::train(TrainedLayout layout, std::vector<Buffer> new_moments) {
 
 void Weights::read(const Buffer* buffer, float* values) const {
   std::fill_n(values, flat_size_, 0.0f);
-  for (const Place& p : places_) {
+  for (const FlatParameter& p : flat_parameters_) {
     const Variables& v = of(p.layer);
     if (!buffer)
       v.get(p.index, values + p.offset);
@@ -58,7 +58,7 @@ void Weights::read(const Buffer* buffer, float* values) const {
 }
 
 void Weights::write(Buffer* buffer, const float* values) {
-  for (const Place& p : places_) {
+  for (const FlatParameter& p : flat_parameters_) {
     Variables& v = of(p.layer);
     if (!buffer)
       v.set(p.index, values + p.offset);

@@ -9,7 +9,7 @@
 namespace nncore {
 
 // Where a parameter lies in flat copies of all, in the order in which the user sees them.
-struct Place {
+struct FlatParameter {
   std::size_t layer;   // number of the spec
   std::size_t index;   // among the layer's parameters
   std::size_t offset;  // floats
@@ -29,12 +29,12 @@ class Weights {
   Store& store() const { return *store_; }
   const std::vector<std::shared_ptr<Variables>>& variables() const { return variables_; }
   Variables& of(std::size_t layer) const { return *variables_[layer]; }
-  const Parameter& parameter(const Place& p) const { return of(p.layer).list()[p.index]; }
-  const std::vector<Place>& places() const { return places_; }
+  const Parameter& parameter(const FlatParameter& p) const { return of(p.layer).list()[p.index]; }
+  const std::vector<FlatParameter>& flat_parameters() const { return flat_parameters_; }
   std::size_t flat_size() const { return flat_size_; }  // floats of a flat copy
 
   const TrainedLayout& trained() const { return trained_; }
-  bool is_trained(const Place& p) const { return trained_.trains[p.layer] && !parameter(p).is_state; }
+  bool is_trained(const FlatParameter& p) const { return trained_.trains[p.layer] && !parameter(p).is_state; }
   TrainedLayout layout(const std::vector<bool>& trainable) const;
   void train(TrainedLayout layout, std::vector<Buffer> new_moments);
 
@@ -55,7 +55,7 @@ class Weights {
  private:
   std::vector<std::shared_ptr<Variables>> variables_;
   std::shared_ptr<Store> store_;
-  std::vector<Place> places_;
+  std::vector<FlatParameter> flat_parameters_;
   std::size_t flat_size_ = 0;
   TrainedLayout trained_;
   std::vector<UpdateRun> runs_;

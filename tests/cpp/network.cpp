@@ -219,7 +219,7 @@ class Tests {
     network.write("parameters", parameters.data());
     const Spec accuracy{"sparse_categorical_accuracy", {}};
     std::vector<WeightRule> regularizers, constraints;
-    for (const Place& p : network.weights().places()) {
+    for (const FlatParameter& p : network.weights().flat_parameters()) {
       const Parameter& parameter = network.weights().parameter(p);
       if (!penalized || parameter.is_state) continue;
       const bool is_matrix = parameter.shape.size() == 2;
