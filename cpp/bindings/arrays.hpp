@@ -1,4 +1,4 @@
-// The only include of pybind11: conversions between Python and the core, with the checks that belong to them.
+// Conversions between Python and the core, with their checks.
 #pragma once
 
 #include <pybind11/critical_section.h>
@@ -19,7 +19,7 @@ namespace nncore {
 
 namespace py = pybind11;
 
-// Contiguous and aligned, so that it can be read through a pointer; anything else is converted to a copy.
+// Contiguous and aligned arrays, readable through a pointer. Others are converted to a copy.
 constexpr int kPlain = py::array::c_style | int{py::detail::npy_api::NPY_ARRAY_ALIGNED_};
 using Floats = py::array_t<float, kPlain | py::array::forcecast>;
 

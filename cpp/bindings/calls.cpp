@@ -20,7 +20,7 @@ std::atomic<int> waiting{0};  // threads that are about to take the GIL
 std::atomic<std::thread::id> exiting_thread{};
 
 #if defined(__unix__) || defined(__APPLE__)
-// A child has none of its parent's other threads.
+// A forked child has no other threads of its parent.
 const int registered = pthread_atfork(nullptr, nullptr, [] { waiting = 0; });
 #endif
 
@@ -46,7 +46,7 @@ void WithoutGil::take() {
   waiting.fetch_add(1);
   if (exiting.load() && std::this_thread::get_id() != exiting_thread.load()) {
     waiting.fetch_sub(1);
-    // Functions that run at exit may wait for this thread, so it goes on where they take long.
+    // Functions that run at exit may wait for this thread, so it continues if they take long.
     for (int i = 0; i < 20 && !is_finalizing(); ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     while (is_finalizing()) std::this_thread::sleep_for(std::chrono::hours(1));

@@ -1,4 +1,4 @@
-// How a call from Python enters the core.
+// Calls from Python into the core.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -11,7 +11,7 @@
 
 namespace nncore {
 
-// Without the GIL while it exists. Daemon threads that would take it again when the interpreter ends sleep
+// Releases the GIL while it exists. Daemon threads that would take the GIL while the interpreter ends sleep
 // instead: Python would end them with C++ frames on their stacks, which ends the process.
 class WithoutGil {
  public:
@@ -20,10 +20,10 @@ class WithoutGil {
   WithoutGil(const WithoutGil&) = delete;
   WithoutGil& operator=(const WithoutGil&) = delete;
 
-  // Whether the handler of a signal raises; its exception is then set. False on all threads but the main one.
+  // Runs signal handlers, on the main thread only. Returns whether one raised; its exception is then set.
   bool handle_signals();
 
-  // To be called at exit by the thread that ends the interpreter, with the GIL.
+  // Called at exit by the thread that ends the interpreter, with the GIL.
   static void begin_exit();
 
  private:
@@ -32,8 +32,8 @@ class WithoutGil {
   PyThreadState* state_;
 };
 
-// f() without the GIL, in the default floating-point mode, until a signal's handler raises. What f throws, or
-// else the handler, comes out.
+// Runs f() without the GIL, in the default floating-point mode. Throws what f, or else a signal handler,
+// throws.
 template <class F>
 auto run_core(F f) {
   const auto run = [&] {

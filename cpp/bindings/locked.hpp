@@ -1,4 +1,4 @@
-// Calls of the core with the lock of a network, or of the variables of a layer.
+// Calls of the core under the lock of a network or of the variables of a layer.
 #pragma once
 
 #include "../engine/network.hpp"
@@ -6,14 +6,14 @@
 
 namespace nncore {
 
-// Adds to the class what works on samples.
+// Adds the methods that work on samples to the class.
 void bind_passes(py::module_& m, py::class_<Network>& network);
 
 inline Store& store_of(const Network& network) { return network.store(); }
 inline Store& store_of(const Variables& variables) { return *variables.store(); }
 
-// f() in the core, with what `held` holds locked. The GIL is released before the lock is taken, so that no
-// thread waits for the lock with the GIL in its hands.
+// Runs f() in the core while `held` is locked. The GIL is released before the lock is taken, so no thread
+// waits for the lock while it holds the GIL.
 template <class Holder, class F>
 auto locked(const Holder& held, Use use, F f) {
   return run_core([&] {

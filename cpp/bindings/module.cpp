@@ -5,8 +5,8 @@
 #define NNCORE_VERSION "0"
 #endif
 
-// Networks and variables hold a lock around every call, calls on a counter take turns, and the rest has no
-// state, so the module is safe without the GIL.
+// Calls on networks and variables take a lock, calls on a counter take turns, and nothing else has state, so
+// the module is safe without the GIL.
 PYBIND11_MODULE(core, m, pybind11::mod_gil_not_used()) {
   m.doc() = "The compiled core of nncore.";
   m.attr("__version__") = NNCORE_VERSION;

@@ -7,17 +7,17 @@ namespace {
 using Order = py::array_t<std::int64_t, kPlain>;
 using SampleWeights = py::array_t<float, kPlain>;
 
-// Samples that are read at a time where the user's batches do not matter.
+// Samples read at a time if the user's batches do not matter.
 constexpr std::size_t kInferenceBatch = 1024;
-// Seconds that Ctrl-C waits, as SLICE of _feeds.py.
+// The longest delay of Ctrl-C in seconds, as SLICE of _feeds.py.
 constexpr double kSlice = 0.1;
 
-// Thrown by `forward` before it starts, so that callers know it from what a signal's handler raises.
+// Thrown by `forward` before it starts, so that callers can tell it from an exception of a signal handler.
 struct RefusedArray : std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
 
-// One array, or a tuple of one for each input or output.
+// Reads one array, or a tuple with one for each input or output.
 std::vector<py::array> arrays_from(const py::object& given) {
   if (!PyTuple_Check(given.ptr())) return {given.cast<py::array>()};
   std::vector<py::array> arrays;
@@ -25,13 +25,13 @@ std::vector<py::array> arrays_from(const py::object& given) {
   return arrays;
 }
 
-// What a call works on. Holds the arrays for as long as their memory is read.
+// The arrays of a call. Owns them for as long as their memory is read.
 struct Arrays {
   std::vector<py::array> x_arrays, y_arrays;
   std::vector<SampleWeights> weight_arrays;
   std::optional<Order> order;
   std::vector<Source> x, y;
-  std::vector<const float*> weights;  // of each output, or none
+  std::vector<const float*> weights;  // one for each output, or empty
 
   Arrays(const Network& network, const py::object& x_in, const py::object& y_in = py::none(),
          const py::object& weights_in = py::none(), const std::optional<Order>& o = std::nullopt)
@@ -130,17 +130,17 @@ struct Outputs {
     return found_;
   }
 
-  std::vector<Shape> found_;  // where sizes are open
+  std::vector<Shape> found_;  // if sizes are open
 };
 
-// Where the outputs of one batch of samples are to go as well, if `given` is not None.
+// Arrays that also receive the outputs of one batch, unless `given` is None.
 struct OutputsToo {
   std::optional<Outputs> outputs;
 
   OutputsToo(Network& n, const Arrays& a, const py::object& given, Samples& samples) {
     if (given.is_none()) return;
     if (samples.stop - samples.start > samples.batch_size)
-      throw std::invalid_argument("out is for one batch");
+      throw std::invalid_argument("out is for one batch, got several");
     samples.out = outputs.emplace(n, a, given, samples.stop - samples.start).to.data();
   }
 };

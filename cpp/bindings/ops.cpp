@@ -7,9 +7,9 @@
 namespace nncore {
 namespace {
 
-// A new array that starts on a cache line, and has room for kernels that read past its end.
+// A new array that starts on a cache line, with slack behind it for kernels that read past its end.
 Floats make_result(const Shape& shape) {
-  // From here on malloc may ask for fresh pages at each call.
+  // For larger arrays malloc may ask for fresh pages at each call.
   constexpr std::size_t kLarge = 32 * 1024;
   const std::size_t size = checked_floats(1, size_of(shape));
   const std::vector<py::ssize_t> sizes(shape.begin(), shape.end());
@@ -24,7 +24,7 @@ Floats make_result(const Shape& shape) {
   return Floats(sizes, memory.data() + (kLine - past) % kLine, memory);
 }
 
-// Arguments of forward and backward: the leading axes of x count samples, the last `sample_axes` are one.
+// Arguments of forward and backward. x has leading axes that count samples, then `sample_axes` of a sample.
 struct Arguments {
   Spec spec;
   Floats x;
@@ -61,7 +61,7 @@ struct Arguments {
     shape.insert(shape.end(), layer->output().begin(), layer->output().end());
     return shape;
   }
-  // f(network, call), unless there is nothing to work on.
+  // Calls f(network, call), unless there are no elements.
   template <class F>
   void run(bool goes_back, std::uint64_t seed, F f) const {
     const std::size_t samples = size_of(leading);
@@ -147,7 +147,7 @@ Floats loss_backward(const py::tuple& spec, const Floats& dy, const Floats& targ
   return gradient;
 }
 
-// f(counter), where calls on one counter take turns, also in a Python without the GIL.
+// Calls f(counter). Calls on one counter take turns, also in a Python without the GIL.
 template <class F>
 auto in_turn(const py::object& counter, F f) {
   const py::scoped_critical_section turn(counter);

@@ -6,7 +6,7 @@
 namespace nncore {
 
 void bind_runtime(py::module_& m) {
-  // An impossible NNCORE_ISA or NNCORE_NUM_THREADS is reported at import.
+  // Errors in NNCORE_ISA and NNCORE_NUM_THREADS are raised at import.
   active_kernels();
   get_num_threads();
 

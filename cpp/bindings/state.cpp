@@ -1,11 +1,11 @@
-// The description and the state of networks; what works on samples is in network.cpp.
+// Descriptions and state of networks. Methods that work on samples are in network.cpp.
 #include "arrays.hpp"
 #include "locked.hpp"
 
 namespace nncore {
 namespace {
 
-// One of Python's lists for each output.
+// Combines Python's lists, which have one item for each output.
 std::vector<Judged> judged_from(const py::sequence& losses, const py::sequence& weights,
                                 const py::sequence& metrics, const py::sequence& weighted_metrics) {
   std::vector<Judged> judged;
@@ -15,7 +15,7 @@ std::vector<Judged> judged_from(const py::sequence& losses, const py::sequence& 
   return judged;
 }
 
-// Items (layer, parameter, spec) of Python.
+// From Python's items (layer, parameter, spec).
 std::vector<WeightRule> rules_from(const py::iterable& items) {
   std::vector<WeightRule> rules;
   for (const py::handle item : items)
@@ -207,8 +207,8 @@ void bind_network(py::module_& m) {
           },
           py::arg("sums"), py::arg("totals"))
       .def("state", [](const Network& n) {
-        // Arrays need the GIL, so they are made before the network is locked for all of them at once; once
-        // more if another thread has compiled it in between.
+        // Arrays need the GIL, so they are made before the network is locked to read all of them at once, and
+        // again if another thread has compiled the network in between.
         while (true) {
           std::vector<std::pair<std::string, Floats>> buffers;
           std::vector<float*> to;

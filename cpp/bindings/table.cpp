@@ -5,7 +5,7 @@
 namespace nncore {
 namespace {
 
-// (name, default, least, most, whether `most` itself is excluded) of each.
+// (name, default, least, most, whether `most` itself is excluded) of each setting.
 py::list settings_of(const SettingList& list) {
   py::list settings;
   for (const Setting& s : list)
@@ -13,14 +13,14 @@ py::list settings_of(const SettingList& list) {
   return settings;
 }
 
-// The activation behind which the loss is computed from logits, or None.
+// The activation whose inputs the loss takes as logits, or None.
 py::object last_of(const LossRow& row) {
   for (const FromLogits& fused : kFromLogits)
     if (&row == &row_of(fused.loss)) return py::str(row_of(fused.last).name);
   return py::none();
 }
 
-// A function `name` that returns what describe(row) says of each row, by its name.
+// Adds a function `name` that returns a dict of describe(row) by the names of the rows.
 template <class Rows, class Describe>
 void bind_rows(py::module_& m, const char* name, const Rows& rows, Describe describe) {
   m.def(name, [&rows, describe] {

@@ -1,4 +1,4 @@
-// Rows of the user's arrays in chunks, which depend on shapes alone.
+// Chunks of rows of the user's arrays. They depend on shapes alone.
 #pragma once
 
 #include <algorithm>
@@ -10,22 +10,22 @@
 
 namespace nncore {
 
-// What one row of some arrays means.
+// The cost of one row of some arrays.
 struct RowCost {
   std::size_t columns;         // of the array whose chunks begin on cache lines, or 0
   std::size_t floats;          // of all arrays together
   std::size_t work;            // multiply-adds
-  std::size_t parameters = 0;  // floats that are read again for each chunk
+  std::size_t parameters = 0;  // floats that each chunk reads again
 };
 
-// Of how many rows the floats fill whole cache lines.
+// The smallest number of rows that fill whole cache lines.
 inline std::size_t line_step(std::size_t columns) {
   constexpr std::size_t kLine = 16;
   return kLine / std::gcd(kLine, columns);
 }
 
-// Rows in a chunk: about what the first-level cache holds, but at least so many that reading the parameters
-// again for each chunk takes no longer than the products, `reuse` times.
+// Rows in a chunk. A chunk fills the first-level cache, about, and has at least so many rows that its
+// products take `reuse` times as long as reading the parameters again.
 inline std::size_t rows_in_chunk(std::size_t rows, const RowCost& row, std::size_t reuse = 64) {
   constexpr std::size_t kChunkFloats = 16 * 1024;
   const auto up = [](std::size_t n, std::size_t divisor) { return (n + divisor - 1) / divisor; };
@@ -38,8 +38,8 @@ inline std::size_t rows_in_chunk(std::size_t rows, const RowCost& row, std::size
   return std::max(step, up(up(rows, std::max<std::size_t>(1, chunks)), step) * step);
 }
 
-// n floats of an array that ends at `end`, with the readable ones behind them that kernels expect: as they
-// lie, or in `room`.
+// n floats of an array that ends at `end`, followed by the kSlack readable floats that kernels expect: the
+// array itself, or a copy in `room`.
 inline const float* with_slack(const float* from, std::size_t n, const float* end, float* room) {
   return static_cast<std::size_t>(end - from) >= n + kSlack ? from : std::copy_n(from, n, room) - n;
 }
@@ -49,8 +49,7 @@ struct ReadArray {
   std::size_t columns;
 };
 
-// Calls body(first, count, where those rows of each array are) for chunks of all rows, by a team if that is
-// worth it.
+// Calls body(first, count, pointers to these rows of each array) for chunks of rows, by a team if worth it.
 template <std::size_t N, class Body>
 void for_array_chunks(std::size_t rows, const RowCost& row, const ReadArray (&arrays)[N], Body body) {
   const std::size_t size = rows_in_chunk(rows, row);

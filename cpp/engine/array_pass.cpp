@@ -1,5 +1,5 @@
-// A network of one call between arrays of the user: samples and results stay where they lie, and the
-// parameters come with the call.
+// A network of one call on the user's arrays: it reads samples and writes results in place, and the
+// parameters are arguments of the call.
 #include <algorithm>
 
 #include "../runtime/random.hpp"
@@ -10,7 +10,7 @@
 namespace nncore {
 namespace {
 
-// Chunks of the samples. Sums over chunks depend on them, so they depend on shapes alone.
+// Cuts the samples into chunks. Sums over chunks depend on the cut, so it depends on shapes alone.
 void cut(Stage& stage, const Shape& sample, std::size_t samples, RowCost cost, bool sums) {
   constexpr std::size_t kImageAxes = 3, kLeastReuse = 8, kShares = 4;
   const bool images = sample.size() == kImageAxes;
@@ -20,7 +20,7 @@ void cut(Stage& stage, const Shape& sample, std::size_t samples, RowCost cost, b
   if (!sums && samples * cost.work >= kTeamWork)
     stage.chunk_size = std::min(stage.chunk_size, std::max(rows_in_chunk(samples, cost, kLeastReuse),
                                                            (samples + kShares - 1) / kShares));
-  // The last have a chunk of their own where that costs less than to copy all of one for the room behind it.
+  // The last samples are a chunk of their own if that costs less than copying a chunk to add slack behind it.
   const bool apart = images || (!sums && stage.chunk_size * columns > cost.parameters);
   const std::size_t step = line_step(cost.columns);  // at most chunk_size
   stage.apart = apart ? samples - (samples - 1) / step * step : 0;
@@ -38,7 +38,7 @@ void for_cut(const Stage& stage, std::size_t samples, std::size_t work, Body bod
 
 }  // namespace
 
-// All that is read of the parameters.
+// Copies the parameters of the call and brings packed weights up to date.
 void Network::load(const ArrayCall& call) {
   Variables& v = weights_.of(0);
   for (std::size_t i = 0; i < v.list().size(); ++i)
@@ -91,7 +91,7 @@ void Network::backward(const ArrayCall& call, const float* dy, float* dx,
   const Variables& v = weights_.of(0);
   Storage &from = p.storages[0], &to = p.storages[s.training.out];
   const std::size_t count = call.samples, in = from.size, out = to.size, work = 2 * p.sizes.sample_work;
-  s.packing.for_forward = s.layer->traits().writes_dz;  // where `save` has to make the output
+  s.packing.for_forward = s.layer->traits().writes_dz;  // if `save` computes the output
   const float *const x_end = call.x + count * in, *const dy_end = dy + count * out;
   with_team(threads_for(call, work), [&] {
     load(call);
@@ -102,12 +102,12 @@ void Network::backward(const ArrayCall& call, const float* dy, float* dx,
         v.copy_out(gradients[i], weights_.gradients.data(), i);
       return;
     }
-    // What chunks sum is written and read again.
+    // Chunk sums are written and read again.
     constexpr std::size_t kSums = 6;
     const bool sums = s.saved.sums_size > 0, whole = s.is_trained && !sums;
     cut(stage, p.inputs[0], count,
         {in, 2 * (in + out) + s.saved.activations_size, work, v.floats() * (sums ? kSums : 1)}, sums);
-    // Of the whole batch there is what the gradients of the parameters are made of.
+    // The arena holds what the gradients of the parameters read.
     Layout layout, room;
     from.value = layout.place(whole ? count : 0, in);
     to.gradient = layout.place(whole ? count : 0, out);

@@ -1,4 +1,4 @@
-// What a network has in memory of the batch at work.
+// The memory of a network for the current batch.
 #pragma once
 
 #include "../runtime/memory.hpp"
@@ -8,7 +8,7 @@ namespace nncore {
 struct BatchMemory {
   Buffer arena;                  // values and gradients of all samples, in training
   Buffer results;                // targets, losses and metrics
-  Buffer scratch;                // of workers, for a chunk each
+  Buffer scratch;                // of each worker, for one chunk
   std::size_t scratch_size = 0;  // floats of one worker
 
   void lay_out_scratch(int workers, std::size_t floats) {

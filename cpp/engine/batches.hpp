@@ -1,5 +1,4 @@
-// How the passes go through batches: one after another until time is up, in chunks, by a team if that is
-// worth it.
+// Batches one after another until time is up, and their chunks, by a team if that is worth it.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +9,7 @@
 
 namespace nncore {
 
-constexpr std::size_t kCopyWork = 8;  // multiply-adds that copying and packing a parameter is worth, about
+constexpr std::size_t kCopyWork = 8;  // approximate multiply-adds of copying and packing a parameter
 
 class Deadline {
  public:
@@ -45,9 +44,9 @@ std::size_t for_batches(const Samples& s, double seconds, int threads, std::size
   return position;
 }
 
-// Samples in a chunk: as many as keep its values and gradients in the second-level cache, and if the batch's
-// multiply-adds are worth sharing a quarter of it at most, or a few more where reading the parameters again
-// for each chunk would take longer than its products. parameters: floats that a chunk reads of them.
+// Samples in a chunk. Values and gradients of a chunk fit the second-level cache. If the multiply-adds of the
+// batch are worth sharing, a chunk is a quarter of the batch at most, but large enough that reading the
+// parameters takes no longer than their products. parameters: floats of parameters that a chunk reads.
 inline std::size_t chunk_size(std::size_t floats_per_sample, std::size_t parameters, std::size_t batch,
                               std::size_t multiply_adds) {
   constexpr std::size_t kCacheFloats = 256 * 1024, kMost = 32, kReuse = 8;

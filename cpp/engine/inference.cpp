@@ -21,7 +21,7 @@ std::size_t Network::inference_chunk(std::size_t batch) const {
                     batch * inference().sizes.sample_work);
 }
 
-// Forward, the activations that objectives have taken over left out. Values stay in scratch.
+// Runs a chunk forward, without activations that are computed by the objectives. Values stay in scratch.
 void Network::infer_chunk(const Samples& s, std::size_t position, std::size_t count, float* scratch) {
   const Plan& p = inference();
   float *values = scratch + p.sizes.layer_scratch, *layer_scratch = scratch + aligned(kernels_.gemm_scratch);
@@ -47,7 +47,7 @@ void Network::infer_chunk(const Samples& s, std::size_t position, std::size_t co
   }
 }
 
-// Calls body(first, count, values) for each chunk of a batch after its inference.
+// Runs a batch forward and calls body(first, count, values) after each chunk.
 template <class Body>
 void Network::infer_batch(const Samples& s, std::size_t start, std::size_t count, Body body) {
   const std::size_t size = inference_chunk(count), chunks = (count + size - 1) / size;
@@ -102,7 +102,7 @@ std::size_t Network::predict(float* const* out, const Samples& samples, double s
       });
 }
 
-// Through the last activation, where the objective has it.
+// Copies an output, through its last activation if the network ends in logits.
 void Network::write_output(std::size_t output, float* to, const float* y, std::size_t count) const {
   const Objective& objective = program().objectives[output];
   const std::size_t size = plan().storages[plan().outputs[output].storage].size;

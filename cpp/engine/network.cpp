@@ -17,7 +17,7 @@ Graph checked(Graph graph) {
   return graph;
 }
 
-// Those of each layer; none are given: new ones, as its first call has them.
+// The variables of each layer: those given, or else new ones of the shapes of its first call.
 std::vector<std::shared_ptr<Variables>> variables_of(const Graph& graph,
                                                      std::vector<std::shared_ptr<Variables>> given) {
   if (given.empty()) {
@@ -111,7 +111,7 @@ void Network::compile(const std::vector<Judged>& outputs, const std::optional<Sp
                                 " outputs, got " + std::to_string(outputs.size()));
   auto new_optimizer = optimizer ? std::make_unique<Optimizer>(*optimizer) : nullptr;
   TrainedLayout layout = weights_.layout(trainable);
-  std::vector<std::size_t> judged = graph_.ends();  // what has a loss or a penalty
+  std::vector<std::size_t> judged = graph_.ends();  // values with a loss or a penalty
   for (std::size_t i = outputs.size(); i-- > 0;)
     if (!outputs[i].loss) judged.erase(judged.begin() + offset(i));
   std::vector<bool> used(graph_.layers.size());
@@ -119,7 +119,7 @@ void Network::compile(const std::vector<Judged>& outputs, const std::optional<Sp
   for (std::size_t i = 0; i < graph_.calls.size(); ++i)
     if (needed[graph_.value_of(i)]) used[graph_.calls[i].layer] = true;
   Penalties penalties(regularizers, constraints, weights_.variables(), layout, used);
-  std::vector<bool> decaying = decays;  // without what nothing gives a gradient
+  std::vector<bool> decaying = decays;  // false for parameters without a gradient
   for (std::size_t i = 0;
        new_optimizer && new_optimizer->has_decay() && i < weights_.flat_parameters().size(); ++i) {
     const FlatParameter& p = weights_.flat_parameters()[i];
@@ -153,7 +153,7 @@ void Network::freeze(const std::vector<bool>& trainable) {
   if (!optimizer_ && trainable != weights_.trained().trains) compile(judged_, std::nullopt, trainable);
 }
 
-// No store has the number 0, so that a plan that has seen nothing catches up.
+// A new plan has seen version 0, which no store has, so it always catches up.
 void Network::catch_up(Plan& plan, const Store& now, const float* const* arrays) {
   if (plan.seen_version == 0)
     for (const Step& step : plan.steps) step.layer->prepare();
@@ -178,7 +178,7 @@ void Network::catch_up(Plan& plan, const Store& now, const float* const* arrays)
   plan.seen_moves = now.moves;
 }
 
-// Of the only layer, from the user's array, unless that is turned as it is copied.
+// Copies a tile of the only layer from the user's array, except transposed parameters, which `load` copies.
 void Network::copy_tile(const ParameterTile& t, const float* from) {
   Variables& v = weights_.of(0);
   if (v.list()[t.tile.parameter].transposed) return;
@@ -187,13 +187,13 @@ void Network::copy_tile(const ParameterTile& t, const float* from) {
   });
 }
 
-// Whether packed and folded weights are those of the variables.
+// Whether packed and folded weights match the variables.
 bool Network::is_current(const Step& step) const {
   return step.packing.version == weights_.of(step.number).version() &&
          (!step.folding.layer || step.folding.version == weights_.of(step.folding.number).version());
 }
 
-// Weights of a product that stand for its own and the normalization behind it.
+// Computes weights and bias of a step that include the normalization behind it.
 void Network::fold(Plan& plan, Step& step) {
   const Variables &own = weights_.of(step.number), &normalization = weights_.of(step.folding.number);
   const Parameter& kernel = own.list()[0];
@@ -207,7 +207,7 @@ void Network::fold(Plan& plan, Step& step) {
     to[floats + i] = bias[i] + (own.list().size() > 1 ? own.data()[own.start(1) + i] * scale[i] : 0.0f);
 }
 
-// Training has kept the packed weights of this plan up to date, and no others.
+// Training has updated the packed weights of this plan, but of no other.
 void Network::mark_trained() {
   for (Step& step : plan().steps) {
     if (!step.is_trained && !step.statistics) continue;
@@ -223,7 +223,7 @@ void Network::find_updates() {
   if (updates_by_pieces()) find_pieces();
 }
 
-// One tile of the packed weights of all steps of a layer.
+// Packs one tile for each Layer object among the steps of a layer.
 void Network::pack_all(Plan& plan, const TileTask& task) {
   const Layer* layer = nullptr;
   for (const Step* s = &plan.steps[task.step]; s; s = s->next ? &plan.steps[s->next] : nullptr) {
@@ -288,7 +288,7 @@ void Network::check(const Source* x, const Source* y) {
     const Objective& objective = program().objectives[i];
     if (!objective.has_labels()) continue;
     std::vector<float> labels(y[i].row_size());
-    constexpr std::size_t kLook = 4096;  // rows between two looks at the clock
+    constexpr std::size_t kLook = 4096;  // rows between two checks for a stop
     for (std::size_t row = 0; row < y[i].rows(); ++row) {
       if (row % kLook == 0 && ask_for_stop()) throw Stopped();
       y[i].read(labels.data(), nullptr, row, 1);

@@ -1,4 +1,4 @@
-// A compiled model: graph, variables, plans and arena, and the passes over them.
+// A compiled model: graph, variables, plans, batch memory, and the passes over them.
 #pragma once
 
 #include <algorithm>
@@ -17,11 +17,11 @@
 
 namespace nncore {
 
-// Not safe for calls at the same time: the caller locks `store` around each but the constructor.
+// Not thread-safe: the caller locks `store` around each call except the constructor.
 class Network {
  public:
-  // variables: of each layer, which other networks may hold as well; their stores become one. None: new ones,
-  // for which no size of the inputs may be open. input_gradients: as `backward` needs.
+  // variables: one item for each layer; other networks may use them too, and the stores are then joined.
+  // Empty: new variables, which need inputs without open sizes. input_gradients: needed by `backward`.
   Network(Graph graph, bool fuse, std::vector<std::shared_ptr<Variables>> variables = {},
           bool input_gradients = false);
 
@@ -29,57 +29,57 @@ class Network {
   const Weights& weights() const { return weights_; }
 
   const Graph& graph() const { return graph_; }
-  // For samples of these shapes.
+  // The shapes of the outputs for samples of these shapes.
   std::vector<Shape> output_shapes(const std::vector<Shape>& inputs);
-  // Those of a graph without open sizes; else none. Never changes, so it may be asked without the lock.
+  // The same for a graph without open sizes, else empty. Never changes, so no lock is needed.
   const std::vector<Shape>& output_shapes() const { return output_shapes_; }
-  // What the last plan runs, in training or at inference; none before the first.
+  // The steps of the last plan, in training or at inference. Empty before the first plan.
   std::vector<std::string> step_labels(bool inference) const;
 
-  // What can be copied: "parameters", "gradients", then the optimizer's moments and what its rules keep.
-  // Throws std::invalid_argument for others.
+  // The buffers that can be copied: "parameters", "gradients", then those of the optimizer and of its rules.
   std::vector<std::string> buffer_names() const;
-  // Weights::flat_size() values, each parameter in the user's layout at its place. Gradients and moments are
-  // those of trained parameters alone: others read as zero, and are not written.
+  // Copy Weights::flat_size() values, each parameter in the user's layout. Gradients and moments exist for
+  // trained parameters alone: others read as zero and are not written. Throw std::invalid_argument for an
+  // unknown buffer.
   void read(const std::string& name, float* values) const;
   void write(const std::string& name, const float* values);
 
-  // On an exception the network is as it was.
+  // On an exception the network does not change.
   void compile(const std::vector<Judged>& outputs, const std::optional<Spec>& optimizer,
                const std::vector<bool>& trainable, const std::vector<WeightRule>& regularizers = {},
                const std::vector<WeightRule>& constraints = {}, const Spec& rules = {},
                const std::vector<bool>& decays = {});
-  // Says what trains, where no optimizer has done so.
+  // Sets which layers train, unless there is an optimizer.
   void freeze(const std::vector<bool>& trainable);
-  // Throws std::invalid_argument for arrays that this network cannot take; reads all class numbers as well.
-  // y may be null.
+  // Throws std::invalid_argument for arrays that do not fit, and for class numbers that do not exist. y may
+  // be null.
   void check(const Source* x, const Source* y);
 
-  // Work through samples until `seconds` have passed, about, and at least one batch; return the position
-  // reached. Throw std::invalid_argument for shapes that do not fit, and Stopped where the call is stopped
-  // (parallel.hpp): the batch at work then changes nothing.
+  // Process batches until about `seconds` have passed, and at least one. Return the position reached. Throw
+  // std::invalid_argument for shapes that do not fit, and Stopped if the call is stopped (parallel.hpp): the
+  // current batch then changes nothing.
   std::size_t train(const Samples& samples, double seconds, Sums& sums);
   std::size_t test(const Samples& samples, double seconds, Sums& sums);
   // out: of each output (samples.stop, its size)
   std::size_t predict(float* const* out, const Samples& samples, double seconds);
-  // One batch, samples.start to samples.stop, forward and backward without an update: the loss. Only then
-  // does the buffer "gradients" hold those of this batch. sums: null, or those of a step whose update `apply`
-  // makes.
+  // Forward and backward of one batch, samples.start to samples.stop, without an update. Returns the loss.
+  // The buffer "gradients" then holds the gradients. sums: null, or the sums of a step that `apply`
+  // completes.
   double gradients(const Samples& samples, Sums* sums = nullptr);
-  // The update of the step of the last `gradients`, with Weights::flat_size() values in place of those.
+  // The update of the step of the last `gradients`, with these Weights::flat_size() gradients.
   void apply(const float* gradients);
-  // The averages of the optimizer's rules, if there are any, become the parameters.
+  // Copies the averages of the optimizer's rules, if there are any, to the parameters.
   void take_averages();
-  // One batch as in training, without the way back. Moves the state of layers.
+  // Forward of one batch as in training. Updates the state of layers.
   void forward(float* const* out, const Samples& samples);
-  // One batch as in training and back: dx of each input from dy of each output (samples.stop, its size). Then
-  // the buffer "gradients" holds those of the parameters.
+  // Forward and backward of one batch: dx of each input from dy of each output (samples.stop, its size). The
+  // buffer "gradients" then holds the gradients of the parameters.
   void backward(float* const* dx, const float* const* dy, const Samples& samples);
-  // The same of a network of one call over the user's arrays, whose parameters are those of the call.
-  // training: by the batch and random numbers. gradients: of each parameter that trains.
+  // The same for a network of one call on the user's arrays. training: use statistics of the batch and random
+  // numbers. gradients: of each trainable parameter.
   void forward(const ArrayCall& call, float* y, bool training);
   void backward(const ArrayCall& call, const float* dy, float* dx, const std::vector<float*>& gradients);
-  std::size_t floats() const;  // of memory, where there is one layer
+  std::size_t floats() const;  // of all memory, for a network of one layer
   void reset(Sums& sums) const { sums = programs_.current() ? program().empty : Sums{}; }
 
   std::uint64_t seed = 0, iterations = 0;
@@ -91,8 +91,8 @@ class Network {
   std::unique_ptr<Program> program_for(std::vector<Shape> inputs, const std::vector<Judged>& judged,
                                        const TrainedLayout& trained) const;
   void use(std::vector<Shape> inputs);
-  // To be called first by each call that works on samples: the plan for their shapes, with what the
-  // variables' versions show to be out of date made anew.
+  // Called first by each call that works on samples: selects the plan for their shapes and updates its packed
+  // and folded weights.
   void refresh(const Source* x, bool inference) {
     for (std::size_t i = 0; i < graph_.inputs.size(); ++i)
       if (!programs_.current() || x[i].row_shape() != plan().inputs[i]) {
@@ -107,7 +107,7 @@ class Network {
     if (now.version != plan.seen_version || now.moves != plan.seen_moves) catch_up(plan, now);
   }
   std::vector<Shape> shapes_of(const Source* x) const;
-  // arrays: null, or the parameters of the only layer, still to be copied from there.
+  // arrays: null, or the parameters of the only layer, which are copied.
   void catch_up(Plan& plan, const Store& now, const float* const* arrays = nullptr);
   void copy_tile(const ParameterTile& tile, const float* from);
   void load(const ArrayCall& call);
@@ -160,13 +160,13 @@ class Network {
     program().objectives[output].evaluate(kernels_, memory_.results.data(), program().results[output],
                                           s.weight && s.weight[output], first, count, y, gradient, scale);
   }
-  // As evaluate_chunk, of a value that is penalized; outputs have the numbers before.
+  // The same for a penalized value. Their numbers follow those of the outputs.
   void penalize_chunk(std::size_t output, const float* y, float* gradient, std::size_t first,
                       std::size_t count, float scale);
   void write_output(std::size_t output, float* to, const float* y, std::size_t count) const;
   void sample_pass(const Samples& s, std::size_t start, std::size_t count, bool goes_back,
                    const float* const* dy = nullptr);
-  // Pass 2 takes each tile from its gradient to its update in one go.
+  // Whether pass 2 updates each tile right after its gradient.
   bool is_fused(std::size_t count) const;
   void parameter_pass(std::size_t count, bool with_update);
   void tile_gradient(const Plan& p, const TileTask& task, std::size_t count, float* gradient, std::size_t row,
@@ -179,7 +179,7 @@ class Network {
   void find_pieces();
   void find_scales();
   bool apply_rules();
-  // Whether something needs all gradients before the update, or all weights after it.
+  // Whether rules need all gradients before the update, or constraints all weights after it.
   bool updates_by_pieces() const { return rules_.any() || !penalties_.empty(); }
   double output_loss(std::size_t output, std::size_t count) const;
   double batch_loss(std::size_t count) const;
@@ -200,13 +200,13 @@ class Network {
   BatchMemory memory_;
 
   Penalties penalties_;
-  bool penalizes_ = false;  // weights or values, or constrains weights
-  double penalty_ = 0.0;    // of the weights, as they were before the last update
+  bool penalizes_ = false;  // weights or values are penalized, or weights constrained
+  double penalty_ = 0.0;    // of the weights before the last update
   Rules rules_;
   Buffer saved_statistics_;  // of BatchStatistics, from `gradients` to `apply`
   std::vector<Shape> saved_inputs_;
 
-  std::uint64_t step_key_ = 0;  // of random numbers, in the last pass 1
+  std::uint64_t step_key_ = 0;  // of the random numbers of the last pass 1
 };
 
 }  // namespace nncore

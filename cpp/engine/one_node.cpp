@@ -8,10 +8,11 @@
 namespace nncore {
 namespace {
 
-// Kept by the process at most: 64 MiB, in so many networks.
+// Limits of the cache: 64 MiB, and a number of networks.
 constexpr std::size_t kMostCached = std::size_t{16} << 20, kMostNetworks = 32;
 
-// From the oldest on. Who finds it busy does without, and so does a process that was forked meanwhile.
+// From the oldest network on. Calls that find the cache busy do without it, as does a child of a fork
+// meanwhile.
 struct Cache {
   std::mutex busy;
   std::vector<OneNode::Entry> networks;
@@ -25,7 +26,7 @@ struct Cache {
   }
 };
 
-// Never destroyed, as threads may outlive everything else.
+// Never destroyed, as threads may outlive static objects.
 Cache& cache() {
   static auto* const all = new Cache;
   return *all;

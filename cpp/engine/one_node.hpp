@@ -1,4 +1,4 @@
-// Networks of one call over the user's arrays, kept for the next of their kind.
+// A cache of networks of one call on the user's arrays.
 #pragma once
 
 #include <memory>
@@ -7,7 +7,7 @@
 
 namespace nncore {
 
-// Takes a network that is kept, or makes one, and gives it back after a call that has not thrown. Any thread.
+// Takes a network from the cache or makes one, and returns it after a call that has not thrown. Thread-safe.
 class OneNode {
  public:
   OneNode(const Spec& spec, const Shape& sample, bool goes_back);

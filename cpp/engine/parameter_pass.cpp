@@ -1,6 +1,5 @@
-// Pass 2 of a training step: the parameters are cut into tiles, the gradient of each is made over the whole
-// batch, and the tile is updated. What chunks of pass 1 have summed is added in their order, so results do
-// not depend on the number of threads.
+// Pass 2 of a training step: for each tile of the parameters, the gradient over the whole batch and the
+// update. Sums of chunks are added in their order, so results do not depend on the number of threads.
 #include <algorithm>
 
 #include "../layers/long_sum.hpp"
@@ -10,8 +9,8 @@
 
 namespace nncore {
 
-// The gradient of a tile, whose rows are then `row` floats apart: of the first call of a layer, then added
-// those of the others, in order.
+// Writes the gradient of a tile, whose rows are `row` floats apart: that of the first call of a layer, plus
+// those of the others in order.
 void Network::tile_gradient(const Plan& p, const TileTask& task, std::size_t count, float* gradient,
                             std::size_t row, float* scratch) {
   const Step* s = &p.steps[task.step];
@@ -46,24 +45,23 @@ void Network::step_gradient(const Plan& p, const Step& s, const ParameterTile& t
   });
 }
 
-// n values whose moments lie from `at` on.
+// Updates n values whose moments begin at offset `at`.
 void Network::update(float* values, std::size_t at, const float* gradient, std::size_t n, bool decays) {
   float* moment[kMostMoments] = {};
   for (std::size_t i = 0; i < weights_.moments.size(); ++i) moment[i] = weights_.moments[i].data() + at;
   optimizer_->update(kernels_, values, moment, gradient, n, decays);
 }
 
-// With less work there is too little to share, and with more a stop would have to wait too long for the end.
-// Penalties and constraints see whole gradients and weights.
+// With less work there is too little to share; with more, a stop would wait too long. Penalties and
+// constraints need all gradients and weights.
 bool Network::is_fused(std::size_t count) const {
   constexpr std::size_t kLong = std::size_t{1} << 32;
   const std::size_t work = count * plan().sizes.sample_work;
   return work >= kTeamWork && work < kLong && !updates_by_pieces();
 }
 
-// Pass 2. A tile's gradient is used at once and never leaves the worker's scratch, unless there is too little
-// to share, where parameters side by side are updated in one run, or so much that the call may be stopped
-// before the first update, or the gradient is what is wanted, or rules want all of it before the update.
+// If is_fused, the gradient of a tile is used at once and stays in the worker's scratch. Else all gradients
+// are computed first, and contiguous parameters are updated in one run.
 void Network::parameter_pass(std::size_t count, bool with_update) {
   if (with_update && is_fused(count)) {
     optimizer_->begin(iterations + 1);
@@ -94,7 +92,7 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
   if (with_update) update_all();
 }
 
-// From all gradients.
+// Updates all parameters from Weights::gradients.
 void Network::update_all() {
   const auto pack = [&](const TileTask& task) {
     if (const Step& s = plan().steps[task.step]; s.is_trained && s.packing.any) pack_all(plan(), task);

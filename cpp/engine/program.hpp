@@ -1,4 +1,4 @@
-// A plan for inputs of one shape, with what judges its outputs.
+// Plans for inputs of one shape, with the objectives of their outputs.
 #pragma once
 
 #include <algorithm>
@@ -12,32 +12,32 @@
 
 namespace nncore {
 
-// What an output is judged by.
+// The loss and the metrics of an output.
 struct Judged {
   std::optional<Spec> loss;
-  double weight = 1.0;  // of its loss in that of the network
+  double weight = 1.0;  // of this loss in the loss of the network
   std::vector<Spec> metrics, weighted_metrics;
 };
 
-// A plan, and what judges its outputs, with the places of what that reads and writes.
+// A plan, the objectives of its outputs, and the offsets of their results.
 struct Program {
   Plan plan;
-  std::unique_ptr<Plan> folded;       // for inference, where that differs
+  std::unique_ptr<Plan> folded;       // for inference, if that has folded weights
   std::vector<Objective> objectives;  // of each output
   std::vector<Objective::Offsets> results;
-  std::vector<Regularizer> penalties;        // of what the graph has penalized
-  std::vector<std::size_t> penalty_results;  // (batch) each
+  std::vector<Regularizer> penalties;        // of penalized values
+  std::vector<std::size_t> penalty_results;  // offsets of arrays (batch)
   std::size_t results_batch = 0, results_floats = 0;
   Sums empty;
 
   Plan& inference() { return folded ? *folded : plan; }
 };
 
-// Those for the last few shapes of the data.
+// The programs for the last few shapes of the inputs.
 class Programs {
  public:
   Program* current() const { return current_; }  // null before the first
-  // Makes the one for inputs of these shapes the current one, if there is one.
+  // Makes the program for inputs of these shapes current. False if there is none.
   bool find(const std::vector<Shape>& inputs) {
     const auto known = std::ranges::find_if(all_, [&](const auto& p) { return p->plan.inputs == inputs; });
     if (known == all_.end()) return false;
@@ -53,7 +53,7 @@ class Programs {
   }
 
  private:
-  std::vector<std::unique_ptr<Program>> all_;  // the current one, then those before it
+  std::vector<std::unique_ptr<Program>> all_;  // the current one, then the others from the most recent on
   Program* current_ = nullptr;
 };
 

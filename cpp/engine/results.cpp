@@ -1,4 +1,4 @@
-// What the objectives read and write of a batch, and how it is added up over batches.
+// Targets, losses and metrics of a batch, and their sums over batches.
 #include <algorithm>
 
 #include "network.hpp"
@@ -20,7 +20,7 @@ void Network::lay_out_results(std::size_t batch) {
   memory_.results.grow(p.results_floats);
 }
 
-// Targets and weights of one batch. A class number that does not exist is found here, before any work.
+// Reads targets and sample weights of one batch. Checks class numbers before any other work.
 void Network::read_targets(const Samples& s, std::size_t start, std::size_t count) {
   lay_out_results(count);
   for (std::size_t o = 0; o < program().objectives.size(); ++o) {

@@ -30,8 +30,8 @@ void Network::find_pieces() {
   r.scales.resize(variable);
 }
 
-// Of each variable, or of all together, so that the norm is no more than it may be. A norm that is not a
-// number makes all that it is of not a number.
+// The scale of the gradient of each variable, so that its norm, or the norm of all, is within its limit. A
+// norm that is NaN makes the gradients it covers NaN.
 void Network::find_scales() {
   Rules& r = rules_;
   const double most = r.clipnorm > 0.0 ? r.clipnorm : r.global_clipnorm;
@@ -47,11 +47,11 @@ void Network::find_scales() {
     r.scales[r.pieces[i].variable] = scale_of(sum);
   }
   if (r.clipnorm > 0.0) return;
-  // An infinite gradient has no direction: as in Keras, nothing is a number then.
+  // An infinite gradient has no direction: as in Keras, all gradients become NaN.
   std::fill(r.scales.begin(), r.scales.end(), std::isinf(sum) ? NAN : scale_of(sum));
 }
 
-// In the order of Keras: accumulate, clip, decay, update, average. Tells whether weights have changed.
+// The order of Keras: accumulate, clip, decay, update, average. Returns whether weights have changed.
 bool Network::apply_rules() {
   Rules& r = rules_;
   const std::uint64_t micro_step = iterations % r.micro_steps, update_number = r.updates(iterations);
@@ -100,7 +100,7 @@ bool Network::apply_rules() {
   return updates || (r.averages && overwrites);
 }
 
-// With the shapes that they are for: others have been used when they are applied, maybe.
+// Saves the shapes of the inputs too, as another plan may be current when `apply` is called.
 void Network::save_statistics() {
   std::size_t floats = 0;
   for (const Step& s : plan().steps) floats += s.statistics ? s.statistics->floats() : 0;

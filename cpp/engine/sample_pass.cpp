@@ -1,6 +1,6 @@
-// Pass 1 of a training step: the batch is cut into chunks of samples, and each is carried forward through all
-// steps, through the loss and back. Where a step reads the whole batch, it does so in stages: all chunks
-// arrive there before any goes on, in both directions. How the batch is cut depends on shapes alone.
+// Pass 1 of a training step: each chunk of samples runs forward through all steps, through the loss and
+// backward. A step with BatchStatistics begins a new stage: all chunks finish a stage before any begins the
+// next, in both directions. How the batch is cut depends on shapes alone.
 #include <algorithm>
 #include <array>
 
@@ -15,11 +15,11 @@ std::size_t Network::training_chunk(const Stage& stage, std::size_t batch) const
   return chunk_size(stage.sample_floats, 2 * stage.parameters, batch, batch * stage.sample_work * 2);
 }
 
-// The places change before the memory is there, so the old capacity is given up first.
+// Offsets change before the memory is there, so the old capacity is given up first.
 void Network::lay_out_arena(std::size_t batch) {
   if (batch > plan().arena_batch) {
     plan().arena_batch = 0;
-    std::vector<std::size_t> chunks;  // of each stage the most of any batch up to this one
+    std::vector<std::size_t> chunks;  // of each stage, the most of any batch of up to this size
     for (const Stage& stage : plan().stages) {
       std::size_t& most = chunks.emplace_back(0);
       for (std::size_t count = 1; plan().sums_chunks() && count <= batch; ++count) {
@@ -64,8 +64,8 @@ Chunk Network::chunk(const Plan& p, const Step& s, std::size_t first, std::size_
           .statistics = s.statistics ? a + s.saved.statistics : nullptr};
 }
 
-// Shows a chunk to a step with BatchStatistics: forward at the end of the stage before the step, and on the
-// way back at the beginning of the step's own.
+// Runs `summarize` of a step with BatchStatistics on a chunk: forward at the end of the stage before the
+// step, backward at the beginning of the step's own stage.
 template <class Summarize>
 void Network::summarize_chunk(const Step& s, const Stage& stage, Chunk& c, Summarize summarize) {
   c.partial =
@@ -73,7 +73,7 @@ void Network::summarize_chunk(const Step& s, const Stage& stage, Chunk& c, Summa
   (s.statistics->*summarize)(c);
 }
 
-// What the chunks of a stage have summarized.
+// The partial statistics of the chunks of a stage.
 Partials Network::partials(const Step& s, const Stage& stage, std::size_t count) {
   return {.samples = count,
           .chunk_size = stage.chunk_size,
@@ -101,10 +101,10 @@ void Network::forward_chunk(const Plan& p, const Stage& stage, std::size_t first
   }
 }
 
-// A gradient that others have written to comes from the layer in scratch, and is added.
+// If other readers have written a gradient, the layer writes to scratch, and the result is added.
 void Network::backward_chunk(const Plan& p, const Stage& stage, std::size_t first, std::size_t count,
                              float* scratch) {
-  // The step that begins the next stage has its backward in this one.
+  // The first step of the next stage runs backward in this one.
   const std::vector<Step>& steps = p.steps;
   for (std::size_t number = std::min(stage.last + 1, steps.size()); number-- > stage.first;) {
     const Step& s = steps[number];
@@ -151,7 +151,7 @@ void Network::for_chunks(const Stage& stage, std::size_t count, Body body) {
   });
 }
 
-// Losses and metrics of some samples, and the gradients with which the way back begins: of the losses, or dy.
+// Computes losses and metrics of some samples, and the gradients of the outputs: of the losses, or else dy.
 inline void Network::judge_chunk(const Samples& s, std::size_t first, std::size_t n, float* scratch,
                                  std::size_t count, const float* const* dy) {
   const Plan& p = plan();
@@ -177,7 +177,7 @@ inline void Network::judge_chunk(const Samples& s, std::size_t first, std::size_
   }
 }
 
-// Pass 1. goes_back: from the losses or, where dy is given, from these gradients of the outputs.
+// goes_back: also runs backward, from the losses or, if dy is not null, from these gradients of the outputs.
 void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count, bool goes_back,
                           const float* const* dy) {
   Plan& p = plan();

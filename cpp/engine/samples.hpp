@@ -8,8 +8,8 @@
 
 namespace nncore {
 
-// Rows order[start:stop] of x, y and weights, in batches. One source for each input of the graph, and for
-// each output. order null: 0, 1, 2, ...
+// Rows order[start:stop] of x, y and weights, in batches. x has one source for each input of the graph, y one
+// for each output. order null: 0, 1, 2, ...
 struct Samples {
   const Source* x = nullptr;
   const Source* y = nullptr;
@@ -26,7 +26,7 @@ struct Samples {
   }
 };
 
-// Samples that lie side by side in the user's memory, for a network of one call, with its parameters.
+// The arguments of a network of one call: contiguous samples in the user's memory, and the parameters.
 struct ArrayCall {
   const std::vector<const float*>& parameters;
   const float* x;

@@ -1,4 +1,4 @@
-// Calls that go through a network as in training.
+// Calls that run a network as in training.
 #include <algorithm>
 #include <cmath>
 
@@ -94,7 +94,7 @@ void Network::forward(float* const* out, const Samples& samples) {
     write_output(o, out[o], value_at(plan(), plan().outputs[o].storage, 0), count);
 }
 
-// By the batch of the last sample pass, or by what save_statistics has saved, in the order of the graph.
+// Uses the statistics of the last sample pass, or `saved`: those of save_statistics, in the order of steps.
 void Network::move_state(const float* saved) {
   for (const Step& s : plan().steps) {
     if (!s.statistics) continue;

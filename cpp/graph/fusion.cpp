@@ -1,4 +1,4 @@
-// Rules by which one node takes the place of two.
+// Fusion: rules that replace two nodes by one.
 #include <algorithm>
 #include <array>
 
@@ -8,7 +8,7 @@
 namespace nncore {
 namespace {
 
-// A layer without an activation, and an activation that follows it.
+// A layer with a linear activation, and an activation layer that follows it.
 bool with_its_activation(Node& node, const Node& next) {
   if (next.spec.kind != kActivation || node.spec.kind == kActivation || !has_activation(node.spec) ||
       !activation_of(node.spec).is_linear())
@@ -29,7 +29,7 @@ bool conv2d_with_pooling(Node& node, const Node& next) {
   return true;
 }
 
-// A product without an activation, and a normalization of its columns by moving statistics.
+// A linear dense layer or convolution, and a batch normalization of its channels by moving statistics.
 bool with_normalization(Node& node, const Node& next) {
   if (next.spec.kind != "batch_normalization" || node.normalizes ||
       (node.spec.kind != "dense" && node.spec.kind != "conv2d") || !activation_of(node.spec).is_linear())
@@ -44,7 +44,7 @@ bool with_normalization(Node& node, const Node& next) {
   return true;
 }
 
-// Makes `node` do what both do, if it can. Nobody but `next` reads what `node` makes.
+// `apply` fuses next into node and returns true if it can. No other node may read the output of node.
 struct Rule {
   bool (*apply)(Node& node, const Node& next);
   bool for_inference = false;  // alone
@@ -54,7 +54,7 @@ constexpr std::array kRules = {Rule{with_its_activation}, Rule{conv2d_with_pooli
 
 }  // namespace
 
-// Layers that are called more than once stay as they are: their tiles are those of all calls.
+// Layers with several calls are not fused, as their calls share tiles.
 void fuse(const Graph& graph, std::vector<Node>& nodes, bool for_inference) {
   std::vector<std::size_t> readers(graph.values()), reader(graph.values()), calls(graph.layers.size());
   for (const std::size_t value : graph.ends()) ++readers[value];
@@ -62,7 +62,7 @@ void fuse(const Graph& graph, std::vector<Node>& nodes, bool for_inference) {
     ++calls[node.layer];
     for (const std::size_t value : node.inputs) ++readers[value], reader[value] = node.call;
   }
-  std::vector<const Node*> of_call(graph.calls.size());  // those that are not fused with one before
+  std::vector<const Node*> of_call(graph.calls.size());  // null for calls that are fused into another
   for (const Node& node : nodes) of_call[node.call] = &node;
   for (Node& node : nodes) {
     for (bool changed = of_call[node.call]; changed;) {

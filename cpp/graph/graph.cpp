@@ -56,7 +56,7 @@ void Graph::check_input(std::size_t input, const Shape& sample) const {
 
 namespace {
 
-// How often a value is read, by calls or as an end.
+// How many calls and ends read a value.
 std::size_t readers_of(const Graph& graph, std::size_t value) {
   std::size_t count = static_cast<std::size_t>(std::ranges::count(graph.ends(), value));
   for (const Call& call : graph.calls)
@@ -72,7 +72,7 @@ ActivationFunction Graph::last_activation(std::size_t output) const {
   const Call& call = calls[value - inputs.size()];
   const Spec& spec = layers[call.layer];
   if (!spec.attributes.count("activation")) return {};
-  // The activation as a layer becomes a view, so that the value before it is the one that is changed.
+  // A detached activation layer becomes a view, so nothing else may read its input.
   if (spec.kind == "activation" && readers_of(*this, call.inputs[0]) > 1) return {};
   return activation_of(spec);
 }
@@ -80,7 +80,7 @@ ActivationFunction Graph::last_activation(std::size_t output) const {
 std::vector<Node> nodes_of(const Graph& graph, const std::vector<Shape>& inputs,
                            const std::vector<bool>& detached) {
   std::vector<Node> nodes;
-  std::vector<std::vector<std::size_t>> of_layer(graph.layers.size());  // nodes, one for each Layer
+  std::vector<std::vector<std::size_t>> of_layer(graph.layers.size());  // indices, one a Layer object
   std::vector<Shape> shapes = inputs;
   for (std::size_t i = 0; i < graph.calls.size(); ++i) {
     const Call& call = graph.calls[i];

@@ -14,7 +14,7 @@ SharedMemory::SharedMemory(std::vector<Lifetime> values) {
   placed_.reserve(by_size_.size());
 }
 
-// Large ones first, each at the lowest place that is free as long as it is used.
+// Large blocks come first, each at the lowest offset that is free during its lifetime.
 void SharedMemory::fit(std::size_t samples) {
   if (samples == samples_) return;
   samples_ = size_ = 0;

@@ -1,4 +1,4 @@
-// Memory that values share when they are not alive at the same time.
+// A memory plan: values that are not alive at the same time share memory.
 #pragma once
 
 #include <cstddef>
@@ -6,22 +6,22 @@
 
 namespace nncore {
 
-// Floats a sample that are used from one moment to another, both included.
+// A value of `size` floats a sample, alive from moment `first` to moment `last`, both included.
 struct Lifetime {
   std::size_t size, first, last;
 };
 
-// Places for values of a few samples at a time, whose memory others take as soon as it is free.
+// Offsets in one buffer of the values of a few samples.
 class SharedMemory {
  public:
   SharedMemory() = default;
   explicit SharedMemory(std::vector<Lifetime> values);
 
-  // Places all for `samples`. Does not allocate. Throws OutOfMemory where no memory could hold them.
+  // Computes the offsets without allocating. Throws OutOfMemory if no memory could hold so many samples.
   void fit(std::size_t samples);
   std::size_t at(std::size_t value) const { return blocks_[value].at; }
   std::size_t size() const { return size_; }
-  // The most floats of a sample that are used at the same time.
+  // The most floats a sample that are alive at the same time.
   std::size_t peak() const;
 
  private:
@@ -31,7 +31,7 @@ class SharedMemory {
   };
 
   std::vector<Block> blocks_;
-  std::vector<Block*> by_size_, placed_;  // from large to small; by place
+  std::vector<Block*> by_size_, placed_;  // from large to small; by offset
   std::size_t samples_ = 0, size_ = 0;
 };
 

@@ -6,8 +6,8 @@ namespace nncore {
 
 namespace {
 
-// Where the pieces of n begin that are `most` long at most, and its end. Pieces are as even as whole panels
-// allow, and an even number where that many panels are there, so that threads have equal shares.
+// The starts of pieces of n, each of at most `most`, and the end. Pieces are whole panels of about equal
+// size. Their number is even if there are enough panels, so that threads get equal shares.
 std::vector<std::size_t> cut(std::size_t n, std::size_t most) {
   const std::size_t unit = most % kPanels == 0 ? kPanels : most, units = (n + unit - 1) / unit;
   std::size_t pieces = (n + most - 1) / most;
@@ -40,7 +40,7 @@ std::vector<ParameterTile> tiles_of(const Layer& layer, bool whole) {
 
 void transpose(float* to, std::size_t to_row, const float* from, std::size_t from_row, std::size_t rows,
                std::size_t columns) {
-  constexpr std::size_t kBlock = 16;  // of rows: what is written to one row of `to` is a cache line
+  constexpr std::size_t kBlock = 16;  // rows: a block writes one cache line of each row of `to`
   for (std::size_t first = 0; first < rows; first += kBlock, to += kBlock, from += kBlock * from_row) {
     const std::size_t count = std::min(kBlock, rows - first);
     for (std::size_t c = 0; c < columns; ++c)

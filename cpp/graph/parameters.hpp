@@ -1,5 +1,4 @@
-// What the owner of layers does with their parameters: cut them into tiles, and turn those that are held
-// transposed.
+// Tiles of parameters, and transposition.
 #pragma once
 
 #include <vector>
@@ -10,17 +9,17 @@ namespace nncore {
 
 struct ParameterTile {
   Tile tile;
-  std::size_t start;       // of the parameter, in the layer's parameters
-  std::size_t row_length;  // of the parameter, as held
+  std::size_t start;       // offset of the parameter in the layer's parameters
+  std::size_t row_length;  // columns of the parameter, as stored
 
   std::size_t at() const { return start + tile.row * row_length + tile.column; }  // its first element
   std::size_t floats() const { return tile.rows * tile.columns; }
 };
-// Of the parameters that train. whole: each is one tile.
+// The tiles of the trainable parameters. whole: one tile for each parameter.
 std::vector<ParameterTile> tiles_of(const Layer& layer, bool whole = false);
 
-// Calls body(from, to, count) for each run of floats of a tile that are side by side, `from` in the layer's
-// parameters and `to` in memory whose rows are `row` floats apart.
+// Calls body(from, to, count) for each contiguous run of a tile: `from` is its offset in the layer's
+// parameters, `to` its offset in memory whose rows are `row` floats apart.
 template <class Body>
 void for_each_run(const ParameterTile& t, std::size_t row, Body body) {
   if (t.tile.columns == t.row_length && row == t.row_length) return body(t.at(), 0, t.floats());

@@ -42,7 +42,7 @@ Plan::Plan(const Graph& graph, std::vector<Shape> input_shapes, const std::vecto
       aligned(sizes.tile_floats) * (repeats ? 2 : 1) + gradient_scratch(kernels, sizes.tile_floats);
 }
 
-// Gives each value a storage. A view shares that of its input.
+// Gives each value a storage. A view shares the storage of its input.
 void Plan::wire(const Graph& graph, const std::vector<Node>& nodes, std::size_t values, bool training) {
   std::vector<Storage>& all = training ? storages : infer_storages;
   std::vector<std::size_t> of(values);
@@ -79,7 +79,7 @@ void Plan::find_memory(const TrainedLayout& trained, const Kernels& kernels) {
   for (std::size_t i = 0; i < inputs.size(); ++i)
     storages[i].needs_gradient = storages[i].lasting = trained.inputs;
   std::size_t packed_floats = 0;
-  std::vector<std::size_t> last(trained.trains.size());  // step of each layer, from 1
+  std::vector<std::size_t> last(trained.trains.size());  // last step of each layer, counted from 1
   for (std::size_t i = 0; i < steps.size(); ++i) {
     Step& s = steps[i];
     const Layer& layer = *s.layer;
@@ -104,7 +104,7 @@ void Plan::find_memory(const TrainedLayout& trained, const Kernels& kernels) {
   }
   sizes.layer_scratch = aligned(kernels.gemm_scratch) + aligned(sizes.layer_scratch);
 
-  // Packed weights serve all steps of one Layer object, with room for what any of them needs.
+  // The steps of one Layer object share packed weights, made for the gradients that any of them computes.
   std::unordered_map<const Layer*, std::size_t> firsts;
   for (std::size_t i = 0; i < steps.size(); ++i) {
     Step& first = steps[firsts.try_emplace(steps[i].layer.get(), i).first->second];
@@ -202,7 +202,7 @@ void Plan::find_stages() {
       storages[s.training.out].lasting = true;
 }
 
-// The tiles of a layer suit all its steps: whole parameters where these are cut differently.
+// All steps of a layer share its tiles. They are whole parameters if the steps have different tile shapes.
 std::vector<ParameterTile> Plan::tiles_of_all(std::size_t first) const {
   std::vector<ParameterTile> all = tiles_of(*steps[first].layer);
   const std::size_t parameters = steps[first].layer->parameters().size();
@@ -214,7 +214,7 @@ std::vector<ParameterTile> Plan::tiles_of_all(std::size_t first) const {
 }
 
 void Plan::cut_tiles() {
-  std::vector<double> cost;  // of each tile in the parameter pass, about: multiply-adds
+  std::vector<double> cost;  // approximate multiply-adds of each tile in the parameter pass
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const Step& s = steps[i];
     if (!s.is_first) continue;

@@ -1,4 +1,4 @@
-// A graph for inputs of one shape: the steps that run, and where their values lie.
+// A graph for inputs of one shape: its steps, and the offsets of their values.
 #pragma once
 
 #include <algorithm>
@@ -13,23 +13,23 @@
 
 namespace nncore {
 
-// Where the gradients and moments of trained layers lie in buffers of their own.
+// Offsets of trained layers in buffers of gradients and of moments.
 struct TrainedLayout {
   std::vector<bool> trains;     // of each layer
   std::vector<std::size_t> at;  // of each layer
   std::size_t size = 0;
-  bool inputs = false;  // whether the gradients of the graph's inputs are wanted as well
+  bool inputs = false;  // the gradients of the graph's inputs are computed as well
 };
 
 // The memory of a value and of its views.
 struct Storage {
   std::size_t size = 0;  // floats a sample
   std::size_t first = 0,
-              last = 0;         // moments of its use: 0 before all steps, step i at i + 1, then the outputs
-  std::size_t value = 0;        // where those of a batch lie in the arena, in training
-  std::size_t gradient = 0;     // the same, if `lasting`
-  bool needs_gradient = false;  // of the loss by the value
-  bool lasting = false;         // the parameter pass reads the gradient again
+              last = 0;         // lifetime: 0 is before all steps, i + 1 is step i, then the outputs
+  std::size_t value = 0;        // offset in the arena, in training
+  std::size_t gradient = 0;     // offset of its gradient in the arena, if `lasting`
+  bool needs_gradient = false;  // the gradient of the loss by this value is computed
+  bool lasting = false;         // the gradient is read again by another stage or by the parameter pass
 };
 
 // The storages that a step reads and writes, by number.
@@ -40,42 +40,42 @@ struct Wires {
   bool runs() const { return in[0] != out; }
 };
 
-// Packed weights: those of steps that share a layer object are one.
+// The packed weights of a layer object, shared by its steps.
 struct Packing {
   std::size_t at = 0;
-  bool any = false;     // also where only a later step of the layer has some
-  bool for_dx = false;  // they serve the gradient of the input too
+  bool any = false;     // this step or a later one of its layer has packed weights
+  bool for_dx = false;  // the input gradient reads them too
   bool for_forward = true;
   std::uint64_t version = 0;  // Variables::version() that they were made from
 };
 
-// What a step has in the arena besides values: places, and floats of a sample (activations) or chunk (sums).
+// Offsets in the arena, and sizes in floats of a sample (activations) or of a chunk (sums).
 struct Saved {
   std::size_t activations = 0, activations_size = 0;
-  std::size_t sums = 0, sums_size = 0;       // gradients of the parameters, of each chunk
+  std::size_t sums = 0, sums_size = 0;       // parameter gradients of each chunk
   std::size_t partials = 0, statistics = 0;  // of BatchStatistics: of each chunk, and of the batch
 };
 
-// A normalization in the weights of the step before it, at inference.
+// A normalization folded into the weights of the step before it, at inference.
 struct Folding {
   std::shared_ptr<Layer> layer;  // or null
   std::size_t number = 0;        // of the layer
-  std::size_t at = 0;            // of the step's weights in Plan::folded
+  std::size_t at = 0;            // offset of the folded weights in Plan::folded
   std::uint64_t version = 0;     // Variables::version() of the normalization that they were made from
 };
 
 struct Step {
   std::shared_ptr<Layer> layer;
   std::size_t number = 0,
-              call = 0;  // of the layer whose variables, and of the call whose random numbers it uses
+              call = 0;  // of the layer (for variables), and of the call (for random numbers)
   std::string label;
   Wires training, inference;
-  std::vector<bool> adds;   // to what other readers have written of the gradient of an input
+  std::vector<bool> adds;   // for each input: its gradient is added to that of other readers
   bool is_chained = true;   // has one input, and adds no gradient
   std::size_t next = 0;     // the next step of this layer, or 0
   bool is_first = true;     // step of its layer
   bool is_trained = false;  // has parameters that train
-  // Where all chunks have to arrive before any goes on: null if the layer needs none, or is frozen.
+  // Statistics for which all chunks wait for each other. Null if the layer needs none or is frozen.
   const BatchStatistics* statistics = nullptr;
   std::size_t stage = 0;
   Folding folding;
@@ -83,7 +83,7 @@ struct Step {
   Saved saved;
   std::size_t parameter_floats = 0;  // that train
   float* values = nullptr;           // of the parameters
-  std::size_t trained_at = 0;        // of their gradients and moments
+  std::size_t trained_at = 0;        // offset of their gradients and moments
 };
 
 struct TileTask {
@@ -91,13 +91,13 @@ struct TileTask {
   ParameterTile tile;
 };
 
-// Steps that a chunk of a training batch goes through without waiting for others. All stages but the first
+// Steps that a chunk of a training batch runs without waiting for other chunks. All stages but the first
 // begin with a step that has BatchStatistics.
 struct Stage {
   std::size_t first = 0, last = 0;  // steps, the last not included
   std::size_t sample_floats = 0;    // of values and gradients in the arena, for one sample
   std::size_t sample_work = 0;      // multiply-adds forward, for one sample
-  std::size_t parameters = 0;       // floats that a chunk reads
+  std::size_t parameters = 0;       // floats of parameters that a chunk reads
   std::size_t chunk_size = 0;       // samples, for the last batch of training
   std::size_t apart = 0;            // samples at the end that are a chunk of their own
 
@@ -110,14 +110,13 @@ struct Stage {
 struct Output {
   Shape shape;
   std::size_t storage, infer_storage;
-  bool adds;  // one before it is the same value
+  bool adds;  // an earlier output is the same value
 };
 
-// What the passes over a plan need.
 struct Sizes {
   std::size_t sample_work = 0;    // multiply-adds forward, for one sample
   std::size_t infer_floats = 0;   // of values at inference, for one sample
-  std::size_t layer_scratch = 0;  // floats that products and the neediest layer want
+  std::size_t layer_scratch = 0;  // floats of a worker for products and for the scratch of any layer
   std::size_t tile_floats = 0;    // of the largest tile
   std::size_t most_added = 0;     // floats a sample of gradients that one step adds
   std::size_t tile_scratch = 0;   // floats of a worker of the parameter pass
@@ -130,30 +129,30 @@ struct Plan {
        const std::vector<std::shared_ptr<Variables>>& variables, const TrainedLayout& trained,
        const Kernels& kernels, bool for_inference = false);
 
-  // Places values, lasting gradients and what chunks sum of a batch in the arena, and returns their floats.
-  // chunks: the most of each stage.
+  // Computes the offsets of values, lasting gradients and chunk sums in the arena. Returns the floats of the
+  // arena. chunks: the largest number of chunks of each stage.
   std::size_t lay_out_training(std::size_t batch, const std::vector<std::size_t>& chunks);
   bool sums_chunks() const;
 
   std::vector<Shape> inputs;
-  std::vector<Output> outputs;  // those of the graph, then what is penalized
+  std::vector<Output> outputs;  // of the graph, then the penalized values
   std::vector<Step> steps;
   std::vector<Stage> stages;  // of training
   std::vector<Storage> storages, infer_storages;
   std::vector<TileTask> tiles;
-  std::vector<std::size_t> runs;  // of tiles that are enough work to share, about equal: starts, and the end
+  std::vector<std::size_t> runs;  // starts of runs of tiles of about equal work, and the end
   Buffer packed;
-  Buffer folded;                                   // weights of steps that have normalizations in theirs
+  Buffer folded;                                   // weights with a normalization folded into them
   bool goes_back = false;                          // a gradient of an output is needed
   std::uint64_t seen_version = 0, seen_moves = 0;  // of the store
 
   Sizes sizes;
 
-  SharedMemory gradients;     // of storages where they do not last, in a worker's scratch
-  SharedMemory infer_values;  // of storages at inference, in a worker's scratch
+  SharedMemory gradients;     // that are not lasting, in a worker's scratch
+  SharedMemory infer_values;  // values at inference, in a worker's scratch
 
   // For the last batch of training.
-  std::size_t chunked_batch = 0, most_samples = 0;  // of the batch, and of a chunk
+  std::size_t chunked_batch = 0, most_samples = 0;  // samples of the batch, and of the largest chunk
   std::size_t arena_batch = 0, arena_floats = 0;
 
  private:

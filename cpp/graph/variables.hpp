@@ -13,21 +13,21 @@
 
 namespace nncore {
 
-// What guards some variables and the networks that hold them. Stores whose variables meet in one network are
-// joined: all but one forward to it from then on.
+// The lock and version of some variables and of the networks that use them. Stores whose variables one
+// network uses are joined: all but one then forward to that one.
 class Store {
  public:
-  // Of the values, so that a network knows when packed weights are out of date, and of the places of
-  // variables in memory. No two stores ever have the same, so that a network sees that its store has been
+  // `version` changes with the values, so that packed weights are known to be out of date, and `moves` with
+  // the addresses of variables. No two stores share a number, so a network sees that its store has been
   // joined.
   std::uint64_t version = new_number(), moves = new_number();
 
-  // Never 0, and never the same again.
+  // A number that was never returned before, and is not 0.
   static std::uint64_t new_number();
   // The store that this one has been joined to, or itself.
   Store& current();
-  // Makes one store of all. Waits for calls that are at work, but never with a lock in its hands: a signal's
-  // handler may wait for that one with the other in the hands of the call that it has interrupted.
+  // Joins all stores. Waits for running calls, but never while it holds a lock: a signal handler could wait
+  // for that lock while the interrupted call holds the other one.
   static void join(const std::vector<std::shared_ptr<Store>>& stores);
 
  private:
@@ -35,7 +35,8 @@ class Store {
   static std::shared_ptr<Store> last_of(std::shared_ptr<Store> store);
 
   Lock lock_;
-  const std::uint64_t rank_ = mix(new_number());  // forwards to lower ones: at random, so that no way is long
+  const std::uint64_t rank_ =
+      mix(new_number());  // stores forward to lower ranks; random, so that chains stay short
   std::atomic<Store*> next_{nullptr};
   std::shared_ptr<Store> keeps_next_;  // written before next_
 };
@@ -55,8 +56,8 @@ class StoreLock {
   bool is_held_ = false;
 };
 
-// The variables of one layer, side by side in one block of memory: those that are trained, then its state.
-// All but what never changes (list, floats, places) is to be used with the store locked.
+// The variables of one layer in one block of memory: first those that train, then state. The store must be
+// locked, except for what never changes (list, floats, start).
 class Variables {
  public:
   explicit Variables(std::vector<Parameter> list);
@@ -68,20 +69,20 @@ class Variables {
 
   float* data() { return memory_->data() + offset_; }
   const float* data() const { return memory_->data() + offset_; }
-  // One variable in the user's layout. set counts as a change.
+  // Copy one variable in the user's layout. set calls changed.
   void get(std::size_t i, float* values) const { copy_out(values, data(), i); }
   void set(std::size_t i, const float* values);
   void changed();
 
-  // A variable between the user's layout and a block laid out like data().
+  // Copy one variable between the user's layout and a block laid out like data().
   void copy_in(float* block, const float* values, std::size_t i) const;
   void copy_out(float* values, const float* block, std::size_t i) const;
 
   std::uint64_t version() const { return version_; }
   const std::shared_ptr<Store>& store() const { return store_; }
 
-  // Moves all into one block in this order, unless they lie so already. Those whose block holds others as
-  // well stay where they are: what they leave behind would stay in memory. With their common store locked.
+  // Moves all into one block in this order, unless they already are. Variables that share their block with
+  // others stay where they are, as moving them would free no memory. The common store must be locked.
   static void bring_together(const std::vector<std::shared_ptr<Variables>>& all);
 
  private:
@@ -93,8 +94,8 @@ class Variables {
   std::shared_ptr<Store> store_;
 };
 
-// Where a block of `floats` begins that follows one that ends at `end`: small blocks touch, so that one run
-// over memory updates all of them, and large ones begin on a cache line.
+// Offset of a block of `floats` after a block that ends at `end`. Small blocks are contiguous, so that one
+// run updates all of them; large ones begin on a cache line.
 constexpr std::size_t block_start(std::size_t end, std::size_t floats) {
   constexpr std::size_t kLarge = 1024;
   return floats < kLarge ? end : aligned(end);

@@ -1,5 +1,5 @@
-// What kernels take: descriptions of products, windows and columns, and the types of the functions that
-// tables hold by number. Conventions are those of kernels.hpp.
+// Arguments of kernels: products, windows and columns, and the types of the functions in indexed tables.
+// Conventions are those of kernels.hpp.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,8 @@
 
 namespace nncore {
 
-// A sum over more rows than kShortSum is made in runs of kRunRows, whose results are added in double, so that
-// its error stays below 1e-6 of the sum of absolute values.
+// Sums over more than kShortSum rows are computed in runs of kRunRows, whose results are added in double. The
+// error is then below 1e-6 of the sum of absolute values.
 constexpr std::size_t kShortSum = 4096, kRunRows = 256;
 // A multiple of Kernels::panel on every instruction set.
 constexpr std::size_t kPanels = 64;
@@ -45,7 +45,7 @@ struct Gemm {
     std::size_t m, n, k;
   } size;
   bool accumulate = false;   // start from c instead of zero
-  bool b_is_finite = false;  // so products with a zero of A add nothing, and may be left out
+  bool b_is_finite = false;  // products with a zero of A add nothing and may be skipped
   float* scratch;            // Kernels::gemm_scratch floats
 };
 
@@ -63,7 +63,7 @@ struct Depthwise {
 struct WinogradRow {
   std::size_t tiles, rows, columns, filters;  // rows: 2, or 1 where the image ends
 };
-constexpr std::size_t kWinogradElements = 16;  // of the form of a tile or kernel
+constexpr std::size_t kWinogradElements = 16;  // of the transform of a tile or kernel
 
 // Pooling of one sample x (in_h, in_w, channels) -> y (out_h, out_w, channels). Windows start at
 // (oy * stride_h - pad_top, ox * stride_w - pad_left) and are clipped to the image.
@@ -80,12 +80,13 @@ struct ConvPool {
   std::size_t kernel_h, kernel_w, pool_h, pool_w;
   bool relu;
 };
-// A pooling window: its number, and the first input that it reads.
+// A pooling window: its index, and its first input.
 struct PoolWindow {
   std::uint32_t number, corner;
 };
-// Windows of four positions are listed: first those to compute, then, in images of one channel and at most 64
-// rows and columns, those that read nothing but +0. The last entry's number is the count of the former.
+// Length of the list of windows, which windows of four positions have. It holds first the windows to compute,
+// then, in images of one channel and at most 64 rows and columns, those that read nothing but +0. The last
+// entry holds the number of the former.
 constexpr std::size_t listed_windows(const ConvPool& c) {
   return c.pool_h * c.pool_w == 4 ? c.out_h * c.out_w + 1 : 0;
 }
@@ -93,11 +94,12 @@ struct ConvPoolBatch {
   std::size_t samples, saved_stride;  // bytes of argmax, and of windows, from one sample to the next
   std::size_t filters;
 };
-constexpr std::size_t kMostPoolPositions = 255;  // of a window: one byte names them or none
-// One channel and a 2x2 window have a fast form of conv_pool_gradient (not on the baseline).
+constexpr std::size_t kMostPoolPositions =
+    255;  // of a window: one byte holds a position or the absence of one
+// One channel and a 2 x 2 window have a fast kernel for conv_pool_gradient (not on the baseline).
 constexpr bool has_quads(const ConvPool& c) { return c.channels == 1 && c.pool_h == 2 && c.pool_w == 2; }
-// Floats of scratch for the gradient of a chunk: sums in double; of the fast form also the image four times
-// and its sums.
+// Floats of scratch for the gradient of a chunk: sums as double; the fast kernel also needs the image four
+// times.
 constexpr std::size_t conv_pool_scratch(const ConvPool& c) {
   if (!has_quads(c)) return 2 * (c.kernel_h * c.kernel_w * c.channels + 1) * c.filters;
   const std::size_t blocks = ((c.kernel_h + 2) / 3) * ((c.kernel_w + 2) / 3),
@@ -105,8 +107,8 @@ constexpr std::size_t conv_pool_scratch(const ConvPool& c) {
   return 4 * c.in_h * c.in_w + 30 * blocks * filters;
 }
 
-// y = f(x) and dx = dy * f', for arrays (rows, columns), whose shape matters to row activations alone. xy is
-// what ActivationRow::reads names. settings: as many as the row has. y may be x, dx may be dy.
+// y = f(x) and dx = dy * f', for arrays (rows, columns); only row activations depend on their shape. xy is x
+// or y, as ActivationRow::reads says. settings: as many as the row has. y may be x, dx may be dy.
 struct ActivationKernels {
   void (*forward)(float* y, const float* x, const float* settings, std::size_t rows, std::size_t columns);
   void (*backward)(float* dx, const float* dy, const float* xy, const float* settings, std::size_t rows,
@@ -122,7 +124,7 @@ using LossKernel = void (*)(float* value, float* dx, const float* target, const 
 using MetricKernel = void (*)(float* value, const float* target, const float* y, const float* settings,
                               std::size_t rows, std::size_t columns);
 
-// What predictions are counted at.
+// Thresholds at which predictions are counted.
 struct Thresholds {
   const float* values;  // (count), ascending
   std::size_t count;
@@ -130,17 +132,17 @@ struct Thresholds {
   bool from_logits;  // predictions are sigmoid(y)
 };
 
-// A step over a run of n parameters: one pointer a moment, the share of w that decays before it, and the
-// row's scalars of the step.
+// Updates n contiguous parameters. moment: one pointer for each moment. decay: the share of w to subtract
+// first. scalars: those of the row for this step.
 using UpdateKernel = void(float* w, float* const* moment, const float* g, float decay, const float* scalars,
                           std::size_t n);
 
-// An affine map of each column: arrays of a number for each. u_scale: where there is a u.
+// An affine map of each column: arrays with one number a column. u_scale is null without u.
 struct ColumnAffine {
   const float *mean, *scale, *offset, *u_scale;
 };
 
-// Of a row: its mean; rstd = 1 / sqrt(variance + epsilon); what the rounding of the mean has left, times
+// The moments of a row: mean, rstd = 1 / sqrt(variance + epsilon), and the rounding error of the mean times
 // -rstd.
 constexpr std::size_t kRowMoments = 3;
 

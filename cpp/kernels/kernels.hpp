@@ -20,9 +20,8 @@ struct Kernels {
   std::size_t gemm_scratch;
 
   // ---- gemm.hpp
-  // Panels of B for Gemm: dst[(j / panel) * dst_panel + r * panel + j % panel] = b[r * ld + j] for r < k;
-  // columns from n to the end of the last panel are zero. Tells whether all are finite. pack_transposed reads
-  // b[j * ld + r].
+  // Packs B for Gemm: dst[(j / panel) * dst_panel + r * panel + j % panel] = b[r * ld + j] for r < k. Columns
+  // behind n are zero. Returns whether all are finite. pack_transposed reads b[j * ld + r].
   bool (*pack)(float* dst, std::size_t dst_panel, const float* b, std::size_t k, std::size_t n,
                std::size_t ld);
   void (*pack_transposed)(float* dst, std::size_t dst_panel, const float* b, std::size_t k, std::size_t n,
@@ -38,27 +37,27 @@ struct Kernels {
   void (*depthwise)(float* y, const float* x, const float* w, const float* bias, const Depthwise& d);
   // dx += the gradient
   void (*depthwise_input_gradient)(float* dx, const float* dy, const float* w, const Depthwise& d);
-  // dw += the gradient; its rows, of a tap each, are dw_row apart
+  // dw += the gradient. dw has a row for each tap; rows are dw_row apart.
   void (*depthwise_gradient)(float* dw, std::size_t dw_row, const float* x, const float* dy,
                              const Depthwise& d);
 
-  // ---- winograd.hpp; the 16 elements of a form are `element` floats apart.
-  // u: filters [first, last) of the kernel w (3, 3, channels, filters), each element (channels, filters) in
-  // panels, as written by `pack`; `first` is a multiple of 16.
+  // ---- winograd.hpp; the 16 elements of a transform are `element` floats apart.
+  // u: filters [first, last) of the kernel w (3, 3, channels, filters); each element (channels, filters) is
+  // in panels as written by `pack`; `first` is a multiple of 16.
   void (*winograd_kernel)(float* u, std::size_t element, const float* w, std::size_t channels,
                           std::size_t filters, std::size_t first, std::size_t last);
   // du (16, channels, filters)
   void (*winograd_kernel_gradient)(float* dw, const float* du, std::size_t channels, std::size_t filters);
-  // v, each element (tiles, channels), of 4 rows of inputs, which are `row` floats apart
+  // v, each element (tiles, channels), from 4 rows of inputs, which are `row` floats apart
   void (*winograd_input)(float* v, std::size_t element, const float* x, std::size_t row, std::size_t channels,
                          std::size_t tiles);
   // dx += the gradient
   void (*winograd_input_gradient)(float* dx, std::size_t row, const float* dv, std::size_t element,
                                   std::size_t channels, std::size_t tiles);
-  // y, one or two rows of outputs, of m, each element (tiles, filters). False if any is not finite.
+  // y, one or two rows of outputs, from m, each element (tiles, filters). False if any is not finite.
   bool (*winograd_output)(float* y, const float* m, std::size_t element, const float* bias,
                           const WinogradRow& r);
-  // y and argmax (tiles, filters) of the maxima of whole tiles, as conv_pool; argmax may be null.
+  // Writes the maxima y and the argmax (tiles, filters) of whole tiles, as conv_pool. argmax may be null.
   bool (*winograd_pooled_output)(float* y, std::uint8_t* argmax, const float* m, std::size_t element,
                                  const float* bias, std::size_t tiles, std::size_t filters, bool relu);
   void (*winograd_output_gradient)(float* dm, std::size_t element, const float* dy, const WinogradRow& r);
@@ -71,16 +70,16 @@ struct Kernels {
 
   // ---- metric.hpp; indexed by Metric, null for those made of counts
   const MetricKernel* metric;
-  // code[i] = the number of thresholds that the prediction of y[i] exceeds, and count + 1 more where
-  // target[i] is not 0. A NaN exceeds none.
+  // code[i] = the number of thresholds that the prediction of y[i] exceeds (a NaN exceeds none), plus count +
+  // 1 if target[i] is not 0.
   void (*encode)(float* code, const float* target, const float* y, const Thresholds& t, std::size_t n);
 
   // ---- pool2d.hpp; one sample
   void (*max_pool2d)(float* y, const float* x, const Pool2D& p);
-  // dx = 0, then each dy is added to the first position of its window, in row-major order, where x equals y
+  // dx = 0; then each dy is added to the first position of its window, in row-major order, where x equals y
   // (a NaN equals a NaN).
   void (*max_pool2d_backward)(float* dx, const float* dy, const float* x, const float* y, const Pool2D& p);
-  // The mean over the part of the window that lies inside the image; halves of large windows are added.
+  // The mean over the part of the window inside the image. Large windows are summed in halves.
   void (*average_pool2d)(float* y, const float* x, const Pool2D& p);
   void (*average_pool2d_backward)(float* dx, const float* dy, const Pool2D& p);
 
@@ -89,10 +88,10 @@ struct Kernels {
   // w (kernel_h, kernel_w, channels, filters). windows: listed_windows(c).
   void (*conv_pool)(float* y, std::uint8_t* argmax, PoolWindow* windows, const float* x, const float* w,
                     const float* bias, const ConvPool& c);
-  // dw (b.filters, taps), db (b.filters) = the gradients of the transposed kernel and the bias over a batch,
-  // for filters that are side by side. dy (samples, out_h, out_w, filters) and argmax point to the first of
-  // them. db may be null. windows may be null, which takes the slower form, whose scratch has room for dw and
-  // db in double; else it is of conv_pool_scratch(c).
+  // dw (b.filters, taps), db (b.filters) = the gradients of the transposed kernel and of the bias over a
+  // batch, for contiguous filters. dy (samples, out_h, out_w, filters) and argmax point to the first of them.
+  // db may be null. windows may be null: then a slower kernel runs, whose scratch holds dw and db in double;
+  // else scratch is conv_pool_scratch(c).
   void (*conv_pool_gradient)(float* dw, float* db, const float* dy, const std::uint8_t* argmax,
                              const PoolWindow* windows, const float* x, float* scratch,
                              const ConvPoolBatch& b, const ConvPool& c);
@@ -105,7 +104,7 @@ struct Kernels {
   // kRowMoments). y or moments may be null.
   void (*normalize_rows)(float* y, float* moments, const float* x, const float* gamma, const float* beta,
                          double epsilon, std::size_t rows, std::size_t n);
-  // dgamma, dbeta += the gradients, row by row. dx may be null.
+  // Adds the gradients to dgamma and dbeta, row by row. dx may be null.
   void (*normalize_rows_backward)(float* dx, float* dgamma, float* dbeta, const float* dy, const float* x,
                                   const float* gamma, const float* moments, std::size_t rows, std::size_t n);
 
@@ -120,7 +119,7 @@ struct Kernels {
   // y[j] = sum over i of u[i, j] * (x[i, j] - mean[j])
   void (*column_products)(float* y, const float* u, const float* x, const float* mean, std::size_t rows,
                           std::size_t columns);
-  // The mean of each column, as its distance from the first row, and the sum of squares about it.
+  // For each column: shift = mean - first row, squares = the sum of squares about the mean.
   void (*column_moments)(float* shift, float* squares, const float* x, std::size_t rows, std::size_t columns);
   // y = (x - mean) * scale + offset [+ u * u_scale]; y may be x or u
   void (*column_affine)(float* y, const float* x, const float* u, const ColumnAffine& c, std::size_t rows,

@@ -99,7 +99,7 @@ struct MetricRow {
   const char* name;
   SettingList settings;
   bool sparse;  // targets are class numbers
-  bool counts;  // computed from counts; others are means of one value for each row
+  bool counts;  // computed from counts; other metrics are means of one value for each row
 };
 
 constexpr std::array kMetrics = {

@@ -24,7 +24,7 @@ class ActivationLayer final : public Layer {
   }
 
  private:
-  // Where the gradient is made of either, the input spares `save`.
+  // A slope that can read input or output reads the input, so that `save` has nothing to do.
   bool reads_input() const { return function_.row().reads != Reads::output; }
   std::size_t columns() const { return input().empty() ? 1 : input().back(); }
   std::size_t rows() const { return columns() ? input_size() / columns() : 0; }

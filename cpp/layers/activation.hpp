@@ -24,11 +24,11 @@ struct ActivationFunction {
   }
 };
 
-// From the attribute `activation`, and one for each of its settings that is not the default.
+// Reads the attribute `activation`, and those that set one of its settings.
 ActivationFunction activation_of(const Spec& spec);
 
-// y = f(z), where z is made of x, mostly by a kernel and perhaps a bias. Of each sample is kept z, if the
-// gradient of f reads it, then what else the layer wants.
+// A layer y = f(z) with an activation f, where z is mostly a product with a kernel, plus a bias if there is
+// one. The saved activations of a sample are z, if the slope of f reads it, then what else the layer saves.
 class ActivatedLayer : public Layer {
  public:
   ActivatedLayer(const Shape& input, Shape output, Parameter kernel, bool use_bias,
@@ -58,17 +58,17 @@ class ActivatedLayer : public Layer {
   const float* bias(const Chunk& c) const { return use_bias() ? c.parameters + kernel_size() : nullptr; }
   std::size_t saved_z() const { return activation_.needs_input() ? output_size() : 0; }
 
-  // Where z of a sample of the chunk is to be written: forward ends with activate.
+  // The memory of z of one sample. forward writes z, then calls activate.
   float* z_of(const Chunk& c, std::size_t sample) const {
     return activation_.needs_input() && c.saved ? c.saved + sample * saved() : c.y + sample * output_size();
   }
   void activate(const Chunk& c, float* y, const float* z, std::size_t rows) const {
     if (!activation_.is_linear()) activation_.forward(c.kernels, y, z, rows, filters_);
   }
-  // Writes dz. Returns it, or dy where that is the same.
+  // Writes dz and returns it; returns dy if f is linear.
   const float* activation_gradient(const Chunk& c) const {
     if (activation_.is_linear()) return c.dy;
-    // One by one where more is kept of a sample than z.
+    // z of the samples is contiguous only if nothing else is saved.
     const std::size_t runs = saved_z() < saved() ? c.samples : 1, rows = runs > 1 ? rows_ : c.samples * rows_;
     for (std::size_t i = 0; i < runs; ++i)
       activation_.backward(c.kernels, c.dz + i * rows * filters_, c.dy + i * rows * filters_, z_of(c, i),
@@ -86,10 +86,10 @@ class ActivatedLayer : public Layer {
 
 constexpr const char* kActivation = "activation";
 inline bool has_activation(const Spec& spec) { return spec.attributes.count(kActivation) > 0; }
-// The layer with the activation of another, and with a linear one.
+// The layer with the activation of `from`, and with a linear one.
 Spec with_activation(Spec spec, const Spec& from);
 Spec without_activation(Spec spec);
-// "dense+relu", or of an activation its name.
+// "dense+relu" for example; for an activation layer the name of the activation.
 std::string label_of(const Spec& spec);
 
 }  // namespace nncore

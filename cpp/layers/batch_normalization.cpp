@@ -7,11 +7,11 @@
 namespace nncore {
 namespace {
 
-// y = f((x - mean) / sqrt(variance + epsilon) * gamma + beta) for each channel, the sizes of one axis: with
-// the statistics of the batch in training, else with the moving ones (Ioffe and Szegedy 2015).
+// y = f((x - mean) / sqrt(variance + epsilon) * gamma + beta) for each channel, an index of one axis. Mean
+// and variance are those of the batch in training, else the moving ones (Ioffe and Szegedy 2015).
 //
-// A sample is a matrix (rows, columns) of columns = channels * inner numbers, inner being the product of the
-// axes behind that of the channels. Chunks sum columns; those of a channel are put together with the chunks.
+// A sample is a matrix (rows, channels * inner), where inner is the product of the axes behind the channels.
+// Chunks sum columns; `combine` adds the chunks and the columns of a channel.
 class BatchNormalization final : public ActivatedLayer, public BatchStatistics {
  public:
   struct Settings {
@@ -49,7 +49,7 @@ class BatchNormalization final : public ActivatedLayer, public BatchStatistics {
     }
     const float* const dz = activation_gradient(c);
     if (!c.dx) return;
-    // dx = dz * scale: the moving map without its mean and offset, which lie in scratch.
+    // dx = dz * scale: the moving map with mean and offset set to zero in scratch.
     const ColumnAffine map = moving_map(c);
     std::fill_n(c.scratch, columns_, 0.0f);
     std::fill_n(c.scratch + at(kOffset), columns_, 0.0f);
@@ -62,21 +62,21 @@ class BatchNormalization final : public ActivatedLayer, public BatchStatistics {
     std::copy_n(b.statistics + at(which) + t.column, t.columns, b.gradient);
   }
 
-  // The first row, the distance of the mean from it, and the sum of squares about the mean: distances are
-  // small where the mean is large.
+  // Writes for each column the first row, the mean minus the first row, and the sum of squares about the
+  // mean. The difference stays accurate if the mean is large.
   void summarize(const Chunk& c) const override {
     std::copy_n(c.x, columns_, c.partial);
     c.kernels.column_moments(c.partial + columns_, c.partial + 2 * columns_, c.x, rows(c), columns_);
   }
 
-  // The sums of dz and dz * (x - mean) of each column.
+  // Writes for each column the sums of dz and of dz * (x - mean).
   void summarize_backward(const Chunk& c) const override {
     const float* const dz = activation_gradient(c);
     c.kernels.column_sums(c.partial, dz, rows(c), columns_, columns_);
     c.kernels.column_products(c.partial + columns_, dz, c.x, c.statistics, rows(c), columns_);
   }
 
-  // Means and squares of parts are combined pairwise (Chan, Golub and LeVeque 1983).
+  // Means and sums of squares are combined part by part (Chan, Golub and LeVeque 1983).
   void combine(const Partials& p) const override {
     for (std::size_t channel = 0; channel < s_.channels; ++channel) {
       double count = 0.0, mean = 0.0, squares = 0.0;
@@ -132,7 +132,7 @@ class BatchNormalization final : public ActivatedLayer, public BatchStatistics {
   }
 
  private:
-  // What the statistics of a batch hold: numbers for each column, then for each channel.
+  // Layout of the statistics of a batch: arrays of one number a column, then of one number a channel.
   enum Column { kCentre, kScale, kOffset, kSlope, kShift };
   enum Channel { kMean, kVariance, kDeviation, kRest, kGamma, kBeta };
   std::size_t at(Column c) const { return c * columns_; }
@@ -146,7 +146,7 @@ class BatchNormalization final : public ActivatedLayer, public BatchStatistics {
       list.push_back({name, {s.channels}, false, true});
     return list;
   }
-  // Where the moving mean begins; the moving variance follows.
+  // Offset of the moving mean in the parameters. The moving variance follows.
   std::size_t state() const { return (std::size_t{s_.scale} + std::size_t{s_.center}) * s_.channels; }
   std::size_t rows(const Chunk& c) const { return c.samples * rows_of_columns_; }
 
@@ -156,7 +156,7 @@ class BatchNormalization final : public ActivatedLayer, public BatchStatistics {
   double beta(const float* parameters, std::size_t channel) const {
     return s_.center ? double{parameters[(s_.scale ? s_.channels : 0) + channel]} : 0.0;
   }
-  // What a float leaves of a mean, which matters where the mean is large beside the deviation.
+  // The rounding error of a mean as float, which matters if the mean is large beside the deviation.
   static double rest_of(double mean) { return mean - double{static_cast<float>(mean)}; }
   double rstd_of(double variance) const { return 1.0 / std::sqrt(variance + double{s_.epsilon}); }
 
@@ -180,8 +180,7 @@ class BatchNormalization final : public ActivatedLayer, public BatchStatistics {
     return map_of(c.scratch);
   }
 
-  // Calls body(count, the three numbers) for the columns of a channel, of all chunks in their
-  // order.
+  // Calls body(count, three partial numbers) for each column of a channel, in the order of the chunks.
   template <class Body>
   void for_each_part(const Partials& p, std::size_t channel, Body body) const {
     for (std::size_t i = 0; i < p.chunks; ++i) {

@@ -10,11 +10,11 @@ namespace {
 // y = f(bias + sum over taps of x[window] * kernel), channels last. kernel (kh, kw, in / groups, filters),
 // bias (filters).
 //
-// All three products are Gemm calls on the (padded) image itself: output positions and taps are two lists of
-// offsets into it. Forward, positions are the rows and taps the segments; the weight gradient swaps them. The
-// input gradient multiplies one row of output positions with the transposed kernel (packed) and adds the
-// result onto the windows. A group for each channel is left to kernels of its own, and most 3 x 3 kernels of
-// many channels to conv2d_winograd.cpp.
+// All three products are Gemm calls on the padded image itself: output positions and taps are two lists of
+// offsets into it. In the forward product positions are the rows and taps the segments; the weight gradient
+// swaps them. The input gradient multiplies one row of output positions with the packed, transposed kernel
+// and adds the result to the windows. Depthwise convolutions have kernels of their own. Most 3 x 3 kernels of
+// many channels use conv2d_winograd.cpp.
 class Conv2D final : public ActivatedLayer {
  public:
   Conv2D(const Shape& input, const WindowAxis& h, const WindowAxis& w, const Shape& kernel, bool use_bias,
@@ -29,7 +29,7 @@ class Conv2D final : public ActivatedLayer {
         segment_((whole_rows_ ? w.size : 1) * kernel[2]) {
     Traits& t = traits_;
     t.saved = saved_z() + padded_size();
-    // The padded image, or its gradient and one row of products.
+    // Forward: the padded image. Backward: its gradient and one row of products.
     t.scratch = padded_size() + w_.out * taps_count();
     t.work = positions_count() * taps_count() * filters_;
   }
@@ -97,7 +97,7 @@ class Conv2D final : public ActivatedLayer {
     const std::size_t positions = positions_count();
     if (t.parameter == 1)
       return b.kernels.column_sums(b.gradient, b.dy + t.column, b.samples * positions, t.columns, filters_);
-    // Whole samples or whole rows of outputs, where they are that short.
+    // A run covers whole samples, or else whole rows of outputs, unless these are longer than kRunRows.
     const std::size_t unit = positions <= kRunRows ? positions : w_.out <= kRunRows ? w_.out : kRunRows;
     sum_rows(b, t, b.samples * positions, kRunRows / unit * unit,
              [&](std::size_t first, std::size_t count, float* to, std::size_t to_row) {
@@ -106,7 +106,7 @@ class Conv2D final : public ActivatedLayer {
              });
   }
 
-  // For each group, the transposed kernel (filters, taps) in panels of taps.
+  // The packed weights are, for each group, the transposed kernel (filters, taps) in panels of taps.
   std::size_t packed_size(const Kernels& k, bool for_dx) const override {
     return is_depthwise() || !for_dx ? 0 : in_panels(k, filters_, taps_count());
   }
@@ -168,7 +168,7 @@ class Conv2D final : public ActivatedLayer {
     for (std::size_t f = t.column, n_f = 0; f < t.column + t.columns; f += n_f) {
       const std::size_t group = f / group_filters();
       n_f = std::min(t.column + t.columns, (group + 1) * group_filters()) - f;
-      // As many whole rows of outputs as there are, or a part of one.
+      // A product covers the remaining whole rows of outputs of a sample, or a part of one row.
       for (std::size_t p = first, n = 0; p < last; p += n) {
         const std::size_t at = p % positions, left = std::min(last - p, positions - at), ox = at % w_.out,
                           rows = ox == 0 ? left / w_.out : 0;
@@ -185,7 +185,7 @@ class Conv2D final : public ActivatedLayer {
     }
   }
 
-  // dx (padded) of one sample; products: w_.out * taps floats.
+  // Writes the padded dx of one sample. products: scratch of w_.out * taps floats.
   void input_gradient(const Chunk& c, float* dx, const float* dy, float* products) const {
     std::fill_n(dx, frame_.size(), 0.0f);
     if (is_depthwise())
@@ -214,10 +214,10 @@ class Conv2D final : public ActivatedLayer {
   WindowAxis h_, w_;
   std::size_t channels_, groups_;
   Frame frame_;
-  bool whole_rows_;      // of the kernel are segments: taps that lie side by side in memory
-  std::size_t segment_;  // elements of a segment
+  bool whole_rows_;      // whether a segment is a whole row of the kernel
+  std::size_t segment_;  // elements
   // Made by prepare:
-  std::vector<std::ptrdiff_t> segments_;   // runs of taps that are contiguous in the image
+  std::vector<std::ptrdiff_t> segments_;   // offsets of runs of taps that are contiguous in the image
   std::vector<std::ptrdiff_t> taps_;       // (kh, kw, channels of a group)
   std::vector<std::ptrdiff_t> rows_;       // first position of each output row
   std::vector<std::ptrdiff_t> positions_;  // (out_h, out_w)
@@ -232,7 +232,7 @@ std::unique_ptr<Layer> make_conv2d(const Spec& spec, const Shape& input) {
     spec.fail("groups=" + std::to_string(groups) + " must divide the " + std::to_string(input[2]) +
               " input channels and the " + std::to_string(filters) + " filters");
   const auto [h, w] = windows(spec, input, "kernel_size");
-  // Of the tables of offsets, and of what they point into.
+  // Limit for the tables of offsets and for the arrays that they point into.
   constexpr std::size_t kMost = std::size_t{1} << 27;
   const auto limit = [&](const char* what, std::initializer_list<std::size_t> factors) {
     std::size_t n = 1;

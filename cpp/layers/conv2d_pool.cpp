@@ -8,10 +8,9 @@
 namespace nncore {
 namespace {
 
-// Conv2D + ReLU or nothing + MaxPooling2D as one layer: the convolution's own output is never stored.
-// Its kernels make both gradients with the weights transposed, (filters, taps): the packed weights are that
-// copy for the input gradient, and the transform for Winograd's filtering where that makes the outputs: a
-// pooling window is then a tile.
+// Conv2D (linear or with ReLU) and MaxPooling2D as one layer: the output of the convolution is never stored.
+// The packed weights hold the transformed kernel, if Winograd's filtering computes the outputs (a pooling
+// window is then a tile), and the transposed kernel (filters, taps) for the input gradient.
 class Conv2DPool final : public Layer {
  public:
   Conv2DPool(const Shape& input, const ConvPool& c, std::vector<Parameter> parameters, bool by_winograd)
@@ -20,16 +19,16 @@ class Conv2DPool final : public Layer {
         parameters_(std::move(parameters)),
         block_(by_winograd ? winograd_block(c.out_h, c.out_w) : 0) {
     Traits& t = traits_;
-    // The list of windows, then the argmax, a byte an output, up to where the next list may start.
+    // The list of windows, then the argmax of one byte an output, up to the next possible start of a list.
     t.saved = window_floats() + (output_size() + sizeof(PoolWindow) - 1) / sizeof(PoolWindow) * kWindowFloats;
-    // Forward the list of windows where nothing is kept or the forms of a block of tiles, backward the
-    // gradient as the kernels make it and what they need besides.
+    // Forward: the list of windows if nothing is saved, or the transforms of a block of tiles. Backward: the
+    // transposed kernel gradient and the scratch of its kernel.
     t.scratch = std::max({window_floats(), aligned(kernel_size()) + conv_pool_scratch(c_),
                           kWinogradElements * block_ * c_.out_w * (c_.channels + c_.filters)});
     t.work = output_size() * c_.pool_h * c_.pool_w * taps();
-    // Where a chunk's sums are fewer than the gradients of one sample, or the fast form adds them.
+    // If the parameters are fewer than the outputs of a sample, or the fast kernel adds over samples anyway.
     t.sums_by_chunk = has_quads(c_) || kernel_size() + c_.filters <= output_size();
-    // Whatever else is made of dy leaves out by the argmax what ReLU does.
+    // The other gradients apply the slope of ReLU by the argmax.
     t.writes_dz = c_.relu && !t.sums_by_chunk;
   }
 
@@ -41,7 +40,7 @@ class Conv2DPool final : public Layer {
       float* y = c.y + s * output_size();
       std::uint8_t* a = c.saved ? argmax(c.saved, s) : nullptr;
       const float* x = c.x + s * input_size();
-      // Winograd's forms make NaN of infinities.
+      // Winograd's transforms make NaN of infinities, so such samples are computed again.
       if (block_ == 0 || !by_winograd(c, y, a, x, bias))
         c.kernels.conv_pool(y, a, reinterpret_cast<PoolWindow*>(c.saved ? c.saved + s * saved() : c.scratch),
                             x, c.parameters, bias, c_);
@@ -102,11 +101,11 @@ class Conv2DPool final : public Layer {
   std::size_t kernel_size() const { return taps() * c_.filters; }
   bool use_bias() const { return parameters_.size() > 1; }
 
-  // Of the transposed kernel in the packed weights, behind the transform.
+  // Offset of the transposed kernel in the packed weights, behind the transformed kernel.
   std::size_t transposed_at(const Kernels& k) const {
     return block_ ? kWinogradElements * in_panels(k, c_.channels, c_.filters) : 0;
   }
-  // Some filters of a gradient (filters, taps), turned into one of the kernel's shape.
+  // Transposes the gradient (filters, taps) of some filters into the layout of the kernel.
   void turn(float* to, std::size_t to_row, const float* from, std::size_t filters) const {
     for (std::size_t k = 0; k < taps(); ++k)
       for (std::size_t f = 0; f < filters; ++f) to[k * to_row + f] = from[f * taps() + k];
@@ -141,7 +140,7 @@ class Conv2DPool final : public Layer {
 
   ConvPool c_;
   std::vector<Parameter> parameters_;
-  std::size_t block_;  // rows of tiles that Winograd's filtering takes together; 0 where it does not fit
+  std::size_t block_;  // rows of tiles in a block of Winograd's filtering; 0 if it is not used
 };
 
 }  // namespace

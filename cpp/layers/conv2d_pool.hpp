@@ -5,7 +5,7 @@
 
 namespace nncore {
 
-// Null if the kernel for it does not fit the two.
+// Null if the fused kernel does not support these settings.
 std::unique_ptr<Layer> fuse_conv2d_pool(const Spec& conv, const Spec& pool, const Shape& input);
 
 }  // namespace nncore

@@ -7,12 +7,12 @@
 namespace nncore {
 namespace {
 
-// Rows of tiles are taken in blocks: their inputs v and outputs m, as sixteen matrices each, stay in the
-// second-level cache. The packed weights hold the kernel in the same form, in panels for the forward product
-// and transposed in panels for the input gradient.
+// Rows of tiles are processed in blocks: the transformed inputs v and outputs m of a block, sixteen matrices
+// each, stay in the second-level cache. The packed weights hold the transformed kernel, in panels for the
+// forward product and transposed in panels for the input gradient.
 //
-// An infinity meets its opposite in the forms and becomes NaN. A sample with outputs that are not finite is
-// computed again by plain sums; gradients are left so.
+// The transforms make NaN of infinities. A sample with outputs that are not finite is computed again by the
+// plain convolution; its gradients are not.
 class Conv2DWinograd final : public ActivatedLayer {
  public:
   Conv2DWinograd(const ActivationFunction& activation, const WindowAxis& h, const WindowAxis& w,
@@ -69,7 +69,7 @@ class Conv2DWinograd final : public ActivatedLayer {
     float* const du = c.scratch + du_;
     auto* const total = reinterpret_cast<double*>(c.scratch + total_);
     if (is_long() && c.gradient) std::fill_n(total, transform_size(), 0.0);
-    std::size_t summed = 0;  // tiles in du
+    std::size_t summed = 0;  // tiles added to du
     for (std::size_t s = 0; s < c.samples; ++s) {
       const float *dy = dz + s * output_size(), *image = c.gradient ? framed(c, s) : nullptr;
       float *v = c.scratch + v_, *m = c.scratch + m_;
@@ -106,7 +106,7 @@ class Conv2DWinograd final : public ActivatedLayer {
       c.kernels.column_sums(c.gradient + kernel_size(), dz, c.samples * positions(), filters_, filters_);
   }
 
-  // All taps of some filters, which the form of a kernel is made of.
+  // A tile holds all taps of some filters, from which the transform of a kernel is computed.
   Shape tile_shape(std::size_t parameter) const override {
     constexpr std::size_t kFilters = 16;
     return {parameter == 1 ? 1 : kernel_size() / filters_, std::min(filters_, kFilters)};
@@ -134,7 +134,8 @@ class Conv2DWinograd final : public ActivatedLayer {
   std::size_t positions() const { return output()[0] * output()[1]; }
   std::size_t output_row() const { return output()[1] * filters_; }
   std::size_t transform_size() const { return kWinogradElements * channels_ * filters_; }
-  // The tiles of a sample alone are a long sum; several samples in a chunk are not, as it fits a cache.
+  // Whether the tiles of a sample are a long sum. A chunk of several samples fits a cache, so its sums are
+  // short.
   bool is_long() const { return down_ * across_ > kShortSum; }
   std::size_t last(std::size_t row) const { return std::min(row + block_, down_); }
   WinogradRow tile_row(std::size_t r) const {
@@ -151,7 +152,7 @@ class Conv2DWinograd final : public ActivatedLayer {
     frame_.pad(c.scratch + image_, x);
     return c.scratch + image_;
   }
-  // v of the block of tile rows from `row` on; the number of its tiles.
+  // Writes v of the block of tile rows from `row` on. Returns the number of its tiles.
   std::size_t input_transform(const Chunk& c, const float* image, std::size_t row) const {
     for (std::size_t r = row; r < last(row); ++r)
       c.kernels.winograd_input(c.scratch + v_ + (r - row) * across_ * channels_, v_element(),
@@ -173,15 +174,15 @@ class Conv2DWinograd final : public ActivatedLayer {
   std::size_t channels_;
   std::size_t down_, across_, block_;  // tiles of a column and a row, rows of tiles in a block
   Frame frame_;
-  Layout scratch_;  // and what lies where in it:
+  Layout scratch_;  // of a worker, with these offsets:
   std::size_t image_, v_, m_, du_, total_, dx_, plain_scratch_;
 };
 
 }  // namespace
 
 bool fits_winograd(const Spec& conv, const Shape& input, const Shape& output) {
-  // With fewer channels the forms cost more than they save; larger kernels in this form leave the caches, as
-  // do wider rows of tiles; and small images are few tiles for a large kernel.
+  // With fewer channels the transforms cost more than they save. Larger kernels, transformed, and wider rows
+  // of tiles do not fit the caches. A small image has few tiles for a large kernel.
   constexpr std::size_t kFewest = 32, kMostWeights = 32 * 1024, kFewestOutputs = 64, kMostColumns = 512;
   const auto is = [&](const char* name, std::size_t n) {
     return conv.positive_pair(name) == std::pair<std::size_t, std::size_t>{n, n};

@@ -8,13 +8,13 @@ namespace nncore {
 
 bool fits_winograd(const Spec& conv, const Shape& input, const Shape& output);
 
-// Rows of tiles that are taken together: some 48 tiles, whose forms stay in the second-level cache.
+// Rows of tiles in a block: some 48 tiles, whose transforms stay in the second-level cache.
 inline std::size_t winograd_block(std::size_t down, std::size_t across) {
   constexpr std::size_t kTiles = 48;
   return std::clamp<std::size_t>(kTiles / across, 1, down);
 }
 
-// The product in a form's elements: to (tiles, to_n) = from (tiles, from_n) @ u (from_n, to_n), u in panels.
+// The products of the 16 elements: to (tiles, to_n) = from (tiles, from_n) @ u (from_n, to_n), u in panels.
 struct WinogradProduct {
   float* to;
   std::size_t to_element, to_n;

@@ -9,10 +9,10 @@ namespace {
 
 // y = f(x @ kernel + bias) over the last axis. kernel (in, out), bias (out).
 //
-// The packed weights hold the kernel in panels of outputs for the forward product, a number for each block of
-// it, zero if the tile around the block is finite, and the kernel transposed in panels of inputs for the
-// input gradient. A narrow kernel, of few outputs and many inputs, is held as (out, in) instead, so that all
-// three products run along `in` with full vectors and need no packing.
+// The packed weights hold the kernel in panels of outputs for the forward product, a flag for each block of
+// the kernel, which is zero if the tile around the block is finite, and the transposed kernel in panels of
+// inputs for the input gradient. A narrow kernel, of few outputs and many inputs, is stored as (out, in): all
+// three products then run along `in` with full vectors, and nothing is packed.
 class Dense final : public ActivatedLayer {
  public:
   Dense(const Spec& spec, const Shape& input, Shape output, bool narrow)
@@ -42,7 +42,7 @@ class Dense final : public ActivatedLayer {
                     .scratch = c.gemm_scratch});
   }
 
-  // A tile begins at a block, and its columns at a panel of the packed weights.
+  // A tile begins at a block and at a panel of the packed weights.
   Shape tile_shape(std::size_t parameter) const override {
     constexpr std::size_t kFloats = 8192, kColumns = 8 * kPanels;
     if (parameter == 1) return {1, out_};
@@ -98,15 +98,15 @@ class Dense final : public ActivatedLayer {
                     .scratch = c.gemm_scratch});
   }
 
-  // What the parameters hold is the transposed kernel, as a kernel (in, 1) is too.
+  // Whether the stored kernel can be read as the transposed kernel; a kernel (in, 1) can as well.
   bool is_transpose() const { return narrow_ || out_ == 1; }
-  // A kernel that is no wider than a panel is one as it lies.
+  // A kernel that is no wider than a panel is read as it is stored.
   bool is_packed(const Kernels& k) const { return !narrow_ && out_ > k.panel; }
   static std::size_t blocks(std::size_t n) { return (n + kPanels - 1) / kPanels; }
   std::size_t forward_packed_size(const Kernels& k) const {
     return is_packed(k) ? in_panels(k, in_, out_) + aligned(blocks(in_) * blocks(out_)) : 0;
   }
-  // False also where nobody has looked.
+  // False as well if the kernel has not been checked.
   bool is_finite(const Chunk& c) const {
     if (!is_packed(c.kernels)) return false;
     const float* flags = c.packed + in_panels(c.kernels, in_, out_);

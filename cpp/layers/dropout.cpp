@@ -6,8 +6,8 @@
 namespace nncore {
 namespace {
 
-// In training, zero with probability `rate`, else scaled by 1 / (1 - rate); all zero if rate is 1. Both
-// directions draw the same mask from the layer's key, so none is stored.
+// In training an element is zero with probability `rate`, else scaled by 1 / (1 - rate). Forward and backward
+// draw the same mask from the layer's key, so no mask is stored.
 class Dropout final : public Layer {
  public:
   Dropout(const Shape& input, float rate) : Layer(input, input), rate_(rate) {

@@ -1,4 +1,4 @@
-// What a layer is: settings, shapes and a few answers. It owns no batch memory and knows no other layer.
+// The contract of a layer: it holds settings and shapes, owns no batch memory and knows no other layer.
 #pragma once
 
 #include <algorithm>
@@ -12,76 +12,75 @@
 
 namespace nncore {
 
-constexpr std::size_t kMostAxes = 63;  // of a sample: NumPy's arrays have one more, for the batch
+constexpr std::size_t kMostAxes = 63;  // axes of a sample; NumPy allows 64, the batch axis included
 
-// A size as a distance between elements.
 constexpr std::ptrdiff_t offset(std::size_t n) { return static_cast<std::ptrdiff_t>(n); }
 
-// Floats of a matrix (rows, columns) in panels, as Kernels::pack writes them.
+// Floats of a matrix (rows, columns) packed in panels by Kernels::pack.
 inline std::size_t in_panels(const Kernels& k, std::size_t rows, std::size_t columns) {
   return (columns + k.panel - 1) / k.panel * k.panel * rows;
 }
 
-// A variable of a layer. Seen as a matrix (all leading axes, last axis); the flat buffers hold its transpose
-// if that is what the kernels read.
+// A variable of a layer, stored as the matrix (product of the leading axes, last axis), or as its transpose
+// if the kernels read that.
 struct Parameter {
   std::string name;
   Shape shape;
   bool transposed = false;
-  bool is_state = false;  // written by the layer in training, never by an optimizer; behind those that train
+  bool is_state = false;  // written by the layer, never by an optimizer; listed last
 
-  std::size_t rows() const { return transposed ? shape.back() : size_of(shape) / shape.back(); }  // as held
+  std::size_t rows() const { return transposed ? shape.back() : size_of(shape) / shape.back(); }  // as stored
   std::size_t columns() const { return transposed ? size_of(shape) / shape.back() : shape.back(); }
   bool operator==(const Parameter&) const = default;
 };
 
-// A block of one parameter, as the flat buffers hold it.
+// A block of one parameter, as stored.
 struct Tile {
   std::size_t parameter, row, rows, column, columns;
 };
 
-// A run of samples on its way through one layer. Arrays hold `samples` samples, one after the other.
+// The arguments of a layer for consecutive samples of a batch. Arrays hold these samples one after the other.
 struct Chunk {
   const Kernels& kernels;
   std::size_t samples;
-  std::size_t first;        // number of the first sample in the batch
-  std::uint64_t key;        // of random numbers, for this layer and step: unmixed_key
+  std::size_t first;        // index of the first sample in the batch
+  std::uint64_t key;        // of the random numbers of this layer and step (unmixed_key)
   const float* parameters;  // the layer's parameters, one after the other
-  const float* packed;      // as written by Layer::pack
+  const float* packed;      // packed weights, written by Layer::pack
   float* scratch;           // Traits::scratch floats of this worker
   float* gemm_scratch;      // Kernels::gemm_scratch floats of this worker
   float* saved;  // Traits::saved floats a sample, written forward and read backward; null outside training
   const float* x;
   float* y;
   const float* dy = nullptr;
-  float* dz = nullptr;  // room for what Traits::writes_dz tells of; may be dy
-  float* dx = nullptr;  // null when nobody needs it
-  // Of layers with several inputs: x and dx of each. The first are x and dx.
+  float* dz = nullptr;  // written if Traits::writes_dz; may be dy
+  float* dx = nullptr;  // null if not needed
+  // x and dx of each input, for layers with several. The first are x and dx.
   const float* const* xs = nullptr;
   float* const* dxs = nullptr;
-  // Of the layer's parameters, laid out like them, over this chunk alone. Null when nobody needs it, and for
-  // layers that do not sum by chunk.
+  // Gradient of the parameters over this chunk, laid out like them. Null if it is not needed, and for layers
+  // without Traits::sums_by_chunk.
   float* gradient = nullptr;
-  // Of a layer with BatchStatistics, in training: those of this chunk, and those of the batch. Null where the
-  // layer is to use its moving statistics.
+  // Statistics of this chunk and of the batch, for layers with BatchStatistics. Null if the layer uses its
+  // moving statistics.
   float* partial = nullptr;
   const float* statistics = nullptr;
 };
 
-// A whole batch, after backward: what the gradient of a parameter is made of.
+// The arguments of Layer::gradient: a whole batch, after backward.
 struct Batch {
   const Kernels& kernels;
   std::size_t samples;
   const float* saved;
   const float* x;
-  const float* dy;  // or dz, after Traits::writes_dz
-  float* gradient;  // of the tile, whose rows are gradient_row floats apart
+  const float* dy;  // dz if Traits::writes_dz
+  float* gradient;  // of the tile; its rows are gradient_row floats apart
   std::size_t gradient_row;
-  float* scratch;                     // of this worker, see gradient_scratch
-  const float* statistics = nullptr;  // of a layer with BatchStatistics
+  float* scratch;                     // gradient_scratch floats of this worker
+  const float* statistics = nullptr;  // of the batch, for layers with BatchStatistics
 };
 
-// What all chunks have found out for BatchStatistics, to be combined in their order.
+// The partial statistics of all chunks, which are combined in chunk order.
 struct Partials {
   const float* chunk(std::size_t i) const { return first + i * stride; }
   std::size_t samples_of(std::size_t i) const { return std::min(chunk_size, samples - i * chunk_size); }
@@ -93,41 +92,40 @@ struct Partials {
   float* statistics;  // of the batch
 };
 
-// What a layer does besides that reads the whole batch in training. All chunks go through `summarize` before
-// the first goes through `forward`, and through `summarize_backward` before the first goes through
-// `backward`.
+// Statistics over the whole batch in training. All chunks run `summarize` before the first runs `forward`,
+// and `summarize_backward` before the first runs `backward`.
 class BatchStatistics {
  public:
   virtual ~BatchStatistics() = default;
   virtual std::size_t partial_floats() const = 0;  // of a chunk
   virtual std::size_t floats() const = 0;          // of the batch
-  // Writes c.partial from c.x, and from c.dy as well, where c.dz takes the place of dy for `backward`.
+  // Write c.partial from c.x; from c.x and c.dy. The second leaves dz in c.dz, which backward reads as dy.
   virtual void summarize(const Chunk& c) const = 0;
   virtual void summarize_backward(const Chunk& c) const = 0;
   virtual void combine(const Partials& p) const = 0;
   virtual void combine_backward(const Partials& p) const = 0;
-  // Moves the layer's state towards the statistics of a batch, after the step.
+  // Updates the moving statistics with those of a batch, after the step.
   virtual void move_state(float* parameters, const float* statistics) const = 0;
-  // What the layer does by its state: y = x * scale + offset for each channel.
+  // The map with moving statistics: y = x * scale + offset for each channel.
   virtual void moving_map(float* scale, float* offset, const float* parameters) const = 0;
 };
 
-// Who is going to read packed weights.
+// The products that read packed weights.
 struct Readers {
   bool forward, dx;
 };
 
-// What a plan asks of a layer, fixed when the layer is made.
+// Properties of a layer that a plan reads. They are fixed by its constructor.
 struct Traits {
-  std::size_t work;         // multiply-adds for each sample, about
-  std::size_t saved = 0;    // floats for each sample
+  std::size_t work;         // approximate multiply-adds for each sample
+  std::size_t saved = 0;    // floats of saved activations for each sample
   std::size_t scratch = 0;  // floats for each worker
-  bool is_view = false;     // output equals input, so the plan need not run the layer
+  bool is_view = false;     // output equals input, so the step is skipped
   bool is_view_at_inference = false;
-  // backward writes dz, the gradient before an activation in the layer, and `gradient` reads it for dy.
+  // backward writes dz, the gradient by the input of the activation; `gradient` reads it in place of dy.
   bool writes_dz = false;
-  // backward writes the parameters' gradient over its chunk, and `gradient` is not called: best where the
-  // parameters are few and dy is large.
+  // backward writes the gradient of the parameters over its chunk, and `gradient` is not called. This is
+  // faster if the parameters are few and dy is large.
   bool sums_by_chunk = false;
 };
 
@@ -147,25 +145,25 @@ class Layer {
 
   virtual std::vector<Parameter> parameters() const { return {}; }
 
-  // Makes what forward, backward and gradient need besides memory of the batch. To be called before them, by
-  // one thread; at first it may take memory by the size of a sample, later it returns at once.
+  // Makes the tables that forward, backward and gradient read. Must be called before them, by one thread. The
+  // first call may allocate memory of the size of a sample; later ones return at once.
   virtual void prepare() {}
 
-  // Null, or what has to be done before forward and backward in training.
+  // Null for layers without statistics of the batch.
   virtual const BatchStatistics* batch_statistics() const { return nullptr; }
 
   virtual void forward(const Chunk& c) const = 0;
   virtual void backward(const Chunk& c) const = 0;
-  // In place of forward where nobody wants the output: what backward and gradient read of it, in y and saved.
+  // Replaces forward if the output is not needed. Writes what backward and gradient read of y and saved.
   virtual void save(const Chunk& c) const { forward(c); }
 
-  // Rows and columns of the tiles into which the gradient and update of a parameter are cut.
+  // Largest rows and columns of a tile of a parameter. Gradients and updates are computed tile by tile.
   virtual Shape tile_shape(std::size_t) const { return {}; }
   // Writes the gradient of one tile over the whole batch.
   virtual void gradient(const Batch&, const Tile&) const {}
 
-  // Floats of a second copy of the parameters in the order in which the kernels read them. for_dx: backward
-  // will be asked for dx.
+  // Floats of the packed weights, a copy of the parameters in the order in which kernels read them. for_dx:
+  // whether backward will compute dx.
   virtual std::size_t packed_size(const Kernels&, bool /*for_dx*/) const { return 0; }
   virtual void pack(const Kernels&, float* /*packed*/, const float* /*parameters*/, const Tile&,
                     Readers) const {}
@@ -180,13 +178,12 @@ class Layer {
   std::size_t input_size_, output_size_;
 
  protected:
-  Traits traits_;  // set in constructors alone
+  Traits traits_;  // set by constructors only
 };
 
-constexpr std::size_t kMostInputs = 256;  // of a call
+constexpr std::size_t kMostInputs = 256;  // inputs of a call
 
-// A layer of registered kind for inputs of given shapes. Throws std::invalid_argument that starts with
-// "[kind]".
+// Makes a layer of a registered kind. Throws std::invalid_argument that starts with "[kind]".
 std::unique_ptr<Layer> make_layer(const Spec& spec, const std::vector<Shape>& inputs);
 std::vector<std::string> layer_kinds();
 

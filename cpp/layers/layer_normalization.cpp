@@ -6,8 +6,8 @@
 namespace nncore {
 namespace {
 
-// y = (x - mean) / sqrt(variance + epsilon) [* gamma] [+ beta] over the last axes. gamma and beta have their
-// shape. Of each row its moments are kept.
+// y = (x - mean) / sqrt(variance + epsilon) [* gamma] [+ beta] over the last axes, whose shape gamma and beta
+// have. The moments of each row are saved.
 class LayerNormalization final : public Layer {
  public:
   LayerNormalization(const Shape& input, std::size_t axes, double epsilon, bool scale, bool center)
@@ -17,7 +17,7 @@ class LayerNormalization final : public Layer {
     rows_ = input_size() / n_;
     if (scale) parameters_.push_back({"gamma", shape});
     if (center) parameters_.push_back({"beta", shape});
-    constexpr std::size_t kWork = 4;  // of an element, forward
+    constexpr std::size_t kWork = 4;  // multiply-adds of an element
     traits_ = {.work = kWork * input_size(),
                .saved = rows_ * kRowMoments,
                .scratch = aligned(2 * n_) + 4 * n_,
@@ -65,11 +65,11 @@ class LayerNormalization final : public Layer {
   }
   const float* gamma(const Chunk& c) const { return scale_ ? c.parameters : ones_.data(); }
 
-  std::size_t n_, rows_;  // of a sample
+  std::size_t n_, rows_;  // elements of a row, rows of a sample
   double epsilon_;
   bool scale_, center_;
   std::vector<Parameter> parameters_;
-  std::vector<float> ones_, zeros_;  // in place of parameters
+  std::vector<float> ones_, zeros_;  // replace missing parameters
 };
 
 }  // namespace

@@ -9,16 +9,15 @@
 
 namespace nncore {
 
-// Floats of Batch::scratch for tiles of so many floats: what products use, the sum of a run, and all in
-// double.
+// Floats of Batch::scratch: scratch of products, a tile as float for a run, and a tile as double for the sum.
 inline std::size_t gradient_scratch(const Kernels& k, std::size_t tile_floats) {
   return aligned(k.gemm_scratch) + 3 * aligned(tile_floats);
 }
-// Its part behind what products use.
+// The part behind the scratch of products.
 inline float* sum_scratch(const Batch& b) { return b.scratch + aligned(b.kernels.gemm_scratch); }
 
-// Writes a tile of a gradient, a sum over `rows`, in runs of `run` of them if there are many.
-// write(first, count, to, to_row) writes the sum over some rows, to rows that are to_row floats apart.
+// Writes a tile of a gradient that is a sum over `rows` rows, in runs of `run` rows if there are many.
+// write(first, count, to, to_row) writes the sum over count rows to a tile; its rows are to_row floats apart.
 template <class Write>
 void sum_rows(const Batch& b, const Tile& t, std::size_t rows, std::size_t run, Write write) {
   if (rows <= kShortSum) return write(std::size_t{0}, rows, b.gradient, b.gradient_row);
@@ -35,7 +34,7 @@ void sum_rows(const Batch& b, const Tile& t, std::size_t rows, std::size_t run, 
       b.gradient[r * b.gradient_row + c] = static_cast<float>(total[r * t.columns + c]);
 }
 
-// to (n) = the sum of what `chunks` chunks have summed, which lie `stride` floats apart, in their order.
+// to (n) = the sum, in order, of the sums of `chunks` chunks, which lie `stride` floats apart.
 inline void add_chunks(const Kernels& k, float* to, const float* sums, std::size_t stride, std::size_t chunks,
                        std::size_t n) {
   constexpr std::size_t kFewChunks = 128, kPiece = 256;

@@ -1,4 +1,4 @@
-// Layers that make one value of several.
+// Layers with several inputs.
 #include <algorithm>
 #include <array>
 
@@ -9,10 +9,10 @@ namespace {
 
 constexpr std::size_t kAnyNumber = ~std::size_t{0};  // of inputs
 
-// Inputs of shapes that broadcast to that of the output, as NumPy's do.
+// A layer of elementwise operations on inputs that broadcast to the output as in NumPy.
 class Elementwise : public Layer {
  public:
-  // rooms: runs of the output's shape that the layer needs in scratch.
+  // rooms: scratch buffers of one run of outputs each.
   [[gnu::noinline]] Elementwise(const std::vector<Shape>& inputs, const Shape& output, std::size_t rooms)
       : Layer(inputs[0], output) {
     for (const Shape& input : inputs) {
@@ -32,13 +32,13 @@ class Elementwise : public Layer {
  protected:
   std::size_t inputs() const { return sizes_.size(); }
 
-  // Calls body(first sample, samples) for the runs in which a chunk is worked through.
+  // Calls body(first, count) for each run of samples of a chunk.
   template <class Body>
   void for_each_run(const Chunk& c, Body body) const {
     for (std::size_t first = 0; first < c.samples; first += run())
       body(first, std::min(run(), c.samples - first));
   }
-  // y = the first input, to which combine(y, x) adds each other.
+  // y = the first input, then y = combine(y, x) for each further input x.
   template <class Combine>
   void fold(const Chunk& c, Combine combine) const {
     for_each_run(c, [&](std::size_t first, std::size_t count) {
@@ -51,14 +51,14 @@ class Elementwise : public Layer {
       }
     });
   }
-  // Samples from `first` on of an input, in the shape of the output: in `room` if it is another.
+  // Input i from sample `first` on. It is broadcast to `room` if its shape is not that of the output.
   [[gnu::noinline]] const float* input(const Chunk& c, std::size_t i, std::size_t first, float* room) const {
     const float* x = c.xs[i] + first * sizes_[i];
     if (steps_[i].empty()) return x;
     walk(i, [&](std::size_t in, std::size_t out) { room[out] = x[in]; });
     return room;
   }
-  // Where the gradient of an input is to be written, in the shape of the output, before `give`.
+  // Where to write the gradient of input i in the shape of the output. `give` then sums the axes broadcast.
   float* gradient(const Chunk& c, std::size_t i, std::size_t first, float* room) const {
     return steps_[i].empty() ? c.dxs[i] + first * sizes_[i] : room;
   }
@@ -74,7 +74,7 @@ class Elementwise : public Layer {
     constexpr std::size_t kFloats = 1024;
     return broadcasts_ ? 1 : std::max<std::size_t>(1, kFloats / output_size());
   }
-  // Calls body(number of an element of input i, that of the output) for each element of the output.
+  // Calls body(index in input i, index in the output) for each element of the output.
   template <class Body>
   void walk(std::size_t i, Body body) const {
     const Shape& shape = output();
@@ -92,12 +92,12 @@ class Elementwise : public Layer {
   }
 
   std::vector<std::size_t> sizes_;
-  // Of each input, how far it moves for a step along each axis of the output; none of the output's shape.
+  // For each input its strides along the axes of the output, or none if it has the shape of the output.
   std::vector<std::vector<std::size_t>> steps_;
   bool broadcasts_ = false;
 };
 
-// The first input, and `sign` times each other, all times `share`.
+// y = (the first input + sign * each further input) * share.
 class Linear final : public Elementwise {
  public:
   Linear(const std::vector<Shape>& inputs, const Shape& output, float sign, float share)
@@ -125,7 +125,7 @@ class Linear final : public Elementwise {
   float sign_, share_;
 };
 
-// One input after the other, by a row of merges.def.
+// Combines the inputs from first to last by a row of merges.def.
 template <class Row>
 class Combined final : public Elementwise {
  public:
@@ -133,7 +133,7 @@ class Combined final : public Elementwise {
       : Elementwise(inputs, output, inputs.size() + 1) {}
 
   void forward(const Chunk& c) const override { fold(c, Row::value); }
-  // What came before each input is made once more, then gone through from the end.
+  // Computes the intermediate results again, then goes through them from the last to the first.
   void backward(const Chunk& c) const override {
     for_each_run(c, [&](std::size_t first, std::size_t count) {
       const std::size_t n = count * output_size();
@@ -191,7 +191,7 @@ class Combined final : public Elementwise {
 
 class Concatenate final : public Layer {
  public:
-  // A sample of input i holds `runs` times run[i] elements that lie side by side in the output.
+  // A sample of input i is `runs` runs of run[i] elements, each contiguous in the output.
   Concatenate(const Shape& input, Shape output, std::size_t runs, std::vector<std::size_t> run)
       : Layer(input, std::move(output)), runs_(runs), run_(std::move(run)) {}
 
@@ -222,7 +222,7 @@ class Concatenate final : public Layer {
   std::vector<std::size_t> run_;
 };
 
-// The products of two inputs along one axis of each, summed: an input is (outer, k, inner) around its axis.
+// Dot products of two inputs along one axis of each. An input is (outer, k, inner) around its axis k.
 class Dot final : public Layer {
  public:
   struct Around {
@@ -255,7 +255,7 @@ class Dot final : public Layer {
   std::size_t start(const Around& x, std::size_t sample, std::size_t row) const {
     return (sample * x.outer + row / x.inner) * sum_ * x.inner + row % x.inner;
   }
-  // Calls body(row of a, row of b, where they begin, number in the output).
+  // Calls body(row of a, row of b, their offsets, index in the output).
   template <class Body>
   void for_each_pair(const Chunk& c, Body body) const {
     std::size_t out = 0;

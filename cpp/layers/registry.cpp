@@ -5,7 +5,7 @@
 
 namespace nncore {
 
-// Every kind of layer: its name, and that of its maker after "make_".
+// The kinds of layers with one input. make_<kind> makes one.
 #define NNCORE_LAYERS(LAYER)      \
   LAYER(activation)               \
   LAYER(average_pooling2d)        \
@@ -20,7 +20,7 @@ namespace nncore {
   LAYER(max_pooling2d)            \
   LAYER(rescaling)                \
   LAYER(reshape)
-// Those of several inputs, besides the rows of merges.def.
+// The kinds with several inputs, without those in merges.def.
 #define NNCORE_MERGES(LAYER) \
   LAYER(concatenate)         \
   LAYER(dot)

@@ -1,4 +1,4 @@
-// Where the windows of a convolution or pooling lie on an image: sizes of the output and of the padding.
+// The windows of a convolution or pooling on an image: sizes of output and padding.
 #pragma once
 
 #include <algorithm>
@@ -31,7 +31,7 @@ inline WindowAxis window_axis(const Spec& spec, const char* axis, std::size_t in
   return {in, (in - extent) / stride + 1, size, dilation, stride, 0, 0};
 }
 
-// Those of a layer on images, of the size that this attribute names: of the height and of the width.
+// The axes (height, width) of a layer on images. size: the attribute that holds the size of the window.
 inline std::pair<WindowAxis, WindowAxis> windows(const Spec& spec, const Shape& input, const char* size) {
   const auto [h, w] = spec.positive_pair(size);
   const auto [stride_h, stride_w] = spec.positive_pair("strides");
@@ -42,11 +42,11 @@ inline std::pair<WindowAxis, WindowAxis> windows(const Spec& spec, const Shape& 
           window_axis(spec, "width", input[1], w, dilation_w, stride_w)};
 }
 
-// An image with zeros around it, as a convolution reads it.
+// An image and its zero padding, as a convolution reads it.
 struct Frame {
   std::size_t in_h, in_w, channels;  // of the image
-  std::size_t top, left;             // where it begins
-  std::size_t h, w;                  // with the zeros
+  std::size_t top, left;             // padding before the image
+  std::size_t h, w;                  // padded
 
   bool is_image() const { return h == in_h && w == in_w; }
   std::size_t size() const { return h * w * channels; }

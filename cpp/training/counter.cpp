@@ -35,7 +35,7 @@ constexpr std::array<Result, kMetrics.size()> kResults = {
 #include "../kernels/metrics.def"
 };
 
-// As Keras decides it: |t - i / (n - 1)| <= 1e-7 + 1e-5 i / (n - 1)
+// The condition of Keras: |t - i / (n - 1)| <= 1e-7 + 1e-5 i / (n - 1)
 bool are_even(const std::vector<double>& thresholds) {
   const auto last = static_cast<double>(thresholds.size()) - 1.0;
   for (std::size_t i = 0; i < thresholds.size(); ++i)
@@ -94,11 +94,11 @@ void Counter::encode(const Kernels& k, float* code, const float* target, const f
       k.encode(code + r, target + at, y + at, t, 1);
   if (top_k_ < 0) return;
 
-  // The largest come first, and of equals the one with the smaller number.
+  // Predictions are ranked from the largest; of equal ones the smaller index comes first.
   const float positive = static_cast<float>(thresholds_.size() + 1);
   for (std::size_t r = 0; r < rows; ++r, y += columns) {
     const auto before = [&](std::size_t i, std::size_t j) { return y[i] > y[j] || (y[i] == y[j] && i < j); };
-    std::size_t last = columns;  // of those found
+    std::size_t last = columns;  // index of the last one found
     for (std::ptrdiff_t i = 0; i < top_k_; ++i) {
       std::size_t next = columns;
       for (std::size_t j = 0; j < columns; ++j)
@@ -141,7 +141,7 @@ void Counter::reset() { std::ranges::fill(totals_, 0.0); }
 
 Value Counter::result() const {
   const std::size_t n = thresholds_.size();
-  std::vector<double> mean;  // over labels, by their weights
+  std::vector<double> mean;  // weighted, over labels
   double weights = 0.0;
   for (std::size_t label = 0; label < std::max<std::size_t>(labels_, 1); ++label) {
     std::vector<Counts> counts(n);

@@ -1,4 +1,4 @@
-// What a network is judged by: a loss, metrics, and the last activation where the loss takes logits instead.
+// The objective of an output: a loss, metrics, and the last activation if the loss is computed from logits.
 #pragma once
 
 #include <optional>
@@ -28,10 +28,10 @@ struct LossFunction {
   }
 };
 
-// From the name of a row, and an attribute for each of its settings that is not the default.
+// Reads the name of a row, and the attributes that set one of its settings.
 LossFunction loss_of(const Spec& spec);
 
-// A metric of one value a row, with its settings, or a loss as a metric.
+// A metric with one value a row and its settings, or a loss as a metric.
 struct MetricFunction {
   std::variant<Metric, LossFunction> kind;
   Settings settings;
@@ -44,18 +44,18 @@ struct MetricFunction {
 MetricFunction metric_of(const Spec& spec);
 bool is_counted(const Spec& metric);
 
-// A metric of an output that is made of counts.
+// A metric of an output that is computed from counts.
 struct Counted {
   Counter counter;
   std::size_t index;  // among all results of the output
   bool weighted;
-  std::size_t offset;  // codes of a sample before its own
+  std::size_t offset;  // codes of a sample that belong to metrics before it
 };
 
-// Loss and metrics over what a call has gone through. First the loss; then of each output its own loss, if
-// there are several, and its metrics.
+// Sums of loss and metrics over the samples of a call. Order of the results: the loss; then for each output
+// its own loss, if there are several, and its metrics.
 struct Sums {
-  std::vector<double> values, weights;  // of losses and the metrics that are means
+  std::vector<double> values, weights;  // of losses and of metrics that are means
   struct Count {
     Counter counter;
     std::size_t index;  // among all results
@@ -70,14 +70,14 @@ struct Sums {
 
 class Objective {
  public:
-  // The metrics from `weighted_from` on are weighted. last: the activation that ends the network. Throws
-  // std::invalid_argument for names that do not exist or fit.
+  // Metrics from index `weighted_from` on use sample weights. last: the activation that ends the network.
+  // Throws std::invalid_argument for unknown names and for metrics that do not suit the loss.
   Objective(const std::optional<Spec>& loss, const std::vector<Spec>& metrics, std::size_t weighted_from,
             const Shape& output, const ActivationFunction& last);
 
-  // Whether a loss takes over this activation, the last one.
+  // Whether the loss is computed from the inputs of this activation, the last one.
   static bool takes_over(const std::optional<Spec>& loss, const ActivationFunction& last);
-  // The last activation, if it is left to this class and the network ends in logits.
+  // The last activation if the network ends in logits; else linear.
   const ActivationFunction& activation() const { return activation_; }
 
   bool has_loss() const { return loss_.has_value(); }
@@ -86,7 +86,7 @@ class Objective {
   std::size_t weighted_means_from() const { return weighted_means_from_; }
   const std::vector<Counted>& counted() const { return counted_; }
   std::size_t codes(const Counted& c) const { return rows_ * c.counter.codes(columns_); }  // of a sample
-  std::size_t codes() const;  // of a sample, in all that is counted
+  std::size_t codes() const;  // of a sample, of all counted metrics
   std::size_t target_size() const { return sparse_ ? rows_ : rows_ * columns_; }  // floats a sample
   std::size_t rows() const { return rows_; }                                      // of outputs in a sample
 
@@ -96,7 +96,7 @@ class Objective {
   void check_labels(const float* target, std::size_t row) const;
   bool has_labels() const { return sparse_; }
 
-  // Where arrays of a batch of up to `batch` samples lie in one buffer.
+  // Offsets in one buffer of the arrays of a batch of up to `batch` samples.
   struct Offsets {
     std::size_t batch;
     std::size_t target, weight;  // (batch, target_size()), (batch)
@@ -107,8 +107,8 @@ class Objective {
     std::size_t code;            // for each counted metric (batch, codes of a sample)
   };
   Offsets lay_out(Layout& layout, std::size_t batch) const;
-  // output: the network's last values, of `samples` samples from `first` of the batch on. gradient: of sum
-  // over samples of weight * loss * scale by them, or null.
+  // Evaluates `samples` samples from `first` of the batch on. output: the last values of the network.
+  // gradient: null, or receives that of the sum over samples of weight * loss * scale by output.
   void evaluate(const Kernels& k, float* buffer, const Offsets& p, bool weighted, std::size_t first,
                 std::size_t samples, const float* output, float* gradient, float scale) const;
 

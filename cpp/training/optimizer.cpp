@@ -3,7 +3,7 @@
 namespace nncore {
 namespace {
 
-// The scalars of a step, of each row.
+// The scalars of a step, a function for each row.
 #define NONE
 #define LEARNING_RATE(...)
 #define SETTING(name, ...) Number& name = *setting++;

@@ -12,8 +12,8 @@
 
 namespace nncore {
 
-// A setting, and value^t for t that mostly grow by one: one multiplication, and the same for a t whatever was
-// asked before.
+// A setting and its powers value^t, one multiplication each if t mostly grows by one. Results depend on t
+// alone.
 class Number {
  public:
   Number(double value = 0.0) : value_(value) {}
@@ -30,7 +30,7 @@ class Number {
  private:
   static constexpr std::size_t kStep = 64;
   double value_, large_ = 1.0;
-  std::array<double, kStep> small_{};  // each made at first use
+  std::array<double, kStep> small_{};  // each computed at first use
   std::uint64_t step_ = 0;
 };
 
@@ -40,9 +40,9 @@ class Optimizer {
   explicit Optimizer(const Spec& spec);
 
   const std::vector<std::string>& moments() const { return moments_; }
-  // Before the updates of step number `step`, counted from 1.
+  // Must be called before the updates of step number `step`, counted from 1.
   void begin(std::uint64_t step);
-  // moment: one pointer for each of moments(), at the same place as w.
+  // moment: one pointer for each of moments(), to the elements that belong to w.
   void update(const Kernels& k, float* w, float* const* moment, const float* gradient, std::size_t n,
               bool decays = true) const {
     k.update[row_](w, moment, gradient, decays ? decay_ : 0.0f, scalars_.data(), n);

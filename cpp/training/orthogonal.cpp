@@ -1,5 +1,5 @@
-// With N the vectors (rows of the matrix, or its columns) divided by their norms and P = N N^T, the value is
-// factor / 2 times the sum of |P| off the diagonal, over the number of pairs.
+// The orthogonal regularizer. N are the vectors (rows of the matrix, or its columns) divided by their norms,
+// and P = N N^T. The value is factor / 2 times the sum of |P| off the diagonal, over the number of pairs.
 #include <algorithm>
 #include <cmath>
 
@@ -11,8 +11,8 @@
 namespace nncore {
 namespace {
 
-constexpr std::size_t kRows = 64;             // of P, made together
-constexpr float kMostInverse = 1.0f / 1e-7f;  // of a norm; where it is reached, it has no slope
+constexpr std::size_t kRows = 64;             // of P, computed together
+constexpr float kMostInverse = 1.0f / 1e-7f;  // largest inverse of a norm; if it is reached, it has no slope
 
 // (count, length) vectors, one after the other.
 struct Vectors {
@@ -35,7 +35,7 @@ void normalize(const Vectors& v) {
   }
 }
 
-// The sum of |P| in a row but for the diagonal; p becomes its sign.
+// The sum of |p| of a row of P without the diagonal. Replaces p by its sign.
 double take_signs(float* p, std::size_t count, std::size_t diagonal) {
   p[diagonal] = 0.0f;
   const double sum = sum_of(count, [p](std::size_t j) { return std::abs(static_cast<double>(p[j])); });
@@ -95,7 +95,7 @@ double orthogonal_regularizer(const Kernels& k, const Parameter& p, const float*
     for (std::size_t i = 0; i < rows; ++i) {
       const float *x = v.data + (first + i) * length, *dx = d + i * length;
       const float inverse = v.inverse[first + i];
-      // The gradient has no part along the vector itself.
+      // Leaves out the part along the vector itself, which does not change its direction.
       const double part = dot(dx, x, inverse < kMostInverse ? length : 0);
       const auto scale = static_cast<float>(factor / pairs) * inverse, along = static_cast<float>(part);
       float* const to = gradient + (held_as_columns ? first + i : (first + i) * length);

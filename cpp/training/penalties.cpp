@@ -9,8 +9,8 @@
 namespace nncore {
 namespace {
 
-constexpr std::size_t kBlock = 4096;  // floats that the first-level cache holds, with their gradients
-constexpr std::size_t kPiece = 64;    // floats of a run that have norms of their own
+constexpr std::size_t kBlock = 4096;  // floats that fit the first-level cache with their gradients
+constexpr std::size_t kPiece = 64;    // elements of a run with norms of their own, computed together
 constexpr double kEpsilon = 1e-7;     // added to norms
 
 struct Row {
@@ -18,10 +18,10 @@ struct Row {
   SettingList settings;
 };
 
-// In one thread where there is little to share.
+// Calls body(task) for all tasks, in one thread if there is little work.
 template <class Body>
 void for_tasks(std::size_t tasks, std::size_t floats, Body body) {
-  constexpr std::size_t kWork = 24;  // multiply-adds that take as long as one element
+  constexpr std::size_t kWork = 24;  // multiply-adds that cost as much as one element
   if (floats * kWork >= kTeamWork) return parallel_for(tasks, [&](std::size_t task, int) { body(task); });
   for (std::size_t task = 0; task < tasks; ++task) body(task);
 }
@@ -42,7 +42,7 @@ constexpr std::array kNormConstraints = {
 #include "penalties.def"
 };
 
-// Of at most a block: the value, and its slope times scale added to the gradient.
+// The penalty of at most a block. Adds scale * slope to the gradient.
 #define NONE
 #define SETTING(name, ...) const float name = *setting++;
 #define REGULARIZER(name, settings, value, slope)                                                          \
@@ -103,7 +103,7 @@ constexpr decltype(&max_norm_desired) kDesired[] = {
 #include "penalties.def"
 };
 
-// Neighbouring axes of a variable as it is held, all of them summed over by a norm, or none.
+// Neighbouring axes of a stored variable that a norm sums, or that it does not sum.
 struct Axes {
   std::size_t size;
   bool summed;
@@ -252,7 +252,7 @@ Penalties::Penalties(const std::vector<WeightRule>& regularizers, const std::vec
 }
 
 double Penalties::evaluate(const Kernels& k, float* gradients) {
-  // Matrices share their work themselves.
+  // Each matrix penalty uses the whole team.
   for (const Regularized& r : regularized_) {
     if (!r.regularizer.is_of_matrix()) continue;
     float* const gradient = r.gradient(gradients, 0, r.floats);

@@ -1,5 +1,5 @@
-// What is asked of weights besides the losses: regularizers add penalties to the loss, and constraints are
-// enforced after each update. Sums do not depend on threads or instruction set.
+// Regularizers, which add penalties to the loss, and constraints, which change weights after each update.
+// Results do not depend on threads or instruction set.
 #pragma once
 
 #include <memory>
@@ -23,8 +23,8 @@ double sum_of(std::size_t n, Term term) {
   return sum;
 }
 
-// The value of a variable, which is held as p says. Adds its gradient to `gradient`, which may be null.
-// Shares its work with the team.
+// The penalty of a variable, stored as p says. Adds its slope to `gradient` unless that is null. Uses the
+// team.
 using MatrixFunction = double(const Kernels& k, const Parameter& p, const float* w, float* gradient,
                               const Settings& settings);
 #define MATRIX_REGULARIZER(name, ...) MatrixFunction name;
@@ -35,9 +35,9 @@ class Regularizer {
  public:
   // Throws std::invalid_argument that starts with "[kind]".
   [[gnu::cold]] explicit Regularizer(const Spec& spec);
-  // Whether it is one of matrices, else of elements.
+  // Whether it applies to a matrix; else it applies to each element.
   bool is_of_matrix() const;
-  // The value over w. Adds scale * slope to gradient, which may be null.
+  // The penalty of w. Adds scale * slope to gradient unless that is null.
   double evaluate(const float* w, float* gradient, float scale, std::size_t n) const;
   double evaluate_matrix(const Kernels& k, const Parameter& p, const float* w, float* gradient) const;
 
@@ -46,10 +46,10 @@ class Regularizer {
   Settings settings_;
 };
 
-// A constraint of one variable as it is held, cut into tasks that are independent of each other.
+// A constraint of one variable, as stored, in independent tasks.
 class Constraint {
  public:
-  // Attributes: the settings of the row, and of norms `axis`, of the shape as users see it. Throws
+  // Attributes: the settings of the row; for norms also `axis`, of the shape that users see. Throws
   // std::invalid_argument that starts with "[kind]".
   [[gnu::cold]] Constraint(const Spec& spec, const Parameter& parameter);
   std::size_t tasks() const;
@@ -58,16 +58,16 @@ class Constraint {
  private:
   std::size_t row_, norm_row_;
   Settings settings_;
-  // The variable seen as runs of `run_` floats, over which a norm goes if `sums_run_`. A norm goes over the
-  // runs that begin at norms_[i] + summed_[j] for all j. Of an element-by-element constraint there is one.
+  // The variable as runs of `run_` floats. A norm covers the runs at norms_[i] + summed_[j] for all j: it
+  // sums them whole if `sums_run_`, else element by element. An elementwise constraint has one run.
   std::vector<std::size_t> norms_{0}, summed_{0};
   std::size_t run_ = 1;
   bool sums_run_ = false;
   std::size_t pieces_ = 1;          // of a run whose elements have norms of their own
-  std::size_t items_per_task_ = 1;  // an item: the norms of a piece, or one norm
+  std::size_t items_per_task_ = 1;  // an item is one norm, or the norms of a piece
 };
 
-// What a variable has.
+// A regularizer or constraint of one variable.
 struct WeightRule {
   std::size_t layer, parameter;
   Spec spec;
@@ -76,28 +76,28 @@ struct WeightRule {
 class Penalties {
  public:
   Penalties() = default;
-  // Of trained layers; others are left out, as are constraints of variables that nothing gives a gradient.
-  // Throws std::invalid_argument.
+  // Only for trained layers; constraints also need a gradient of their variable. Others are left out. Throws
+  // std::invalid_argument.
   [[gnu::cold]] Penalties(const std::vector<WeightRule>& regularizers,
                           const std::vector<WeightRule>& constraints,
                           const std::vector<std::shared_ptr<Variables>>& variables,
                           const TrainedLayout& trained, const std::vector<bool>& used_layers);
 
   bool empty() const { return regularized_.empty() && constrained_.empty(); }
-  // The sum of all penalties. gradients, laid out as TrainedLayout says and null if nobody wants them:
-  // theirs are added; those of layers that nothing else gives a gradient are written. Throws Stopped.
+  // The sum of all penalties. gradients: null, or a buffer laid out as TrainedLayout. Penalties are added to
+  // it, or written for layers that have no other gradient. Throws Stopped.
   double evaluate(const Kernels& k, float* gradients);
   void constrain() const;  // is not stopped
 
  private:
   struct Regularized {
     Variables* variables;
-    std::size_t parameter, start, at, floats;  // in the variables' block, and in gradients
+    std::size_t parameter, start, at, floats;  // start: in the variables' block; at: in gradients
     bool is_used;
     Regularizer regularizer;
     std::size_t first_block;
 
-    // Where that of n floats is, zero if nothing else has written it; null for null.
+    // The gradient of n floats, set to zero if nothing else has written it. Null if gradients is null.
     float* gradient(float* gradients, std::size_t from, std::size_t n) const;
   };
   struct Constrained {
@@ -108,8 +108,8 @@ class Penalties {
 
   std::vector<Regularized> regularized_;
   std::vector<Constrained> constrained_;
-  std::vector<double> blocks_;  // values of parts of variables, in order
-  std::size_t floats_ = 0;      // of what is regularized
+  std::vector<double> blocks_;  // penalties of parts of variables, in order
+  std::size_t floats_ = 0;      // of regularized variables
 };
 
 }  // namespace nncore

@@ -1,4 +1,4 @@
-// What happens to the gradient between a batch and the optimizer's update, and to the weights after it.
+// Rules between gradient and update (accumulation, clipping), and after the update (averages of weights).
 #pragma once
 
 #include <cstdint>
@@ -11,25 +11,25 @@
 
 namespace nncore {
 
-constexpr std::size_t kRuleWork = 24;  // multiply-adds that the update of a parameter is worth, about
+constexpr std::size_t kRuleWork = 24;  // approximate multiply-adds of the update of a parameter
 
-// A run of floats of one trained variable. How variables are cut depends on their sizes alone.
+// A run of floats of one trained variable. Pieces depend on the sizes of variables alone.
 struct Piece {
-  std::size_t variable;  // number among those that train
+  std::size_t variable;  // index among the trained variables
   float* values;
-  std::size_t at, floats;  // of its gradient and moments
+  std::size_t at, floats;  // offset and size in gradients and moments
   bool decays;
 };
 
-// The arguments that all optimizers have in common, as in Keras, and what they need between two steps.
+// The arguments that all optimizers share, as in Keras, and their state between steps.
 struct Rules {
   Rules() = default;
-  // A spec without attributes: none. decays: of each place, or none where all decay. floats: of the trained
-  // variables.
+  // A spec without attributes has no rules. decays: of each parameter, or empty if all decay. floats: all
+  // trained.
   Rules(const Spec& spec, std::vector<bool> decays, std::size_t floats);
 
   bool any() const { return any_; }
-  // By their names in files.
+  // Buffers by their names in files.
   std::vector<std::pair<std::string, const Buffer*>> buffers() const;
   bool has_norms() const { return clipnorm > 0.0 || global_clipnorm > 0.0; }
   std::uint64_t updates(std::uint64_t iterations) const { return iterations / micro_steps; }
@@ -38,13 +38,13 @@ struct Rules {
   float clipvalue = 0.0f;
   bool averages = false;
   double momentum = 0.0;              // of the averages
-  std::uint64_t overwrite_every = 0;  // updates, or 0: never
-  std::uint64_t micro_steps = 1;      // whose gradients are averaged for one update
+  std::uint64_t overwrite_every = 0;  // in updates; 0: never
+  std::uint64_t micro_steps = 1;      // steps whose gradients are averaged for one update
   std::vector<bool> decays;
 
   Buffer average, accumulator;
-  std::vector<Piece> pieces;    // those of a variable one after the other
-  std::vector<double> squares;  // sum of each piece
+  std::vector<Piece> pieces;    // the pieces of a variable follow each other
+  std::vector<double> squares;  // sum of squares of each piece
   std::vector<float> scales;    // of the gradient of each variable
 
  private:

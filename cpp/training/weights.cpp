@@ -6,7 +6,7 @@ namespace nncore {
 
 Weights::Weights(std::vector<std::shared_ptr<Variables>> variables, bool input_gradients)
     : variables_(std::move(variables)) {
-  std::vector<std::shared_ptr<Variables>> held;  // of layers that have any
+  std::vector<std::shared_ptr<Variables>> held;  // those of layers that have variables
   std::vector<std::shared_ptr<Store>> stores;
   for (std::size_t i = 0; i < variables_.size(); ++i) {
     const std::vector<Parameter>& list = variables_[i]->list();
@@ -28,7 +28,7 @@ Weights::Weights(std::vector<std::shared_ptr<Variables>> variables, bool input_g
   trained_ = layout(std::vector<bool>(variables_.size(), true));
 }
 
-// Blocks follow each other as in Variables::bring_together, so that runs of both coincide.
+// Blocks are laid out as in Variables::bring_together, so that runs of values and moments coincide.
 TrainedLayout Weights::layout(const std::vector<bool>& trainable) const {
   TrainedLayout layout{trainable, std::vector<std::size_t>(variables_.size()), 0, trained_.inputs};
   for (std::size_t i = 0; i < variables_.size(); ++i) {

@@ -8,14 +8,14 @@
 
 namespace nncore {
 
-// Where a parameter lies in flat copies of all, in the order in which the user sees them.
+// A parameter in flat copies of all parameters, which are in the order that users see.
 struct FlatParameter {
-  std::size_t layer;   // number of the spec
+  std::size_t layer;   // index in the graph
   std::size_t index;   // among the layer's parameters
   std::size_t offset;  // floats
 };
 
-// Trained values that are contiguous, as are their gradients and moments from `at` on.
+// Contiguous trained values, whose gradients and moments are contiguous from `at` on.
 struct UpdateRun {
   float* values;
   std::size_t at, floats;
@@ -23,7 +23,7 @@ struct UpdateRun {
 
 class Weights {
  public:
-  // Joins the stores of the variables, one of each layer, and brings them together in memory. All train.
+  // Joins the stores of the variables (one item a layer) and moves them together in memory. All train.
   Weights(std::vector<std::shared_ptr<Variables>> variables, bool input_gradients);
 
   Store& store() const { return *store_; }
@@ -38,14 +38,14 @@ class Weights {
   TrainedLayout layout(const std::vector<bool>& trainable) const;
   void train(TrainedLayout layout, std::vector<Buffer> new_moments);
 
-  // flat_size() values. buffer: null for the values, else gradients, moments or another of their layout, of
-  // which what does not train is read as zero and not written.
+  // Copy flat_size() values. buffer: null for the values, else gradients, moments or another buffer of their
+  // layout; what does not train then reads as zero and is not written.
   void read(const Buffer* buffer, float* values) const;
   void write(Buffer* buffer, const float* values);
-  // From a buffer of that layout.
+  // Copies a buffer of that layout to the values.
   void set_trained(const Buffer& values);
 
-  // To be found anew whenever variables have moved.
+  // Must be called again whenever variables have moved.
   void find_runs();
   const std::vector<UpdateRun>& runs() const { return runs_; }
 
