@@ -32,8 +32,7 @@ class WithoutGil {
   PyThreadState* state_;
 };
 
-// Runs f() without the GIL, in the default floating-point mode. Throws what f, or else a signal handler,
-// throws.
+// Runs f() without the GIL, in the default floating-point mode. Throws what f or a signal handler throws.
 template <class F>
 auto run_core(F f) {
   const auto run = [&] {

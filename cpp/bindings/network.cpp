@@ -67,16 +67,18 @@ struct Arrays {
         weights.push_back(weight_arrays.back().data());
       }
     }
-    if (order && order->ndim() != 1) throw std::invalid_argument("order must have one axis");
+    if (order && order->ndim() != 1)
+      throw std::invalid_argument("order must have one axis, got " + std::to_string(order->ndim()));
   }
 
   std::size_t rows() const { return x[0].rows(); }
   Samples samples(std::size_t start, std::size_t stop, std::size_t batch_size) const {
     const std::size_t positions = order ? static_cast<std::size_t>(order->size()) : rows();
     if (start > stop || stop > positions)
-      throw std::invalid_argument("start and stop must lie in 0 to " + std::to_string(positions) +
-                                  ", in order");
-    if (batch_size < 1) throw std::invalid_argument("batch_size must be at least 1");
+      throw std::invalid_argument("expected 0 <= start <= stop <= " + std::to_string(positions) +
+                                  ", got start " + std::to_string(start) + " and stop " +
+                                  std::to_string(stop));
+    if (batch_size < 1) throw std::invalid_argument("batch_size must be at least 1, got 0");
     return {.x = x.data(),
             .y = y.empty() ? nullptr : y.data(),
             .weight = weights.empty() ? nullptr : weights.data(),
@@ -206,7 +208,9 @@ void bind_passes(py::module_& m, py::class_<Network>& network) {
              Sums* sums, const py::object& out) {
             const Arrays a(n, x, y, sample_weight, order);
             const std::size_t end = stop.value_or(a.rows());
-            if (start >= end) throw std::invalid_argument("expected at least one sample");
+            if (start >= end)
+              throw std::invalid_argument("expected at least one sample, got start " + std::to_string(start) +
+                                          " and stop " + std::to_string(end));
             Samples samples = a.samples(start, end, end - start);
             const OutputsToo outputs(n, a, out, samples);
             return reading(n, [&] { return n.gradients(samples, sums); });

@@ -179,13 +179,14 @@ std::vector<Floats> update(const py::tuple& spec, std::uint64_t step, const Floa
   if (values.size() != 1 + optimizer.moments().size())
     throw std::invalid_argument("expected a parameter and " + std::to_string(optimizer.moments().size()) +
                                 " moments, got " + std::to_string(values.size()) + " arrays");
-  if (step < 1) throw std::invalid_argument("step counts from 1");
+  if (step < 1) throw std::invalid_argument("step must be at least 1, got 0");
   const Shape shape = shape_of(gradient);
   std::vector<Floats> updated;
   std::vector<std::pair<float*, const float*>> arrays;
   for (const Floats& a : values) {
     if (shape_of(a) != shape)
-      throw std::invalid_argument("a parameter and its moments must have the shape of the gradient");
+      throw std::invalid_argument("expected a parameter and moments of the gradient's shape " +
+                                  to_string(shape) + ", got " + to_string(shape_of(a)));
     updated.push_back(make_result(shape));
     arrays.emplace_back(updated.back().mutable_data(), a.data());
   }

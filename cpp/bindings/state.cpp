@@ -27,7 +27,8 @@ std::vector<WeightRule> rules_from(const py::iterable& items) {
 void bind_variables(py::module_& m) {
   const auto check = [](const Variables& v, std::size_t first, std::size_t count) {
     if (first > v.list().size() || count > v.list().size() - first)
-      throw std::invalid_argument("there are " + std::to_string(v.list().size()) + " variables");
+      throw std::invalid_argument("expected variables among " + std::to_string(v.list().size()) + ", got " +
+                                  std::to_string(count) + " from number " + std::to_string(first));
   };
   py::class_<Variables, std::shared_ptr<Variables>>(m, "Variables")
       .def(py::init([](const py::tuple& spec, const py::sequence& input_shapes) {

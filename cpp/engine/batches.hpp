@@ -21,9 +21,9 @@ class Deadline {
   std::chrono::time_point<Clock, std::chrono::duration<double>> end_;
 };
 
-// Calls step(position, count) for one batch after another, with a team of threads, until it returns false;
-// returns the position reached. sample_work: what a sample costs, about; a look at the clock is worth
-// kClockWork of it.
+// Calls step(position, count) for one batch after another, with a team of threads, until it returns false.
+// Returns the position reached. sample_work: approximate cost of a sample. Reading the clock costs
+// kClockWork.
 template <class Step>
 std::size_t for_batches(const Samples& s, double seconds, int threads, std::size_t sample_work, Step step) {
   constexpr std::size_t kClockWork = 20 * 1000;

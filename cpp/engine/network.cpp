@@ -74,7 +74,8 @@ std::unique_ptr<Program> Network::program_for(std::vector<Shape> inputs, const s
   }
   for (const Graph::Penalized& p : graph_.penalized) {
     program->penalties.emplace_back(p.regularizer);
-    if (program->penalties.back().is_of_matrix()) p.regularizer.fail("is for weights alone");
+    if (program->penalties.back().is_of_matrix())
+      p.regularizer.fail("expected a regularizer of elements for a value, got one of matrices of weights");
   }
   program->empty = empty_sums(program->objectives);
   return program;
@@ -103,9 +104,11 @@ void Network::compile(const std::vector<Judged>& outputs, const std::optional<Sp
                       const std::vector<WeightRule>& constraints, const Spec& rules,
                       const std::vector<bool>& decays) {
   if (trainable.size() != graph_.layers.size())
-    throw std::invalid_argument("trainable must hold one flag for each layer");
+    throw std::invalid_argument("trainable must hold one flag for each layer, got " +
+                                std::to_string(trainable.size()));
   if (!decays.empty() && decays.size() != weights_.flat_parameters().size())
-    throw std::invalid_argument("decays must hold one flag for each parameter");
+    throw std::invalid_argument("decays must hold one flag for each parameter, got " +
+                                std::to_string(decays.size()));
   if (outputs.size() != graph_.outputs.size())
     throw std::invalid_argument("expected losses of " + std::to_string(graph_.outputs.size()) +
                                 " outputs, got " + std::to_string(outputs.size()));

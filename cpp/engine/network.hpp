@@ -38,9 +38,8 @@ class Network {
 
   // The buffers that can be copied: "parameters", "gradients", then those of the optimizer and of its rules.
   std::vector<std::string> buffer_names() const;
-  // Copy Weights::flat_size() values, each parameter in the user's layout. Gradients and moments exist for
-  // trained parameters alone: others read as zero and are not written. Throw std::invalid_argument for an
-  // unknown buffer.
+  // Copy Weights::flat_size() values, each parameter in the user's layout. Gradients and moments of untrained
+  // parameters read as zero and are not written. Throw std::invalid_argument for an unknown name.
   void read(const std::string& name, float* values) const;
   void write(const std::string& name, const float* values);
 
@@ -51,8 +50,7 @@ class Network {
                const std::vector<bool>& decays = {});
   // Sets which layers train, unless there is an optimizer.
   void freeze(const std::vector<bool>& trainable);
-  // Throws std::invalid_argument for arrays that do not fit, and for class numbers that do not exist. y may
-  // be null.
+  // Throws std::invalid_argument for arrays that do not fit, and for unknown class numbers. y may be null.
   void check(const Source* x, const Source* y);
 
   // Process batches until about `seconds` have passed, and at least one. Return the position reached. Throw
@@ -62,9 +60,8 @@ class Network {
   std::size_t test(const Samples& samples, double seconds, Sums& sums);
   // out: of each output (samples.stop, its size)
   std::size_t predict(float* const* out, const Samples& samples, double seconds);
-  // Forward and backward of one batch, samples.start to samples.stop, without an update. Returns the loss.
-  // The buffer "gradients" then holds the gradients. sums: null, or the sums of a step that `apply`
-  // completes.
+  // The loss of one batch, samples.start to samples.stop, forward and backward without an update. The buffer
+  // "gradients" then holds its gradients. sums: null, or the sums of a step that `apply` completes.
   double gradients(const Samples& samples, Sums* sums = nullptr);
   // The update of the step of the last `gradients`, with these Weights::flat_size() gradients.
   void apply(const float* gradients);
@@ -75,8 +72,8 @@ class Network {
   // Forward and backward of one batch: dx of each input from dy of each output (samples.stop, its size). The
   // buffer "gradients" then holds the gradients of the parameters.
   void backward(float* const* dx, const float* const* dy, const Samples& samples);
-  // The same for a network of one call on the user's arrays. training: use statistics of the batch and random
-  // numbers. gradients: of each trainable parameter.
+  // The same on the user's arrays, for a network of one call. training: use random numbers and statistics of
+  // the batch. gradients: of each trainable parameter.
   void forward(const ArrayCall& call, float* y, bool training);
   void backward(const ArrayCall& call, const float* dy, float* dx, const std::vector<float*>& gradients);
   std::size_t floats() const;  // of all memory, for a network of one layer
@@ -91,8 +88,7 @@ class Network {
   std::unique_ptr<Program> program_for(std::vector<Shape> inputs, const std::vector<Judged>& judged,
                                        const TrainedLayout& trained) const;
   void use(std::vector<Shape> inputs);
-  // Called first by each call that works on samples: selects the plan for their shapes and updates its packed
-  // and folded weights.
+  // Selects the plan for the samples of a call and updates its packed and folded weights.
   void refresh(const Source* x, bool inference) {
     for (std::size_t i = 0; i < graph_.inputs.size(); ++i)
       if (!programs_.current() || x[i].row_shape() != plan().inputs[i]) {

@@ -11,8 +11,7 @@ namespace {
 // Limits of the cache: 64 MiB, and a number of networks.
 constexpr std::size_t kMostCached = std::size_t{16} << 20, kMostNetworks = 32;
 
-// From the oldest network on. Calls that find the cache busy do without it, as does a child of a fork
-// meanwhile.
+// From the oldest on. Calls that find the cache busy do without it, as do children of a fork meanwhile.
 struct Cache {
   std::mutex busy;
   std::vector<OneNode::Entry> networks;

@@ -9,8 +9,8 @@
 
 namespace nncore {
 
-// Writes the gradient of a tile, whose rows are `row` floats apart: that of the first call of a layer, plus
-// those of the others in order.
+// Writes the gradient of a tile, whose rows are `row` floats apart: summed over the calls of a layer, in
+// order.
 void Network::tile_gradient(const Plan& p, const TileTask& task, std::size_t count, float* gradient,
                             std::size_t row, float* scratch) {
   const Step* s = &p.steps[task.step];

@@ -39,8 +39,7 @@ void encode_rows(const Counter& counter, const Rows& r, float* code) {
 void update_arrays(Optimizer& optimizer, std::uint64_t step, const float* gradient, std::size_t size,
                    const std::vector<std::pair<float*, const float*>>& values) {
   optimizer.begin(step);
-  // Each chunk is copied and the copy updated in place; chunks are small, so the copy is still in the
-  // first-level cache.
+  // Each chunk is copied and its copy updated, while the first-level cache holds it.
   constexpr std::size_t kSmaller = 4;
   for_array_chunks(size, {1, kSmaller * (2 * values.size() + 1), values.size()}, {{gradient, 1}},
                    [&](std::size_t first, std::size_t count, const float* const* g) {

@@ -19,7 +19,7 @@ struct Samples {
   std::size_t batch_size = 0;
   const float* rates = nullptr;  // the learning rate of each step in training, or null
   bool only_finite = false;      // training ends with a batch whose loss is not finite, before its update
-  float* const* out = nullptr;   // null, or where the outputs (stop - start, their size) of one batch go
+  float* const* out = nullptr;   // null, or receives the outputs (stop - start, their size) of one batch
 
   std::size_t row(std::size_t position) const {
     return order ? static_cast<std::size_t>(order[position]) : position;

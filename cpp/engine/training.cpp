@@ -16,8 +16,8 @@ int Network::threads_for_training(const Samples& s) const {
 void Network::check_order(const Samples& s, std::size_t start, std::size_t stop) const {
   for (std::size_t position = start; s.order && position < stop; ++position)
     if (s.row(position) >= s.x->rows())
-      throw std::invalid_argument("order holds " + std::to_string(s.order[position]) + ", but there are " +
-                                  std::to_string(s.x->rows()) + " samples");
+      throw std::invalid_argument("order must hold numbers below " + std::to_string(s.x->rows()) +
+                                  ", the samples, got " + std::to_string(s.order[position]));
 }
 
 std::size_t Network::train(const Samples& samples, double seconds, Sums& sums) {

@@ -41,8 +41,7 @@ struct Graph {
   void check() const;
   // Throws std::invalid_argument unless samples of this shape fit an input.
   void check_input(std::size_t input, const Shape& sample) const;
-  // The activation that computes an output. Linear if anything else reads the output or the activation's
-  // input.
+  // The activation that computes an output. Linear if anything else reads the output or its input.
   ActivationFunction last_activation(std::size_t output) const;
 };
 

@@ -15,7 +15,8 @@ Plan::Plan(const Graph& graph, std::vector<Shape> input_shapes, const std::vecto
   std::vector<Node> nodes = nodes_of(graph, inputs, detached);
   for (const Node& node : nodes)
     if (node.made->parameters() != variables[node.layer]->list())
-      node.spec.fail("has variables that do not fit its shape");
+      node.spec.fail("expected variables for samples of shape " + to_string(node.made->input()) +
+                     ", got others");
   for (const std::size_t value : graph.ends())
     outputs.push_back(
         {value < inputs.size() ? inputs[value] : nodes[value - inputs.size()].made->output(), 0, 0, false});

@@ -98,8 +98,7 @@ constexpr std::size_t kMostPoolPositions =
     255;  // of a window: one byte holds a position or the absence of one
 // One channel and a 2 x 2 window have a fast kernel for conv_pool_gradient (not on the baseline).
 constexpr bool has_quads(const ConvPool& c) { return c.channels == 1 && c.pool_h == 2 && c.pool_w == 2; }
-// Floats of scratch for the gradient of a chunk: sums as double; the fast kernel also needs the image four
-// times.
+// Floats of scratch for the gradient of a chunk: sums as double; for the fast kernel also four images.
 constexpr std::size_t conv_pool_scratch(const ConvPool& c) {
   if (!has_quads(c)) return 2 * (c.kernel_h * c.kernel_w * c.channels + 1) * c.filters;
   const std::size_t blocks = ((c.kernel_h + 2) / 3) * ((c.kernel_w + 2) / 3),

@@ -70,8 +70,8 @@ struct Kernels {
 
   // ---- metric.hpp; indexed by Metric, null for those made of counts
   const MetricKernel* metric;
-  // code[i] = the number of thresholds that the prediction of y[i] exceeds (a NaN exceeds none), plus count +
-  // 1 if target[i] is not 0.
+  // code[i] = the number of thresholds that the prediction of y[i] exceeds (a NaN: none), plus count + 1 if
+  // target[i] is not 0.
   void (*encode)(float* code, const float* target, const float* y, const Thresholds& t, std::size_t n);
 
   // ---- pool2d.hpp; one sample

@@ -8,7 +8,7 @@ class ActivationLayer final : public Layer {
   ActivationLayer(const Spec& spec, const Shape& input)
       : Layer(input, input), function_(activation_of(spec)) {
     if (function_.row().over_rows && input.empty())
-      spec.fail(std::string(function_.row().name) + " needs at least one axis");
+      spec.fail("expected samples with at least one axis for " + label_of(spec) + ", got shape ()");
     traits_.is_view = traits_.is_view_at_inference = function_.is_linear();
   }
 

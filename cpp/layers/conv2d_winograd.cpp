@@ -134,8 +134,7 @@ class Conv2DWinograd final : public ActivatedLayer {
   std::size_t positions() const { return output()[0] * output()[1]; }
   std::size_t output_row() const { return output()[1] * filters_; }
   std::size_t transform_size() const { return kWinogradElements * channels_ * filters_; }
-  // Whether the tiles of a sample are a long sum. A chunk of several samples fits a cache, so its sums are
-  // short.
+  // Whether a sample's tiles are a long sum. Chunks of several samples fit a cache: their sums are short.
   bool is_long() const { return down_ * across_ > kShortSum; }
   std::size_t last(std::size_t row) const { return std::min(row + block_, down_); }
   WinogradRow tile_row(std::size_t r) const {

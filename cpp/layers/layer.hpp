@@ -61,8 +61,7 @@ struct Chunk {
   // Gradient of the parameters over this chunk, laid out like them. Null if it is not needed, and for layers
   // without Traits::sums_by_chunk.
   float* gradient = nullptr;
-  // Statistics of this chunk and of the batch, for layers with BatchStatistics. Null if the layer uses its
-  // moving statistics.
+  // Statistics of this chunk and of the batch, for BatchStatistics. Null if the moving statistics are used.
   float* partial = nullptr;
   const float* statistics = nullptr;
 };

@@ -30,7 +30,8 @@ std::unique_ptr<Layer> make_reshape(const Spec& spec, const Shape& input) {
   std::optional<std::size_t> unknown;  // the axis of size -1
   for (std::int64_t d : spec.integers("target_shape")) {
     if (d < -1 || d == 0 || (d == -1 && unknown))
-      spec.fail("target_shape must hold positive sizes, and -1 at most once");
+      spec.fail("target_shape must hold positive sizes, and -1 at most once, got " +
+                (d == -1 ? "a second -1" : std::to_string(d)));
     if (d == -1) unknown = output.size();
     output.push_back(d == -1 ? 1 : static_cast<std::size_t>(d));
     if (__builtin_mul_overflow(known, output.back(), &known)) spec.fail("target_shape has too many elements");

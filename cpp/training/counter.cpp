@@ -56,7 +56,8 @@ Counter::Counter(const Spec& spec)
       label_weights_(spec.numbers("label_weights")),
       labels_(multi_label_ ? static_cast<std::size_t>(spec.integer("num_labels")) : 1) {
   const std::size_t row = row_named(kMetrics, spec.kind);
-  if (row == kMetrics.size() || !kMetrics[row].counts) spec.fail("is not made of counts");
+  if (row == kMetrics.size() || !kMetrics[row].counts)
+    spec.fail("expected a metric that is computed from counts");
   metric_ = static_cast<Metric>(row);
   settings_ = spec.settings(kMetrics[row].settings);
   const std::vector<double> given = spec.numbers("thresholds");
@@ -125,14 +126,17 @@ void Counter::add(const float* code, std::size_t rows, std::size_t codes, const 
 }
 
 void Counter::merge(const Counter& other) {
-  if (other.totals_.size() != totals_.size()) spec_.fail("can be merged with the same metric only");
+  if (other.totals_.size() != totals_.size())
+    spec_.fail("expected the same metric with " + std::to_string(totals_.size()) + " sums, got " +
+               std::to_string(other.totals_.size()));
   for (std::size_t i = 0; i < totals_.size(); ++i) totals_[i] += other.totals_[i];
 }
 
 void Counter::set_totals(std::vector<double> totals) {
   const std::size_t label = 2 * (thresholds_.size() + 1);
   if (totals.size() % label != 0 || (!multi_label_ && totals.size() != label))
-    spec_.fail("expected sums at " + std::to_string(thresholds_.size()) + " thresholds");
+    spec_.fail("expected sums at " + std::to_string(thresholds_.size()) + " thresholds, got " +
+               std::to_string(totals.size()) + " sums");
   labels_ = totals.size() / label;
   totals_ = std::move(totals);
 }

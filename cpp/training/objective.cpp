@@ -127,7 +127,8 @@ Objective::Objective(const std::optional<Spec>& loss, const std::vector<Spec>& m
       if (index < weighted_from) ++weighted_means_from_;
     }
   }
-  if (sparse_ && output.empty()) throw std::invalid_argument("expected outputs with an axis of classes");
+  if (sparse_ && output.empty())
+    throw std::invalid_argument("expected outputs with an axis of classes, got shape ()");
 }
 
 std::size_t Objective::codes() const {

@@ -12,8 +12,7 @@
 
 namespace nncore {
 
-// A setting and its powers value^t, one multiplication each if t mostly grows by one. Results depend on t
-// alone.
+// A setting and its powers: one multiplication if t mostly grows by one. Results depend on t alone.
 class Number {
  public:
   Number(double value = 0.0) : value_(value) {}

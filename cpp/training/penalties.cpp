@@ -113,7 +113,7 @@ struct Axes {
   std::vector<bool> summed(p.shape.size());
   for (const std::int64_t axis : spec.integers("axis")) {
     if (axis < 0 || static_cast<std::size_t>(axis) >= p.shape.size())
-      spec.fail("expected axes of the weight");
+      spec.fail("expected axes of a weight of shape " + to_string(p.shape) + ", got " + std::to_string(axis));
     summed[static_cast<std::size_t>(axis)] = true;
   }
   std::vector<Axes> axes;
@@ -226,8 +226,9 @@ Penalties::Penalties(const std::vector<WeightRule>& regularizers, const std::vec
     Variables& v = *variables.at(rule.layer);
     const Parameter& p = v.list().at(rule.parameter);
     Regularizer regularizer(rule.spec);
-    if (p.is_state) rule.spec.fail("state is not penalized");
-    if (regularizer.is_of_matrix() && p.shape.size() != 2) rule.spec.fail("expected a matrix");
+    if (p.is_state) rule.spec.fail("expected a trainable weight, got the state " + p.name);
+    if (regularizer.is_of_matrix() && p.shape.size() != 2)
+      rule.spec.fail("expected a matrix, got a weight of shape " + to_string(p.shape));
     if (!trained.trains[rule.layer]) continue;
     const std::size_t floats = size_of(p.shape), start = v.start(rule.parameter);
     const std::size_t parts = regularizer.is_of_matrix() ? 1 : (floats + kBlock - 1) / kBlock;
@@ -241,7 +242,7 @@ Penalties::Penalties(const std::vector<WeightRule>& regularizers, const std::vec
     Variables& v = *variables.at(rule.layer);
     const Parameter& p = v.list().at(rule.parameter);
     Constraint constraint(rule.spec, p);
-    if (p.is_state) rule.spec.fail("state is not constrained");
+    if (p.is_state) rule.spec.fail("expected a trainable weight, got the state " + p.name);
     const bool has_gradient =
         used_layers[rule.layer] || std::ranges::any_of(regularized_, [&](const Regularized& r) {
           return r.variables == &v && r.start == v.start(rule.parameter);

@@ -23,8 +23,7 @@ double sum_of(std::size_t n, Term term) {
   return sum;
 }
 
-// The penalty of a variable, stored as p says. Adds its slope to `gradient` unless that is null. Uses the
-// team.
+// The penalty of a variable, stored as p says. Adds its slope to `gradient` unless null. Uses the team.
 using MatrixFunction = double(const Kernels& k, const Parameter& p, const float* w, float* gradient,
                               const Settings& settings);
 #define MATRIX_REGULARIZER(name, ...) MatrixFunction name;
@@ -76,8 +75,7 @@ struct WeightRule {
 class Penalties {
  public:
   Penalties() = default;
-  // Only for trained layers; constraints also need a gradient of their variable. Others are left out. Throws
-  // std::invalid_argument.
+  // Leaves out layers that do not train, and constraints without a gradient. Throws std::invalid_argument.
   [[gnu::cold]] Penalties(const std::vector<WeightRule>& regularizers,
                           const std::vector<WeightRule>& constraints,
                           const std::vector<std::shared_ptr<Variables>>& variables,

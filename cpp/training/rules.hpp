@@ -24,8 +24,7 @@ struct Piece {
 // The arguments that all optimizers share, as in Keras, and their state between steps.
 struct Rules {
   Rules() = default;
-  // A spec without attributes has no rules. decays: of each parameter, or empty if all decay. floats: all
-  // trained.
+  // decays: of each parameter, or empty if all do. floats: all trained. No rules without attributes.
   Rules(const Spec& spec, std::vector<bool> decays, std::size_t floats);
 
   bool any() const { return any_; }
