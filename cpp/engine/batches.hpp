@@ -60,7 +60,7 @@ inline std::size_t chunk_size(std::size_t floats_per_sample, std::size_t paramet
   return (batch + chunks - 1) / chunks;
 }
 
-// Runs the tasks of a pass, on this thread if they are little work. Throws Stopped where the call is stopped.
+// Runs the tasks of a pass, on this thread if they are little work. Throws Stopped if the call is stopped.
 template <class Body>
 void run_pass(std::size_t tasks, std::size_t multiply_adds, Body body) {
   if (multiply_adds < kTeamWork) {

@@ -1,4 +1,4 @@
-// Calls that go through a network as it is outside training. Values stay in the scratch of a worker.
+// Calls that run a network outside training. Values stay in the scratch of a worker.
 #include <algorithm>
 #include <array>
 
@@ -8,7 +8,7 @@
 
 namespace nncore {
 
-// There is nothing to share when a batch is one chunk.
+// A batch of one chunk runs on one thread.
 int Network::threads_for_inference(const Samples& s) const {
   const std::size_t batch = std::min(s.batch_size, s.stop - s.start);
   return batch * inference().sizes.sample_work < kTeamWork || inference_chunk(batch) == batch

@@ -47,7 +47,7 @@ bool with_normalization(Node& node, const Node& next) {
 // `apply` fuses next into node and returns true if it can. No other node may read the output of node.
 struct Rule {
   bool (*apply)(Node& node, const Node& next);
-  bool for_inference = false;  // alone
+  bool for_inference = false;  // only
 };
 constexpr std::array kRules = {Rule{with_its_activation}, Rule{conv2d_with_pooling},
                                Rule{with_normalization, true}};

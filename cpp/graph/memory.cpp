@@ -34,7 +34,7 @@ void SharedMemory::fit(std::size_t samples) {
 }
 
 std::size_t SharedMemory::peak() const {
-  std::vector<std::size_t> begun, ended;  // floats, at each moment
+  std::vector<std::size_t> begun, ended;  // floats that begin or have ended at each moment
   for (const Block& block : blocks_) {
     const std::size_t moments = std::max({begun.size(), block.value.first + 1, block.value.last + 2});
     begun.resize(moments);

@@ -68,7 +68,7 @@ struct Kernels {
   // ---- loss.hpp; indexed by Loss
   const LossKernel* loss;
 
-  // ---- metric.hpp; indexed by Metric, null for those made of counts
+  // ---- metric.hpp; indexed by Metric, null for those computed from counts
   const MetricKernel* metric;
   // code[i] = the number of thresholds that the prediction of y[i] exceeds (a NaN: none), plus count + 1 if
   // target[i] is not 0.
@@ -84,7 +84,7 @@ struct Kernels {
   void (*average_pool2d_backward)(float* dx, const float* dy, const Pool2D& p);
 
   // ---- conv_pool.hpp, conv_pool_gradient.hpp; one sample. argmax (out_h, out_w, filters): row-major
-  // position in the pooling window, or a number that none has where ReLU gives no gradient.
+  // position in the pooling window, or a number outside it if ReLU gives no gradient.
   // w (kernel_h, kernel_w, channels, filters). windows: listed_windows(c).
   void (*conv_pool)(float* y, std::uint8_t* argmax, PoolWindow* windows, const float* x, const float* w,
                     const float* bias, const ConvPool& c);

@@ -63,7 +63,7 @@ class Conv2DPool final : public Layer {
   }
 
   Shape tile_shape(std::size_t parameter) const override {
-    constexpr std::size_t kFilters = 16, kSummed = 8192;  // whole taps, for Winograd's transform
+    constexpr std::size_t kFilters = 16, kSummed = 8192;  // a tile holds all taps, for Winograd's transform
     const std::size_t filters =
         traits().sums_by_chunk ? std::max<std::size_t>(1, kSummed / taps() / kFilters) * kFilters : kFilters;
     return {parameter == 1 ? 1 : taps(), std::min(c_.filters, filters)};

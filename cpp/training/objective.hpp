@@ -63,9 +63,9 @@ struct Sums {
   std::vector<Count> counted;
 
   std::vector<Value> results() const;
-  // All numbers, to be kept and set again.
+  // All sums, to be saved and restored.
   std::vector<double> totals() const;
-  void set_totals(const std::vector<double>& totals);  // std::invalid_argument unless so many are expected
+  void set_totals(const std::vector<double>& totals);  // throws std::invalid_argument for another number
 };
 
 class Objective {
@@ -101,7 +101,7 @@ class Objective {
     std::size_t batch;
     std::size_t target, weight;  // (batch, target_size()), (batch)
     std::size_t value, scale;    // scratch: rows() floats a sample
-    std::size_t activation;      // scratch: the outputs, where the network ends in logits
+    std::size_t activation;      // scratch: the outputs, if the network ends in logits
     std::size_t loss;            // (batch): mean over a sample's rows, times its weight
     std::size_t mean;            // (mean_count(), batch): of each metric, over a sample's rows
     std::size_t code;            // for each counted metric (batch, codes of a sample)

@@ -85,7 +85,7 @@ class Penalties {
   // The sum of all penalties. gradients: null, or a buffer laid out as TrainedLayout. Penalties are added to
   // it, or written for layers that have no other gradient. Throws Stopped.
   double evaluate(const Kernels& k, float* gradients);
-  void constrain() const;  // is not stopped
+  void constrain() const;  // cannot be stopped
 
  private:
   struct Regularized {
