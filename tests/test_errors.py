@@ -212,7 +212,7 @@ def built(**compile_arguments: Any) -> nncore.Sequential:
 
 # fmt: off
 SETTINGS: list[Row] = [
-    ("an optimizer of Keras", ValueError, "'nadam' is not available yet", lambda: built(optimizer="nadam")),
+    ("an optimizer of Keras", ValueError, "'ftrl' is not available yet", lambda: built(optimizer="ftrl")),
     ("misspelt optimizer", ValueError, "'adan'. Did you mean 'adam'", lambda: built(optimizer="adan")),
     ("optimizer class", TypeError, r"an instance: Adam\(\)", lambda: built(optimizer=optimizers.Adam)),
     ("optimizer as a number", TypeError, "name or an Optimizer", lambda: built(optimizer=1)),

@@ -1,7 +1,20 @@
 #include "optimizer.hpp"
 
+#include <algorithm>
+
 namespace nncore {
 namespace {
+
+// Of a momentum that grows: the factor 1 - 0.96^t / 2 of step t, and the product of those of steps 1 to t.
+double warm_up(std::uint64_t t) { return 1.0 - 0.5 * std::pow(0.96, static_cast<double>(t)); }
+double warmed_up(std::uint64_t t) {
+  static const std::array products = [] {
+    std::array<double, 1024> p{1.0};  // beyond them the factor is 1 in double
+    for (std::size_t i = 1; i < p.size(); ++i) p[i] = p[i - 1] * warm_up(i);
+    return p;
+  }();
+  return products[std::min<std::uint64_t>(t, products.size() - 1)];
+}
 
 // The scalars of a step, a function for each row.
 #define NONE

@@ -29,7 +29,7 @@ Loss = Literal[
 ]
 
 Optimizer = Literal[
-    "Adam", "AdamW", "RMSprop", "SGD", "adam", "adamw", "rmsprop", "sgd"
+    "Adam", "AdamW", "Nadam", "RMSprop", "SGD", "adam", "adamw", "nadam", "rmsprop", "sgd"
 ]
 
 Regularizer = Literal[

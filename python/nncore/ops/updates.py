@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from .. import _core
 from ..common.arrays import Array as Floats
 from ..common.operations import F, Operation, compiled, expect_shape, floats, settings_of, wide
-from ..optimizers import ROWS, SGD, Adam, Optimizer, RMSprop
+from ..optimizers import ROWS, SGD, Adam, Nadam, Optimizer, RMSprop
 
 
 @dataclass(eq=False, repr=False)
@@ -156,6 +156,33 @@ def amsgrad(
     v_hat = np.maximum(v, wide(v_hat))
     a = learning_rate * math.sqrt(1.0 - beta_2**step) / (1.0 - beta_1**step)
     return w - a * m / (np.sqrt(v_hat) + epsilon), m, v, v_hat
+
+
+@update(Nadam, m="momentum", v="velocity")
+def nadam(
+    w: ArrayLike,
+    g: ArrayLike,
+    m: ArrayLike,
+    v: ArrayLike,
+    step: int,
+    learning_rate: float = 0.001,
+    beta_1: float = 0.9,
+    beta_2: float = 0.999,
+    epsilon: float = 1e-7,
+) -> tuple[Floats, Floats, Floats]:
+    """(w, m, v) after a step of `optimizers.Nadam`; arguments as of `adam`.
+
+    >>> w, m, v = nadam([1.0, 1.0], [0.01, -500.0], m=[0.0, 0.0], v=[0.0, 0.0], step=1)
+    >>> w.round(4).tolist() == np.float32([0.9988, 1.0012]).tolist()
+    True
+    """
+    w, g, m, v = wide(w), wide(g), wide(m), wide(v)
+    m = m + (g - m) * (1.0 - beta_1)
+    v = v + (g**2 - v) * (1.0 - beta_2)
+    *before, now, after = (beta_1 * (1.0 - 0.5 * 0.96**t) for t in range(1, step + 2))
+    product = math.prod(before) * now
+    ahead = after * m / (1.0 - product * after) + (1.0 - now) * g / (1.0 - product)
+    return w - learning_rate * ahead / (np.sqrt(v / (1.0 - beta_2**step)) + epsilon), m, v
 
 
 @update(RMSprop, v="velocity", m="momentum", a="average_gradient")

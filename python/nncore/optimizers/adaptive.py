@@ -11,7 +11,7 @@ from ._schedule import LearningRateSchedule
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["Adam", "AdamW", "RMSprop"]
+__all__ = ["Adam", "AdamW", "Nadam", "RMSprop"]
 
 
 class Adam(Optimizer):
@@ -85,6 +85,47 @@ class AdamW(Adam):
         if weight_decay is None:
             raise ValueError("[AdamW] weight_decay must be a number, got None")
         super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, name=name, **others)
+
+
+class _WithBetas(Optimizer):
+    beta_1: float
+    beta_2: float
+    epsilon: float
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        *,
+        name: str | None = None,
+        **others: Unpack[Common],
+    ) -> None:
+        own = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
+        super().__init__(learning_rate, weight_decay, name, others, **own)
+
+
+class Nadam(_WithBetas):
+    """Adam with Nesterov's momentum: the step looks ahead by the gradient at hand (Dozat, 2016).
+
+    m and v are those of `Adam`. With ``u(t) = beta_1 * (1 - 0.96**t / 2)`` and the product p(t) of u(1) to
+    u(t), step t is ``w -= learning_rate * (u(t + 1) * m / (1 - p(t + 1)) + (1 - u(t)) * g / (1 - p(t))) /
+    (sqrt(v / (1 - beta_2**t)) + epsilon)``.
+
+    Args:
+        learning_rate: at least 0, or a schedule; default 0.001.
+        beta_1: in [0, 1); default 0.9.
+        beta_2: in [0, 1); default 0.999.
+        epsilon: at least 0; default 1e-7.
+        weight_decay: at least 0, or None: ``w -= w * weight_decay * learning_rate`` before each update.
+        name: default "nadam".
+        others: the arguments of all optimizers, see `Optimizer`.
+    """
+
+    _rows = ("nadam",)
+    _variants = ({"learning_rate": 0.1, "beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-3},)
 
 
 class RMSprop(Optimizer):
