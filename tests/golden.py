@@ -19,7 +19,7 @@ import golden_arrays
 import numpy as np
 from golden_case import Golden
 from op_cases import SIZES, Array, normal, over_rows, row_outputs, row_targets
-from optimizer_cases import OPTIMIZERS, moments_of, reference_step
+from optimizer_cases import OPTIMIZERS, initial_moments, reference_step
 
 from nncore import _core
 from nncore.common.operations import ACTIVATIONS, Operation
@@ -130,7 +130,8 @@ def optimizers() -> Iterator[Golden]:
         numbers = row_settings(ROWS[row][0], settings)
         for n in SIZES:
             rng = np.random.default_rng(n)
-            state = {"w": normal(rng, n), **{moment: np.zeros(n) for moment in moments_of(optimizer)}}
+            w = normal(rng, n)
+            state = {"w": w, **initial_moments(optimizer, w)}
             for step in (1, 2, 3):
                 old, g = {key: a.astype(np.float32) for key, a in state.items()}, normal(rng, n)
                 moments = {key: a for key, a in old.items() if key != "w"}

@@ -70,6 +70,12 @@ def moments_of(optimizer: Optimizer) -> list[str]:
     return ROWS[optimizer.spec()[0]][1]
 
 
+def initial_moments(optimizer: Optimizer, like: Array) -> dict[str, Array]:
+    """Before the first step, by their names in files."""
+    starts = {name: getattr(optimizer, f"initial_{name}_value", 0.0) for name in moments_of(optimizer)}
+    return {name: np.full_like(like, start) for name, start in starts.items()}
+
+
 def arguments_of(optimizer: Optimizer, moments: dict[str, Array], step: int) -> dict[str, Any]:
     """What the function of the optimizer's step takes besides w and g."""
     update = update_of(optimizer)
@@ -88,7 +94,7 @@ class ReferenceRules:
         self.decays = decays or [True] * len(weights)
         zeros = [np.zeros_like(w) for w in self.weights]
         self.sums, self.averages = zeros, zeros
-        self.moments = [{name: np.zeros_like(w) for name in moments_of(optimizer)} for w in self.weights]
+        self.moments = [initial_moments(optimizer, w) for w in self.weights]
 
     def step(self, gradients: list[Array]) -> None:
         o, count = self.optimizer, self.optimizer.gradient_accumulation_steps or 1

@@ -19,7 +19,7 @@ from op_cases import (
     normal,
     over_rows,
 )
-from optimizer_cases import OPTIMIZERS, SETTINGS, arguments_of, moments_of, reference_step, update_of
+from optimizer_cases import OPTIMIZERS, SETTINGS, arguments_of, initial_moments, reference_step, update_of
 from reference_model import assert_close
 
 from nncore import _core, ops, reference
@@ -61,7 +61,8 @@ def test_updates(isa: str, rng: np.random.Generator, name: str, n: int) -> None:
     given = {key: as_single(value) for key, value in SETTINGS[name][1].items()}
     optimizer = OPTIMIZERS[name](**{"learning_rate": 0.125, **given})
     kind, numbers = optimizer.spec()
-    w, moments = normal(rng, n), {key: np.zeros(n, np.float32) for key in moments_of(optimizer)}
+    w = normal(rng, n)
+    moments = initial_moments(optimizer, w)
     for step in (1, 2, 3, 1000):
         g = normal(rng, n)
         expected, expected_moments = reference_step(optimizer, w, g, moments, step)

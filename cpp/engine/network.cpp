@@ -137,7 +137,10 @@ void Network::compile(const std::vector<Judged>& outputs, const std::optional<Sp
   if (programs_.current()) programs.add(program_for(plan().inputs, outputs, layout));
   std::vector<Buffer> moments;
   if (new_optimizer)
-    for (std::size_t i = 0; i < new_optimizer->moments().size(); ++i) moments.emplace_back(layout.size);
+    for (std::size_t i = 0; i < new_optimizer->moments().size(); ++i) {
+      Buffer& moment = moments.emplace_back(layout.size);
+      if (const float initial = new_optimizer->initial(i)) std::fill_n(moment.data(), layout.size, initial);
+    }
   Rules new_rules(rules, std::move(decaying), layout.size);
 
   optimizer_ = std::move(new_optimizer);

@@ -50,6 +50,14 @@ Optimizer::Optimizer(const Spec& spec) {
   weight_decay_ = spec.setting(kWeightDecay);
 }
 
+float Optimizer::initial(std::size_t moment) const {
+  const SettingList& settings = kOptimizers[row_].settings;
+  const std::string name = "initial_" + moments_[moment] + "_value";
+  for (std::size_t i = 1; i < kMostSettings && settings[i].name; ++i)
+    if (settings[i].name == name) return static_cast<float>(settings_[i - 1]);
+  return 0.0f;
+}
+
 void Optimizer::begin(std::uint64_t step) {
   decay_ = static_cast<float>(weight_decay_ * learning_rate);
   kScalars[row_](scalars_.data(), learning_rate, settings_.data(), step);

@@ -39,6 +39,8 @@ class Optimizer {
   explicit Optimizer(const Spec& spec);
 
   const std::vector<std::string>& moments() const { return moments_; }
+  // The value of a moment before the first step.
+  float initial(std::size_t moment) const;
   // Must be called before the updates of step number `step`, counted from 1.
   void begin(std::uint64_t step);
   // moment: one pointer for each of moments(), to the elements that belong to w.
