@@ -19,7 +19,7 @@ double warmed_up(std::uint64_t t) {
 // The scalars of a step, a function for each row.
 #define NONE
 #define LEARNING_RATE(...)
-#define SETTING(name, ...) Number& name = *setting++;
+#define SETTING(name, ...) [[maybe_unused]] Number& name = *setting++;
 #define FRACTION(name, ...) SETTING(name)
 #define SCALAR(name, ...) *scalar++ = static_cast<float>(__VA_ARGS__);
 #define OPTIMIZER(name, settings, moments, scalars, ...)                                       \

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from .. import _core
 from ..common.arrays import Array as Floats
 from ..common.operations import F, Operation, compiled, expect_shape, floats, settings_of, wide
-from ..optimizers import ROWS, SGD, Adam, Nadam, Optimizer, RMSprop
+from ..optimizers import ROWS, SGD, Adadelta, Adam, Nadam, Optimizer, RMSprop
 
 
 @dataclass(eq=False, repr=False)
@@ -183,6 +183,28 @@ def nadam(
     product = math.prod(before) * now
     ahead = after * m / (1.0 - product * after) + (1.0 - now) * g / (1.0 - product)
     return w - learning_rate * ahead / (np.sqrt(v / (1.0 - beta_2**step)) + epsilon), m, v
+
+
+@update(Adadelta, v="accumulated_grad", d="accumulated_delta_var")
+def adadelta(
+    w: ArrayLike,
+    g: ArrayLike,
+    v: ArrayLike,
+    d: ArrayLike,
+    learning_rate: float = 0.001,
+    rho: float = 0.95,
+    epsilon: float = 1e-7,
+) -> tuple[Floats, Floats, Floats]:
+    """(w, v, d) after a step of `optimizers.Adadelta`; v and d are zeros at first.
+
+    >>> w, v, d = adadelta([1.0], [4.0], v=[0.0], d=[0.25], learning_rate=1.0, rho=0.75, epsilon=0.0)
+    >>> w.tolist(), v.tolist(), d.tolist()
+    ([0.0], [4.0], [0.4375])
+    """
+    w, g, v, d = wide(w), wide(g), wide(v), wide(d)
+    v = rho * v + (1.0 - rho) * g**2
+    step = np.sqrt(d + epsilon) / np.sqrt(v + epsilon) * g
+    return w - learning_rate * step, v, rho * d + (1.0 - rho) * step**2
 
 
 @update(RMSprop, v="velocity", m="momentum", a="average_gradient")

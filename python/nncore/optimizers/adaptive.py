@@ -11,7 +11,40 @@ from ._schedule import LearningRateSchedule
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["Adam", "AdamW", "Nadam", "RMSprop"]
+__all__ = ["Adadelta", "Adam", "AdamW", "Nadam", "RMSprop"]
+
+
+class Adadelta(Optimizer):
+    """Steps scaled by running means of the squares of gradients and of steps (Zeiler, 2012).
+
+    ``v = rho * v + (1 - rho) * g**2; step = sqrt(d + epsilon) / sqrt(v + epsilon) * g;
+    d = rho * d + (1 - rho) * step**2; w -= learning_rate * step``. The paper's learning rate is 1.
+
+    Args:
+        learning_rate: at least 0, or a schedule; default 0.001.
+        rho: in [0, 1); default 0.95.
+        epsilon: at least 0; default 1e-7.
+        weight_decay: at least 0, or None: ``w -= w * weight_decay * learning_rate`` before each update.
+        name: default "adadelta".
+        others: the arguments of all optimizers, see `Optimizer`.
+    """
+
+    _rows = ("adadelta",)
+    _variants = ({"rho": 0.5, "epsilon": 1e-3},)
+    rho: float
+    epsilon: float
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule = 0.001,
+        rho: float = 0.95,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        *,
+        name: str | None = None,
+        **others: Unpack[Common],
+    ) -> None:
+        super().__init__(learning_rate, weight_decay, name, others, rho=rho, epsilon=epsilon)
 
 
 class Adam(Optimizer):
