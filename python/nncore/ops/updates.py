@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from .. import _core
 from ..common.arrays import Array as Floats
 from ..common.operations import F, Operation, compiled, expect_shape, floats, settings_of, wide
-from ..optimizers import ROWS, SGD, Adadelta, Adam, Nadam, Optimizer, RMSprop
+from ..optimizers import ROWS, SGD, Adadelta, Adagrad, Adam, Nadam, Optimizer, RMSprop
 
 
 @dataclass(eq=False, repr=False)
@@ -205,6 +205,21 @@ def adadelta(
     v = rho * v + (1.0 - rho) * g**2
     step = np.sqrt(d + epsilon) / np.sqrt(v + epsilon) * g
     return w - learning_rate * step, v, rho * d + (1.0 - rho) * step**2
+
+
+@update(Adagrad, s="accumulator")
+def adagrad(
+    w: ArrayLike, g: ArrayLike, s: ArrayLike, learning_rate: float = 0.001, epsilon: float = 1e-7
+) -> tuple[Floats, Floats]:
+    """(w, s) after a step of `optimizers.Adagrad`: the sum s of squares starts at 0.1 there.
+
+    >>> w, s = adagrad([1.0], [3.0], s=[7.0], learning_rate=0.5, epsilon=0.0)
+    >>> w.tolist(), s.tolist()
+    ([0.625], [16.0])
+    """
+    w, g = wide(w), wide(g)
+    s = wide(s) + g**2
+    return w - learning_rate * g / np.sqrt(s + epsilon), s
 
 
 @update(RMSprop, v="velocity", m="momentum", a="average_gradient")

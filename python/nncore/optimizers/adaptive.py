@@ -11,7 +11,7 @@ from ._schedule import LearningRateSchedule
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["Adadelta", "Adam", "AdamW", "Nadam", "RMSprop"]
+__all__ = ["Adadelta", "Adagrad", "Adam", "AdamW", "Nadam", "RMSprop"]
 
 
 class Adadelta(Optimizer):
@@ -45,6 +45,39 @@ class Adadelta(Optimizer):
         **others: Unpack[Common],
     ) -> None:
         super().__init__(learning_rate, weight_decay, name, others, rho=rho, epsilon=epsilon)
+
+
+class Adagrad(Optimizer):
+    """Steps scaled by the sum of the gradient's squares so far (Duchi and others, 2011).
+
+    ``s += g**2; w -= learning_rate * g / sqrt(s + epsilon)``.
+
+    Args:
+        learning_rate: at least 0, or a schedule; default 0.001.
+        initial_accumulator_value: s at first, at least 0; default 0.1.
+        epsilon: at least 0; default 1e-7.
+        weight_decay: at least 0, or None: ``w -= w * weight_decay * learning_rate`` before each update.
+        name: default "adagrad".
+        others: the arguments of all optimizers, see `Optimizer`.
+    """
+
+    _rows = ("adagrad",)
+    _variants = ({"learning_rate": 0.5, "initial_accumulator_value": 0.5, "epsilon": 1e-3},)
+    initial_accumulator_value: float
+    epsilon: float
+
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule = 0.001,
+        initial_accumulator_value: float = 0.1,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        *,
+        name: str | None = None,
+        **others: Unpack[Common],
+    ) -> None:
+        own = {"initial_accumulator_value": initial_accumulator_value, "epsilon": epsilon}
+        super().__init__(learning_rate, weight_decay, name, others, **own)
 
 
 class Adam(Optimizer):
