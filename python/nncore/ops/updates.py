@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from .. import _core
 from ..common.arrays import Array as Floats
 from ..common.operations import F, Operation, compiled, expect_shape, floats, settings_of, wide
-from ..optimizers import ROWS, SGD, Adadelta, Adagrad, Adam, Nadam, Optimizer, RMSprop
+from ..optimizers import ROWS, SGD, Adadelta, Adagrad, Adam, Adamax, Nadam, Optimizer, RMSprop
 
 
 @dataclass(eq=False, repr=False)
@@ -220,6 +220,30 @@ def adagrad(
     w, g = wide(w), wide(g)
     s = wide(s) + g**2
     return w - learning_rate * g / np.sqrt(s + epsilon), s
+
+
+@update(Adamax, m="momentum", u="norm")
+def adamax(
+    w: ArrayLike,
+    g: ArrayLike,
+    m: ArrayLike,
+    u: ArrayLike,
+    step: int,
+    learning_rate: float = 0.001,
+    beta_1: float = 0.9,
+    beta_2: float = 0.999,
+    epsilon: float = 1e-7,
+) -> tuple[Floats, Floats, Floats]:
+    """(w, m, u) after a step of `optimizers.Adamax`: m and u are zeros, and step is 1, at first.
+
+    >>> w, m, u = adamax([1.0], [4.0], m=[0.0], u=[0.0], step=1, learning_rate=0.125, epsilon=0.0)
+    >>> w.tolist(), u.tolist()
+    ([0.875], [4.0])
+    """
+    w, g, m = wide(w), wide(g), wide(m)
+    m = m + (g - m) * (1.0 - beta_1)
+    u = np.maximum(beta_2 * wide(u), np.abs(g))
+    return w - learning_rate / (1.0 - beta_1**step) * m / (u + epsilon), m, u
 
 
 @update(RMSprop, v="velocity", m="momentum", a="average_gradient")

@@ -11,7 +11,7 @@ from ._schedule import LearningRateSchedule
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["Adadelta", "Adagrad", "Adam", "AdamW", "Nadam", "RMSprop"]
+__all__ = ["Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Nadam", "RMSprop"]
 
 
 class Adadelta(Optimizer):
@@ -171,6 +171,26 @@ class _WithBetas(Optimizer):
     ) -> None:
         own = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
         super().__init__(learning_rate, weight_decay, name, others, **own)
+
+
+class Adamax(_WithBetas):
+    """Adam with a decaying maximum of gradients in place of their squares' mean (Kingma and Ba, 2015).
+
+    ``m += (g - m) * (1 - beta_1); u = max(beta_2 * u, abs(g));
+    w -= learning_rate / (1 - beta_1**t) * m / (u + epsilon)`` in step t = 1, 2, ...
+
+    Args:
+        learning_rate: at least 0, or a schedule; default 0.001.
+        beta_1: in [0, 1); default 0.9.
+        beta_2: in [0, 1); default 0.999.
+        epsilon: at least 0; default 1e-7.
+        weight_decay: at least 0, or None: ``w -= w * weight_decay * learning_rate`` before each update.
+        name: default "adamax".
+        others: the arguments of all optimizers, see `Optimizer`.
+    """
+
+    _rows = ("adamax",)
+    _variants = ({"learning_rate": 0.1, "beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-3},)
 
 
 class Nadam(_WithBetas):
