@@ -23,7 +23,7 @@ import numpy as np
 import penalty_cases as penalties
 from keras_graph_cases import FIT, HOT, WEIGHT, Y1, Y4, Case, X, make, set_weights
 from keras_normalization_cases import IMAGES
-from op_cases import row_outputs, row_targets
+from op_cases import PLAIN, row_outputs, row_targets
 
 from nncore import losses, metrics
 from nncore.common.operations import ACTIVATIONS
@@ -228,7 +228,7 @@ def loss(name: str) -> Case:
             for p in inspect.signature(cls).parameters.values()
         ]
         for settings in ({}, *operation.variants):
-            rng, plain = np.random.default_rng(4), inputs == "numbers" or "from_logits" in settings
+            rng, plain = np.random.default_rng(4), inputs in PLAIN or "from_logits" in settings
             y, p = row_targets(rng, inputs, (12, 4)), row_outputs(rng, inputs, (12, 4), plain)
             model = make(k, 4, None if plain else "softmax", cls(**settings), ())
             found[str(settings)] = [cls(**settings)(y, p), model.fit(X, y, epochs=3, **FIT).history["loss"]]
@@ -248,7 +248,7 @@ def metric(name: str) -> Case:
     ours = metrics.CLASSES[name]
     inputs = metric_cases.inputs_of(ours)
     last = "softmax" if inputs in ("one-hot", "classes") else "sigmoid"
-    of = {"numbers": "mse", "bits": "binary_crossentropy", "one-hot": CATEGORICAL, "classes": SPARSE}[inputs]
+    of = {"bits": "binary_crossentropy", "one-hot": CATEGORICAL, "classes": SPARSE}.get(inputs, "mse")
 
     def case(k: Any) -> Any:
         k.utils.clear_session()

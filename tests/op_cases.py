@@ -152,7 +152,7 @@ def row_targets(rng: np.random.Generator, inputs: str, shape: tuple[int, ...]) -
     """Targets of outputs of a shape, as `inputs` of a loss names them."""
     if inputs == "numbers":
         return normal(rng, *shape)
-    if inputs == "bits":
+    if inputs in ("bits", "signs"):
         return rng.integers(0, 2, size=shape).astype(np.float32)
     if inputs == "shares":
         return rng.dirichlet(np.ones(shape[-1]), size=shape[:-1]).astype(np.float32)
@@ -160,11 +160,14 @@ def row_targets(rng: np.random.Generator, inputs: str, shape: tuple[int, ...]) -
     return classes if inputs == "classes" else np.eye(shape[-1], dtype=np.float32)[classes]
 
 
+PLAIN = ("numbers", "signs")  # `inputs` of losses whose outputs are numbers of any size
+
+
 def row_outputs(
     rng: np.random.Generator, inputs: str, shape: tuple[int, ...], from_logits: bool = False
 ) -> Array:
     """Numbers, or probabilities that do not add up to 1."""
-    if inputs == "numbers" or from_logits:
+    if inputs in PLAIN or from_logits:
         return normal(rng, *shape, scale=3.0)
     return rng.uniform(0.02, 0.98, size=shape).astype(np.float32)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
-from op_cases import row_targets
+from op_cases import PLAIN, row_targets
 from optimizer_cases import OPTIMIZERS, initial_moments, reference_step
 from reference_layers import (
     ACTIVATION_ROWS,
@@ -100,9 +100,9 @@ def stacks(draw: st.DrawFn) -> tuple[tuple[int, ...], list[Spec], Spec]:
     loss = draw(st.sampled_from(LOSS_ROWS))
     name, arguments = loss_call(loss)
     inputs = inputs_of(loss)
-    plain = inputs == "numbers" or arguments.get("from_logits", False)
+    plain = inputs in PLAIN or arguments.get("from_logits", False)
     last = "linear" if plain else _core.losses()[name][2] or "softmax"
-    units = draw(st.integers(1 if inputs in ("numbers", "bits") else 2, 12))
+    units = draw(st.integers(1 if inputs in (*PLAIN, "bits") else 2, 12))
     if draw(st.booleans()):
         layers.append(dense(units, last))
     else:

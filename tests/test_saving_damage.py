@@ -116,7 +116,7 @@ CHANGES: dict[str, tuple[str, Any, Any]] = {
         put("compile", "optimizer", "config", "learning_rate", "a"),
         None,
     ),
-    "unknown loss": ("loss .hinge. is not available", put("compile", "outputs", 0, "loss", "hinge"), None),
+    "unknown loss": ("loss .dice. is not available", put("compile", "outputs", 0, "loss", "dice"), None),
     "unknown metric": ("no metric", put("compile", "outputs", 0, "metrics", ["x"]), None),
     "metric of other targets": (
         "same kind of targets",

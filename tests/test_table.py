@@ -132,7 +132,10 @@ def mentions(family: str, operation: Operation) -> set[str]:
     names = [name for name in operation.names if name not in EXAMPLES]
     if family == "losses":
         names += (n for n, cls in losses.BY_NAME.items() if cls._function is operation.public)
-    return found_in(naming(names), f"cpp/kernels/{family}.def", f"python/nncore/{family}")
+    allowed = [f"cpp/kernels/{family}.def", f"python/nncore/{family}"]
+    if family == "losses":  # each is a metric, too
+        allowed.append("python/nncore/metrics/means.py")
+    return found_in(naming(names), *allowed)
 
 
 def naming(names: Iterable[str]) -> str:

@@ -67,8 +67,8 @@ def loss(
 
     Args:
         slope: slope(y_true, y_pred, settings...), the derivative of a row's value by each of its outputs.
-        inputs: the data that tests use: "numbers"; or probabilities (numbers with from_logits), and targets
-            that are "bits", "one-hot", "classes" or "shares" of 1.
+        inputs: the data that tests use: "numbers", or with targets of 0 and 1 "signs"; or probabilities
+            (numbers with from_logits), and targets that are "bits", "one-hot", "classes" or "shares" of 1.
         variants: settings to test besides the defaults.
     """
 
