@@ -14,6 +14,11 @@ from ..common.rows import OfRows
 Floats = NDArray[Any]  # float32, and float64 from the reference
 
 
+# The bounds of probabilities and divisors are float32 numbers, so that the compiled kernels use the same.
+LEAST = float(np.float32(1e-7))
+MOST = float(np.float32(1.0 - 1e-7))
+
+
 def mean(values: Floats) -> Floats:
     """Over the last axis."""
     return np.asarray(values.mean(axis=-1))

@@ -11,7 +11,7 @@ from .. import activations as _  # noqa: F401 (their references)
 from ..common.arguments import require_default
 from ..common.operations import ACTIVATIONS, wide
 from ..common.rows import loss
-from ._base import Floats, Loss, Plain, mean
+from ._base import LEAST, MOST, Floats, Loss, Plain, mean
 
 __all__ = [
     "BinaryCrossentropy",
@@ -24,21 +24,17 @@ __all__ = [
     "sparse_categorical_crossentropy",
 ]
 
-# The bounds are float32 numbers, so that the compiled kernels use the same.
-_LEAST = float(np.float32(1e-7))
-_MOST = float(np.float32(1.0 - 1e-7))
-
 
 # ---- slopes, and what several functions share; t and y are y_true and y_pred as arrays of float64
 
 
 def _clip(p: Floats) -> Floats:
-    return np.clip(p, _LEAST, _MOST)
+    return np.clip(p, LEAST, MOST)
 
 
 def _inside(p: Floats) -> Floats:
     """The derivative of _clip: 1 between the bounds, and 0 beyond them, where moving p changes nothing."""
-    return ((p >= _LEAST) & (p <= _MOST)).astype(np.float64)
+    return ((p >= LEAST) & (p <= MOST)).astype(np.float64)
 
 
 def _sum(values: Floats) -> Floats:
@@ -106,8 +102,8 @@ def _slope_of_sparse(t: Floats, y: Floats, from_logits: bool) -> Floats:
 
 def _slope_of_divergence(t: Floats, y: Floats) -> Floats:
     """-t / p; 0 where p was clipped."""
-    t, p = np.clip(t, _LEAST, 1.0), np.clip(y, _LEAST, 1.0)
-    return np.asarray(np.where((y < _LEAST) | (y > 1.0), 0.0, -t / p))
+    t, p = np.clip(t, LEAST, 1.0), np.clip(y, LEAST, 1.0)
+    return np.asarray(np.where((y < LEAST) | (y > 1.0), 0.0, -t / p))
 
 
 _SMOOTHED: tuple[dict[str, Any], ...] = (
@@ -192,7 +188,7 @@ def kl_divergence(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
     >>> kl_divergence([[0.5, 0.5]], [[0.25, 0.25]]).round(3).tolist()
     [0.6930000185966492]
     """
-    t, p = (np.clip(wide(x), _LEAST, 1.0) for x in (y_true, y_pred))
+    t, p = (np.clip(wide(x), LEAST, 1.0) for x in (y_true, y_pred))
     return np.asarray((t * np.log(t / p)).sum(axis=-1))
 
 

@@ -9,14 +9,16 @@ from numpy.typing import ArrayLike
 
 from ..common.operations import wide
 from ..common.rows import loss
-from ._base import Floats, Loss, Plain, mean
+from ._base import LEAST, Floats, Loss, Plain, mean
 
 __all__ = [
     "Huber",
     "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
     "MeanSquaredError",
     "huber",
     "mean_absolute_error",
+    "mean_absolute_percentage_error",
     "mean_squared_error",
 ]
 
@@ -31,6 +33,11 @@ def _slope_of_squared_error(t: Floats, y: Floats) -> Floats:
 def _slope_of_absolute_error(t: Floats, y: Floats) -> Floats:
     """sign(y_pred - y_true) / columns; 0 where they are equal."""
     return np.asarray(np.sign(y - t) / y.shape[-1])
+
+
+def _slope_of_percentage_error(t: Floats, y: Floats) -> Floats:
+    """100 * sign(y_pred - y_true) / |y_true| / columns; 0 where they are equal."""
+    return np.asarray(100.0 * np.sign(y - t) / np.maximum(np.abs(t), LEAST) / y.shape[-1])
 
 
 def _slope_of_huber(t: Floats, y: Floats, delta: float) -> Floats:
@@ -61,6 +68,17 @@ def mean_absolute_error(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
     return mean(np.abs(wide(y_pred) - wide(y_true)))
 
 
+@loss(_slope_of_percentage_error)
+def mean_absolute_percentage_error(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
+    """100 times the mean of |y_pred - y_true| / |y_true| over the last axis; |y_true| is at least 1e-7.
+
+    >>> mean_absolute_percentage_error([[2, 4]], [[1, 5]]).tolist()
+    [37.5]
+    """
+    t = wide(y_true)
+    return 100.0 * mean(np.abs(wide(y_pred) - t) / np.maximum(np.abs(t), LEAST))
+
+
 @loss(_slope_of_huber, variants=({"delta": 2.5},))
 def huber(y_true: ArrayLike, y_pred: ArrayLike, delta: float = 1.0) -> Floats:
     """Mean over the last axis of d^2 / 2 where |d| <= delta, else delta * |d| - delta^2 / 2 (Huber 1964).
@@ -87,6 +105,12 @@ class MeanAbsoluteError(Plain, aliases=("mae", "MAE")):
     """As the function `mean_absolute_error`, averaged over all rows."""
 
     _function = staticmethod(mean_absolute_error)
+
+
+class MeanAbsolutePercentageError(Plain, aliases=("mape", "MAPE")):
+    """As the function `mean_absolute_percentage_error`, averaged over all rows."""
+
+    _function = staticmethod(mean_absolute_percentage_error)
 
 
 class Huber(Loss):

@@ -9,18 +9,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..common.operations import wide
 from ..common.rows import metric
-from ..losses import mean_absolute_error, mean_squared_error
+from ..losses import mean_absolute_error, mean_absolute_percentage_error, mean_squared_error
 from ._base import Floats, Metric
 
 __all__ = [
     "BinaryAccuracy",
     "CategoricalAccuracy",
     "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
     "MeanSquaredError",
     "SparseCategoricalAccuracy",
     "binary_accuracy",
     "categorical_accuracy",
     "mean_absolute_error",
+    "mean_absolute_percentage_error",
     "mean_squared_error",
     "sparse_categorical_accuracy",
 ]
@@ -104,4 +106,11 @@ class MeanAbsoluteError(Metric, aliases=("mae", "MAE")):
     """Mean of |y_pred - y_true|."""
 
     _function = staticmethod(mean_absolute_error)
+    direction = "min"
+
+
+class MeanAbsolutePercentageError(Metric, aliases=("mape", "MAPE")):
+    """100 times the mean of |y_pred - y_true| / |y_true|."""
+
+    _function = staticmethod(mean_absolute_percentage_error)
     direction = "min"
