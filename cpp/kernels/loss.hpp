@@ -21,6 +21,9 @@ inline vec smoothed(vec t, float label_smoothing, float classes) {
   return fma(t, broadcast(1.0f - label_smoothing), broadcast(label_smoothing / classes));
 }
 
+// A target of a hinge loss: 0 stands for -1.
+inline vec sign_of(vec t) { return t == 0.0f ? broadcast(-1.0f) : t; }
+
 // ---- elementwise losses
 
 // The loss of one element and its derivative with respect to x.

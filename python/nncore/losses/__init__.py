@@ -16,12 +16,14 @@ from collections.abc import Callable
 from typing import Any
 
 from ..common import described
-from . import probabilistic, regression
+from . import margins, probabilistic, regression
 from ._base import Loss
+from .margins import *  # noqa: F403
 from .probabilistic import *  # noqa: F403
 from .regression import *  # noqa: F403
 
 __all__ = ["Loss", "get"]
+__all__ += margins.__all__
 __all__ += probabilistic.__all__
 __all__ += regression.__all__
 

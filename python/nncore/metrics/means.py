@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..common.operations import wide
 from ..common.rows import metric
-from ..losses import mean_absolute_error, mean_absolute_percentage_error, mean_squared_error
+from ..losses import mean_absolute_error, mean_absolute_percentage_error, mean_squared_error, squared_hinge
 from ._base import Floats, Metric
 
 __all__ = [
@@ -19,12 +19,14 @@ __all__ = [
     "MeanAbsolutePercentageError",
     "MeanSquaredError",
     "SparseCategoricalAccuracy",
+    "SquaredHinge",
     "binary_accuracy",
     "categorical_accuracy",
     "mean_absolute_error",
     "mean_absolute_percentage_error",
     "mean_squared_error",
     "sparse_categorical_accuracy",
+    "squared_hinge",
 ]
 
 
@@ -113,4 +115,11 @@ class MeanAbsolutePercentageError(Metric, aliases=("mape", "MAPE")):
     """100 times the mean of |y_pred - y_true| / |y_true|."""
 
     _function = staticmethod(mean_absolute_percentage_error)
+    direction = "min"
+
+
+class SquaredHinge(Metric):
+    """Mean of max(1 - t * y_pred, 0)^2, of targets t of -1 and 1; 0 stands for -1."""
+
+    _function = staticmethod(squared_hinge)
     direction = "min"
