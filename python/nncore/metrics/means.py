@@ -9,12 +9,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..common.operations import wide
 from ..common.rows import metric
-from ..losses import mean_absolute_error, mean_absolute_percentage_error, mean_squared_error, squared_hinge
+from ..losses import (
+    hinge,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    squared_hinge,
+)
 from ._base import Floats, Metric
 
 __all__ = [
     "BinaryAccuracy",
     "CategoricalAccuracy",
+    "Hinge",
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",
     "MeanSquaredError",
@@ -22,6 +29,7 @@ __all__ = [
     "SquaredHinge",
     "binary_accuracy",
     "categorical_accuracy",
+    "hinge",
     "mean_absolute_error",
     "mean_absolute_percentage_error",
     "mean_squared_error",
@@ -122,4 +130,11 @@ class SquaredHinge(Metric):
     """Mean of max(1 - t * y_pred, 0)^2, of targets t of -1 and 1; 0 stands for -1."""
 
     _function = staticmethod(squared_hinge)
+    direction = "min"
+
+
+class Hinge(Metric):
+    """Mean of max(1 - t * y_pred, 0), of targets t of -1 and 1; 0 stands for -1."""
+
+    _function = staticmethod(hinge)
     direction = "min"
