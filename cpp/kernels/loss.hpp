@@ -187,6 +187,36 @@ inline void sparse_categorical_crossentropy_logits(float* value, float* dx, cons
   }
 }
 
+// max(1 + max((1 - t) x) - sum(t x), 0); the largest terms share its slope.
+inline void categorical_hinge(float* value, float* dx, const float* target, const float* x,
+                              const float* scale, const float*, std::size_t rows, std::size_t columns) {
+  for (std::size_t r = 0; r < rows; ++r, target += columns, x += columns) {
+    const auto other = [&](std::size_t i, std::size_t lanes) {
+      return (1.0f - load(target + i, lanes)) * load(x + i, lanes);
+    };
+    Sum hit{}, others, ties{};
+    for (vec& part : others.part) part = broadcast(-kInfinity);
+    for_each_part(columns, [&](std::size_t i, std::size_t lanes, std::size_t p) {
+      hit.part[p] = fma(load(target + i, lanes), load(x + i, lanes), hit.part[p]);
+      others.part[p] = max(others.part[p], with_rest(other(i, lanes), lanes, broadcast(-kInfinity)));
+    });
+    const vec most = reduce(others, [](vec a, vec b) { return max(a, b); });
+    const vec short_by = max(vec{}, most - total(hit) + 1.0f);
+    value[r] = short_by[0];
+    if (!dx) continue;
+
+    for_each_part(columns, [&](std::size_t i, std::size_t lanes, std::size_t p) {
+      ties.part[p] += with_rest(other(i, lanes) == most ? broadcast(1.0f) : vec{}, lanes, vec{});
+    });
+    const vec count = total(ties), factor = short_by == 0.0f ? vec{} : broadcast(scale[r]);
+    for_each_vector(columns, [&](std::size_t i, std::size_t lanes) {
+      const vec t = load(target + i, lanes);
+      store(dx + i, factor * ((other(i, lanes) == most ? (1.0f - t) / count : vec{}) - t), lanes);
+    });
+    dx += columns;
+  }
+}
+
 constexpr LossKernel kLossKernels[] = {
 #define ELEMENTWISE_LOSS(name, ...) name,
 #define ROW_LOSS(name, ...) name,

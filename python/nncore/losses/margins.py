@@ -10,8 +10,10 @@ from ..common.rows import loss
 from ._base import Floats, Plain, mean
 
 __all__ = [
+    "CategoricalHinge",
     "Hinge",
     "SquaredHinge",
+    "categorical_hinge",
     "hinge",
     "squared_hinge",
 ]
@@ -36,6 +38,17 @@ def _slope_of_hinge(t: Floats, y: Floats) -> Floats:
 def _slope_of_squared_hinge(t: Floats, y: Floats) -> Floats:
     """-2 * t * max(1 - t * y_pred, 0) / columns."""
     return np.asarray(-2.0 * _signs(t) * _short(t, y) / y.shape[-1])
+
+
+def _others(t: Floats, y: Floats) -> Floats:
+    return np.asarray(((1.0 - t) * y).max(axis=-1))
+
+
+def _slope_of_categorical_hinge(t: Floats, y: Floats) -> Floats:
+    """-y_true, and 1 - y_true at the largest (1 - y_true) * y_pred (equals share it); 0 where the loss is."""
+    largest = (1.0 - t) * y == _others(t, y)[..., np.newaxis]
+    slope = largest * (1.0 - t) / largest.sum(axis=-1, keepdims=True) - t
+    return np.asarray(slope * (1.0 + _others(t, y) > (t * y).sum(axis=-1))[..., np.newaxis])
 
 
 # ---- the functions
@@ -63,6 +76,19 @@ def squared_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
     return mean(_short(wide(y_true), wide(y_pred)) ** 2)
 
 
+@loss(_slope_of_categorical_hinge, "one-hot")
+def categorical_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
+    """max(1 + largest of (1 - y_true) * y_pred - sum of y_true * y_pred, 0) over the last axis.
+
+    Of one-hot targets, the output of the class is to be larger than any other, and than 0, by 1.
+
+    >>> categorical_hinge([[0, 1, 0]], [[0.5, 1, 0.25]]).tolist()
+    [0.5]
+    """
+    t, y = wide(y_true), wide(y_pred)
+    return np.maximum(1.0 + _others(t, y) - (t * y).sum(axis=-1), 0.0)
+
+
 # ---- the classes
 
 
@@ -76,3 +102,9 @@ class SquaredHinge(Plain):
     """As the function `squared_hinge`, averaged over all rows."""
 
     _function = staticmethod(squared_hinge)
+
+
+class CategoricalHinge(Plain):
+    """As the function `categorical_hinge`, averaged over all rows."""
+
+    _function = staticmethod(categorical_hinge)

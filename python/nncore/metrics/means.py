@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..common.operations import wide
 from ..common.rows import metric
 from ..losses import (
+    categorical_hinge,
     hinge,
     mean_absolute_error,
     mean_absolute_percentage_error,
@@ -21,6 +22,7 @@ from ._base import Floats, Metric
 __all__ = [
     "BinaryAccuracy",
     "CategoricalAccuracy",
+    "CategoricalHinge",
     "Hinge",
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",
@@ -29,6 +31,7 @@ __all__ = [
     "SquaredHinge",
     "binary_accuracy",
     "categorical_accuracy",
+    "categorical_hinge",
     "hinge",
     "mean_absolute_error",
     "mean_absolute_percentage_error",
@@ -137,4 +140,11 @@ class Hinge(Metric):
     """Mean of max(1 - t * y_pred, 0), of targets t of -1 and 1; 0 stands for -1."""
 
     _function = staticmethod(hinge)
+    direction = "min"
+
+
+class CategoricalHinge(Metric):
+    """Mean of `losses.categorical_hinge`, of one-hot targets."""
+
+    _function = staticmethod(categorical_hinge)
     direction = "min"
