@@ -16,10 +16,12 @@ __all__ = [
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",
     "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
     "huber",
     "mean_absolute_error",
     "mean_absolute_percentage_error",
     "mean_squared_error",
+    "mean_squared_logarithmic_error",
 ]
 
 # ---- slopes; t and y are y_true and y_pred as arrays of float64
@@ -38,6 +40,16 @@ def _slope_of_absolute_error(t: Floats, y: Floats) -> Floats:
 def _slope_of_percentage_error(t: Floats, y: Floats) -> Floats:
     """100 * sign(y_pred - y_true) / |y_true| / columns; 0 where they are equal."""
     return np.asarray(100.0 * np.sign(y - t) / np.maximum(np.abs(t), LEAST) / y.shape[-1])
+
+
+def _log_of_one_more(x: Floats) -> Floats:
+    return np.log1p(np.maximum(x, LEAST))
+
+
+def _slope_of_logarithmic_error(t: Floats, y: Floats) -> Floats:
+    """2 * (log(1 + y_pred) - log(1 + y_true)) / (1 + y_pred) / columns; 0 where y_pred was raised."""
+    d = _log_of_one_more(y) - _log_of_one_more(t)
+    return np.asarray(np.where(y < LEAST, 0.0, 2.0 * d / (1.0 + np.maximum(y, LEAST))) / y.shape[-1])
 
 
 def _slope_of_huber(t: Floats, y: Floats, delta: float) -> Floats:
@@ -79,6 +91,16 @@ def mean_absolute_percentage_error(y_true: ArrayLike, y_pred: ArrayLike) -> Floa
     return 100.0 * mean(np.abs(wide(y_pred) - t) / np.maximum(np.abs(t), LEAST))
 
 
+@loss(_slope_of_logarithmic_error)
+def mean_squared_logarithmic_error(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
+    """Mean of (log(1 + y_pred) - log(1 + y_true))^2 over the last axis; both are raised to at least 1e-7.
+
+    >>> mean_squared_logarithmic_error([[0, 3]], [[1, 3]]).round(4).tolist()
+    [0.24019999802112579]
+    """
+    return mean((_log_of_one_more(wide(y_pred)) - _log_of_one_more(wide(y_true))) ** 2)
+
+
 @loss(_slope_of_huber, variants=({"delta": 2.5},))
 def huber(y_true: ArrayLike, y_pred: ArrayLike, delta: float = 1.0) -> Floats:
     """Mean over the last axis of d^2 / 2 where |d| <= delta, else delta * |d| - delta^2 / 2 (Huber 1964).
@@ -111,6 +133,12 @@ class MeanAbsolutePercentageError(Plain, aliases=("mape", "MAPE")):
     """As the function `mean_absolute_percentage_error`, averaged over all rows."""
 
     _function = staticmethod(mean_absolute_percentage_error)
+
+
+class MeanSquaredLogarithmicError(Plain, aliases=("msle", "MSLE")):
+    """As the function `mean_squared_logarithmic_error`, averaged over all rows."""
+
+    _function = staticmethod(mean_squared_logarithmic_error)
 
 
 class Huber(Loss):

@@ -15,6 +15,7 @@ from ..losses import (
     mean_absolute_error,
     mean_absolute_percentage_error,
     mean_squared_error,
+    mean_squared_logarithmic_error,
     squared_hinge,
 )
 from ._base import Floats, Metric
@@ -27,6 +28,7 @@ __all__ = [
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",
     "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
     "SparseCategoricalAccuracy",
     "SquaredHinge",
     "binary_accuracy",
@@ -36,6 +38,7 @@ __all__ = [
     "mean_absolute_error",
     "mean_absolute_percentage_error",
     "mean_squared_error",
+    "mean_squared_logarithmic_error",
     "sparse_categorical_accuracy",
     "squared_hinge",
 ]
@@ -147,4 +150,11 @@ class CategoricalHinge(Metric):
     """Mean of `losses.categorical_hinge`, of one-hot targets."""
 
     _function = staticmethod(categorical_hinge)
+    direction = "min"
+
+
+class MeanSquaredLogarithmicError(Metric, aliases=("msle", "MSLE")):
+    """Mean of (log(1 + y_pred) - log(1 + y_true))^2."""
+
+    _function = staticmethod(mean_squared_logarithmic_error)
     direction = "min"
