@@ -13,11 +13,13 @@ from ._base import LEAST, Floats, Loss, Plain, mean
 
 __all__ = [
     "Huber",
+    "LogCosh",
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
     "huber",
+    "log_cosh",
     "mean_absolute_error",
     "mean_absolute_percentage_error",
     "mean_squared_error",
@@ -50,6 +52,11 @@ def _slope_of_logarithmic_error(t: Floats, y: Floats) -> Floats:
     """2 * (log(1 + y_pred) - log(1 + y_true)) / (1 + y_pred) / columns; 0 where y_pred was raised."""
     d = _log_of_one_more(y) - _log_of_one_more(t)
     return np.asarray(np.where(y < LEAST, 0.0, 2.0 * d / (1.0 + np.maximum(y, LEAST))) / y.shape[-1])
+
+
+def _slope_of_log_cosh(t: Floats, y: Floats) -> Floats:
+    """tanh(y_pred - y_true) / columns."""
+    return np.asarray(np.tanh(y - t) / y.shape[-1])
 
 
 def _slope_of_huber(t: Floats, y: Floats, delta: float) -> Floats:
@@ -101,6 +108,17 @@ def mean_squared_logarithmic_error(y_true: ArrayLike, y_pred: ArrayLike) -> Floa
     return mean((_log_of_one_more(wide(y_pred)) - _log_of_one_more(wide(y_true))) ** 2)
 
 
+@loss(_slope_of_log_cosh)
+def log_cosh(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
+    """Mean of log(cosh(y_pred - y_true)) over the last axis: near d^2 / 2 or |d| - log(2).
+
+    >>> log_cosh([[0]], [[1000]]).round(2).tolist()
+    [999.3099975585938]
+    """
+    d = wide(y_pred) - wide(y_true)
+    return mean(np.logaddexp(d, -d) - np.log(2.0))
+
+
 @loss(_slope_of_huber, variants=({"delta": 2.5},))
 def huber(y_true: ArrayLike, y_pred: ArrayLike, delta: float = 1.0) -> Floats:
     """Mean over the last axis of d^2 / 2 where |d| <= delta, else delta * |d| - delta^2 / 2 (Huber 1964).
@@ -139,6 +157,12 @@ class MeanSquaredLogarithmicError(Plain, aliases=("msle", "MSLE")):
     """As the function `mean_squared_logarithmic_error`, averaged over all rows."""
 
     _function = staticmethod(mean_squared_logarithmic_error)
+
+
+class LogCosh(Plain):
+    """As the function `log_cosh`, averaged over all rows."""
+
+    _function = staticmethod(log_cosh)
 
 
 class Huber(Loss):

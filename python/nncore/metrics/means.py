@@ -12,6 +12,7 @@ from ..common.rows import metric
 from ..losses import (
     categorical_hinge,
     hinge,
+    log_cosh,
     mean_absolute_error,
     mean_absolute_percentage_error,
     mean_squared_error,
@@ -25,6 +26,7 @@ __all__ = [
     "CategoricalAccuracy",
     "CategoricalHinge",
     "Hinge",
+    "LogCoshError",
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",
     "MeanSquaredError",
@@ -35,6 +37,7 @@ __all__ = [
     "categorical_accuracy",
     "categorical_hinge",
     "hinge",
+    "log_cosh",
     "mean_absolute_error",
     "mean_absolute_percentage_error",
     "mean_squared_error",
@@ -158,3 +161,13 @@ class MeanSquaredLogarithmicError(Metric, aliases=("msle", "MSLE")):
 
     _function = staticmethod(mean_squared_logarithmic_error)
     direction = "min"
+
+
+class LogCoshError(Metric):
+    """Mean of log(cosh(y_pred - y_true)). name: default "logcosh"."""
+
+    _function = staticmethod(log_cosh)
+    direction = "min"
+
+    def __init__(self, name: str = "logcosh", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
