@@ -17,10 +17,12 @@ __all__ = [
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
     "KLDivergence",
+    "Poisson",
     "SparseCategoricalCrossentropy",
     "binary_crossentropy",
     "categorical_crossentropy",
     "kl_divergence",
+    "poisson",
     "sparse_categorical_crossentropy",
 ]
 
@@ -104,6 +106,11 @@ def _slope_of_divergence(t: Floats, y: Floats) -> Floats:
     """-t / p; 0 where p was clipped."""
     t, p = np.clip(t, LEAST, 1.0), np.clip(y, LEAST, 1.0)
     return np.asarray(np.where((y < LEAST) | (y > 1.0), 0.0, -t / p))
+
+
+def _slope_of_poisson(t: Floats, y: Floats) -> Floats:
+    """(1 - y_true / (y_pred + 1e-7)) / columns."""
+    return np.asarray((1.0 - t / (y + LEAST)) / y.shape[-1])
 
 
 _SMOOTHED: tuple[dict[str, Any], ...] = (
@@ -192,6 +199,17 @@ def kl_divergence(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
     return np.asarray((t * np.log(t / p)).sum(axis=-1))
 
 
+@loss(_slope_of_poisson, "shares")
+def poisson(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
+    """Mean of y_pred - y_true * log(y_pred + 1e-7) over the last axis: for counts whose means are y_pred.
+
+    >>> poisson([[0, 2]], [[1, 1]]).round(4).tolist()
+    [1.0]
+    """
+    y = wide(y_pred)
+    return mean(y - wide(y_true) * np.log(y + LEAST))
+
+
 # ---- the classes
 
 
@@ -265,3 +283,9 @@ class KLDivergence(Plain, aliases=("kld", "KLD")):
     """As the function `kl_divergence`, averaged over all rows."""
 
     _function = staticmethod(kl_divergence)
+
+
+class Poisson(Plain):
+    """As the function `poisson`, averaged over all rows."""
+
+    _function = staticmethod(poisson)

@@ -17,6 +17,7 @@ from ..losses import (
     mean_absolute_percentage_error,
     mean_squared_error,
     mean_squared_logarithmic_error,
+    poisson,
     squared_hinge,
 )
 from ._base import Floats, Metric
@@ -31,6 +32,7 @@ __all__ = [
     "MeanAbsolutePercentageError",
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
+    "Poisson",
     "SparseCategoricalAccuracy",
     "SquaredHinge",
     "binary_accuracy",
@@ -42,6 +44,7 @@ __all__ = [
     "mean_absolute_percentage_error",
     "mean_squared_error",
     "mean_squared_logarithmic_error",
+    "poisson",
     "sparse_categorical_accuracy",
     "squared_hinge",
 ]
@@ -171,3 +174,10 @@ class LogCoshError(Metric):
 
     def __init__(self, name: str = "logcosh", dtype: Any = None) -> None:
         super().__init__(name, dtype)
+
+
+class Poisson(Metric):
+    """Mean of y_pred - y_true * log(y_pred + 1e-7)."""
+
+    _function = staticmethod(poisson)
+    direction = "min"
