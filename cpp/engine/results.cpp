@@ -67,10 +67,12 @@ void Network::penalize_chunk(std::size_t output, const float* y, float* gradient
 }
 
 Sums Network::empty_sums(const std::vector<Objective>& objectives) {
-  Sums sums{{0.0}, {}, {}};
+  Sums sums{{0.0}, {}, {}, {}};
   for (const Objective& objective : objectives) {
     if (objectives.size() > 1 && objective.has_loss()) sums.values.push_back(0.0);
     const std::size_t first = sums.values.size() + sums.counted.size();
+    sums.reported.resize(sums.values.size());
+    for (std::size_t m = 0; m < objective.mean_count(); ++m) sums.reported.push_back(objective.reported(m));
     sums.values.resize(sums.values.size() + objective.mean_count());
     for (const Counted& c : objective.counted()) sums.counted.push_back({c.counter, first + c.index});
   }

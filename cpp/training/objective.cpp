@@ -32,9 +32,12 @@ bool is_counted(const Spec& metric) {
 
 MetricFunction metric_of(const Spec& spec) {
   const std::size_t row = row_named(kMetrics, spec.kind);
+  const std::int64_t reported = spec.attributes.count("result") ? spec.integer("result") : 0;
+  if (reported < 0 || reported > 2) spec.fail("result must be in [0, 2]");
+  const auto as = static_cast<Reported>(reported);
   if (row < kMetrics.size() && !kMetrics[row].counts)
-    return {static_cast<Metric>(row), spec.settings(kMetrics[row].settings)};
-  if (row_named(kLosses, spec.kind) < kLosses.size()) return {loss_of(spec), {}};
+    return {static_cast<Metric>(row), spec.settings(kMetrics[row].settings), as};
+  if (row_named(kLosses, spec.kind) < kLosses.size()) return {loss_of(spec), {}, as};
   throw std::invalid_argument("there is no metric '" + spec.kind + "'");
 }
 
@@ -56,8 +59,11 @@ std::vector<Value> Sums::results() const {
   std::vector<Value> results(values.size() + counted.size());
   std::size_t index = 0, next = 0;
   const auto put_means = [&](std::size_t stop) {
-    for (; index < stop; ++index, ++next)
-      results[index] = weights[next] != 0.0 ? values[next] / weights[next] : 0.0;
+    for (; index < stop; ++index, ++next) {
+      const double mean = weights[next] != 0.0 ? values[next] / weights[next] : 0.0;
+      const Reported as = next < reported.size() ? reported[next] : Reported::mean;
+      results[index] = as == Reported::root ? std::sqrt(mean) : as == Reported::negative ? -mean : mean;
+    }
   };
   for (const Count& c : counted) {
     put_means(c.index);

@@ -31,10 +31,14 @@ struct LossFunction {
 // Reads the name of a row, and the attributes that set one of its settings.
 LossFunction loss_of(const Spec& spec);
 
+// What a metric reports of its mean: its attribute "result".
+enum class Reported { mean, root, negative };
+
 // A metric with one value a row and its settings, or a loss as a metric.
 struct MetricFunction {
   std::variant<Metric, LossFunction> kind;
   Settings settings;
+  Reported reported = Reported::mean;
 
   bool is_sparse() const;
   // As MetricKernel.
@@ -55,7 +59,8 @@ struct Counted {
 // Sums of loss and metrics over the samples of a call. Order of the results: the loss; then for each output
 // its own loss, if there are several, and its metrics.
 struct Sums {
-  std::vector<double> values, weights;  // of losses and of metrics that are means
+  std::vector<double> values, weights;  // of losses and the metrics that are means
+  std::vector<Reported> reported;       // of each value; means where it is shorter
   struct Count {
     Counter counter;
     std::size_t index;  // among all results
@@ -83,6 +88,7 @@ class Objective {
   bool has_loss() const { return loss_.has_value(); }
   bool has_metrics() const { return !means_.empty() || !counted_.empty(); }
   std::size_t mean_count() const { return means_.size(); }
+  Reported reported(std::size_t mean) const { return means_[mean].reported; }
   std::size_t weighted_means_from() const { return weighted_means_from_; }
   const std::vector<Counted>& counted() const { return counted_; }
   std::size_t codes(const Counted& c) const { return rows_ * c.counter.codes(columns_); }  // of a sample

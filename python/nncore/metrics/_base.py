@@ -7,11 +7,15 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import _core
 from ..common import arrays
 from ..common.readings import Reading
 from ..common.rows import OfRows
 
 Floats = NDArray[Any]  # float32, and float64 from the reference
+
+
+_RESULTS = ("mean", "root", "negative")  # in the order of the core
 
 
 class Metric(OfRows):
@@ -38,6 +42,7 @@ class Metric(OfRows):
         "model.predict(x) in on_epoch_end of a callback"
     )
     direction: ClassVar[str] = "max"
+    _result: ClassVar[str] = "mean"  # what is reported of it, one of _RESULTS
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(name, dtype)
@@ -84,7 +89,14 @@ class Metric(OfRows):
 
     def result(self) -> float:
         """Mean so far, 0 if there were no rows."""
-        return self._sum / self._count if self._count else 0.0
+        mean = self._sum / self._count if self._count else 0.0
+        return (
+            float(np.sqrt(mean)) if self._result == "root" else -mean if self._result == "negative" else mean
+        )
+
+    def spec(self) -> _core.Spec:
+        kind, attributes = super().spec()
+        return kind, {**attributes, "result": _RESULTS.index(self._result)}
 
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """`update_state`, then `result`."""
