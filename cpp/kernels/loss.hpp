@@ -187,6 +187,32 @@ inline void sparse_categorical_crossentropy_logits(float* value, float* dx, cons
   }
 }
 
+// -sum(t x) / (|t| |x|), norms being at least kLeast.
+inline void cosine_similarity(float* value, float* dx, const float* target, const float* x,
+                              const float* scale, const float*, std::size_t rows, std::size_t columns) {
+  for (std::size_t r = 0; r < rows; ++r, target += columns, x += columns) {
+    Sum products{}, of_t{}, of_x{};
+    for_each_part(columns, [&](std::size_t i, std::size_t lanes, std::size_t p) {
+      const vec t = load(target + i, lanes), y = load(x + i, lanes);
+      products.part[p] = fma(t, y, products.part[p]);
+      of_t.part[p] = fma(t, t, of_t.part[p]);
+      of_x.part[p] = fma(y, y, of_x.part[p]);
+    });
+    const vec least = broadcast(kLeast), norm = max(least, sqrt(total(of_x))),
+              cosine = total(products) / max(least, sqrt(total(of_t))) / norm;
+    value[r] = -cosine[0];
+    if (!dx) continue;
+
+    // A row of one element, as one near 0, keeps its direction.
+    const vec factor = columns > 1 ? scale[r] / norm : vec{}, size = max(least, sqrt(total(of_t))),
+              turn = norm == least ? vec{} : cosine / norm;
+    for_each_vector(columns, [&](std::size_t i, std::size_t lanes) {
+      store(dx + i, factor * (load(x + i, lanes) * turn - load(target + i, lanes) / size), lanes);
+    });
+    dx += columns;
+  }
+}
+
 // max(1 + max((1 - t) x) - sum(t x), 0); the largest terms share its slope.
 inline void categorical_hinge(float* value, float* dx, const float* target, const float* x,
                               const float* scale, const float*, std::size_t rows, std::size_t columns) {

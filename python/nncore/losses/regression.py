@@ -7,17 +7,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..common.arguments import require_default
 from ..common.operations import wide
 from ..common.rows import loss
 from ._base import LEAST, Floats, Loss, Plain, mean
 
 __all__ = [
+    "CosineSimilarity",
     "Huber",
     "LogCosh",
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
+    "cosine_similarity",
     "huber",
     "log_cosh",
     "mean_absolute_error",
@@ -57,6 +60,17 @@ def _slope_of_logarithmic_error(t: Floats, y: Floats) -> Floats:
 def _slope_of_log_cosh(t: Floats, y: Floats) -> Floats:
     """tanh(y_pred - y_true) / columns."""
     return np.asarray(np.tanh(y - t) / y.shape[-1])
+
+
+def _length(x: Floats) -> Floats:
+    return np.maximum(np.sqrt((x**2).sum(axis=-1, keepdims=True)), LEAST)
+
+
+def _slope_of_cosine(t: Floats, y: Floats) -> Floats:
+    """(y * sum(t * y) - t) / |y_pred|, of the directions t and y; 0 where there is one column."""
+    t, y, size = t / _length(t), y / _length(y), _length(y)
+    slope = y * (t * y).sum(axis=-1, keepdims=True) - t
+    return np.asarray(slope / size if y.shape[-1] > 1 else np.zeros_like(y))
 
 
 def _slope_of_huber(t: Floats, y: Floats, delta: float) -> Floats:
@@ -119,6 +133,19 @@ def log_cosh(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
     return mean(np.logaddexp(d, -d) - np.log(2.0))
 
 
+@loss(_slope_of_cosine)
+def cosine_similarity(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
+    """-cos of the angle between y_true and y_pred, as vectors along the last axis: -1 for the same direction.
+
+    Lengths are taken as at least 1e-7, so that the value for a vector of zeros is 0.
+
+    >>> cosine_similarity([[0, 1], [3, 4]], [[1, 0], [6, 8]]).round(6).tolist()
+    [-0.0, -1.0]
+    """
+    t, y = wide(y_true), wide(y_pred)
+    return np.asarray(-(t / _length(t) * (y / _length(y))).sum(axis=-1))
+
+
 @loss(_slope_of_huber, variants=({"delta": 2.5},))
 def huber(y_true: ArrayLike, y_pred: ArrayLike, delta: float = 1.0) -> Floats:
     """Mean over the last axis of d^2 / 2 where |d| <= delta, else delta * |d| - delta^2 / 2 (Huber 1964).
@@ -179,3 +206,19 @@ class Huber(Loss):
     ) -> None:
         super().__init__(name, reduction, dtype)
         self._set(delta=delta)
+
+
+class CosineSimilarity(Loss):
+    """As the function `cosine_similarity`, averaged over all rows. axis: -1; others are not available."""
+
+    _function = staticmethod(cosine_similarity)
+
+    def __init__(
+        self,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        require_default("CosineSimilarity", "axis", axis, -1)

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.arguments import require_default
 from ..common.operations import wide
 from ..common.rows import metric
 from ..losses import (
     categorical_hinge,
+    cosine_similarity,
     hinge,
     log_cosh,
     mean_absolute_error,
@@ -26,6 +28,7 @@ __all__ = [
     "BinaryAccuracy",
     "CategoricalAccuracy",
     "CategoricalHinge",
+    "CosineSimilarity",
     "Hinge",
     "LogCoshError",
     "MeanAbsoluteError",
@@ -181,3 +184,20 @@ class Poisson(Metric):
 
     _function = staticmethod(poisson)
     direction = "min"
+
+
+class CosineSimilarity(Metric):
+    """Mean cosine of the angle between y_true and y_pred: `losses.cosine_similarity` without its minus.
+
+    Args:
+        name: default "cosine_similarity".
+        dtype: None or "float32".
+        axis: -1; others are not available.
+    """
+
+    _function = staticmethod(cosine_similarity)
+    _result = "negative"
+
+    def __init__(self, name: str = "cosine_similarity", dtype: Any = None, axis: int = -1) -> None:
+        super().__init__(name, dtype)
+        require_default("CosineSimilarity", "axis", axis, -1)
