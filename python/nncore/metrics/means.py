@@ -36,6 +36,7 @@ __all__ = [
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
     "Poisson",
+    "RootMeanSquaredError",
     "SparseCategoricalAccuracy",
     "SquaredHinge",
     "binary_accuracy",
@@ -201,3 +202,11 @@ class CosineSimilarity(Metric):
     def __init__(self, name: str = "cosine_similarity", dtype: Any = None, axis: int = -1) -> None:
         super().__init__(name, dtype)
         require_default("CosineSimilarity", "axis", axis, -1)
+
+
+class RootMeanSquaredError(Metric):
+    """Square root of the mean of (y_pred - y_true)**2 over all rows so far."""
+
+    _function = staticmethod(mean_squared_error)
+    direction = "min"
+    _result = "root"
