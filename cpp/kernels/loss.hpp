@@ -31,6 +31,17 @@ struct Point {
   vec value, slope;
 };
 
+// Of a probability x, and y = 1 - x: the cross-entropy times (1 - p)^gamma, p being the probability of the
+// target. Targets of 1 have the weight alpha and others 1 - alpha, if balanced.
+[[gnu::noinline]] inline Point focal(vec t, vec x, vec y, bool balanced, float alpha, float gamma) {
+  const vec p = clip(x), q = clip(y), rest = 1.0f - t;
+  const vec missed = max(vec{}, fma(t, y, rest * x)), factor = power(missed, gamma),
+            by_x = gamma == 0.0f ? vec{} : gamma * power(missed, gamma - 1.0f) * (rest - t);
+  const vec entropy = -fma(t, log(p), rest * log(q)), slope = unless_clipped(x, rest / q - t / p);
+  const vec weight = balanced ? fma(t, broadcast(alpha), rest * (1.0f - alpha)) : broadcast(1.0f);
+  return {weight * factor * entropy, weight * fma(factor, slope, by_x * entropy)};
+}
+
 enum class Over { mean, sum };
 
 // Calls point(target, x), which returns a Point of vectors.

@@ -102,6 +102,13 @@ inline Sigmoid sigmoid_and_slope(vec x) {
 }
 inline vec sigmoid(vec x) { return sigmoid_and_slope(x).value; }
 
+// q^exponent for q in [0, 1]; products for the whole part of an exponent up to 16.
+inline vec power(vec q, float exponent) {
+  vec p = broadcast(1.0f);
+  for (; exponent >= 1.0f && exponent <= 16.0f; exponent -= 1.0f) p *= q;
+  return exponent == 0.0f ? p : p * exp(exponent * log(q));
+}
+
 // log(1 + e^x). 3 ulp.
 inline vec softplus(vec x) { return max(vec{}, x) + log1p(exp(-abs(x))); }
 

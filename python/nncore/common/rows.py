@@ -37,6 +37,9 @@ _ROWS = {**_core.losses(), **_core.metrics()}
 def row_spec(owner: str, of: Function, from_logits: bool = False, **settings: float) -> _core.Spec:
     """A loss or metric and its settings, as the compiled core takes them."""
     kind = of.__name__ + "_logits" * boolean(owner, "from_logits", from_logits)
+    for name, value in settings.items():
+        if isinstance(value, bool) and isinstance(settings_of(of)[name], bool):
+            settings[name] = float(value)
     return kind, checked(owner, _ROWS[kind][0], settings)
 
 

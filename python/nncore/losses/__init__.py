@@ -16,13 +16,15 @@ from collections.abc import Callable
 from typing import Any
 
 from ..common import described
-from . import margins, probabilistic, regression
+from . import focal, margins, probabilistic, regression
 from ._base import Loss
+from .focal import *  # noqa: F403
 from .margins import *  # noqa: F403
 from .probabilistic import *  # noqa: F403
 from .regression import *  # noqa: F403
 
 __all__ = ["Loss", "get"]
+__all__ += focal.__all__
 __all__ += margins.__all__
 __all__ += probabilistic.__all__
 __all__ += regression.__all__
