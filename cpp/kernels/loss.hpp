@@ -198,6 +198,55 @@ inline void sparse_categorical_crossentropy_logits(float* value, float* dx, cons
   }
 }
 
+// -sum alpha t (1 - p)^gamma log(p) with p = clip(q), and q = x / sum(x) or softmax(x).
+[[gnu::noinline]] inline void focal_rows(float* value, float* dx, const float* target, const float* x,
+                                         const float* scale, const float* settings, std::size_t rows,
+                                         std::size_t columns, bool logits) {
+  const float alpha = settings[0], gamma = settings[1], smoothing = settings[2];
+  for (std::size_t r = 0; r < rows; ++r, target += columns, x += columns) {
+    const vec highest = logits ? row_max(x, columns) : vec{};
+    const auto size = [&](std::size_t i, std::size_t lanes) {
+      const vec y = load(x + i, lanes);
+      return logits ? exp(y - highest) : y;
+    };
+    Sum all{}, loss{}, pull{};
+    for_each_part(columns, [&](std::size_t i, std::size_t lanes, std::size_t p) {
+      all.part[p] += with_rest(size(i, lanes), lanes, vec{});
+    });
+    const vec norm = total(all);
+    const auto at = [&](std::size_t i, std::size_t lanes) {
+      const vec t = smoothed(load(target + i, lanes), smoothing, static_cast<float>(columns));
+      const vec q = size(i, lanes) / norm, p = clip(q), rest = 1.0f - p, factor = power(rest, gamma);
+      const vec by_p = gamma == 0.0f ? vec{} : gamma * power(rest, gamma - 1.0f) * log(p);
+      return Point{alpha * t * factor * log(p), alpha * t * unless_clipped(q, by_p - factor / p)};
+    };
+    for_each_part(columns, [&](std::size_t i, std::size_t lanes, std::size_t p) {
+      const Point point = at(i, lanes);
+      loss.part[p] -= with_rest(point.value, lanes, vec{});
+      pull.part[p] += with_rest(point.slope * size(i, lanes), lanes, vec{});
+    });
+    value[r] = total(loss)[0];
+    if (!dx) continue;
+
+    const vec mean = total(pull) / norm, factor = scale[r] / norm;
+    for_each_vector(columns, [&](std::size_t i, std::size_t lanes) {
+      const vec slope = factor * (at(i, lanes).slope - mean);
+      store(dx + i, logits ? slope * size(i, lanes) : slope, lanes);
+    });
+    dx += columns;
+  }
+}
+inline void categorical_focal_crossentropy(float* value, float* dx, const float* target, const float* x,
+                                           const float* scale, const float* settings, std::size_t rows,
+                                           std::size_t columns) {
+  focal_rows(value, dx, target, x, scale, settings, rows, columns, false);
+}
+inline void categorical_focal_crossentropy_logits(float* value, float* dx, const float* target,
+                                                  const float* x, const float* scale, const float* settings,
+                                                  std::size_t rows, std::size_t columns) {
+  focal_rows(value, dx, target, x, scale, settings, rows, columns, true);
+}
+
 // -sum(t x) / (|t| |x|), norms being at least kLeast.
 inline void cosine_similarity(float* value, float* dx, const float* target, const float* x,
                               const float* scale, const float*, std::size_t rows, std::size_t columns) {
