@@ -32,14 +32,16 @@ void Network::read_targets(const Samples& s, std::size_t start, std::size_t coun
     for (std::size_t i = 0; objective.has_labels() && i < count; ++i)
       objective.check_labels(target + i * objective.target_size(), s.row(start + i));
     for (std::size_t i = 0; from && i < count; ++i) weight[i] = from[s.row(start + i)];
+    objective.set_factor(memory_.results.data(), p, from ? weight : nullptr, count);
   }
 }
 
 double Network::output_loss(std::size_t output, std::size_t count) const {
-  const float* loss = memory_.results.data() + program().results[output].loss;
+  const Objective::Places& p = program().results[output];
+  const float* loss = memory_.results.data() + p.loss;
   double sum = 0.0;
   for (std::size_t i = 0; i < count; ++i) sum += loss[i];
-  return sum / static_cast<double>(count);
+  return sum / static_cast<double>(count) * double{memory_.results.data()[p.factor]};
 }
 
 double Network::batch_loss(std::size_t count) const {

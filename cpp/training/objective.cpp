@@ -22,7 +22,9 @@ void means(float* mean, const float* value, std::size_t rows, std::size_t count)
 LossFunction loss_of(const Spec& spec) {
   const std::size_t row = row_named(kLosses, spec.kind);
   if (row == kLosses.size()) throw std::invalid_argument("there is no loss '" + spec.kind + "'");
-  return {static_cast<Loss>(row), spec.settings(kLosses[row].settings)};
+  const std::int64_t reduction = spec.attributes.count("reduction") ? spec.integer("reduction") : 0;
+  if (reduction < 0 || reduction > 2) spec.fail("reduction must be in [0, 2]");
+  return {static_cast<Loss>(row), spec.settings(kLosses[row].settings), static_cast<Reduction>(reduction)};
 }
 
 bool is_counted(const Spec& metric) {
@@ -175,8 +177,20 @@ Objective::Offsets Objective::lay_out(Layout& layout, std::size_t batch) const {
           .scale = layout.place(batch, rows_),
           .activation = layout.place(batch, activation_.is_linear() ? 0 : size_of(output_)),
           .loss = layout.place(batch, 1),
+          .factor = layout.place(1, 1),
           .mean = layout.place(batch, mean_count()),
           .code = layout.place(batch, codes())};
+}
+
+void Objective::set_factor(float* buffer, const Offsets& p, const float* weight, std::size_t samples) const {
+  const auto count = static_cast<double>(samples);
+  double weights = 0.0;
+  for (std::size_t i = 0; weight && i < samples; ++i) weights += weight[i];
+  const Reduction reduction = loss_ ? loss_->reduction : Reduction::mean;
+  const double by_weights = !weight ? 1.0 : weights != 0.0 ? count / weights : 0.0;
+  buffer[p.factor] = static_cast<float>(reduction == Reduction::sum ? count * static_cast<double>(rows_)
+                                        : reduction == Reduction::weighted_mean ? by_weights
+                                                                                : 1.0);
 }
 
 void Objective::evaluate(const Kernels& k, float* buffer, const Offsets& p, bool weighted, std::size_t first,
@@ -189,6 +203,7 @@ void Objective::evaluate(const Kernels& k, float* buffer, const Offsets& p, bool
   const auto by_row = [&](float* by_sample) { return rows_ > 1 ? value : by_sample; };
   if (loss_) {
     const auto per_row = static_cast<float>(rows_);
+    scale *= buffer[p.factor];
     if (!weight) std::fill_n(scales, rows, scale / per_row);
     for (std::size_t s = 0; weight && s < samples; ++s)
       std::fill_n(scales + s * rows_, rows_, weight[s] * scale / per_row);

@@ -14,10 +14,14 @@
 
 namespace nncore {
 
+// What a loss of a batch is: the attribute "reduction". `weighted_mean` divides by the sum of the weights.
+enum class Reduction { mean, sum, weighted_mean };
+
 // A loss with its settings.
 struct LossFunction {
   Loss kind;
   Settings settings;
+  Reduction reduction = Reduction::mean;
 
   const LossRow& row() const { return row_of(kind); }
 
@@ -109,10 +113,13 @@ class Objective {
     std::size_t value, scale;    // scratch: rows() floats a sample
     std::size_t activation;      // scratch: the outputs, if the network ends in logits
     std::size_t loss;            // (batch): mean over a sample's rows, times its weight
+    std::size_t factor;          // by which their mean is multiplied to give the loss
     std::size_t mean;            // (mean_count(), batch): of each metric, over a sample's rows
     std::size_t code;            // for each counted metric (batch, codes of a sample)
   };
   Offsets lay_out(Layout& layout, std::size_t batch) const;
+  // Sets the factor of a batch, by the weights (samples) or null.
+  void set_factor(float* buffer, const Offsets& p, const float* weight, std::size_t samples) const;
   // Evaluates `samples` samples from `first` of the batch on. output: the last values of the network.
   // gradient: null, or receives that of the sum over samples of weight * loss * scale by output.
   void evaluate(const Kernels& k, float* buffer, const Offsets& p, bool weighted, std::size_t first,

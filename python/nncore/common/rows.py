@@ -119,7 +119,7 @@ class OfRows(Described):
 
     def _arguments(self) -> dict[str, Any]:
         """The arguments of the function besides targets and outputs."""
-        return {name: value for name, value in self.get_config().items() if name != "name"}
+        return {name: value for name, value in self.get_config().items() if name not in ("name", "reduction")}
 
     def _values(self, y: NDArray[Any], p: NDArray[Any]) -> NDArray[np.float64]:
         """The value of each row, before weighting and averaging."""

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import _core
 from ..common import arrays
-from ..common.arguments import require_default
+from ..common.arguments import choice
 from ..common.rows import OfRows
 
 Floats = NDArray[Any]  # float32, and float64 from the reference
@@ -24,22 +25,32 @@ def mean(values: Floats) -> Floats:
     return np.asarray(values.mean(axis=-1))
 
 
+_REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none")
+
+
 class Loss(OfRows):
-    """Base class. Deriving from it raises TypeError outside nncore: what runs in a network is compiled."""
+    """Base class. Deriving from it raises TypeError outside nncore: what runs in a network is compiled.
+
+    Args:
+        name: default the name of the class in snake case.
+        reduction: what is made of the weighted values of all rows: their mean ("sum_over_batch_size", the
+            default, or "mean"), "sum", or "mean_with_sample_weight", their sum over that of the weights; None
+            or "none" leaves an array (samples, ...), which no model can be trained for.
+        dtype: None or "float32".
+    """
 
     _abstract = True
     _uncalled = "call __call__"
     _instead = "Use a loss of nncore.losses, with sample_weight or class_weight in fit"
 
     def __init__(
-        self, name: str | None = None, reduction: str = "sum_over_batch_size", dtype: Any = None
+        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
     ) -> None:
         super().__init__(name, dtype)
-        require_default(type(self).__name__, "reduction", reduction, "sum_over_batch_size")
-        self.reduction = reduction
+        self.reduction = choice(type(self).__name__, "reduction", reduction or "none", _REDUCTIONS)
 
-    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Mean of the weighted values of all rows.
+    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
+        """What the reduction makes of the weighted values of all rows: a float, or an array of them.
 
         Args:
             y_true, y_pred: targets and predictions. One may lack the other's last axis, if its length is 1.
@@ -51,16 +62,33 @@ class Loss(OfRows):
         """
         y, p = arrays.paired(self.name, y_true, y_pred)
         values = self._values(y, p)
+        count = float(values.size)
         if sample_weight is not None:
             weights = arrays.weights_of(self.name, sample_weight, values, y)
-            values *= weights.reshape(weights.shape + (1,) * (values.ndim - weights.ndim))
-        return float(np.mean(values)) if values.size else 0.0
+            weights = weights.reshape(weights.shape + (1,) * (values.ndim - weights.ndim))
+            values *= weights
+            if self.reduction == "mean_with_sample_weight":
+                count = float(np.broadcast_to(weights, values.shape).sum())
+        if self.reduction == "none":
+            return values.astype(np.float32)
+        return float(values.sum()) / (count if self.reduction != "sum" else 1.0) if count else 0.0
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal one."""
+        own = {} if self.reduction == _REDUCTIONS[0] else {"reduction": self.reduction}
+        return {**super().get_config(), **own}
+
+    def spec(self) -> _core.Spec:
+        if self.reduction == "none":
+            raise ValueError(f"[{self.name}] a model is trained for one number: reduction must not be None")
+        kind, settings = super().spec()
+        return kind, {**settings, "reduction": max(0, _REDUCTIONS.index(self.reduction) - 1)}
 
 
 class Plain(Loss, aliases=None):
     """A loss without settings, with the arguments of all in Keras' order."""
 
     def __init__(
-        self, reduction: str = "sum_over_batch_size", name: str | None = None, dtype: Any = None
+        self, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None
     ) -> None:
         super().__init__(name, reduction, dtype)

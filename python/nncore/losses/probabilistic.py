@@ -219,7 +219,7 @@ class _Smoothed(Loss):
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: int = -1,
-        reduction: str = "sum_over_batch_size",
+        reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
@@ -235,7 +235,7 @@ class BinaryCrossentropy(_Smoothed, aliases=("bce", "BCE")):
         from_logits: the outputs are logits (before a sigmoid), not probabilities; default False.
         label_smoothing: share in [0, 1] by which targets move towards 0.5; default 0.
         axis: -1; others are not available yet.
-        reduction: "sum_over_batch_size"; others are not available yet.
+        reduction: see `Loss`; default "sum_over_batch_size".
         name: default "binary_crossentropy".
         dtype: None or "float32".
     """
@@ -255,7 +255,7 @@ class SparseCategoricalCrossentropy(Loss):
     Args:
         from_logits: the outputs are logits (before a softmax), not probabilities; default False.
         ignore_class: None; others are not available yet.
-        reduction: "sum_over_batch_size"; others are not available yet.
+        reduction: see `Loss`; default "sum_over_batch_size".
         axis: -1; others are not available yet.
         name: default "sparse_categorical_crossentropy".
         dtype: None or "float32".
@@ -267,7 +267,7 @@ class SparseCategoricalCrossentropy(Loss):
         self,
         from_logits: bool = False,
         ignore_class: int | None = None,
-        reduction: str = "sum_over_batch_size",
+        reduction: str | None = "sum_over_batch_size",
         axis: int = -1,
         name: str | None = None,
         dtype: Any = None,

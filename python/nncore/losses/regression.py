@@ -200,7 +200,7 @@ class Huber(Loss):
     def __init__(
         self,
         delta: float = 1.0,
-        reduction: str = "sum_over_batch_size",
+        reduction: str | None = "sum_over_batch_size",
         name: str = "huber_loss",
         dtype: Any = None,
     ) -> None:
