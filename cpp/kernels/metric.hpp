@@ -66,6 +66,27 @@ inline void sparse_categorical_accuracy(float* value, const float* target, const
     value[r] = static_cast<float>(argmax(y, columns)) == target[r] ? 1.0f : 0.0f;
 }
 
+// Whether fewer than k of y (n) are larger than the one at c. A NaN is larger than all, and never among them.
+inline float among_largest(const float* y, std::size_t n, std::size_t c, float k) {
+  Sum larger{};
+  for_each_part(n, [&](std::size_t i, std::size_t lanes, std::size_t p) {
+    larger.part[p] += with_rest(load(y + i, lanes) <= y[c] ? vec{} : broadcast(1.0f), lanes, vec{});
+  });
+  return y[c] == y[c] && total(larger)[0] < k ? 1.0f : 0.0f;
+}
+
+inline void top_k_categorical_accuracy(float* value, const float* target, const float* y, const float* k,
+                                       std::size_t rows, std::size_t columns) {
+  for (std::size_t r = 0; r < rows; ++r, target += columns, y += columns)
+    value[r] = among_largest(y, columns, argmax(target, columns), *k);
+}
+
+inline void sparse_top_k_categorical_accuracy(float* value, const float* target, const float* y,
+                                              const float* k, std::size_t rows, std::size_t columns) {
+  for (std::size_t r = 0; r < rows; ++r, y += columns)
+    value[r] = among_largest(y, columns, Class(target[r], columns).index, *k);
+}
+
 constexpr MetricKernel kMetricKernels[] = {
 #define ELEMENTWISE_METRIC(name, ...) name,
 #define ROW_METRIC(name, ...) name,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..common.arguments import require_default
+from ..common.arguments import integer, require_default
 from ..common.operations import wide
 from ..common.rows import metric
 from ..losses import (
@@ -38,7 +38,9 @@ __all__ = [
     "Poisson",
     "RootMeanSquaredError",
     "SparseCategoricalAccuracy",
+    "SparseTopKCategoricalAccuracy",
     "SquaredHinge",
+    "TopKCategoricalAccuracy",
     "binary_accuracy",
     "categorical_accuracy",
     "categorical_hinge",
@@ -50,7 +52,9 @@ __all__ = [
     "mean_squared_logarithmic_error",
     "poisson",
     "sparse_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
     "squared_hinge",
+    "top_k_categorical_accuracy",
 ]
 
 
@@ -89,6 +93,33 @@ def sparse_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
     return wide(np.reshape(y_true, y.shape[:-1]) == np.argmax(y, axis=-1))
 
 
+def _among_largest(y: Floats, classes: Floats, k: int) -> Floats:
+    """1 where fewer than k outputs of a row are larger than that of its class."""
+    own = np.take_along_axis(y, classes[..., np.newaxis], axis=-1)
+    return wide((own == own)[..., 0] & ((~(y <= own)).sum(axis=-1) < k))
+
+
+@metric("one-hot", ({"k": 2},))
+def top_k_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike, k: int = 5) -> Floats:
+    """1 where fewer than k outputs of a row are larger than the one at the largest target, else 0.
+
+    >>> top_k_categorical_accuracy([[0, 0, 1], [0, 1, 0]], [[0.1, 0.9, 0.8], [0.1, 0, 0.2]], k=2).tolist()
+    [1.0, 0.0]
+    """
+    return _among_largest(wide(y_pred), np.argmax(wide(y_true), axis=-1), k)
+
+
+@metric("classes", ({"k": 2},))
+def sparse_top_k_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike, k: int = 5) -> Floats:
+    """1 where fewer than k outputs of a row are larger than that of the class y_true, else 0.
+
+    >>> sparse_top_k_categorical_accuracy([2, 1], [[0.1, 0.9, 0.8], [0.1, 0, 0.2]], k=2).tolist()
+    [1.0, 0.0]
+    """
+    y = wide(y_pred)
+    return _among_largest(y, np.reshape(y_true, y.shape[:-1]).astype(np.int64), k)
+
+
 class BinaryAccuracy(Metric):
     """Share of outputs on the right side of a threshold.
 
@@ -119,6 +150,39 @@ class SparseCategoricalAccuracy(Metric):
     """Share of rows whose largest output is at the place that the class number names."""
 
     _function = staticmethod(sparse_categorical_accuracy)
+
+
+class TopKCategoricalAccuracy(Metric):
+    """Share of rows in which fewer than k outputs are larger than that of the class of a one-hot target.
+
+    Args:
+        k: at least 1; default 5.
+        name: default "top_k_categorical_accuracy".
+        dtype: None or "float32".
+    """
+
+    _function = staticmethod(top_k_categorical_accuracy)
+
+    def __init__(self, k: int = 5, name: str = "top_k_categorical_accuracy", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+        self.k = integer(type(self).__name__, "k", k)
+
+
+class SparseTopKCategoricalAccuracy(Metric):
+    """As `TopKCategoricalAccuracy`, for targets that are class numbers. from_sorted_ids: False."""
+
+    _function = staticmethod(sparse_top_k_categorical_accuracy)
+
+    def __init__(
+        self,
+        k: int = 5,
+        name: str = "sparse_top_k_categorical_accuracy",
+        dtype: Any = None,
+        from_sorted_ids: bool = False,
+    ) -> None:
+        super().__init__(name, dtype)
+        require_default(type(self).__name__, "from_sorted_ids", from_sorted_ids, False)
+        self.k = integer(type(self).__name__, "k", k)
 
 
 class MeanSquaredError(Metric, aliases=("mse", "MSE")):
