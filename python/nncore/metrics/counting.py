@@ -14,7 +14,15 @@ from ..common.arguments import boolean, choice, integer, number, several
 from ..common.readings import Reading
 from ._base import Floats, Metric
 
-__all__ = ["AUC", "Precision", "Recall"]
+__all__ = [
+    "AUC",
+    "FalseNegatives",
+    "FalsePositives",
+    "Precision",
+    "Recall",
+    "TrueNegatives",
+    "TruePositives",
+]
 
 _CURVES = ("roc", "pr", "prgain")
 _METHODS = ("interpolation", "majoring", "minoring")
@@ -193,6 +201,56 @@ class Recall(_AtThresholds):
 
     def _reference(self, tp: Floats, fp: Floats, tn: Floats, fn: Floats) -> Floats:
         return self._ratio(tp, tp + fn)
+
+
+class _Number(_Counting):
+    def __init__(
+        self, thresholds: float | Sequence[float] | None = None, name: str | None = None, dtype: Any = None
+    ) -> None:
+        self._given = self._checked(thresholds)
+        self.thresholds = self._given or [0.5]
+        super().__init__(name, dtype)
+
+
+class TruePositives(_Number):
+    """Weight of the predictions above a threshold whose target is not 0.
+
+    Args:
+        thresholds: default 0.5. Of several in [0, 1] each gives a value.
+        name: default "true_positives", then "true_positives_1", ...
+        dtype: None or "float32".
+
+    >>> TruePositives()([0, 1, 1, 1], [0.9, 0.3, 0.8, 0.7])
+    2.0
+    """
+
+    def _reference(self, tp: Floats, fp: Floats, tn: Floats, fn: Floats) -> Floats:
+        return tp
+
+
+class TrueNegatives(_Number):
+    """Weight of the other predictions, whose target is 0. Arguments as `TruePositives`."""
+
+    def _reference(self, tp: Floats, fp: Floats, tn: Floats, fn: Floats) -> Floats:
+        return tn
+
+
+class FalsePositives(_Number):
+    """Weight of the predictions above a threshold whose target is 0. Arguments as `TruePositives`."""
+
+    direction = "min"
+
+    def _reference(self, tp: Floats, fp: Floats, tn: Floats, fn: Floats) -> Floats:
+        return fp
+
+
+class FalseNegatives(_Number):
+    """Weight of the other predictions, whose target is not 0. Arguments as `TruePositives`."""
+
+    direction = "min"
+
+    def _reference(self, tp: Floats, fp: Floats, tn: Floats, fn: Floats) -> Floats:
+        return fn
 
 
 class AUC(_Counting):
