@@ -57,5 +57,32 @@ inline void softmax_backward(float* dx, const float* dy, const float* y, const f
   }
 }
 
+inline void log_softmax_forward(float* y, const float* x, const float*, std::size_t rows,
+                                std::size_t columns) {
+  for (std::size_t r = 0; r < rows; ++r, x += columns, y += columns) {
+    const vec highest = row_max(x, columns);
+    const vec sum =
+        log(exponentials(nullptr, x, columns, highest, [](std::size_t, std::size_t, std::size_t, vec) {}));
+    for_each_vector(columns, [&](std::size_t i, std::size_t lanes) {
+      store(y + i, (load(x + i, lanes) - highest) - sum, lanes);
+    });
+  }
+}
+
+// dx = dy - e^y sum(dy)
+inline void log_softmax_backward(float* dx, const float* dy, const float* y, const float*, std::size_t rows,
+                                 std::size_t columns) {
+  for (std::size_t r = 0; r < rows; ++r, dx += columns, dy += columns, y += columns) {
+    Sum sum{};
+    for_each_part(columns, [&](std::size_t i, std::size_t lanes, std::size_t p) {
+      sum.part[p] += load(dy + i, lanes);
+    });
+    const vec all = total(sum);
+    for_each_vector(columns, [&](std::size_t i, std::size_t lanes) {
+      store(dx + i, load(dy + i, lanes) - exp(load(y + i, lanes)) * all, lanes);
+    });
+  }
+}
+
 }  // namespace
 }  // namespace nncore::NNCORE_ISA

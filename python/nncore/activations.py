@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .activations_more import *  # noqa: F403
 from .common.arguments import boolean, require_default, unknown
 from .common.arrays import Array as Floats
 from .common.operations import ACTIVATIONS, activation, wide
