@@ -212,6 +212,37 @@ class LecunNormal(_Named):
     _arguments = (1.0, "fan_in", "truncated_normal")
 
 
+class Orthogonal(_Random, aliases=("OrthogonalInitializer",)):
+    """A matrix with orthonormal rows or columns, times `gain` (Saxe et al., 2014), from normal values.
+
+    Of a shape (..., out) all axes but the last are its rows.
+    """
+
+    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.gain = number("Orthogonal", "gain", gain)
+
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+        if len(shape) < 2:
+            raise ValueError(f"[Orthogonal] expected a shape with at least two axes, got {shape}")
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
+        q *= np.sign(np.diag(r))
+        return self.gain * (q if rows >= columns else q.T).reshape(shape)
+
+
+class Identity(Initializer, aliases=("IdentityInitializer",)):
+    """`gain`, by default 1, on the diagonal of a matrix, and 0 elsewhere."""
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = number("Identity", "gain", gain)
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+        if len(shape) != 2:
+            raise ValueError(f"[Identity] expected a shape with two axes, got {shape}")
+        return self.gain * np.eye(*shape, dtype=np.float32)
+
+
 CLASSES = described.classes(Initializer)
 __all__ = [*CLASSES, "Initializer", "get"]
 
