@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,6 +37,11 @@ COUNTING: list[dict[str, Any]] = [
     {"multi_label": True, "curve": "PR", "label_weights": [0.5, 1.0, 2.0, 1.0]},
     {"label_weights": [0.5, 1.0, 2.0, 1.0]},
     {"from_logits": True, "num_thresholds": 20},
+    {"average": "micro", "threshold": 0.4},
+    {"average": "weighted"},
+    {"average": "macro", "threshold": 0.7},
+    {"average": None},
+    {"average": "macro", "beta": 2.0},
 ]
 Settings = dict[str, Any]
 
@@ -47,12 +54,32 @@ def has(cls: type[metrics.Metric], settings: Settings) -> bool:
     return settings.keys() <= inspect.signature(cls).parameters.keys()
 
 
+def required(cls: type[metrics.Metric]) -> list[str]:
+    """Arguments without a default."""
+    parameters = inspect.signature(cls).parameters.values()
+    return [p.name for p in parameters if p.default is p.empty]
+
+
+def copied(result: Any) -> Any:
+    """In Keras, some change with the next update."""
+    return np.array(result)
+
+
+def complete(cls: type[metrics.Metric]) -> Callable[..., Any]:
+    """A function that makes one with a single value."""
+    if "average" in inspect.signature(cls).parameters:
+        return partial(cls, average="micro", threshold=0.5)
+    return partial(cls, **dict.fromkeys(required(cls), 0.6)) if required(cls) else cls
+
+
 def settings_for(cls: type[metrics.Metric]) -> list[Settings]:
     if not counts(cls):
         function = cls._function
         assert function is not None
         return [{}, *{**LOSSES, **METRICS}[function.__name__].variants]
-    return [settings for settings in COUNTING if has(cls, settings)]
+    needed = dict.fromkeys(required(cls), 0.6)
+    tried = [{**needed, **settings} for settings in COUNTING if has(cls, settings)]
+    return [s for s in tried if s] if has(cls, {"average": None}) else tried
 
 
 def inputs_of(cls: type[metrics.Metric]) -> str:
@@ -60,11 +87,16 @@ def inputs_of(cls: type[metrics.Metric]) -> str:
     return {**LOSSES, **METRICS}[function.__name__].inputs if function is not None else "bits"
 
 
+def columns(cls: type[metrics.Metric]) -> int:
+    """As many as the default k asks for, and one more."""
+    return 6 if "k" in inspect.signature(cls).parameters else 4
+
+
 def data(cls: type[metrics.Metric], settings: Settings, rows: int = 12) -> tuple[Any, Any]:
-    """Targets and predictions (rows, 4), some of which are thresholds."""
+    """Targets and predictions (rows, columns), some of which are thresholds."""
     rng, inputs = np.random.default_rng(5), inputs_of(cls)
-    y = row_targets(rng, inputs, (rows, 4))
-    p = row_outputs(rng, inputs, (rows, 4), settings.get("from_logits", False))
+    y = row_targets(rng, inputs, (rows, columns(cls)))
+    p = row_outputs(rng, inputs, (rows, columns(cls)), settings.get("from_logits", False))
     return y, p.round(1)
 
 

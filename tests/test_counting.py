@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from metric_cases import has, settings_for
+from metric_cases import complete, has, required, settings_for
 from numpy.typing import NDArray
 
 import nncore
@@ -24,7 +24,8 @@ CASES = [
     for name, cls in CLASSES.items()
     for settings in settings_for(cls)
 ]
-EACH = pytest.mark.parametrize("cls", CLASSES.values())
+EACH = pytest.mark.parametrize("cls", [complete(c) for c in CLASSES.values()], ids=CLASSES)
+PLAIN = [cls for cls in CLASSES.values() if complete(cls) is cls]
 
 
 def data(rng: np.random.Generator, samples: int, labels: int = 4) -> tuple[Array, Array, Array]:
@@ -53,7 +54,11 @@ def expected(metric: Any, y: Array, p: Array, weight: Array | float = 1.0) -> Ar
     hit, miss = positive * w, ~positive * w
     sums = [(part * of).sum(axis=1) for of in (y != 0, y == 0) for part in (hit, miss)]
     values = metric._reference(sums[0], sums[2], sums[3], sums[1])
-    found: Array = np.average(values, axis=-1, weights=metric.label_weights if metric.multi_label else None)
+    average = getattr(metric, "average", "macro")
+    if average is None:
+        return np.asarray(values[0])
+    weights = sums[0][0] + sums[1][0] if average == "weighted" else metric.label_weights
+    found: Array = np.average(values, axis=-1, weights=weights if metric.multi_label else None)
     return found[0] if found.shape == (1,) else found
 
 
@@ -74,7 +79,8 @@ def test_counts_of_a_stream(isa: str, rng: np.random.Generator, cls: Any, settin
             rtol=1e-12,
             atol=1e-12,
         )
-        assert np.shape(metric.result()) == (() if len(metric.thresholds) == 1 else np.shape(metric.result()))
+        one = len(metric.thresholds) == 1 and getattr(metric, "average", "macro")
+        assert np.shape(metric.result()) == (() if one else np.shape(metric.result()))
         metric.reset_state()
         np.testing.assert_array_equal(metric.result(), before)
 
@@ -151,7 +157,7 @@ def test_counts_can_be_merged(rng: np.random.Generator, cls: Any) -> None:
     assert half.result() == whole.result()
 
 
-@EACH
+@pytest.mark.parametrize("cls", PLAIN)
 def test_names(cls: Any) -> None:
     nncore.utils.clear_session()
     first = cls()
@@ -208,10 +214,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(
     ("cls", "settings", "error"),
     [
-        pytest.param(cls, settings, error, id=f"{name} {settings}")
+        pytest.param(cls, {**dict.fromkeys(required(cls), 0.5), **settings}, error, id=f"{name} {settings}")
         for name, cls in CLASSES.items()
         for settings, error in BAD
-        if has(cls, settings)
+        if has(cls, settings) and not (required(cls) and "num_thresholds" in settings)
     ],
 )
 def test_settings_that_do_not_fit(cls: Any, settings: dict[str, Any], error: str) -> None:

@@ -28,12 +28,6 @@ def test_mean_and_sum() -> None:
         model.compile("sgd", "mse", metrics=[mean])
 
 
-def test_a_function_as_a_metric() -> None:
-    wrapped = metrics.MeanMetricWrapper(lambda y, p, power: np.abs(y - p) ** power, "own", power=2)
-    assert wrapped([[1.0], [2.0]], np.array([[3.0], [2.0]]), [1.0, 3.0]) == 1.0
-    assert wrapped.name == "own"
-
-
 @pytest.mark.parametrize("shape", [(4, 4), (6, 3), (3, 6), (2, 3, 4)])
 def test_orthogonal(shape: tuple[int, ...]) -> None:
     values = initializers.Orthogonal(gain=2.0, seed=1)(shape)

@@ -17,6 +17,25 @@ inline std::vector<double> at_each(const std::vector<Counts>& counts, F f) {
   return values;
 }
 
+// The largest of some rates where others, rounded to float as `least` is, are at least that, or 0.
+template <class F>
+inline std::vector<double> best(const std::vector<Counts>& counts, float least, F rates) {
+  double found = 0.0;
+  for (const Counts& n : counts)
+    if (const auto [limited, rate] = rates(n); static_cast<float>(limited) >= least)
+      found = std::fmax(found, rate);
+  return {found};
+}
+inline double precision_of(const Counts& n) {
+  return ratio(n.true_positives, n.true_positives + n.false_positives);
+}
+inline double recall_of(const Counts& n) {
+  return ratio(n.true_positives, n.true_positives + n.false_negatives);
+}
+inline double specificity_of(const Counts& n) {
+  return ratio(n.true_negatives, n.true_negatives + n.false_positives);
+}
+
 #define NONE
 #define SETTING(name, ...) [[maybe_unused]] const float name = *setting++;
 #define COUNT_METRIC(name, settings, ...)                                                              \
@@ -60,6 +79,8 @@ Counter::Counter(const Spec& spec)
     spec.fail("expected a metric that is computed from counts");
   metric_ = static_cast<Metric>(row);
   settings_ = spec.settings(kMetrics[row].settings);
+  if (spec.attributes.count("average")) average_ = spec.integer("average");
+  if (spec.attributes.count("ties")) ties_ = spec.flag("ties");
   const std::vector<double> given = spec.numbers("thresholds");
   constexpr std::size_t kMost = 1 << 20;  // codes are whole numbers in float
   if (given.empty() || given.size() > kMost)
@@ -109,7 +130,8 @@ void Counter::encode(const Kernels& k, float* code, const float* target, const f
       last = next;
     }
     for (std::size_t c = 0; c < codes(columns); ++c, ++code)
-      if (last < columns && before(last, class_id_ < 0 ? c : static_cast<std::size_t>(class_id_)))
+      if (const std::size_t i = class_id_ < 0 ? c : static_cast<std::size_t>(class_id_);
+          last < columns && before(last, i) && !(ties_ && y[i] == y[last]))
         *code = *code >= positive ? positive : 0.0f;
   }
 }
@@ -162,13 +184,19 @@ Value Counter::result() const {
       }
     }
     const std::vector<double> values = kResults[static_cast<std::size_t>(metric_)](counts, settings_.data());
-    const double weight = multi_label_ && !label_weights_.empty() && labels_ ? label_weights_[label] : 1.0;
+    if (average_ == 2) {
+      mean.insert(mean.end(), values.begin(), values.end());
+      weights = 1.0;
+      continue;
+    }
+    double weight = multi_label_ && !label_weights_.empty() && labels_ ? label_weights_[label] : 1.0;
+    if (average_ == 1) weight = counts[0].true_positives + counts[0].false_negatives;
     mean.resize(values.size());
     for (std::size_t i = 0; i < values.size(); ++i) mean[i] += weight * values[i];
     weights += weight;
   }
   for (double& value : mean) value = ratio(value, weights);
-  if (mean.size() == 1) return mean[0];
+  if (mean.size() == 1 && average_ != 2) return mean[0];
   return mean;
 }
 

@@ -21,7 +21,9 @@ using Value = std::variant<double, std::vector<double>>;
 class Counter {
  public:
   // Attributes: thresholds, top_k and class_id (-1: none), multi_label, num_labels (0: not known yet),
-  // label_weights, from_logits, and the settings of the row. Throws std::invalid_argument.
+  // label_weights, from_logits, and the settings of the row; with multi_label perhaps average: of the labels'
+  // values 0 the mean, 1 that by their positive targets, 2 each. With top_k = 1 perhaps ties: all of the
+  // largest predictions of a row, and not the first of them. Throws std::invalid_argument.
   [[gnu::cold]] explicit Counter(const Spec& spec);
 
   // Throws std::invalid_argument if rows of this many columns cannot be counted.
@@ -48,7 +50,8 @@ class Counter {
   std::vector<float> thresholds_;   // ascending
   std::vector<std::size_t> order_;  // index of each among the given thresholds
   std::ptrdiff_t top_k_, class_id_;
-  bool even_ = false, from_logits_, multi_label_;
+  bool even_ = false, from_logits_, multi_label_, ties_ = false;
+  std::int64_t average_ = 0;
   std::vector<double> label_weights_;
   std::size_t labels_ = 0;      // labels with counts of their own; 0: not known yet
   std::vector<double> totals_;  // (labels, whether the target is 1, thresholds exceeded)

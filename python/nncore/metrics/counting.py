@@ -42,7 +42,7 @@ class _Counting(Metric):
     label_weights: list[float] | None = None
     from_logits: bool = False
     thresholds: list[float]
-    _given: list[float] | None  # thresholds, as arguments
+    _given: list[float] | None = None  # thresholds, as arguments
     _kept: ClassVar[tuple[str, ...]] = (
         "true_positives",
         "false_positives",

@@ -12,7 +12,7 @@ from .. import _core
 from ..common import arrays
 from ._base import Metric
 
-__all__ = ["Mean", "MeanMetricWrapper", "Sum"]
+__all__ = ["Mean", "Sum"]
 
 
 class _OfValues(Metric):
@@ -100,31 +100,3 @@ class Sum(_OfValues):
     def result(self) -> float:
         """Sum so far."""
         return self._sum
-
-
-class MeanMetricWrapper(Mean):
-    """Mean of what a function of targets and predictions gives.
-
-    Args:
-        fn: fn(y_true, y_pred, **kwargs), which gives values (samples, ...).
-        name: default "mean_metric_wrapper".
-        dtype: None or "float32".
-        kwargs: further arguments of fn.
-
-    >>> MeanMetricWrapper(lambda y_true, y_pred: y_true == y_pred)(np.array([1, 2]), np.array([1, 3]))
-    0.5
-    """
-
-    _abstract = True
-
-    def __init__(
-        self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any
-    ) -> None:
-        super().__init__(name, dtype)
-        self._fn, self._arguments_of_fn = fn, kwargs
-
-    def update_state(  # type: ignore[override]
-        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> None:
-        """Takes in more samples. Arguments and errors as of `Mean`."""
-        super().update_state(self._fn(y_true, y_pred, **self._arguments_of_fn), sample_weight)
