@@ -18,6 +18,7 @@ import keras_data_cases as data
 import keras_graph_cases as graphs
 import keras_normalization_cases as normalizations
 import keras_optimizer_cases as optimizers
+import keras_step_cases as steps
 import metric_cases
 import numpy as np
 import penalty_cases as penalties
@@ -253,26 +254,28 @@ def metric(name: str) -> Case:
     def case(k: Any) -> Any:
         k.utils.clear_session()
         cls, found = getattr(k.metrics, name), {}
+        needed, columns = dict.fromkeys(metric_cases.required(ours), 0.6), metric_cases.columns(ours)
         found["arguments"] = [
-            [p.name, cls().name if p.name == "name" else p.default]
+            [p.name, cls(**needed).name if p.name == "name" else None if p.default is p.empty else p.default]
             for p in inspect.signature(cls).parameters.values()
         ]
         for settings in metric_cases.settings_for(ours):
             y, p = metric_cases.data(ours, settings)
             alone = cls(**settings)
-            stream = [alone(y[:5], p[:5]), alone(y[5:], p[5:], WEIGHT[5:])]
+            stream = [metric_cases.copied(alone(y[:5], p[:5]))]
+            stream.append(metric_cases.copied(alone(y[5:], p[5:], WEIGHT[5:])))
             alone.reset_state()
-            stream.append(alone(y, p, WEIGHT[:, None]))
+            stream.append(alone(y, p, WEIGHT if "average" in settings else WEIGHT[:, None]))
             logits = settings.get("from_logits", False)
             goal = k.losses.BinaryCrossentropy(from_logits=True) if logits else of
             both = [cls(name="plain", **settings)], [cls(name="weighted", **settings)]
-            model = make(k, 4, None if logits else last, goal, both[0], weighted_metrics=both[1])
+            model = make(k, columns, None if logits else last, goal, both[0], weighted_metrics=both[1])
             history = model.fit(X, y, epochs=2, batch_size=5, sample_weight=WEIGHT, **FIT).history
             found[str(settings)] = [stream, history]
         y, _ = metric_cases.data(ours, {})
-        for given in (metric_cases.NAMES[name], [cls]):
+        for given in (metric_cases.NAMES[name], [cls]) if not needed else ():
             k.utils.clear_session()
-            values = make(k, 4, last, of, given).evaluate(X, y, verbose=0, return_dict=True)
+            values = make(k, columns, last, of, given).evaluate(X, y, verbose=0, return_dict=True)
             found["names" if given[0] is not cls else "class"] = [values, cls().name]
         return found
 
@@ -296,6 +299,7 @@ CASES: dict[str, Case] = {
     **optimizers.CASES,
     **callbacks.CASES,
     **data.CASES,
+    **steps.CASES,
     "models that share layers": gan,
     "first layers of a trained model": features,
     "stops at once": stopping(monitor="loss", min_delta=10),

@@ -70,7 +70,8 @@ def batch_normalization(axis: int = -1, center: bool = True, scale: bool = True,
 
 def loss_spec(name: str, from_logits: bool = False, **settings: float) -> Spec:
     """The row of a function with these arguments."""
-    return name + "_logits" * from_logits, settings
+    numbers = {key: float(value) if value is True else value for key, value in settings.items()}
+    return name + "_logits" * from_logits, numbers
 
 
 def loss_call(loss: Spec) -> tuple[str, dict[str, Any]]:

@@ -17,25 +17,29 @@ from nncore import callbacks, initializers, layers, metrics
 FOUND: dict[str, Any] = json.loads(FACTS.read_text())
 
 
-def compare(ours: Any, keras: Any, where: str) -> None:
+def compare(ours: Any, keras: Any, where: str, near: float = 2e-5) -> None:
     if isinstance(keras, dict):
         assert sorted(ours) == sorted(keras), where
         for name in keras:
-            compare(ours[name], keras[name], f"{where}[{name!r}]")
+            compare(ours[name], keras[name], f"{where}[{name!r}]", near)
     elif isinstance(keras, list):
         assert isinstance(ours, list), where
         assert len(ours) == len(keras), where
         for number, (a, b) in enumerate(zip(ours, keras)):
-            compare(a, b, f"{where}[{number}]")
+            compare(a, b, f"{where}[{number}]", near)
+    elif keras != keras and where.startswith("edges: "):
+        assert not np.isfinite(ours), where  # a limit, where Keras has NaN
     elif isinstance(keras, float):
-        assert ours == pytest.approx(keras, rel=2e-4, abs=2e-5), where
+        assert ours == pytest.approx(keras, rel=10 * near, abs=near, nan_ok=True), where
     else:
         assert ours == keras, where
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_same_as_keras(name: str) -> None:
-    compare(plain(CASES[name](nncore)), FOUND[name], name)
+    near = 2e-6 if name.startswith("steps: ") else 2e-5
+    with np.errstate(all="ignore"):
+        compare(plain(CASES[name](nncore)), FOUND[name], name, near)
 
 
 def test_every_fact_has_a_case() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import golden
 import pytest
+from metric_cases import complete
 from optimizer_cases import OPTIMIZERS, update_of
 from reference_layers import ACTIVATION_ROWS, LOSS_ROWS
 
@@ -34,6 +35,7 @@ OPERATIONS = [(family, name) for family, operations in FAMILIES.items() for name
 # in its row and its public function, and all else is made from these.
 EXAMPLES = {
     *("elu", "gelu", "gelu_tanh", "leaky_relu", "linear", "relu", "sigmoid", "silu", "softmax", "softplus"),
+    *("exponential", "log_softmax"),  # a word, and a formula of losses
     *("swish", "tanh", "mean_squared_error", "mean_absolute_error", "binary_crossentropy"),
     *("categorical_crossentropy", "sparse_categorical_crossentropy", "binary_accuracy"),
     *("categorical_accuracy", "sparse_categorical_accuracy"),
@@ -80,7 +82,7 @@ def test_every_row_of_a_loss_has_a_function() -> None:
 
 def test_every_row_of_a_metric_has_a_class() -> None:
     rows = {name for name, (_, _, counts) in _core.metrics().items() if counts}
-    assert {snake_case(name) for name in COUNTING} == rows
+    assert {complete(metrics.CLASSES[name])().spec()[0] for name in COUNTING} == rows
     assert set(METRICS) == set(_core.metrics()) - rows
     assert {*metrics.__all__} >= {"Metric", "get", *METRICS, *metrics.CLASSES}
     for name, operation in METRICS.items():
@@ -132,8 +134,10 @@ def mentions(family: str, operation: Operation) -> set[str]:
     names = [name for name in operation.names if name not in EXAMPLES]
     if family == "losses":
         names += (n for n, cls in losses.BY_NAME.items() if cls._function is operation.public)
-    allowed = [f"cpp/kernels/{family}.def", f"python/nncore/{family}"]
-    if family == "losses":  # each is a metric, too
+    # A function over rows stands in the header of its family. Each loss is a metric, too.
+    header = {"losses": "loss.hpp", "metrics": "metric.hpp"}.get(family, f"{family}.def")
+    allowed = [f"cpp/kernels/{family}.def", f"cpp/kernels/{header}", f"python/nncore/{family}"]
+    if family == "losses":
         allowed.append("python/nncore/metrics/means.py")
     return found_in(naming(names), *allowed)
 

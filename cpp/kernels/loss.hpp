@@ -31,10 +31,10 @@ struct Point {
   vec value, slope;
 };
 
-// Of a probability x, and y = 1 - x: the cross-entropy times (1 - p)^gamma, p being the probability of the
-// target. Targets of 1 have the weight alpha and others 1 - alpha, if balanced.
-[[gnu::noinline]] inline Point focal(vec t, vec x, vec y, bool balanced, float alpha, float gamma) {
-  const vec p = clip(x), q = clip(y), rest = 1.0f - t;
+// Of a probability x, y = 1 - x, and both clipped, p and q: the cross-entropy times (1 - r)^gamma, where r is
+// the probability of the target. Targets of 1 have the weight alpha and others 1 - alpha, if balanced.
+[[gnu::noinline]] inline Point focal(vec t, vec x, vec y, vec q, bool balanced, float alpha, float gamma) {
+  const vec p = clip(x), rest = 1.0f - t;
   const vec missed = max(vec{}, fma(t, y, rest * x)), factor = power(missed, gamma),
             by_x = gamma == 0.0f ? vec{} : gamma * power(missed, gamma - 1.0f) * (rest - t);
   const vec entropy = -fma(t, log(p), rest * log(q)), slope = unless_clipped(x, rest / q - t / p);

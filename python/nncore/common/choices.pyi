@@ -5,8 +5,9 @@ from typing import Any, Literal
 Several = list[Any] | tuple[Any, ...] | dict[str, Any]
 
 Activation = Literal[
-    "elu", "gelu", "leaky_relu", "linear", "mish", "relu", "selu", "sigmoid", "silu", "softmax", "softplus",
-    "swish", "tanh"
+    "celu", "elu", "exponential", "gelu", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh",
+    "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish", "relu", "relu6", "selu", "sigmoid",
+    "silu", "softmax", "softplus", "swish", "tanh"
 ]
 
 Constraint = Literal[
@@ -14,22 +15,30 @@ Constraint = Literal[
 ]
 
 Initializer = Literal[
-    "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal", "LecunUniform",
-    "Ones", "RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling", "Zeros", "constant",
-    "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform", "normal",
-    "one", "ones", "random_normal", "random_uniform", "truncated_normal", "uniform", "variance_scaling",
-    "zero", "zeros"
+    "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "IdentityInitializer",
+    "LecunNormal", "LecunUniform", "Ones", "Orthogonal", "OrthogonalInitializer", "RandomNormal",
+    "RandomUniform", "TruncatedNormal", "VarianceScaling", "Zeros", "constant", "glorot_normal",
+    "glorot_uniform", "he_normal", "he_uniform", "identity", "lecun_normal", "lecun_uniform", "normal",
+    "one", "ones", "orthogonal", "random_normal", "random_uniform", "truncated_normal", "uniform",
+    "variance_scaling", "zero", "zeros"
 ]
 
 Loss = Literal[
-    "BCE", "BinaryCrossentropy", "CategoricalCrossentropy", "Huber", "KLD", "KLDivergence", "MAE", "MSE",
-    "MeanAbsoluteError", "MeanSquaredError", "SparseCategoricalCrossentropy", "bce", "binary_crossentropy",
-    "categorical_crossentropy", "huber", "kl_divergence", "kld", "mae", "mean_absolute_error",
-    "mean_squared_error", "mse", "sparse_categorical_crossentropy"
+    "BCE", "BinaryCrossentropy", "BinaryFocalCrossentropy", "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy", "CategoricalHinge", "CosineSimilarity", "Hinge", "Huber", "KLD",
+    "KLDivergence", "LogCosh", "MAE", "MAPE", "MSE", "MSLE", "MeanAbsoluteError",
+    "MeanAbsolutePercentageError", "MeanSquaredError", "MeanSquaredLogarithmicError", "Poisson",
+    "SparseCategoricalCrossentropy", "SquaredHinge", "bce", "binary_crossentropy",
+    "binary_focal_crossentropy", "categorical_crossentropy", "categorical_focal_crossentropy",
+    "categorical_hinge", "cosine_similarity", "hinge", "huber", "kl_divergence", "kld", "log_cosh", "mae",
+    "mape", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error",
+    "mean_squared_logarithmic_error", "mse", "msle", "poisson", "sparse_categorical_crossentropy",
+    "squared_hinge"
 ]
 
 Optimizer = Literal[
-    "Adam", "AdamW", "Nadam", "RMSprop", "SGD", "adam", "adamw", "nadam", "rmsprop", "sgd"
+    "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Nadam", "RMSprop", "SGD", "adadelta", "adagrad",
+    "adam", "adamax", "adamw", "nadam", "rmsprop", "sgd"
 ]
 
 Regularizer = Literal[

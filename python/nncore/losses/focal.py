@@ -44,12 +44,13 @@ def _binary(
     by_p = ((1.0 - t) / (1.0 - p) - t / p) * _inside(x)
     slope = missed**gamma * by_p + _slope_of_power(missed, gamma) * (1.0 - 2.0 * t) * entropy
     weight = t * alpha + (1.0 - t) * (1.0 - alpha) if apply_class_balancing else 1.0
-    return weight * missed**gamma * entropy, weight * slope * (x * (1.0 - x) if from_logits else 1.0)
+    slope = weight * slope * (x * (1.0 - x) if from_logits else 1.0)
+    return np.asarray(weight * missed**gamma * entropy), slope
 
 
 def _slope_of_binary(t: Floats, y: Floats, *settings: Any) -> Floats:
     """that of weight * (1 - p)^gamma * -log(p), by the product rule, over columns."""
-    return _binary(t, y, *settings)[1] / y.shape[-1]
+    return np.asarray(_binary(t, y, *settings)[1] / y.shape[-1])
 
 
 def _categorical(

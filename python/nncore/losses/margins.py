@@ -86,7 +86,7 @@ def categorical_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
     [0.5]
     """
     t, y = wide(y_true), wide(y_pred)
-    return np.maximum(1.0 + _others(t, y) - (t * y).sum(axis=-1), 0.0)
+    return np.asarray(np.maximum(1.0 + _others(t, y) - (t * y).sum(axis=-1), 0.0))
 
 
 # ---- the classes

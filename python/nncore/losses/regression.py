@@ -63,7 +63,7 @@ def _slope_of_log_cosh(t: Floats, y: Floats) -> Floats:
 
 
 def _length(x: Floats) -> Floats:
-    return np.maximum(np.sqrt((x**2).sum(axis=-1, keepdims=True)), LEAST)
+    return np.asarray(np.maximum(np.sqrt((x**2).sum(axis=-1, keepdims=True)), LEAST))
 
 
 def _slope_of_cosine(t: Floats, y: Floats) -> Floats:
