@@ -37,7 +37,7 @@ void Network::read_targets(const Samples& s, std::size_t start, std::size_t coun
 }
 
 double Network::output_loss(std::size_t output, std::size_t count) const {
-  const Objective::Places& p = program().results[output];
+  const Objective::Offsets& p = program().results[output];
   const float* loss = memory_.results.data() + p.loss;
   double sum = 0.0;
   for (std::size_t i = 0; i < count; ++i) sum += loss[i];
