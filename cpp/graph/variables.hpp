@@ -18,8 +18,7 @@ namespace nncore {
 class Store {
  public:
   // `version` changes with the values, so that packed weights are known to be out of date, and `moves` with
-  // the addresses of variables. No two stores share a number, so a network sees that its store has been
-  // joined.
+  // the addresses of variables. No two stores share a number, so a network sees that its store was joined.
   std::uint64_t version = new_number(), moves = new_number();
 
   // A number that was never returned before, and is not 0.
@@ -35,8 +34,7 @@ class Store {
   static std::shared_ptr<Store> last_of(std::shared_ptr<Store> store);
 
   Lock lock_;
-  const std::uint64_t rank_ =
-      mix(new_number());  // stores forward to lower ranks; random, so that chains stay short
+  const std::uint64_t rank_ = mix(new_number());  // stores forward to lower ranks; random, for short chains
   std::atomic<Store*> next_{nullptr};
   std::shared_ptr<Store> keeps_next_;  // written before next_
 };

@@ -94,8 +94,7 @@ struct ConvPoolBatch {
   std::size_t samples, saved_stride;  // bytes of argmax, and of windows, from one sample to the next
   std::size_t filters;
 };
-constexpr std::size_t kMostPoolPositions =
-    255;  // of a window: one byte holds a position or the absence of one
+constexpr std::size_t kMostPoolPositions = 255;  // of a window: a byte holds a position or none
 // One channel and a 2 x 2 window have a fast kernel for conv_pool_gradient (not on the baseline).
 constexpr bool has_quads(const ConvPool& c) { return c.channels == 1 && c.pool_h == 2 && c.pool_w == 2; }
 // Floats of scratch for the gradient of a chunk: sums as double; for the fast kernel also four images.
