@@ -73,7 +73,6 @@ _EARLIER = {
     "layers.Merge": "use Add, Multiply, Average, Concatenate or Dot on a list of values",
     "layers.TimeDistributedDense": "use Dense, which works on the last axis of any shape",
     "losses.Reduction": 'give reduction="sum_over_batch_size", or leave it out',
-    "losses.cosine_proximity": "Keras 3 calls it cosine_similarity",
     "models.Graph": "use nncore.Model(inputs, outputs)",
     "np_utils": "it is nncore.utils now",
     "regularizers.WeightRegularizer": "it is L1L2 now",
