@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 import struct
 import warnings
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -154,7 +156,29 @@ def mutate_bytes(rng: np.random.Generator, data: bytes, other: bytes) -> bytes:
     return bytes(found)
 
 
+def mutate_zip(rng: np.random.Generator, data: bytes, other: bytes) -> bytes:
+    """A .keras file with changes in its config, or in the bytes of its weights."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    if rng.integers(3):
+        config = json.loads(parts["config.json"])
+        for _ in range(rng.integers(1, 4)):
+            change(rng, config)
+        parts["config.json"] = json.dumps(config).encode("utf-8", "surrogatepass")
+    else:
+        name = pick(rng, ["model.weights.h5", "config.json"])
+        for _ in range(rng.integers(1, 5)):
+            parts[name] = mutate_bytes(rng, parts[name], other)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", pick(rng, [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
 def mutated(rng: np.random.Generator, kind: str, data: bytes, other: bytes) -> bytes:
+    if kind == "keras" and data[:2] == b"PK" and rng.integers(4):
+        return mutate_zip(rng, data, other)
     if kind in ("model", "weights"):
         way = rng.integers(4)
         if way <= 1:
@@ -170,7 +194,7 @@ def mutated(rng: np.random.Generator, kind: str, data: bytes, other: bytes) -> b
 
 def run(run: Run) -> str:
     found = seeds(run.folder)
-    kinds = ["model"] * 6 + ["weights", "images", "labels", "npz"]
+    kinds = ["model"] * 6 + ["keras"] * 4 + ["weights", "images", "labels", "npz"]
     path = run.folder / "file"
     for kind, files in found.items():
         for data in files:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import math
 import struct
+import warnings
+import zipfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from keras_file_cases import FIXTURES
 from test_saving import X, Y, everything
 
 import nncore
@@ -58,6 +62,12 @@ def model_files(folder: Path) -> list[bytes]:
     pooled = nncore.Sequential([layers.Input((6, 5, 2)), layers.GlobalAveragePooling2D(keepdims=True)])
     found = [saved(m, folder) for m in (dense, images, every, unbuilt, pooled, nncore.Sequential())]
     return [*found, saved(every, folder, weights_only=True)]
+
+
+def keras_files() -> list[bytes]:
+    with zipfile.ZipFile(FIXTURES) as archive:
+        names = [name for name in archive.namelist() if name.endswith((".keras", ".h5"))]
+        return [archive.read(name) for name in names if ".weights." not in name]
 
 
 def data_files() -> dict[str, list[bytes]]:
@@ -133,6 +143,23 @@ def read_model(path: Path) -> bool:
     return True
 
 
+def read_keras(path: Path) -> bool:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*starts anew")
+        try:
+            model = models.load_model(path)
+        except REFUSALS:
+            return False
+    model.summary(print_fn=lambda text: None)
+    shapes = [value.shape[1:] for value in model.inputs] if model.built else []
+    settings = [layer.get_config() for layer in model.layers if not isinstance(layer, models.Model)]
+    if shapes and _largest(settings) <= MANY and all(math.prod(n or 0 for n in s) <= MANY for s in shapes):
+        x = [np.ones((2, *(n or 0 for n in shape)), np.float32) for shape in shapes]
+        with contextlib.suppress(*REFUSALS):  # a size that is open here need not be 0
+            model.predict(x if len(x) > 1 else x[0], verbose=0)
+    return True
+
+
 def read_weights(path: Path) -> bool:
     model = everything()
     before = model.get_weights()
@@ -165,10 +192,11 @@ READERS: dict[str, Callable[[Path], bool]] = {
     "images": partial(_read_arrays, lambda path: {"x_train": _idx.read(path, True, LIMIT)}),
     "labels": partial(_read_arrays, lambda path: {"y_train": _idx.read(path, False, LIMIT)}),
     "npz": partial(_read_arrays, lambda path: _idx.read_npz(path, {"x_train": LIMIT, "y_train": LIMIT})),
+    "keras": read_keras,
 }
 
 
 def seeds(folder: Path) -> dict[str, list[bytes]]:
     """Sound files for each reader."""
     found = model_files(folder)
-    return {"model": found[:-1], "weights": [found[2], found[-1]], **data_files()}
+    return {"model": found[:-1], "weights": [found[2], found[-1]], "keras": keras_files(), **data_files()}

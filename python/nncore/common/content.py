@@ -45,7 +45,7 @@ def memory(size: int) -> Iterator[None]:
         raise MemoryError(f"safetensors ran out of memory: {error}") from None
 
 
-def _parsed(json_text: str) -> Any:
+def parsed(json_text: str) -> Any:
     return json.loads(json_text, parse_constant=_no_constant, object_pairs_hook=_no_key_twice)
 
 
@@ -63,8 +63,6 @@ def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def content_of(data: bytes) -> Content:
-    if data[:4] == b"PK\x03\x04" or data[:8] == b"\x89HDF\r\n\x1a\n":
-        raise ValueError("it looks like a file of Keras (zip or HDF5), which cannot be read yet")
     if len(data) < 8:
         raise ValueError("it is truncated")
     size = struct.unpack("<Q", data[:8])[0]
@@ -74,11 +72,11 @@ def content_of(data: bytes) -> Content:
         raise ValueError(f"its header of {size} bytes is larger than {MOST_BYTES}")
     if (tables := data.count(b"[", 8, 8 + size) + data.count(b"{", 8, 8 + size)) > MOST_TABLES:
         raise ValueError(f"there are {tables} lists and tables in its header, more than {MOST_TABLES}")
-    header = _parsed(data[8 : 8 + size].decode("utf-8"))
+    header = parsed(data[8 : 8 + size].decode("utf-8"))
     metadata = header.get("__metadata__") if isinstance(header, dict) else None
     if not isinstance(metadata, dict) or not isinstance(metadata.get("nncore"), str):
         raise ValueError("it has no settings of nncore")
-    settings = _parsed(metadata["nncore"])
+    settings = parsed(metadata["nncore"])
     del header, metadata
     expect(dict, settings, "its settings")
     if type(settings["version"]) is not int or not 1 <= settings["version"] <= VERSION:
@@ -107,7 +105,7 @@ def errors_name(where: str) -> Iterator[None]:
         yield
     except _DAMAGE as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error) or type(error).__name__
-        raise ValueError(f"{where} is not a usable model file of nncore: {what:.500}") from error
+        raise ValueError(f"{where} is not a usable model file: {what:.500}") from error
 
 
 def expect(kind: type[_T], value: object, what: str) -> _T:

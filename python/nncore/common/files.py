@@ -20,14 +20,24 @@ def path_of(filepath: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> st
 
 # Ends of names that promise another format.
 _OTHERS = (
-    ".keras", ".h5", ".hdf5", ".hdf", ".json", ".onnx", ".npz", ".npy", ".pt", ".pth", ".pkl", ".pickle",
-    ".tflite", ".pb", ".zip",
+    ".hdf", ".json", ".onnx", ".npz", ".npy", ".pt", ".pth", ".pkl", ".pickle", ".tflite", ".pb", ".zip",
 )  # fmt: skip
 
 
-def model_path(owner: str, filepath: str | os.PathLike[str]) -> str:
+def kind_of_keras(path: str) -> str:
+    """The end of the name, if it is that of a file of Keras, else nothing."""
+    end = os.path.splitext(path)[1].lower()
+    return end if end in (".keras", ".h5", ".hdf5") else ""
+
+
+def model_path(owner: str, filepath: str | os.PathLike[str], weights_only: bool = False) -> str:
     """The path of a model file as text. ValueError if its name promises another format."""
     path = path_of(filepath)
+    if weights_only and kind_of_keras(path) and not path.lower().endswith(".weights.h5"):
+        raise ValueError(
+            f"[{owner}] weights alone are saved under names that end in .weights.h5 or .safetensors: "
+            f"{os.path.basename(path)!r:.80} does not"
+        )
     start, end = os.path.splitext(path)
     if end.lower() in _OTHERS:
         raise ValueError(

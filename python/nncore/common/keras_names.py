@@ -39,7 +39,6 @@ _INSTEAD = {
     "layers": f"build it of other layers, or {_OUTSIDE}; {_LIST}",
     "layers.Lambda": f"{_OUTSIDE}, as what runs in a network is compiled",
     "metrics": f"compute it in NumPy from model.predict(x); {_LIST}",
-    "models.clone_model": "copy.deepcopy(model) has its layers and weights",
     "ops": _OUTSIDE,
     "preprocessing": _ARRAYS,
     "random": "numpy.random.default_rng() draws numbers, nncore.utils.set_random_seed sets the seed",
@@ -48,7 +47,7 @@ _INSTEAD = {
     **dict.fromkeys(("activations", "constraints", "losses", "optimizers", "regularizers"), _LIST),
     **dict.fromkeys(("config", "dtype_policies", "mixed_precision", "quantizers"), _FLOAT32),
     **dict.fromkeys(("export", "legacy", "models", "saving", "utils.legacy"), _KEPT),
-    **dict.fromkeys(("Model.export", "Model.to_json"), _KEPT),
+    "Model.export": _KEPT,
 }
 
 # Names of earlier versions and of tf.keras, and what to do instead.
@@ -146,7 +145,7 @@ ARGUMENTS = {
     "period": "save_freq",
     "sample_weight_mode": "Leave it out: sample_weight of fit says it",
     "samples_per_epoch": "steps_per_epoch",
-    "save_format": "Leave it out: there is one format, and load_model reads it",
+    "save_format": "Leave it out: the end of the name says it, as .keras or .h5",
     "show_accuracy": 'Give compile metrics=["accuracy"]',
     "sigma": "stddev",
     "subsample": "strides",

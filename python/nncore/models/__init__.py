@@ -8,9 +8,9 @@ from ..common.absent import answer
 from .model import Model
 from .sequential import Sequential
 
-__all__ = ["Model", "Sequential", "load_model"]
+__all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
 
 if TYPE_CHECKING:
-    from .loading import load_model
+    from .loading import clone_model, load_model, model_from_json, save_model
 
-answer(__name__, load_model="loading")
+answer(__name__, **dict.fromkeys(("clone_model", "load_model", "model_from_json", "save_model"), "loading"))

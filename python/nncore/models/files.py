@@ -4,7 +4,9 @@ takes longer than what most programs need of it.
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..common import whole
@@ -12,7 +14,7 @@ from ..common.arguments import boolean, integer
 from ..training.trainer import Trainer
 
 if TYPE_CHECKING:
-    from ..saving.reading import Kinds, WithNet
+    from ..saving.keras_from import Kinds, WithNet
 
 
 def _saving() -> Any:
@@ -40,19 +42,22 @@ def summary(
 
 
 def save(trainer: Trainer, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-    """Writes the model into one safetensors file: layers, weights, compile settings and optimizer state.
+    """Writes the model into a file: layers, weights, compile settings and optimizer state.
 
-    A model loaded from it trains on as this one would, bit for bit. The file is complete or not there: a
-    failure leaves an older one as it was. A link is followed and kept.
+    The end of the name decides: ".keras" and ".h5" are files of Keras, which need the extra hdf5; all others
+    are one safetensors file, best called so. A model loaded from that trains on as this one would, bit for
+    bit. The file is complete or not there: a failure leaves an older one as it was. A link is followed and
+    kept.
 
     Args:
-        filepath: best a name in ".safetensors". Those of other formats, such as ".keras" and ".h5", raise
-            ValueError.
+        filepath: names that promise still other formats, such as ".onnx", raise ValueError.
         overwrite: False raises FileExistsError if there is a file; default True.
 
     Raises:
         ValueError: filepath is empty or names something that is not a regular file, a layer is of a class
-            of your own, or there are more layers or settings than a file may have.
+            of your own, there are more layers or settings than a file may have, or something that Keras'
+            files cannot hold.
+        ImportError: h5py is not installed.
         OSError: the file cannot be written there.
         MemoryError: memory does not suffice for a copy of the weights.
     """
@@ -60,12 +65,19 @@ def save(trainer: Trainer, filepath: str | os.PathLike[str], overwrite: bool = T
 
 
 def save_weights(trainer: Trainer, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-    """Writes the weights into one safetensors file. Arguments as `save`."""
+    """Writes the weights into a file: as Keras does where the name ends in ".weights.h5", else one
+    safetensors file. Arguments as `save`.
+    """
     _saving().write("save_weights", trainer, filepath, overwrite, weights_only=True)
 
 
-def load_weights(trainer: Trainer, filepath: str | os.PathLike[str]) -> None:
-    """Sets the weights from a file of `save_weights` or `save`, in order, whatever the layers are called.
+def load_weights(trainer: Trainer, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+    """Sets the weights from a file of `save_weights` or `save`, or of Keras, in order, whatever names the
+    layers have.
+
+    Args:
+        filepath: the file.
+        skip_mismatch: leaves what does not fit as it is, with a warning; default False.
 
     Raises:
         ValueError: the model is not built, or the file is damaged or of a model of other shapes; nothing
@@ -73,7 +85,19 @@ def load_weights(trainer: Trainer, filepath: str | os.PathLike[str]) -> None:
     """
     net = trainer.net
     network = net.required_network()
-    network.write("parameters", net.joined(_saving().read_weights(net, filepath)))
+    skip = boolean(net.name, "skip_mismatch", skip_mismatch)
+    network.write("parameters", net.joined(_saving().read_weights(net, filepath, skip)))
+
+
+def get_config(trainer: Trainer) -> dict[str, Any]:
+    """The name and layers of the model, as Keras has them in its files."""
+    config: dict[str, Any] = _saving().keras_entry(trainer, with_compile=False)["config"]
+    return config
+
+
+def to_json(trainer: Trainer) -> str:
+    """The layers, without weights, and what the model was compiled with, for `models.model_from_json`."""
+    return json.dumps(_saving().keras_entry(trainer, with_compile=True), allow_nan=False)
 
 
 def to_bytes(trainer: Trainer) -> bytes:
@@ -90,3 +114,13 @@ def from_bytes(kinds: Kinds, with_net: WithNet, cls: type[Any], data: bytes) -> 
 def read(kinds: Kinds, with_net: WithNet, filepath: str | os.PathLike[str], with_compile: bool) -> Any:
     """The model in a file."""
     return _saving().read(kinds, with_net, filepath, with_compile)
+
+
+def from_config(kinds: Kinds, with_net: WithNet, config: Mapping[str, Any]) -> Any:
+    """A model of what `get_config` gave."""
+    return _saving().from_config(kinds, with_net, config)
+
+
+def from_json(kinds: Kinds, with_net: WithNet, json_string: str) -> Any:
+    """A model of what `to_json` gave."""
+    return _saving().from_json(kinds, with_net, json_string)

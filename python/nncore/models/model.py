@@ -360,6 +360,13 @@ class Model(Weighted, Compiled):
     save = by_trainer(files.save)
     save_weights = by_trainer(files.save_weights)
     load_weights = by_trainer(files.load_weights)
+    get_config = by_trainer(files.get_config)
+    to_json = by_trainer(files.to_json)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:
+        """A new model with new weights, of what `get_config` gave."""
+        return files.from_config(KINDS, with_net, config)
 
     def __reduce__(self) -> tuple[Callable[..., Model], tuple[Any, ...]]:
         functions = self._trainer.functions()

@@ -1,4 +1,5 @@
-"""Model files: one safetensors file, its metadata a JSON text of settings. Nothing in it is ever executed.
+"""Model files: Keras' in `keras_files`; nncore's are one safetensors file, its metadata a JSON text of
+settings. Nothing in them is ever executed.
 
 Tensors, all float32: "dense/kernel" and so on, and "optimizer/velocity/dense/kernel" for the optimizer's
 moments. Whatever a file says is checked before memory is taken for it.
@@ -13,16 +14,21 @@ from ..common.custom import (
     get_registered_object,
     register_keras_serializable,
 )
-from .reading import from_bytes, read, read_weights
-from .writing import to_bytes, write
+from .keras_to import keras_entry
+from .places import write
+from .reading import from_bytes, from_config, from_json, read, read_weights
+from .writing import to_bytes
 
 __all__ = [
     "CustomObjectScope",
     "custom_object_scope",
     "from_bytes",
+    "from_config",
+    "from_json",
     "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
+    "keras_entry",
     "read",
     "read_weights",
     "register_keras_serializable",

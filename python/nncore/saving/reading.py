@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from ..common import custom, files, names
 from ..common.arguments import boolean, integer, shape, text
 from ..common.arrays import Floats
 from ..common.content import MOST_CALLS, MOST_LAYERS, Content, content_of, errors_name, expect
+from ..common.messages import warn
 from ..common.values import Form, Value
 from ..graph.graph import Graph
 from ..graph.net import Chain, Net
@@ -21,10 +22,12 @@ from ..layers import InputLayer, Layer
 from ..metrics import MeanMetricWrapper
 from ..training.settings import settings_of
 from ..training.trainer import Trainer
+from . import keras_files
+from .keras_entries import compile_as
+from .keras_from import Kinds, Maker, WithNet
 from .writing import weights_of
 
-Kinds = Mapping[str, type[Any]]  # classes of models, by the names that they have in files
-WithNet = Callable[[type[Any], Net], tuple[Any, Trainer]]  # a new model of a class, and its trainer
+_OF_KERAS = (b"PK\x03\x04", b"\x89HDF\r\n\x1a\n")  # zip and HDF5
 
 
 def _object(value: object, what: str, classes: Mapping[str, Any]) -> Any:
@@ -260,13 +263,34 @@ def read(kinds: Kinds, with_net: WithNet, filepath: str | os.PathLike[str], with
     """The model in a file."""
     path, data = _file(filepath)
     with errors_name(str(path)):
+        if data.startswith(_OF_KERAS):
+            return keras_files.read(Maker(kinds, with_net), data, with_compile)
         return _restore(_Reader(kinds, with_net, None, content_of(data)), with_compile)
 
 
-def read_weights(net: Net, filepath: str | os.PathLike[str]) -> list[Floats]:
-    """The weights in a file, in order, if they fit the model."""
+def from_config(kinds: Kinds, with_net: WithNet, config: Mapping[str, Any]) -> Any:
+    """The model of the config of a model of Keras."""
+    with errors_name("the config"):
+        kind = "Functional" if "input_layers" in config else "Sequential"
+        return Maker(kinds, with_net).model({"class_name": kind, "config": dict(config)})[0]
+
+
+def from_json(kinds: Kinds, with_net: WithNet, json_string: str) -> Any:
+    """The model, compiled if it was, of a JSON text of Keras."""
+    with errors_name("the JSON text"):
+        entry = keras_files.config_of(json_string)
+        model, trainer = Maker(kinds, with_net).model(entry)
+        if entry.get("compile_config"):
+            compile_as(trainer, entry["compile_config"])
+        return model
+
+
+def read_weights(net: Net, filepath: str | os.PathLike[str], skip: bool) -> list[Floats]:
+    """The weights in a file, in order, if they fit the model; with `skip`, its own for those that do not."""
     path, data = _file(filepath)
     with errors_name(str(path)):
+        if data.startswith(_OF_KERAS):
+            return keras_files.read_weights(net, data, skip)
         content = content_of(data)
         found: list[tuple[str, Floats]] = []
         for entry in expect(list, content.settings["parameters"], "parameters"):
@@ -276,7 +300,13 @@ def read_weights(net: Net, filepath: str | os.PathLike[str]) -> list[Floats]:
         wanted = [w for _, w, _ in weights_of(net)]
         if len(found) != len(wanted):
             raise ValueError(f"it has {len(found)} weights, and the model {net.name!r} has {len(wanted)}")
+        fitting = []
         for (theirs, values), w in zip(found, wanted):
             if values.shape != w.shape or theirs.rpartition("/")[2] != w.name:
-                raise ValueError(f"its {theirs} {values.shape} does not fit {w.path} {w.shape}")
-        return [values for _, values in found]
+                misfit = f"its {theirs} {values.shape} does not fit {w.path} {w.shape}"
+                if not skip:
+                    raise ValueError(misfit)
+                warn(f"[{net.name}] {misfit}, which stays as it is")
+                values = w.numpy()
+            fitting.append(values)
+        return fitting

@@ -24,7 +24,7 @@ from ..training.trainer import Trainer
 _FAMILIES: Any = (layers, initializers, regularizers, constraints, optimizers, schedules, losses, metrics)
 
 
-def _named(thing: Any) -> dict[str, Any]:
+def named(thing: Any) -> dict[str, Any]:
     if isinstance(thing, MeanMetricWrapper):
         return {"class_name": "MeanMetricWrapper", "config": {**thing.get_config(), "fn": thing.fn_name}}
     kinds = (Described, schedules.LearningRateSchedule)
@@ -63,7 +63,7 @@ class _Objects:
             if net is not None:
                 entry = self._model(net)
             else:
-                entry = _named(thing)
+                entry = named(thing)
                 if thing.shapes is not None and not isinstance(thing, InputLayer):
                     shapes = [list(one) for one in thing.shapes[0]]
                     entry |= {"path": self._paths[id(thing)], "shapes": shapes}
@@ -120,13 +120,13 @@ def _compile_settings(trainer: Trainer, iterations: int) -> dict[str, Any] | Non
         )
     weights = weights_of(net) if any(excluded) else []
     return {
-        "optimizer": _named(s.optimizer),
+        "optimizer": named(s.optimizer),
         "outputs": [
             {
-                "loss": s.given_loss if isinstance(s.given_loss, str) else j.loss and _named(j.loss),
+                "loss": s.given_loss if isinstance(s.given_loss, str) else j.loss and named(j.loss),
                 "weight": j.weight,
-                "metrics": [m if isinstance(m, str) else _named(m) for m in j.metrics],
-                "weighted_metrics": [m if isinstance(m, str) else _named(m) for m in j.weighted_metrics],
+                "metrics": [m if isinstance(m, str) else named(m) for m in j.metrics],
+                "weighted_metrics": [m if isinstance(m, str) else named(m) for m in j.weighted_metrics],
             }
             for j in s.outputs
         ],
@@ -181,14 +181,3 @@ def to_bytes(trainer: Trainer, weights_only: bool) -> bytes:
             f"{MOST_CALLS} calls of them and 4 MB of names and settings"
         )
     return data
-
-
-def write(
-    owner: str, trainer: Trainer, filepath: str | os.PathLike[str], overwrite: bool, weights_only: bool
-) -> None:
-    """Puts a model file at filepath, as `files.replace` does."""
-    path = files.model_path(owner, filepath)
-    if weights_only:
-        trainer.net.required_network()
-    data = to_bytes(trainer, weights_only)
-    files.replace(path, lambda file: file.write(data), boolean(owner, "overwrite", overwrite))

@@ -1,0 +1,135 @@
+"""What Keras' configs name by class and config: losses, metrics, optimizers and the like."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from .. import losses, metrics, optimizers
+from ..common.content import expect
+from ..common.arguments import text
+from ..training.trainer import Trainer
+
+# Settings that Keras' configs have and nncore's classes do not, with the values at which they change nothing.
+_SILENT: dict[str, tuple[Any, ...]] = {
+    "axis": (-1,), "reduction": ("auto", "sum_over_batch_size"), "decay": (0.0,), "dtype": ("float32",),
+    "is_legacy_optimizer": (True, False), "jit_compile": (True, False),
+}  # fmt: skip
+_CODE = ("Lambda", "__lambda__", "function", "TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer")
+
+
+def class_of(entry: object, what: str) -> tuple[str, dict[str, Any]]:
+    """Class name and config of an entry, if it is of Keras itself."""
+    entry = expect(dict, entry, what)
+    name, module, registered = entry["class_name"], entry.get("module"), entry.get("registered_name")
+    config = entry.get("config")
+    if isinstance(config, list) and name == "Sequential":
+        config = {"layers": config}  # before Keras 2.2.3
+    label = config.get("name") if isinstance(config, Mapping) else None
+    whose = f"the {what} {label!r:.80}" if label else f"a {what}"
+    if name in _CODE:
+        raise ValueError(
+            f"{whose} is a {name}: code in files is never run. Make the model anew with layers of nncore, "
+            "and load its weights with load_weights"
+        )
+    if not isinstance(name, str):
+        raise ValueError(f"{whose} has the class {name!r:.80}")
+    if what == "optimizer":
+        name = name.removeprefix("Custom>")
+    root = "keras" if module is None else str(module).partition(".")[0]
+    others = (None, name, f"Custom>{name}") if what == "optimizer" else (None, name)
+    if root not in ("keras", "tf_keras", "tensorflow") or registered not in others:
+        raise ValueError(
+            f"{whose} is of a class of your own, {registered or name!r:.80}: make the model anew with layers "
+            "of nncore, and load its weights with load_weights"
+        )
+    if ".ops" in str(module):
+        raise ValueError(f"{whose} is the operation {name} of keras.ops: models are of layers alone here")
+    return name, expect(dict, config, f"config of {whose}")
+
+
+def plain(value: Any) -> Any:
+    """A value of a config, without what Keras has for tuples."""
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    if isinstance(value, dict) and value.get("class_name") == "__tuple__":
+        return [plain(each) for each in expect(list, value["items"], "tuple")]
+    return value
+
+
+def given_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that are not None, which is every default that may be None."""
+    return {name: plain(value) for name, value in config.items() if value is not None}
+
+
+def described(entry: object, what: str, classes: Mapping[str, Any]) -> Any:
+    """An object of a family, such as a loss, from its entry."""
+    name, config = class_of(entry, what)
+    if name not in classes:
+        raise ValueError(f"the {what} {name!r:.80} is not available")
+    cls, given = classes[name], given_of(config)
+    known = inspect.signature(cls).parameters
+    for key in [
+        key
+        for key in given
+        if (key not in known or given[key] == "auto") and given[key] in _SILENT.get(key, ())
+    ]:
+        del given[key]
+    if issubclass(cls, optimizers.Optimizer):
+        if isinstance(rate := given.get("learning_rate"), Mapping):
+            rate = class_of(rate, "schedule")
+            given["learning_rate"] = {"class_name": rate[0], "config": given_of(rate[1])}
+        return cls.from_config(given)
+    return cls(**given)
+
+
+# ---- what a model was compiled with
+
+
+def _each(value: Any, one: Any) -> Any:
+    """`one` of each entry in lists and tables by the names of outputs."""
+    if isinstance(value, list):
+        return [_each(each, one) for each in value]
+    if isinstance(value, Mapping) and "class_name" not in value:
+        return {name: _each(each, one) for name, each in value.items()}
+    return value if value is None or isinstance(value, str) else one(value)
+
+
+def _metric(entry: Any) -> Any:
+    if entry.get("class_name") == "function" and entry.get("module") == "builtins":
+        return metrics.get(text("file", "metric", entry.get("config")))
+    name, config = class_of(entry, "metric")
+    if name == "MeanMetricWrapper":  # a function
+        function = config.get("fn")
+        function = function["config"] if isinstance(function, Mapping) else function
+        made = metrics.get(text("file", "metric", function))
+        made.name = text("file", "name", config.get("name", made.name))
+        return made
+    return described(entry, "metric", metrics.CLASSES)
+
+
+def _loss(entry: Any) -> Any:
+    if entry.get("class_name") == "function" and entry.get("module") == "builtins":
+        return losses.get(text("file", "loss", entry.get("config")))
+    return described(entry, "loss", losses.CLASSES)
+
+
+def compile_as(trainer: Trainer, config: dict[str, Any]) -> None:
+    """Compiles a model as a config says."""
+    optimizer: Any = config.get("optimizer", config.get("optimizer_config"))
+    try:
+        given = {name: _each(plain(config.get(name)), _metric) for name in ("metrics", "weighted_metrics")}
+        for name, value in given.items():  # Keras 2 has a list for each output, also where there is one
+            if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
+                given[name] = value[0]
+        if not isinstance(optimizer, str):
+            optimizer = described(optimizer, "optimizer", optimizers.CLASSES)
+        trainer.compile(
+            optimizer, _each(plain(config.get("loss")), _loss), plain(config.get("loss_weights")), **given
+        )
+    except (ValueError, TypeError, LookupError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise ValueError(
+            f"{what}. load_model(path, compile=False) leaves out what it was compiled with"
+        ) from error

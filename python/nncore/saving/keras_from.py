@@ -1,0 +1,291 @@
+"""Models from Keras' configs, of Keras 3 and 2. Nothing in a config is executed: classes are looked up in
+tables, and whatever would be code is refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import constraints, initializers, layers, regularizers
+from ..common.content import MOST_LAYERS, expect
+from ..common import names
+from ..common.arguments import integer, text
+from ..common.values import OpenShape, Value, unpacked
+from ..graph.graph import Graph
+from ..graph.net import Chain, Net
+from ..layers import InputLayer, Layer
+from ..layers.merging import Merge
+from ..training.trainer import Trainer
+from .keras_entries import class_of, described, given_of, plain
+
+Kinds = Mapping[str, type[Any]]  # classes of models, by the names that they have in files
+WithNet = Callable[[type[Any], Net], tuple[Any, Trainer]]  # a new model of a class, and its trainer
+_OF_WEIGHTS: dict[str, Any] = {
+    "initializer": initializers, "regularizer": regularizers, "constraint": constraints,
+}  # fmt: skip
+
+
+def _of_weights(name: str, entry: Any) -> Any:
+    what = name.rpartition("_")[2]
+    if what not in _OF_WEIGHTS or not isinstance(entry, Mapping):
+        return entry
+    found = described(entry, what, _OF_WEIGHTS[what].CLASSES)
+    return {"class_name": type(found).__name__, "config": found.get_config()}
+
+
+def _float32(owner: str, policy: Any) -> None:
+    if isinstance(policy, Mapping):
+        policy = expect(dict, policy.get("config"), "dtype").get("name")
+    if policy not in (None, "float32"):
+        raise ValueError(f"the layer {owner!r:.80} computes in {policy!r:.80}, and nncore in float32 alone")
+
+
+def _sample(shape: object) -> list[Any]:
+    """A shape of one sample, from one with the batch axis, whose size has no meaning here."""
+    return list(expect(list, plain(shape), "shape"))[1:]
+
+
+def _layer(name: str, config: dict[str, Any], is_first: bool) -> Layer:
+    label = text("file", "name", config["name"])
+    if name not in layers.CLASSES:
+        raise ValueError(
+            f"the layer {label!r:.80} is a {name!r:.80}, which is not available: make the model anew "
+            "without it"
+        )
+    given = given_of(config)
+    shape = next((given.pop(key) for key in ("batch_shape", "batch_input_shape") if key in given), None)
+    dtype = given.pop("dtype", None)
+    if name == "InputLayer":
+        if shape is not None:
+            given["shape"] = _sample(shape)
+        return InputLayer.from_config(given)
+    _float32(label, dtype)
+    if shape is not None and is_first:
+        given["input_shape"] = _sample(shape)
+    axis = given.get("axis")
+    if isinstance(axis, list) and len(axis) == 1:
+        given["axis"] = axis[0]
+    if name == "Dropout":
+        given.pop("seed", None)  # of other random numbers: masks follow from the model's seed
+    return layers.CLASSES[name].from_config({key: _of_weights(key, value) for key, value in given.items()})
+
+
+Reference = tuple[str, int, int]  # name of a layer, number of its call, number of what that made
+
+
+def _reference(value: Any) -> Reference | None:
+    """The value that an entry names; None of a list or table of entries."""
+    if isinstance(value, Mapping) and value.get("class_name") == "__keras_tensor__":
+        value = expect(list, expect(dict, value["config"], "config")["keras_history"], "keras_history")
+    if not isinstance(value, list) or not value or not isinstance(value[0], str):
+        return None
+    if len(value) > 3 and any(each is not None for each in expect(dict, value[3], "arguments").values()):
+        raise ValueError(
+            f"the call after {value[0]!r:.80} has arguments {value[3]!r:.80}: they are not available"
+        )
+    node, index = (integer("file", "inbound_nodes", number, low=0) for number in value[1:3])
+    return value[0], node, index
+
+
+def _references(value: Any) -> list[Reference]:
+    if (found := _reference(value)) is not None:
+        return [found]
+    each = value.values() if isinstance(value, Mapping) else expect(list, value, "inbound_nodes")
+    return [reference for one in each for reference in _references(one)]
+
+
+def _arguments(node: Any, label: str) -> Any:
+    """What a layer is called on, as it stands in a node of Keras 3 or 2."""
+    if not isinstance(node, Mapping):
+        return node
+    args, kwargs = expect(list, node["args"], "args"), expect(dict, node["kwargs"], "kwargs")
+    extra = {name: value for name, value in kwargs.items() if value is not None}
+    if len(args) != 1 or extra:
+        raise ValueError(
+            f"the layer {label!r:.80} is called with {extra or 'several arguments'!r:.80}: that is not "
+            "available"
+        )
+    return args[0]
+
+
+class Maker:
+    """Makes models.
+
+    Args:
+        kinds: classes of models, by the names that they have in files.
+        with_net: makes a new model of a class, and its trainer.
+
+    Attributes:
+        room: how many numbers the weights may have in all: those of a file, which set them later. They are 0
+            until then. None: they are drawn.
+    """
+
+    def __init__(self, kinds: Kinds, with_net: WithNet) -> None:
+        self.room: int | None = None
+        self._kinds, self._with_net = kinds, with_net
+        self._count = 0
+
+    def model(self, entry: object) -> tuple[Any, Trainer]:
+        """The model of an entry, and its trainer."""
+        model, trainer = self._of(entry, is_first=True)
+        if trainer is None:
+            raise ValueError("it has no model")
+        return model, trainer
+
+    def _of(self, entry: object, is_first: bool) -> tuple[Any, Trainer | None]:
+        """A layer, or a model with its trainer."""
+        name, config = class_of(entry, "layer")
+        self._count += 1
+        if self._count > MOST_LAYERS:
+            raise ValueError(f"it has more than {MOST_LAYERS} layers")
+        if name not in ("Sequential", "Functional", "Model"):
+            return _layer(name, config, is_first), None
+        kind = "Sequential" if name == "Sequential" else "Model"
+        label = config.get("name")
+        label = names.automatic(name) if label is None else names.checked("file", label)
+        net = self._chain(label, config) if kind == "Sequential" else self._graph(label, config)
+        model, trainer = self._with_net(self._kinds[kind], net)
+        if config.get("trainable") is False:
+            model.trainable = False
+        return model, trainer
+
+    def _chain(self, label: str, config: dict[str, Any]) -> Net:
+        entries = expect(list, config["layers"], "layers")
+        made = [self._of(entry, i == 0) for i, entry in enumerate(entries)]
+        items = [(owner, None if trainer is None else trainer.net) for owner, trainer in made]
+        net = Chain(label)
+        if items and isinstance(items[0][0], InputLayer):
+            net.append(*items.pop(0))
+        for item in items:
+            net.append(*item)
+        sample, shape = net.known_sample(), config.get("build_input_shape")
+        if sample is None and isinstance(shape, list):
+            sample = InputLayer(_sample(shape)).shape
+        if sample is not None and items:
+            self._prepared(net, [tuple(sample)])
+            net.build(tuple(sample))
+        return net
+
+    def _prepared(self, owner: Any, before: list[OpenShape]) -> list[OpenShape]:
+        """Gives a layer, or the layers of a net, weights before anything is called. The shapes after it."""
+        if isinstance(owner, Net):
+            if owner.network is not None:
+                return owner.shapes_for(before)
+            for item, net in owner.members():
+                before = self._prepared(net or item, before)
+            return before
+        after, parameters = owner.infer(before)
+        if self.room is not None and owner.block is None:
+            self.room -= sum(math.prod(sizes) for _, sizes in parameters)
+            if self.room < 0:
+                raise ValueError(f"it has fewer numbers than the weights of {owner.name!r:.80} need")
+            owner.take_shapes(before, after)
+            owner.block = owner.block_of(before, [np.zeros(sizes, np.float32) for _, sizes in parameters])
+        return [after]
+
+    # ---- graphs
+
+    def _graph(self, label: str, config: dict[str, Any]) -> Net:
+        entries = [expect(dict, entry, "layer") for entry in expect(list, config["layers"], "layers")]
+        owners: dict[str, tuple[Any, Net | None]] = {}
+        nodes: list[tuple[str, Any, list[Reference]]] = []
+        is_old = False  # of Keras 2
+        for entry in entries:
+            owner, trainer = self._of(entry, is_first=False)
+            name = text("file", "name", entry.get("name", owner.name))
+            if name in owners or name != owner.name:
+                raise ValueError(f"the layer {name!r:.80} is there twice, or is called otherwise itself")
+            owners[name] = owner, None if trainer is None else trainer.net
+            own = expect(list, entry["inbound_nodes"], "inbound_nodes")
+            for node in own:
+                called_on = _arguments(node, name)
+                nodes.append((name, called_on, _references(called_on)))
+            is_old = is_old or any(isinstance(node, list) for node in own)
+        used = [each for _, _, references in nodes for each in references]
+        used += _references(config["output_layers"])
+        first, last = _first_calls(owners, used if is_old else None)
+        made = _run(owners, nodes, first, self._called)
+        inputs = _packed(config["input_layers"], made, first)
+        net = Net(label)
+        net.take(Graph(label, inputs, _packed(config["output_layers"], made, last)))
+        return net
+
+    def _called(self, owner: Any, net: Net | None, given: Any) -> list[Value]:
+        if isinstance(given, list) and len(given) == 1 and not isinstance(owner, Merge):
+            given = given[0]
+        self._prepared(net or owner, [value.sample for value in unpacked(given)[1]])
+        return unpacked(owner(given))[1]
+
+
+def _first_calls(
+    owners: Mapping[str, tuple[Any, Net | None]], used: Sequence[Reference] | None
+) -> tuple[dict[str, int], dict[str, int]]:
+    """The number that the first call of each model has in other calls, and in the outputs.
+
+    Keras 3 counts from 0, in the outputs a model of a graph from 1. Keras 2 counted from 0 or 1: the smallest
+    number in `used` is the first, as all calls are there. It is None of Keras 3.
+    """
+    models = {label: net for label, (_, net) in owners.items() if net is not None}
+    if used is None:
+        return {}, {label: 1 for label, net in models.items() if not isinstance(net, Chain)}
+    numbers: dict[str, int] = {}
+    for label, number, _ in used:
+        if label in models:
+            numbers[label] = min(number, numbers.get(label, number))
+    return numbers, numbers
+
+
+def _value(
+    reference: Reference, made: Mapping[tuple[str, int], list[Value]], first: Mapping[str, int]
+) -> Value:
+    label, number, index = reference
+    values = made.get((label, number - first.get(label, 0)), [])
+    if index >= len(values):
+        raise ValueError(f"there is no output {index} of the call {number} of a layer {label!r:.80}")
+    return values[index]
+
+
+def _packed(form: Any, made: Mapping[tuple[str, int], list[Value]], first: Mapping[str, int]) -> Any:
+    if (reference := _reference(form)) is not None:
+        return _value(reference, made, first)
+    if isinstance(form, Mapping):
+        return {key: _packed(each, made, first) for key, each in form.items()}
+    return [_packed(each, made, first) for each in form]
+
+
+def _run(
+    owners: Mapping[str, tuple[Any, Net | None]],
+    nodes: Sequence[tuple[str, Any, list[Reference]]],
+    first: Mapping[str, int],
+    called: Any,
+) -> dict[tuple[str, int], list[Value]]:
+    """What each call makes: a call comes as soon as all that it reads is there, those of a layer in order."""
+    inputs = {label: owner for label, (owner, _) in owners.items() if isinstance(owner, InputLayer)}
+    made = {(label, 0): [owner.output] for label, owner in inputs.items()}
+    number: dict[str, int] = defaultdict(int)
+    keys, waits, missing = [], defaultdict(list), []
+    for i, (label, _, references) in enumerate(nodes):
+        keys.append((label, number[label]))
+        number[label] += 1
+        needed = {(name, n - first.get(name, 0)) for name, n, _ in references} - made.keys()
+        if keys[-1][1]:
+            needed.add((label, keys[-1][1] - 1))
+        missing.append(len(needed))
+        for key in needed:
+            waits[key].append(i)
+    ready = [i for i, left in enumerate(missing) if not left]
+    for i in ready:
+        label, form, _ = nodes[i]
+        made[keys[i]] = called(*owners[label], _packed(form, made, first))
+        for later in waits[keys[i]]:
+            missing[later] -= 1
+            if not missing[later]:
+                ready.append(later)
+    if len(ready) < len(nodes):
+        raise ValueError("its graph has a circle, or a call of a layer that is not there")
+    return made

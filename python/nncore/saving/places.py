@@ -1,0 +1,25 @@
+"""Where models are written: the end of the name decides about the format."""
+
+from __future__ import annotations
+
+import os
+
+from ..common import files
+from ..common.arguments import boolean
+from ..training.trainer import Trainer
+from .keras_files import keras_bytes
+from .writing import to_bytes
+
+
+def write(
+    owner: str, trainer: Trainer, filepath: str | os.PathLike[str], overwrite: bool, weights_only: bool
+) -> None:
+    """Puts a model file at filepath, as `files.replace` does."""
+    path = files.model_path(owner, filepath, weights_only)
+    if weights_only:
+        trainer.net.required_network()
+    kind = files.kind_of_keras(path)
+    if kind and weights_only:
+        kind = ".weights.h5"
+    data = keras_bytes(owner, trainer, kind) if kind else to_bytes(trainer, weights_only)
+    files.replace(path, lambda file: file.write(data), boolean(owner, "overwrite", overwrite))
