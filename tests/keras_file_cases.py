@@ -40,7 +40,7 @@ def images(k: Any) -> Any:
         ],
         name="pictures_model",
     )
-    model.compile(k.optimizers.Adam(0.01, amsgrad=True), "categorical_crossentropy", metrics=["accuracy"])
+    model.compile(k.optimizers.Adam(0.01, weight_decay=0.1), "categorical_crossentropy", metrics=["accuracy"])
     return model
 
 
@@ -59,7 +59,9 @@ def shapes(k: Any) -> Any:
     ):
         model.add(layer)
     rate = k.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
-    model.compile(k.optimizers.SGD(rate, momentum=0.9, nesterov=True), k.losses.Huber(), metrics=["mae"])
+    model.compile(
+        k.optimizers.SGD(rate, momentum=0.9, nesterov=True), k.losses.MeanSquaredError(), metrics=["mae"]
+    )
     return model
 
 
@@ -83,10 +85,10 @@ def graph(k: Any) -> Any:
     narrow = of.Dense(1, "sigmoid", name="narrow")(wide)
     model = k.Model([a, b], [narrow, of.Dense(2, name="ends")(of.Add()(merged[:2]))], name="graph")
     model.compile(
-        k.optimizers.RMSprop(0.01, momentum=0.5, centered=True, use_ema=True),
+        k.optimizers.Adam(0.01, use_ema=True),
         ["binary_crossentropy", k.losses.MeanSquaredError()],
         loss_weights=[1.0, 0.5],
-        metrics=[[k.metrics.AUC(num_thresholds=50)], ["mae"]],
+        metrics=[[k.metrics.MeanAbsoluteError(name="away")], ["mae"]],
     )
     return model
 
@@ -96,7 +98,7 @@ def names(k: Any) -> Any:
     of = k.layers
     x = of.Input((3,), name="x")
     model = k.Model(x, {"u": of.Dense(2, name="u")(x), "t": of.Dense(1, name="t")(x)}, name="names")
-    adam = k.optimizers.AdamW(0.01, gradient_accumulation_steps=2, clipnorm=1.0)
+    adam = k.optimizers.Adam(0.01, gradient_accumulation_steps=2, clipnorm=1.0)
     model.compile(adam, {"u": "mse", "t": "mae"}, metrics={"u": ["mse"], "t": ["mse"]})
     return model
 

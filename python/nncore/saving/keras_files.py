@@ -279,7 +279,8 @@ def _put_names(group: Any, name: str, values: Sequence[str]) -> None:
 
 
 def _legacy_file(h5py: Any, trainer: Trainer) -> bytes:
-    net, entry, buffer = trainer.net, keras_entry(trainer, with_compile=True), io.BytesIO()
+    net, buffer = trainer.net, io.BytesIO()
+    entry = keras_entry(trainer, with_compile=True, with_names=False)
     compiled = entry.pop("compile_config")
     with h5py.File(buffer, "w") as file:
         file.attrs["backend"], file.attrs["keras_version"] = "torch", _VERSION

@@ -62,4 +62,7 @@ def of_optimizer(trainer: Trainer) -> list[Any]:
         return [] if trainer.settings is None else _numbers(trainer, 0)
     buffers, iterations = network.state()
     values_of = {name: net.parts(flat) for name, flat in buffers[1:]}
+    steps = trainer.settings.optimizer.gradient_accumulation_steps if trainer.settings else None
+    if steps and iterations % steps == 0:  # Keras has 0 here, where the next step begins anew
+        values_of["gradient_accumulator"] = [np.zeros_like(v) for v in values_of["gradient_accumulator"]]
     return _numbers(trainer, iterations) + [values_of[name][i] for name, i in _order(trainer)]

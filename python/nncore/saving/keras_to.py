@@ -163,13 +163,16 @@ def _loss(loss: Any) -> Any:
     return loss and _entry("keras.losses", type(loss).__name__, named(loss)["config"])
 
 
-def keras_entry(trainer: Trainer, with_compile: bool) -> dict[str, Any]:
-    """A model as Keras has it in its files, perhaps with what it was compiled with."""
+def keras_entry(trainer: Trainer, with_compile: bool, with_names: bool = True) -> dict[str, Any]:
+    """A model as Keras has it in its files, perhaps with what it was compiled with.
+
+    with_names: a loss that was given by its name is that, which Keras does not know in .h5 files.
+    """
     entry = Writer().model(trainer.net)
-    return entry | {"compile_config": _compile_config(trainer)} if with_compile else entry
+    return entry | {"compile_config": _compile_config(trainer, with_names)} if with_compile else entry
 
 
-def _compile_config(trainer: Trainer) -> dict[str, Any] | None:
+def _compile_config(trainer: Trainer, with_names: bool) -> dict[str, Any] | None:
     net, settings = trainer.net, trainer.settings
     if settings is None:
         return None
@@ -185,7 +188,7 @@ def _compile_config(trainer: Trainer) -> dict[str, Any] | None:
         return form.pack(items) if len(items) > 1 else items[0]
 
     given = settings.given_loss
-    found = [given if isinstance(given, str) else _loss(judged.loss) for judged in each]
+    found = [given if with_names and isinstance(given, str) else _loss(judged.loss) for judged in each]
     return {
         "optimizer": _optimizer(settings.optimizer),
         "loss": packed(found),
