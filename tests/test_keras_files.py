@@ -190,6 +190,36 @@ def test_configs_make_equal_models(case: str) -> None:
     assert models.clone_model(model).optimizer is None
 
 
+def test_configs_of_early_versions_are_read() -> None:
+    """As Keras 2.1 wrote them: layers without a name around them, a rate called lr."""
+    scaling = {
+        "class_name": "VarianceScaling",
+        "config": {"scale": 1.0, "mode": "fan_avg", "distribution": "normal"},
+    }
+    first = {"name": "a", "trainable": False, "units": 4, "batch_input_shape": [None, 3], "dtype": "float32",
+             "activation": "linear", "kernel_initializer": scaling, "kernel_regularizer": None}  # fmt: skip
+    entry = {
+        "class_name": "Sequential",
+        "keras_version": "2.1.2",
+        "config": [
+            {"class_name": "Dense", "config": first},
+            {"class_name": "Activation", "config": {"activation": "relu", "trainable": True, "name": "b"}},
+        ],
+        "compile_config": {
+            "optimizer": {"class_name": "Adam", "config": {"lr": 0.25, "decay": 0.0, "beta_1": 0.5}},
+            "loss": "MeanSquaredError",
+            "metrics": [["accuracy"]],
+            "sample_weight_mode": None,
+        },
+    }
+    model = models.model_from_json(json.dumps(entry))
+    assert [layer.output_shape for layer in model.layers] == [(None, 4), (None, 4)]
+    assert not model.layers[0].trainable
+    assert model.layers[0].kernel_initializer.distribution == "truncated_normal"
+    assert (model.optimizer.learning_rate, model.optimizer.beta_1) == (0.25, 0.5)
+    assert model.metrics_names == ["loss", "accuracy"]
+
+
 def test_weights_that_do_not_fit(tmp_path: Path) -> None:
     one = nncore.Sequential([Input((3,)), Dense(4, name="a"), Dense(2, name="b")])
     other = nncore.Sequential([Input((3,)), Dense(4, name="a"), Dense(5, name="b")])

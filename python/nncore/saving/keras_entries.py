@@ -76,7 +76,11 @@ def described(entry: object, what: str, classes: Mapping[str, Any]) -> Any:
         if (key not in known or given[key] == "auto") and given[key] in _SILENT.get(key, ())
     ]:
         del given[key]
+    if given.get("distribution") == "normal":  # of VarianceScaling, before Keras 2.2.3
+        given["distribution"] = "truncated_normal"
     if issubclass(cls, optimizers.Optimizer):
+        if "lr" in given:
+            given["learning_rate"] = given.pop("lr")
         if isinstance(rate := given.get("learning_rate"), Mapping):
             rate = class_of(rate, "schedule")
             given["learning_rate"] = {"class_name": rate[0], "config": given_of(rate[1])}
