@@ -294,7 +294,7 @@ def test_progress_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 ERRORS: list[tuple[str, type[Exception], Callable[[], Any]]] = [
-    (r"\[ModelCheckpoint\] the format", ValueError, lambda: callbacks.ModelCheckpoint("a.keras")),
+    (r"\[ModelCheckpoint\] the format", ValueError, lambda: callbacks.ModelCheckpoint("a.onnx")),
     (r"\[ModelCheckpoint\] filepath='{epoch'", ValueError, lambda: callbacks.ModelCheckpoint("{epoch")),
     ("save_freq must be 'epoch' or", ValueError, lambda: callbacks.ModelCheckpoint("a", save_freq=True)),
     ("save_freq must be at least 1", ValueError, lambda: callbacks.ModelCheckpoint("a", save_freq=0)),

@@ -16,6 +16,7 @@ from keras_file_cases import FIXTURES, MODELS, data, keras_2, outputs, trained
 
 import nncore
 from nncore import layers, models
+from nncore.callbacks import ModelCheckpoint
 from nncore.layers import Add, Dense, Dropout, Input
 from nncore.saving import hdf5
 
@@ -254,6 +255,20 @@ def test_state_of_another_kind_starts_anew(tmp_path: Path) -> None:
             archive.writestr(name, content)
     with pytest.warns(UserWarning, match="starts anew"):
         assert models.load_model(tmp_path / "m.keras").optimizer.iterations == 0
+
+
+def test_a_checkpoint_is_a_file_of_keras(tmp_path: Path) -> None:
+    model = nncore.Sequential([Input((3,)), Dense(1)])
+    model.compile("adam", "mse")
+    whole = ModelCheckpoint(tmp_path / "{epoch}.keras")
+    weights = ModelCheckpoint(tmp_path / "{epoch}.weights.h5", save_weights_only=True)
+    model.fit(np.ones((4, 3)), np.ones(4), epochs=2, verbose=0, callbacks=[whole, weights])
+    twin = models.load_model(tmp_path / "2.keras")
+    close(twin.get_weights(), model.get_weights())
+    twin.load_weights(tmp_path / "1.weights.h5")
+    assert not np.array_equal(twin.get_weights()[0], model.get_weights()[0])
+    with pytest.raises(ValueError, match=r"\[ModelCheckpoint\].*\.weights\.h5"):
+        ModelCheckpoint("a.keras", save_weights_only=True)
 
 
 def test_what_keras_files_cannot_hold_is_refused(tmp_path: Path) -> None:

@@ -84,14 +84,15 @@ class ModelCheckpoint(Monitor):
         if initial_value_threshold is not None:
             number(owner, "initial_value_threshold", initial_value_threshold)
         super().__init__(monitor, mode, best=initial_value_threshold)
-        self.filepath = files.model_path(owner, filepath)
+        weights_only = boolean(owner, "save_weights_only", save_weights_only)
+        self.filepath = files.model_path(owner, filepath, weights_only)
         try:
             list(string.Formatter().parse(self.filepath))
         except ValueError as error:
             raise ValueError(f"[{owner}] filepath={self.filepath!r}: {error}") from None
         self.verbose = int(verbose)
         self.save_best_only = boolean(owner, "save_best_only", save_best_only)
-        self.save_weights_only = boolean(owner, "save_weights_only", save_weights_only)
+        self.save_weights_only = weights_only
         self.save_freq = save_freq
         self._frequency = _Frequency(owner, save_freq)
         self.watches_batches = not self._frequency.each_epoch

@@ -31,7 +31,9 @@ def kind_of_keras(path: str) -> str:
 
 
 def model_path(owner: str, filepath: str | os.PathLike[str], weights_only: bool = False) -> str:
-    """The path of a model file as text. ValueError if its name promises another format."""
+    """The path of a model file as text. ValueError if its name promises another format, ImportError if what
+    writes it is not installed.
+    """
     path = path_of(filepath)
     if weights_only and kind_of_keras(path) and not path.lower().endswith(".weights.h5"):
         raise ValueError(
@@ -44,6 +46,14 @@ def model_path(owner: str, filepath: str | os.PathLike[str], weights_only: bool 
             f"[{owner}] the format {end!r} is not available yet: safetensors is written, so the name must "
             f"say so, as {os.path.basename(start) + '.safetensors'!r}"
         )
+    if kind_of_keras(path):
+        try:
+            import h5py  # noqa: F401
+        except ImportError:
+            raise ImportError(
+                f"[{owner}] Keras' files are written with h5py, which is not installed: pip install "
+                "'nncore[hdf5]', or give a name that ends in .safetensors"
+            ) from None
     return path
 
 

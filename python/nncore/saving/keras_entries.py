@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import losses, metrics, optimizers
-from ..common.content import expect
 from ..common.arguments import text
+from ..common.content import expect
 from ..training.trainer import Trainer
 
 # Settings that Keras' configs have and nncore's classes do not, with the values at which they change nothing.

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from ..common.content import MOST_TABLES, memory, parsed
 from ..common.arrays import Floats
+from ..common.content import MOST_TABLES, memory, parsed
 from ..common.messages import warn
 from ..common.names import snake_case
 from ..graph.net import Net
@@ -239,17 +239,6 @@ def _legacy_pairs(net: Net, group: Node, skip: bool) -> Iterator[Pair]:
 # ---- writing
 
 
-def _h5py(owner: str) -> Any:
-    try:
-        import h5py
-    except ImportError:
-        raise ImportError(
-            f"[{owner}] Keras' files are written with h5py, which is not installed: pip install "
-            "'nncore[hdf5]', or give a name that ends in .safetensors"
-        ) from None
-    return h5py
-
-
 def _weights_file(h5py: Any, trainer: Trainer) -> bytes:
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as file:
@@ -311,9 +300,10 @@ def _legacy_group(group: Any, names: Sequence[str], values: Sequence[Any]) -> No
         group.create_dataset(name, data=one)
 
 
-def keras_bytes(owner: str, trainer: Trainer, kind: str) -> bytes:
+def keras_bytes(trainer: Trainer, kind: str) -> bytes:
     """The content of a file of a kind: ".keras", ".h5", or ".weights.h5"."""
-    h5py = _h5py(owner)
+    import h5py
+
     with memory(3 * 4 * sum(math.prod(w.shape) for _, w, _ in weights_of(trainer.net))):
         if kind == ".weights.h5":
             return _weights_file(h5py, trainer)

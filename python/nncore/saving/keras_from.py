@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from .. import constraints, initializers, layers, regularizers
-from ..common.content import MOST_LAYERS, expect
 from ..common import names
 from ..common.arguments import integer, text
+from ..common.content import MOST_LAYERS, expect
 from ..common.values import OpenShape, Value, unpacked
 from ..graph.graph import Graph
 from ..graph.net import Chain, Net

@@ -21,5 +21,5 @@ def write(
     kind = files.kind_of_keras(path)
     if kind and weights_only:
         kind = ".weights.h5"
-    data = keras_bytes(owner, trainer, kind) if kind else to_bytes(trainer, weights_only)
+    data = keras_bytes(trainer, kind) if kind else to_bytes(trainer, weights_only)
     files.replace(path, lambda file: file.write(data), boolean(owner, "overwrite", overwrite))

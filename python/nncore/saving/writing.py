@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import struct
 from typing import Any
 
 import safetensors.numpy
 
 from .. import constraints, initializers, layers, losses, metrics, optimizers, regularizers
-from ..common import files
-from ..common.arguments import boolean
 from ..common.content import MOST_BYTES, MOST_CALLS, MOST_LAYERS, MOST_TABLES, VERSION, memory
 from ..common.described import Described, entry
 from ..common.values import Form
