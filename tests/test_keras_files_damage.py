@@ -199,6 +199,13 @@ def bomb() -> bytes:
     return packed({**unpacked(IMAGES), "model.weights.h5": bytes(2**26)}, zipfile.ZIP_DEFLATED)
 
 
+def test_safe_mode_cannot_be_left(tmp_path: Path) -> None:
+    (tmp_path / "m.keras").write_bytes(IMAGES)
+    models.load_model(tmp_path / "m.keras", safe_mode=True)
+    with pytest.raises(ValueError, match="never run"):
+        models.load_model(tmp_path / "m.keras", safe_mode=False)
+
+
 RAW: dict[str, tuple[str, Callable[[], bytes]]] = {
     "a zip of zeros": ("larger than", bomb),
     "no weights": (
@@ -294,6 +301,13 @@ def many(h5py: Any, file: Any) -> None:
         file[f"b{i}"] = file["a"]
 
 
+def copies(h5py: Any, file: Any) -> None:
+    """The same small group under many names."""
+    file.create_group("a").attrs["b"] = 1
+    for i in range(1000):
+        file[f"c{i}"] = file["a"]
+
+
 HAZARDS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "link": ("links are not followed", lambda: of_hdf5(soft_link)),
     "link to a file": ("links", lambda: of_hdf5(external_link)),
@@ -303,6 +317,7 @@ HAZARDS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "deep": ("too many in one another", lambda: of_hdf5(deep)),
     "huge": ("bytes for data|points outside", lambda: of_hdf5(huge)),
     "many": ("more than the file has", lambda: of_hdf5(many)),
+    "copies": ("more parts than the file can hold", lambda: of_hdf5(copies)),
     "chunks": (
         "compressed|chunks",
         lambda: of_hdf5(lambda h, f: f.create_dataset("a", data=[1.0], chunks=(1,))),

@@ -21,7 +21,10 @@ def _scope(owner: str, custom_objects: Mapping[str, Any] | None) -> CustomObject
 
 @explains
 def load_model(
-    filepath: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None, compile: bool = True
+    filepath: str | os.PathLike[str],
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
 ) -> Any:
     """The model that `Model.save` wrote, or Keras 3 or 2 as .keras or .h5: a `Sequential` or a `Model`.
 
@@ -33,13 +36,16 @@ def load_model(
         custom_objects: functions of one's own among the metrics, by their names; default none but those of
             `nncore.saving.register_keras_serializable`.
         compile: False leaves compile settings and optimizer state out; default True.
+        safe_mode: True: code in files is never run.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no model, damaged, of Keras with layers that are not available, or names a function that
-            is not given.
+        ValueError: it is no model, damaged, of Keras with layers that are not available, or names a function
+            that is not given.
         MemoryError: memory does not suffice.
     """
+    if not boolean("load_model", "safe_mode", safe_mode):
+        raise ValueError("[load_model] safe_mode=False is not available: code in files is never run")
     with _scope("load_model", custom_objects):
         return files.read(KINDS, with_net, filepath, boolean("load_model", "compile", compile))
 

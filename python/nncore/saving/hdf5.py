@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
-_MOST = 2**18  # groups, data sets, attributes and nodes of tables
+_PART = 16  # bytes that a node of a tree, an attribute or a string takes at least
+_OBJECT = 8  # such parts, that a group or data set takes at least
+_LONGEST = 1024  # name
 _DEEPEST = 64  # groups in groups
 _EXPONENTS = {2: 5, 4: 8, 8: 11}  # bits of the exponent of IEEE's numbers of so many bytes
 _CONTINUED, _SYMBOLS, _ATTRIBUTE = 0x10, 0x11, 0x0C
@@ -70,7 +72,7 @@ def read(data: bytes) -> Node:
 class _File:
     def __init__(self, data: bytes) -> None:
         self._data = memoryview(data)
-        self._left = _MOST
+        self._left = len(data) // _PART  # parts: a file that names its parts over and over is refused
         self._room = len(data)  # bytes of values: what is stored once cannot be read as if it were more
         self._open: set[int] = set()  # addresses of groups on the way down
         self._heaps: dict[int, dict[int, memoryview]] = {}  # strings by their numbers, in heaps by address
@@ -83,10 +85,10 @@ class _File:
     def _numbers(self, form: str, at: int) -> tuple[Any, ...]:
         return struct.unpack(form, self._take(at, struct.calcsize(form)))
 
-    def _count(self) -> None:
-        self._left -= 1
+    def _count(self, parts: int = 1) -> None:
+        self._left -= parts
         if self._left < 0:
-            raise ValueError(f"its HDF5 has more than {_MOST} parts")
+            raise ValueError("its HDF5 says that it has more parts than the file can hold")
 
     def _values(self, size: int) -> None:
         self._room -= size
@@ -111,7 +113,7 @@ class _File:
     # ---- objects
 
     def _messages(self, at: int) -> list[tuple[int, memoryview]]:
-        self._count()
+        self._count(_OBJECT)
         version, _, count, _, size = self._numbers("<BBHII", at)
         if version != 1:
             raise ValueError(f"its HDF5 is of a newer layout (object header {version}). {_RESAVE}")
@@ -167,7 +169,7 @@ class _File:
         self._expect(b"SNOD", at)
         for i in range(self._numbers("<H", at + 6)[0]):
             name_at, header, cached = self._numbers("<QQI", at + 8 + 40 * i)
-            name = bytes(names[name_at : name_at + 2**16]).partition(b"\0")[0].decode()
+            name = bytes(names[name_at : name_at + _LONGEST]).partition(b"\0")[0].decode()
             if cached == 2:
                 raise ValueError(f"its HDF5 has a link at {name!r:.80}: links are not followed")
             if not name or "/" in name or name in items:
