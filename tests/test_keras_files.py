@@ -241,6 +241,26 @@ def test_weights_that_do_not_fit(tmp_path: Path) -> None:
         assert all(np.array_equal(a, b) for a, b in zip(found[2:], before[2:]))
 
 
+def error(y_true: Any, y_pred: Any) -> Any:
+    return abs(y_true - y_pred)
+
+
+@pytest.mark.parametrize("end", [".keras", ".h5"])
+def test_functions_among_the_metrics_are_found_by_name(end: str, tmp_path: Path) -> None:
+    model = nncore.Sequential([Input((3,)), Dense(1)])
+    model.compile("sgd", "mse", metrics=[error, "mae"])
+    model.save(tmp_path / f"m{end}")
+    with pytest.raises(ValueError, match="'error' is a function: give custom_objects"):
+        models.load_model(tmp_path / f"m{end}")
+    twin = models.load_model(tmp_path / f"m{end}", custom_objects={"error": error})
+    x, y = np.ones((4, 3)), np.zeros(4)
+    close(twin.evaluate(x, y, verbose=0), model.evaluate(x, y, verbose=0))
+    with pytest.raises(ValueError, match="custom_objects"):
+        models.model_from_json(model.to_json())
+    again = models.model_from_json(model.to_json(), {"error": error})
+    assert again.metrics_names == model.metrics_names == ["loss", "error", "mae"]
+
+
 def test_state_of_another_kind_starts_anew(tmp_path: Path) -> None:
     model = trained(nncore, "images")
     model.save(tmp_path / "m.keras")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import losses, metrics, optimizers
+from ..common import custom
 from ..common.arguments import text
 from ..common.content import expect
 from ..training.trainer import Trainer
@@ -100,14 +101,25 @@ def _each(value: Any, one: Any) -> Any:
     return value if value is None or isinstance(value, str) else one(value)
 
 
+def _function(given: Any) -> Any:
+    """The metric of nncore that has the name of a function, or else a function of one's own."""
+    entry = given if isinstance(given, Mapping) else {"config": given}
+    registered, name = entry.get("registered_name"), text("file", "metric", entry.get("config"))
+    if registered in (None, "function"):
+        try:
+            return metrics.get(name)
+        except ValueError:
+            registered = name
+    return custom.function_of(text("file", "metric", registered))
+
+
 def _metric(entry: Any) -> Any:
-    if entry.get("class_name") == "function" and entry.get("module") == "builtins":
-        return metrics.get(text("file", "metric", entry.get("config")))
+    if entry.get("class_name") == "function":
+        return _function(entry)
     name, config = class_of(entry, "metric")
-    if name == "MeanMetricWrapper":  # a function
-        function = config.get("fn")
-        function = function["config"] if isinstance(function, Mapping) else function
-        made = metrics.get(text("file", "metric", function))
+    if name == "MeanMetricWrapper":
+        found = _function(config.get("fn"))
+        made = found if isinstance(found, metrics.Metric) else metrics.MeanMetricWrapper(found)
         made.name = text("file", "name", config.get("name", made.name))
         return made
     return described(entry, "metric", metrics.CLASSES)

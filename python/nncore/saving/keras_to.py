@@ -10,6 +10,7 @@ from ..common.values import Form, Value
 from ..graph.net import Chain, Net
 from ..layers import InputLayer, Layer
 from ..layers.merging import Merge
+from ..metrics import MeanMetricWrapper
 from ..training.trainer import Trainer
 from .writing import named
 
@@ -154,6 +155,14 @@ def _metric(metric: Any) -> Any:
     if isinstance(metric, str):
         return metric
     config = named(metric)["config"]
+    if isinstance(metric, MeanMetricWrapper):
+        name = config["fn"]
+        function = _entry("builtins", "function", {})
+        function |= {
+            "config": name.rpartition(">")[2],
+            "registered_name": name if ">" in name else "function",
+        }
+        config = config | {"fn": function}
     if isinstance(config.get("thresholds"), list) and "num_thresholds" in config:
         config = config | {"thresholds": config["thresholds"][1:-1]}
     return _entry("keras.metrics", type(metric).__name__, config)
