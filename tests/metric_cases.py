@@ -12,7 +12,7 @@ from op_cases import row_outputs, row_targets
 
 from nncore import metrics
 from nncore.common.rows import LOSSES, METRICS
-from nncore.metrics.counting import _Counting
+from nncore.metrics.counting import Counting
 
 # Of metrics made of counts, each of those that have them.
 COUNTING: list[dict[str, Any]] = [
@@ -47,7 +47,7 @@ Settings = dict[str, Any]
 
 
 def counts(cls: type[metrics.Metric]) -> bool:
-    return issubclass(cls, _Counting)
+    return issubclass(cls, Counting)
 
 
 def has(cls: type[metrics.Metric], settings: Settings) -> bool:

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 import nncore
 from nncore import _core, callbacks, layers, metrics, models
-from nncore.metrics.counting import _Counting
+from nncore.metrics.counting import Counting
 
 Array = NDArray[Any]
-CLASSES = {name: cls for name, cls in metrics.CLASSES.items() if issubclass(cls, _Counting)}
+CLASSES = {name: cls for name, cls in metrics.CLASSES.items() if issubclass(cls, Counting)}
 CASES = [
     pytest.param(cls, settings, id=f"{name} {settings}")
     for name, cls in CLASSES.items()

@@ -35,7 +35,7 @@ OPERATIONS = [(family, name) for family, operations in FAMILIES.items() for name
 # in its row and its public function, and all else is made from these.
 EXAMPLES = {
     *("elu", "gelu", "gelu_tanh", "leaky_relu", "linear", "relu", "sigmoid", "silu", "softmax", "softplus"),
-    *("exponential", "log_softmax"),  # a word, and a formula of losses
+    *("exponential", "log_softmax", "cosine_similarity"),  # a word, a formula of losses, an answer to a name
     *("swish", "tanh", "mean_squared_error", "mean_absolute_error", "binary_crossentropy"),
     *("categorical_crossentropy", "sparse_categorical_crossentropy", "binary_accuracy"),
     *("categorical_accuracy", "sparse_categorical_accuracy"),

@@ -11,7 +11,7 @@ from ..common.arguments import boolean, require_default
 from ..common.operations import wide
 from ..common.rows import loss
 from ._base import Floats, Loss, mean
-from .probabilistic import _activated, _clip, _inside, _smoothed, _sum
+from .probabilistic import activated, clipped, inside, smoothed, summed
 
 __all__ = [
     "BinaryFocalCrossentropy",
@@ -37,11 +37,11 @@ def _binary(
     label_smoothing: float,
 ) -> tuple[Floats, Floats]:
     """The value of each element and its slope."""
-    t = _smoothed(t, label_smoothing, 2)
-    x = _activated("sigmoid", y) if from_logits else y
-    p, missed = _clip(x), t * (1.0 - x) + (1.0 - t) * x
+    t = smoothed(t, label_smoothing, 2)
+    x = activated("sigmoid", y) if from_logits else y
+    p, missed = clipped(x), t * (1.0 - x) + (1.0 - t) * x
     entropy = -t * np.log(p) - (1.0 - t) * np.log(1.0 - p)
-    by_p = ((1.0 - t) / (1.0 - p) - t / p) * _inside(x)
+    by_p = ((1.0 - t) / (1.0 - p) - t / p) * inside(x)
     slope = missed**gamma * by_p + _slope_of_power(missed, gamma) * (1.0 - 2.0 * t) * entropy
     weight = t * alpha + (1.0 - t) * (1.0 - alpha) if apply_class_balancing else 1.0
     slope = weight * slope * (x * (1.0 - x) if from_logits else 1.0)
@@ -57,14 +57,14 @@ def _categorical(
     t: Floats, y: Floats, alpha: float, gamma: float, from_logits: bool, label_smoothing: float
 ) -> tuple[Floats, Floats]:
     """The value of each element and the slope of their sum."""
-    t = _smoothed(t, label_smoothing, y.shape[-1])
-    total = _sum(y)
-    q = _activated("softmax", y) if from_logits else y / total
-    p = _clip(q)
+    t = smoothed(t, label_smoothing, y.shape[-1])
+    total = summed(y)
+    q = activated("softmax", y) if from_logits else y / total
+    p = clipped(q)
     factor = alpha * t * (1.0 - p) ** gamma
     slope = alpha * t * _slope_of_power(1.0 - p, gamma) * np.log(p) - factor / p
-    slope = slope * _inside(q)
-    return -factor * np.log(p), (slope - _sum(slope * q)) * (q if from_logits else 1.0 / total)
+    slope = slope * inside(q)
+    return -factor * np.log(p), (slope - summed(slope * q)) * (q if from_logits else 1.0 / total)
 
 
 def _slope_of_categorical(t: Floats, y: Floats, *settings: Any) -> Floats:
@@ -129,7 +129,7 @@ def categorical_focal_crossentropy(
         label_smoothing: s in [0, 1] replaces t by t * (1 - s) + s / classes.
 
     >>> categorical_focal_crossentropy([[0, 1], [0, 1]], [[0.5, 0.5], [0.1, 0.9]]).round(4).tolist()
-    [0.04329999908804893, 0.0003000000142492354]
+    [0.043299999088048935, 0.0003000000142492354]
     """
     settings = (alpha, gamma, from_logits, label_smoothing)
     return np.asarray(_categorical(wide(y_true), wide(y_pred), *settings)[0].sum(axis=-1))

@@ -70,8 +70,8 @@ def squared_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
 
     The targets t are -1 and 1. A 0 stands for -1: in Keras only where all targets of a batch are 0 or 1.
 
-    >>> squared_hinge([[1, -1, 0]], [[0.5, -2, 1]]).round(4).tolist()
-    [1.4167]
+    >>> squared_hinge([[1, -1, 0, 1]], [[0.5, -2, 1, 1]]).tolist()
+    [1.0625]
     """
     return mean(_short(wide(y_true), wide(y_pred)) ** 2)
 

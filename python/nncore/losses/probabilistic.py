@@ -30,29 +30,29 @@ __all__ = [
 # ---- slopes, and what several functions share; t and y are y_true and y_pred as arrays of float64
 
 
-def _clip(p: Floats) -> Floats:
+def clipped(p: Floats) -> Floats:
     return np.clip(p, LEAST, MOST)
 
 
-def _inside(p: Floats) -> Floats:
-    """The derivative of _clip: 1 between the bounds, and 0 beyond them, where moving p changes nothing."""
+def inside(p: Floats) -> Floats:
+    """The derivative of `clipped`: 1 between the bounds, 0 beyond them, where moving p changes nothing."""
     return ((p >= LEAST) & (p <= MOST)).astype(np.float64)
 
 
-def _sum(values: Floats) -> Floats:
+def summed(values: Floats) -> Floats:
     return np.asarray(values.sum(axis=-1, keepdims=True))
 
 
-def _activated(name: str, x: Floats) -> Floats:
+def activated(name: str, x: Floats) -> Floats:
     return np.asarray(ACTIVATIONS[name].reference(x))
 
 
 def _log_softmax(x: Floats) -> Floats:
     x = x - x.max(axis=-1, keepdims=True)
-    return np.asarray(x - np.log(_sum(np.exp(x))))
+    return np.asarray(x - np.log(summed(np.exp(x))))
 
 
-def _smoothed(t: Floats, label_smoothing: float, classes: int) -> Floats:
+def smoothed(t: Floats, label_smoothing: float, classes: int) -> Floats:
     return t * (1.0 - label_smoothing) + label_smoothing / classes
 
 
@@ -66,12 +66,12 @@ def _slope_of_binary(t: Floats, y: Floats, from_logits: bool, label_smoothing: f
 
     That the logits' gradient is the plain error p - t is the reason to compute a loss from logits.
     """
-    t = _smoothed(t, label_smoothing, 2)
+    t = smoothed(t, label_smoothing, 2)
     if from_logits:
-        slope = _activated("sigmoid", y) - t
+        slope = activated("sigmoid", y) - t
     else:
-        p = _clip(y)
-        slope = ((1.0 - t) / (1.0 - p) - t / p) * _inside(y)
+        p = clipped(y)
+        slope = ((1.0 - t) / (1.0 - p) - t / p) * inside(y)
     return np.asarray(slope / y.shape[-1])
 
 
@@ -81,13 +81,13 @@ def _slope_of_categorical(t: Floats, y: Floats, from_logits: bool, label_smoothi
     g is the slope by p, which the division by the sum turns into that by y_pred. The other one is p - t for
     targets that add up to 1.
     """
-    t = _smoothed(t, label_smoothing, y.shape[-1])
+    t = smoothed(t, label_smoothing, y.shape[-1])
     if from_logits:
-        return _activated("softmax", y) * _sum(t) - t
-    total = _sum(y)
+        return activated("softmax", y) * summed(t) - t
+    total = summed(y)
     p = y / total
-    g = -t / _clip(p) * _inside(p)
-    return (g - _sum(g * p)) / total
+    g = -t / clipped(p) * inside(p)
+    return (g - summed(g * p)) / total
 
 
 def _slope_of_sparse(t: Floats, y: Floats, from_logits: bool) -> Floats:
@@ -97,9 +97,9 @@ def _slope_of_sparse(t: Floats, y: Floats, from_logits: bool) -> Floats:
     """
     t = _one_hot(t, y)
     if from_logits:
-        return _activated("softmax", y) - t
-    o = _clip(y)
-    return (1.0 / _sum(o) - t / o) * _inside(y)
+        return activated("softmax", y) - t
+    o = clipped(y)
+    return (1.0 / summed(o) - t / o) * inside(y)
 
 
 def _slope_of_divergence(t: Floats, y: Floats) -> Floats:
@@ -139,11 +139,11 @@ def binary_crossentropy(
     >>> binary_crossentropy([[1]], [[-1000]], from_logits=True).tolist()
     [1000.0]
     """
-    t, y = _smoothed(wide(y_true), label_smoothing, 2), wide(y_pred)
+    t, y = smoothed(wide(y_true), label_smoothing, 2), wide(y_pred)
     if from_logits:
         # equals softplus(z) - t * z, without the difference of two large numbers
-        return mean((1.0 - t) * _activated("softplus", y) + t * _activated("softplus", -y))
-    p = _clip(y)
+        return mean((1.0 - t) * activated("softplus", y) + t * activated("softplus", -y))
+    p = clipped(y)
     return mean(-t * np.log(p) - (1.0 - t) * np.log(1.0 - p))
 
 
@@ -162,8 +162,8 @@ def categorical_crossentropy(
     [1000.0]
     """
     y = wide(y_pred)
-    t = _smoothed(wide(y_true), label_smoothing, y.shape[-1])
-    log_p = _log_softmax(y) if from_logits else np.log(_clip(y / _sum(y)))
+    t = smoothed(wide(y_true), label_smoothing, y.shape[-1])
+    log_p = _log_softmax(y) if from_logits else np.log(clipped(y / summed(y)))
     return np.asarray(-(t * log_p).sum(axis=-1))
 
 
@@ -182,7 +182,7 @@ def sparse_categorical_crossentropy(
     [1000.0]
     """
     y = wide(y_pred)
-    log_p = _log_softmax(y if from_logits else np.log(_clip(y)))
+    log_p = _log_softmax(y if from_logits else np.log(clipped(y)))
     return np.asarray(-(log_p * _one_hot(wide(y_true), y)).sum(axis=-1))
 
 

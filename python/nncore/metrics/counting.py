@@ -28,7 +28,7 @@ _CURVES = ("roc", "pr", "prgain")
 _METHODS = ("interpolation", "majoring", "minoring")
 
 
-class _Counting(Metric):
+class Counting(Metric, aliases=None):
     """A formula over the weights of true and false positives and negatives at thresholds.
 
     The core counts, in double precision and in the order of the samples.
@@ -146,7 +146,7 @@ class _Counting(Metric):
         raise NotImplementedError
 
 
-class _AtThresholds(_Counting):
+class _AtThresholds(Counting):
     def __init__(
         self,
         thresholds: float | Sequence[float] | None = None,
@@ -203,7 +203,7 @@ class Recall(_AtThresholds):
         return self._ratio(tp, tp + fn)
 
 
-class _Number(_Counting):
+class _Number(Counting):
     def __init__(
         self, thresholds: float | Sequence[float] | None = None, name: str | None = None, dtype: Any = None
     ) -> None:
@@ -224,12 +224,16 @@ class TruePositives(_Number):
     2.0
     """
 
+    _kept = ("true_positives",)
+
     def _reference(self, tp: Floats, fp: Floats, tn: Floats, fn: Floats) -> Floats:
         return tp
 
 
 class TrueNegatives(_Number):
     """Weight of the other predictions, whose target is 0. Arguments as `TruePositives`."""
+
+    _kept = ("true_negatives",)
 
     def _reference(self, tp: Floats, fp: Floats, tn: Floats, fn: Floats) -> Floats:
         return tn
@@ -239,6 +243,7 @@ class FalsePositives(_Number):
     """Weight of the predictions above a threshold whose target is 0. Arguments as `TruePositives`."""
 
     direction = "min"
+    _kept = ("false_positives",)
 
     def _reference(self, tp: Floats, fp: Floats, tn: Floats, fn: Floats) -> Floats:
         return fp
@@ -248,12 +253,13 @@ class FalseNegatives(_Number):
     """Weight of the other predictions, whose target is not 0. Arguments as `TruePositives`."""
 
     direction = "min"
+    _kept = ("false_negatives",)
 
     def _reference(self, tp: Floats, fp: Floats, tn: Floats, fn: Floats) -> Floats:
         return fn
 
 
-class AUC(_Counting):
+class AUC(Counting):
     """Area under a curve through counts at thresholds.
 
     Args:

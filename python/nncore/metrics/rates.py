@@ -9,7 +9,7 @@ import numpy as np
 from .. import _core
 from ..common.arguments import choice, integer, number
 from ._base import Floats
-from .counting import _Counting
+from .counting import Counting
 
 __all__ = [
     "F1Score",
@@ -23,7 +23,7 @@ __all__ = [
 _AVERAGES = ("macro", "weighted", "none", "micro")
 
 
-class _Best(_Counting):
+class _Best(Counting):
     """The largest rate at evenly spaced thresholds where another rate is at least a limit, else 0."""
 
     _limit: ClassVar[str]  # the argument
@@ -168,7 +168,7 @@ class RecallAtPrecision(_Best):
         return self._best(self._ratio(tp, tp + fp), self._ratio(tp, tp + fn))
 
 
-class FBetaScore(_Counting):
+class FBetaScore(Counting):
     """(1 + beta^2) * precision * recall / (beta^2 * precision + recall) of each label, or their mean.
 
     Args:
@@ -182,6 +182,8 @@ class FBetaScore(_Counting):
     >>> FBetaScore(average="macro")([[1, 0], [0, 1], [0, 1]], [[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]])
     0.6666666666666666
     """
+
+    _kept = ("true_positives", "false_positives", "false_negatives")
 
     def __init__(
         self,

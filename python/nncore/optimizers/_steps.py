@@ -119,8 +119,9 @@ class ByHand:
                 continue
             spec = row, settings if self.decays(weight.layer, weight.name) else plain
             key = (weight.layer, weight.name)
-            zeros = [np.zeros(weight.shape, np.float32) for _ in ROWS[row][1]]
-            held = self._kept.get(key, (weight, zeros))[1]
+            starts = [settings.get(f"initial_{moment}_value", 0.0) for moment in ROWS[row][1]]
+            first = [np.full(weight.shape, start, np.float32) for start in starts]
+            held = self._kept.get(key, (weight, first))[1]
             new, *held = _core.update(spec, self._made + 1, gradient, [weight.numpy(), *held])
             weight.assign(new if weight.constraint is None else weight.constraint(new))
             self._kept[key] = weight, held
