@@ -147,5 +147,5 @@ def compile_as(trainer: Trainer, config: dict[str, Any]) -> None:
     except (ValueError, TypeError, LookupError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(
-            f"{what}. load_model(path, compile=False) leaves out what it was compiled with"
+            f"{what:.400}. load_model(path, compile=False) leaves out what it was compiled with"
         ) from error
