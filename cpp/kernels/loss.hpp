@@ -33,7 +33,8 @@ struct Point {
 
 // Of a probability x, y = 1 - x, and both clipped, p and q: the cross-entropy times (1 - r)^gamma, where r is
 // the probability of the target. Targets of 1 have the weight alpha and others 1 - alpha, if balanced.
-[[gnu::noinline]] inline Point focal(vec t, vec x, vec y, vec q, bool balanced, float alpha, float gamma) {
+[[gnu::noinline, gnu::cold]] inline Point focal(vec t, vec x, vec y, vec q, bool balanced, float alpha,
+                                                float gamma) {
   const vec p = clip(x), rest = 1.0f - t;
   const vec missed = max(vec{}, fma(t, y, rest * x)), factor = power(missed, gamma),
             by_x = gamma == 0.0f ? vec{} : gamma * power(missed, gamma - 1.0f) * (rest - t);
@@ -75,6 +76,13 @@ inline void over_columns(float* value, float* dx, const float* target, const flo
                    [[maybe_unused]] const float* setting, std::size_t rows, std::size_t columns) {      \
     settings over_columns<Over::over>(value, dx, target, from, scale, rows,                             \
                                       columns, [=](vec t, vec x)->Point __VA_ARGS__);                   \
+  }
+#define SELDOM_LOSS(name, settings, over, ...)                                                          \
+  inline void name(float* value, float* dx, const float* target, const float* from, const float* scale, \
+                   [[maybe_unused]] const float* setting, std::size_t rows, std::size_t columns) {      \
+    settings over_columns<Over::over>(                                                                  \
+        value, dx, target, from, scale, rows,                                                           \
+        columns, [=](vec t, vec x) __attribute__((noinline, cold))->Point __VA_ARGS__);                 \
   }
 #include "losses.def"
 #undef NONE
@@ -199,13 +207,13 @@ inline void sparse_categorical_crossentropy_logits(float* value, float* dx, cons
 }
 
 // -sum alpha t (1 - p)^gamma log(p) with p = clip(q), and q = x / sum(x) or softmax(x).
-[[gnu::noinline]] inline void focal_rows(float* value, float* dx, const float* target, const float* x,
-                                         const float* scale, const float* settings, std::size_t rows,
-                                         std::size_t columns, bool logits) {
+[[gnu::noinline, gnu::cold]] inline void focal_rows(float* value, float* dx, const float* target,
+                                                    const float* x, const float* scale, const float* settings,
+                                                    std::size_t rows, std::size_t columns, bool logits) {
   const float alpha = settings[0], gamma = settings[1], smoothing = settings[2];
   for (std::size_t r = 0; r < rows; ++r, target += columns, x += columns) {
     const vec highest = logits ? row_max(x, columns) : vec{};
-    const auto size = [&](std::size_t i, std::size_t lanes) {
+    const auto size = [&](std::size_t i, std::size_t lanes) __attribute__((noinline, cold)) -> vec {
       const vec y = load(x + i, lanes);
       return logits ? exp(y - highest) : y;
     };
@@ -214,7 +222,7 @@ inline void sparse_categorical_crossentropy_logits(float* value, float* dx, cons
       all.part[p] += with_rest(size(i, lanes), lanes, vec{});
     });
     const vec norm = total(all);
-    const auto at = [&](std::size_t i, std::size_t lanes) {
+    const auto at = [&](std::size_t i, std::size_t lanes) __attribute__((noinline, cold)) -> Point {
       const vec t = smoothed(load(target + i, lanes), smoothing, static_cast<float>(columns));
       const vec q = size(i, lanes) / norm, p = clip(q), rest = 1.0f - p, factor = power(rest, gamma);
       const vec by_p = gamma == 0.0f ? vec{} : gamma * power(rest, gamma - 1.0f) * log(p);
