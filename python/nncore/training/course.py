@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import _core
 from ..common import whole
@@ -13,6 +12,9 @@ from ..optimizers import Optimizer
 from .feeds import Feed
 from .functions import WithFunctions
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Course:
