@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -44,19 +43,33 @@ def wide(x: ArrayLike) -> Wide:
     return np.asarray(x, dtype=np.float64)
 
 
-@dataclass(eq=False, repr=False)
 class Operation:
-    """A public function that runs a kernel, its reference, and the gradient of each."""
+    """A public function that runs a kernel, its reference, and the gradient of each.
 
-    public: Function
-    reference: Function
-    public_backward: Function | None = None
-    reference_backward: Function | None = None
-    variants: tuple[dict[str, Any], ...] = ()  # settings to test besides the defaults
-    inputs: str = "numbers"  # kind of the inputs in tests
-    aliases: tuple[str, ...] = ()
-    row: Any = None  # of an activation: a Row
-    tolerance: float = 1e-6  # relative to each value, for tests
+    Attributes:
+        variants: settings to test besides the defaults.
+        inputs: kind of the inputs in tests.
+        aliases: other names.
+        row: of an activation: a Row.
+        tolerance: relative to each value, for tests.
+    """
+
+    def __init__(
+        self,
+        public: Function,
+        reference: Function,
+        public_backward: Function | None = None,
+        reference_backward: Function | None = None,
+        variants: tuple[dict[str, Any], ...] = (),
+        inputs: str = "numbers",
+        aliases: tuple[str, ...] = (),
+        row: Any = None,
+        tolerance: float = 1e-6,
+    ) -> None:
+        self.public, self.reference = public, reference
+        self.public_backward, self.reference_backward = public_backward, reference_backward
+        self.variants, self.inputs, self.aliases = variants, inputs, aliases
+        self.row, self.tolerance = row, tolerance
 
     @property
     def names(self) -> tuple[str, ...]:

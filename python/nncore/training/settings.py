@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from .. import _core, losses, metrics, optimizers
@@ -19,14 +18,18 @@ from ..optimizers import Optimizer
 _ACCURACY = ("accuracy", "acc")
 
 
-@dataclass(frozen=True)
 class Judged:
     """What an output is judged by. A metric is a string ("accuracy", "acc") if outputs decide what it is."""
 
-    loss: Loss | None
-    weight: float = 1.0
-    metrics: tuple[Metric | str, ...] = ()
-    weighted_metrics: tuple[Metric | str, ...] = ()
+    def __init__(
+        self,
+        loss: Loss | None,
+        weight: float = 1.0,
+        metrics: tuple[Metric | str, ...] = (),
+        weighted_metrics: tuple[Metric | str, ...] = (),
+    ) -> None:
+        self.loss, self.weight = loss, weight
+        self.metrics, self.weighted_metrics = metrics, weighted_metrics
 
     def names(self) -> list[str]:
         """Of the metrics, then of the weighted ones. Repeated names get a number."""
@@ -56,15 +59,25 @@ class Judged:
         ]
 
 
-@dataclass(frozen=True)
 class Settings:
-    """Checked and complete."""
+    """Checked and complete.
 
-    optimizer: Optimizer
-    outputs: tuple[Judged, ...]
-    output_names: tuple[str, ...]  # none of a single output
-    frozen: frozenset[str]  # paths of layers that did not train at the time
-    given_loss: Any  # as the user said it
+    Attributes:
+        output_names: none of a single output.
+        frozen: paths of layers that did not train at the time.
+        given_loss: as the user said it.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        outputs: tuple[Judged, ...],
+        output_names: tuple[str, ...],
+        frozen: frozenset[str],
+        given_loss: Any,
+    ) -> None:
+        self.optimizer, self.outputs, self.output_names = optimizer, outputs, output_names
+        self.frozen, self.given_loss = frozen, given_loss
 
     @property
     def has_loss(self) -> bool:
