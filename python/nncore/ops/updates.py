@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from inspect import signature
 from typing import Any
 
@@ -18,13 +17,24 @@ from ..common.operations import F, Operation, compiled, expect_shape, floats, se
 from ..optimizers import ROWS, SGD, Adadelta, Adagrad, Adam, Adamax, Nadam, Optimizer, RMSprop
 
 
-@dataclass(eq=False, repr=False)
 class Update(Operation):
-    """A function that computes a step, and the optimizers whose step it is."""
+    """A function that computes a step, and the optimizers whose step it is.
 
-    optimizer: type[Optimizer] = Optimizer
-    fixed: dict[str, Any] = field(default_factory=dict)  # settings that all these optimizers have
-    moments: dict[str, str] = field(default_factory=dict)  # argument -> name of the moment in files
+    Attributes:
+        fixed: settings that all these optimizers have.
+        moments: argument -> name of the moment in files.
+    """
+
+    def __init__(
+        self,
+        public: F,
+        reference: F,
+        optimizer: type[Optimizer],
+        fixed: dict[str, Any],
+        moments: dict[str, str],
+    ) -> None:
+        super().__init__(public, reference)
+        self.optimizer, self.fixed, self.moments = optimizer, fixed, moments
 
 
 UPDATES: dict[str, Update] = {}
@@ -69,7 +79,7 @@ def update(
             return (w, *(new.get(moment) for moment in moments.values()))
 
         public = compiled(f, run)
-        UPDATES[f.__name__] = Update(public, f, optimizer=optimizer, fixed=fixed or {}, moments=moments)
+        UPDATES[f.__name__] = Update(public, f, optimizer, fixed or {}, moments)
         return public
 
     return decorate
