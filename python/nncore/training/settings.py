@@ -146,7 +146,7 @@ class Settings:
         """What results are called: the core's, and those of functions. Of an empty list nothing."""
         if of_functions and results:
             results = self._joined(results, of_functions)
-        return {key: results[position] for key, position in self._positions if position < len(results)}
+        return {key: results[position] for key, position in self._positions} if results else {}
 
     def _decays(self, network: _core.Network, flat: Flat) -> list[bool]:
         """Whether weight_decay applies to each weight of the network; nothing where it applies to all."""
