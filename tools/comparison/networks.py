@@ -127,6 +127,9 @@ def stacks() -> Cases:
             yield f"{name}{told(given)}, {of}", partial(train, x, y, ended(STACKS[of]), optimizer=made)
 
 
+MATRICES = ("Identity", "Orthogonal")  # initializers of two axes or more
+
+
 def functions() -> Cases:
     """Each activation and initializer that there is."""
     x, y = samples(103, 13, 11, 4), targets("classes", 103)
@@ -137,8 +140,10 @@ def functions() -> Cases:
 
     def initialized(name: str) -> list[Any]:
         make = partial(getattr(I, name), **{"Constant": {"value": 0.1}}.get(name, {}))
-        kernels = L.Conv2D(5, 3, kernel_initializer=make()), L.Dense(9, kernel_initializer=make())
-        return [kernels[0], L.Flatten(), kernels[1], L.Dense(5, bias_initializer=make())]
+        of = {"kernel_initializer": make()}
+        image = L.Conv2D(5, 3, **({} if name == "Identity" else of))  # which has two axes
+        flat = [L.Dense(9, **of), L.Dense(5, **({} if name in MATRICES else {"bias_initializer": make()}))]
+        return [image, L.Flatten(), *flat]
 
     for name in all_of(A):
         yield f"activation {name}", partial(train, x, y, ended(partial(activated, name)))
