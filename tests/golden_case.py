@@ -22,7 +22,7 @@ class Golden(NamedTuple):
     outputs: dict[str, tuple[Array, Array]]
 
     def encoded(self) -> bytes:
-        words = ["case", self.family, self.name, *self.shape, *map(float.hex, self.settings)]
+        words = ["case", self.family, self.name, *self.shape, *(float(x).hex() for x in self.settings)]
         parts = [" ".join(map(str, words)).encode()]
         for seed, (name, a) in enumerate(self.inputs.items()):
             if np.array_equal(a.ravel(), drawn(seed, a.size)):

@@ -230,7 +230,7 @@ class Tests {
                     std::vector<bool>(graph.layers.size(), true), regularizers, constraints, rules);
     std::vector<float> out(kSamples * kClasses);
     float* const to = out.data();
-    Sums sums{std::vector<double>(3), std::vector<double>(3), {}};
+    Sums sums{std::vector<double>(3), std::vector<double>(3), {}, {}};
     constexpr double kAllBatches = 1e9;
     expect_no_allocation(name + "train", [&] { network.train(data_.samples(0, true), kAllBatches, sums); });
     expect_no_allocation(name + "test", [&] { network.test(data_.samples(0, false), kAllBatches, sums); });
