@@ -143,10 +143,10 @@ class Settings:
         return found
 
     def logs(self, results: Sequence[Any], of_functions: Sequence[float] = ()) -> dict[str, Any]:
-        """What results are called: the core's, and those of functions. Of an empty list nothing."""
+        """What results are called: the core's, and those of functions. Of fewer, as those of a model compiled anew meanwhile, the first."""
         if of_functions and results:
             results = self._joined(results, of_functions)
-        return {key: results[position] for key, position in self._positions} if results else {}
+        return {key: results[position] for key, position in self._positions if position < len(results)}
 
     def _decays(self, network: _core.Network, flat: Flat) -> list[bool]:
         """Whether weight_decay applies to each weight of the network; nothing where it applies to all."""
