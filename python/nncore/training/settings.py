@@ -143,7 +143,9 @@ class Settings:
         return found
 
     def logs(self, results: Sequence[Any], of_functions: Sequence[float] = ()) -> dict[str, Any]:
-        """What results are called: the core's, and those of functions. Of fewer, as those of a model compiled anew meanwhile, the first."""
+        """What results are called: the core's, and those of functions. Another thread may have compiled the
+        model anew: there may be fewer of them then.
+        """
         if of_functions and results:
             results = self._joined(results, of_functions)
         return {key: results[position] for key, position in self._positions if position < len(results)}
