@@ -85,7 +85,7 @@ class CallbackList(Callback):
         directions: dict[str, str] | None = None,
         course: Any = None,
     ) -> None:
-        """What `fit`, `evaluate` and `predict` say first.
+        """Prepares the callbacks for a call of `fit`, `evaluate` or `predict`.
 
         Args:
             directions: whether a smaller ("min") or larger ("max") value of each key of the logs is better.

@@ -57,7 +57,7 @@ def get_registered_object(
     custom_objects: Mapping[str, Any] | None = None,
     module_objects: Mapping[str, Any] | None = None,
 ) -> Any:
-    """What has the name in the scope around, or is registered, or is in one of the two; else None."""
+    """The object of this name: in the scope around, registered, or in one of the two mappings; else None."""
     for known in (getattr(_scope, "objects", None), _objects, custom_objects, module_objects):
         if known and name in known:
             return known[name]

@@ -220,5 +220,5 @@ class Progbar(Explained):
         self.update(self._seen, values, finalize=True)
 
     def add(self, n: int, values: Iterable[tuple[str, Any]] | None = None) -> None:
-        """As `update`, for n further steps."""
+        """Updates the bar as `update` does, by n further steps."""
         self.update(self._seen + n, values)

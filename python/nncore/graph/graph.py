@@ -217,7 +217,7 @@ class Graph:
         )
 
     def _unfolded(self, inputs: Sequence[_T], made_by: Callable[[Layer, list[_T]], _T]) -> list[_T]:
-        """As `run`, with the calls of nested models replaced by the calls in them."""
+        """Walks the graph as `run` does, with nested models replaced by the calls inside them."""
 
         def apply(call: Call, given: list[_T]) -> list[_T]:
             if call.net is None:

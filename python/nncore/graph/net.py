@@ -201,7 +201,7 @@ class Net:
         return [flat[at : at + math.prod(sizes)].reshape(sizes) for _, _, at, sizes in layout]
 
     def kept_of_weights(self, buffers: Sequence[Floats]) -> list[tuple[str, list[Floats]]]:
-        """Of each weight that trains the path, and its part of each buffer, as optimizers keep them."""
+        """The path of each trained weight, and its part of each buffer of the optimizer."""
         if self.network is None or self.flat is None:
             return []
         each = list(zip(*map(self.parts, buffers))) or [()] * len(self.network.layout)

@@ -247,7 +247,7 @@ class Model(Weighted, Compiled):
 
     @property
     def history(self) -> History:
-        """Of the last `fit`; None before."""
+        """The `History` of the last `fit`; None before the first."""
         return self._trainer.history  # type: ignore[return-value]
 
     # Set to True by a callback, they end the call after the step.
@@ -378,7 +378,7 @@ KINDS: dict[str, type[Model]] = {"Model": Model}
 
 
 def net_of(model: object) -> Net | None:
-    """What a model has; None of something else."""
+    """The net of a model; None for anything else."""
     return model._net if isinstance(model, Model) else None
 
 

@@ -19,12 +19,12 @@ ROWS = _core.optimizers()
 
 
 class Named(Protocol):
-    """What an optimizer works for: what a model has, under the model's name."""
+    """The part of a model that its optimizer uses."""
 
     name: str
 
     def kept_of_weights(self, buffers: Sequence[Floats]) -> list[tuple[str, list[Floats]]]:
-        """Of each weight that trains the path, and its part of each buffer."""
+        """The path of each trained weight, and its part of each buffer."""
         ...
 
 

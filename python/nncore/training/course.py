@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Course:
-    """Of one call of `fit`.
+    """The state of one call of `fit`.
 
     Attributes:
         feed: what serves its data.
@@ -53,7 +53,7 @@ class Course:
         return [*self.network.totals(self.sums), *own]
 
     def to_bytes(self, epoch: int, batch: int) -> bytes:
-        """What `restore` takes, to go on at an epoch, behind so many of its batches."""
+        """The state that `restore` takes: to go on at an epoch, after some of its batches."""
         with whole:
             from .backups import training_bytes
         return training_bytes(self, epoch, batch)

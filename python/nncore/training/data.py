@@ -136,7 +136,7 @@ class Samples(NamedTuple):
 
 
 def order_of(owner: str, seed: int, epoch: int, rows: int) -> NDArray[np.int64]:
-    """Of the samples in an epoch."""
+    """The shuffled order of the samples in an epoch."""
     # The numbers themselves, and as much room to make them in.
     if 2 * 8 * rows > arrays.memory():
         raise MemoryError(
@@ -156,7 +156,7 @@ def feed_of(
     order: Callable[[int, int], NDArray[np.int64]] | None = None,
     resume: bool = False,
 ) -> tuple[Feed, Data]:
-    """What serves the data, and the first of them, by which the network is built and checked.
+    """The feed of the data, and its first data, by which the network is built and checked.
 
     Args:
         given: x, y and sample_weight.

@@ -169,7 +169,9 @@ class Batches:
         self._made = 0
 
     def position(self) -> dict[str, int]:
-        """Of an iterator, which goes on where it is, only the steps of the pass."""
+        """The steps made in this pass, and the batches taken from the source. An iterator goes on where it
+        is, so that none of its batches is counted.
+        """
         ended = self._once or (self._iterator is None and not self._ahead)
         return {"made": self._made, "taken": 0 if ended else self._taken}
 

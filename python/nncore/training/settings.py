@@ -19,7 +19,7 @@ _ACCURACY = ("accuracy", "acc")
 
 
 class Judged:
-    """What an output is judged by. A metric is a string ("accuracy", "acc") if outputs decide what it is."""
+    """Loss and metrics of one output. A metric is a string, such as "accuracy", if the output decides its kind."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class Judged:
         self.metrics, self.weighted_metrics = metrics, weighted_metrics
 
     def names(self) -> list[str]:
-        """Of the metrics, then of the weighted ones. Repeated names get a number."""
+        """Names of the metrics, then of the weighted metrics. A repeated name gets a number."""
         keys: list[str] = []
         seen = {"loss": 1}
         for group, prefix in ((self.metrics, ""), (self.weighted_metrics, "weighted_")):
@@ -143,8 +143,8 @@ class Settings:
         return found
 
     def logs(self, results: Sequence[Any], of_functions: Sequence[float] = ()) -> dict[str, Any]:
-        """What results are called: the core's, and those of functions. Another thread may have compiled the
-        model anew: there may be fewer of them then.
+        """Logs from the results of the core and of functions. There may be fewer results than names, if
+        another thread has compiled the model in between.
         """
         if of_functions and results:
             results = self._joined(results, of_functions)

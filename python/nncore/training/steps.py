@@ -29,7 +29,7 @@ _AHEAD = 256  # steps whose rates are asked for at a time
 
 
 class Trainer(Protocol):
-    """What steps know of their trainer."""
+    """The part of a trainer that steps use."""
 
     @property
     def net(self) -> Net: ...
@@ -89,7 +89,7 @@ class Steps:
     def _step(
         self, data: Data, order: Any, start: int, stop: int, method: Callable[..., Any], *given: Any
     ) -> Any:
-        """As `_call`, and the functions among the metrics after it."""
+        """Calls as `_call` does, then evaluates the metrics that are Python functions."""
         if self._functions is None:
             return self._call(method, *given)
         work = partial(self._call, method, *given)

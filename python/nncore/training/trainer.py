@@ -33,7 +33,7 @@ _R = TypeVar("_R")
 
 
 class Trainer:
-    """Of one model, whose methods are those of the same names.
+    """Trains one model, which lends its methods of the same names.
 
     Attributes:
         net: what the model has.
@@ -120,12 +120,12 @@ class Trainer:
             self.restart(self.net.network, self.sums)
 
     def new_sums(self) -> _core.Sums:
-        """Of a pass."""
+        """The sums of loss and metrics for one pass."""
         functions = self.settings.functions if self.settings else None
         return WithFunctions(functions) if functions else _core.Sums()
 
     def functions(self) -> dict[str, Callable[..., Any]]:
-        """Those among the metrics, by their names in files.
+        """The metrics that are Python functions, by their names in files.
 
         Raises:
             ValueError: two have the same name.
@@ -148,7 +148,7 @@ class Trainer:
     # ---- data
 
     def samples(self) -> Samples:
-        """Anew for all data, as the first may build the net."""
+        """The expected data. Ask again for each data set, since the first one may build the net."""
         net = self.net
         judged = self.settings.outputs if self.settings else ()
         return Samples(net.name, net.graph, net.known_sample(), judged, net.takes_names)
@@ -296,7 +296,7 @@ class Trainer:
             network.freeze(trains)
 
     def outputs(self, x: object, training: bool) -> Any:
-        """Of all data in one go."""
+        """The outputs for all data in one go."""
         net = self.net
         if type(x) is np.ndarray and net.network is not None:
             try:

@@ -101,7 +101,7 @@ class Dataset:
         return Dataset(lambda: itertools.islice(self, count, None), length)
 
     def map(self, map_func: Callable[..., Any], *_: Any, **__: Any) -> Dataset:
-        """What `map_func` makes of each item, whose parts are its arguments."""
+        """A data set of `map_func` applied to each item, whose parts are its arguments."""
 
         def make() -> Iterator[Any]:
             return (map_func(*item) if isinstance(item, tuple) else map_func(item) for item in self)
@@ -172,7 +172,7 @@ class Dataset:
 
 
 def generator(seed: int | None) -> np.random.Generator:
-    """Of a seed, or of NumPy's global one, which `set_random_seed` sets."""
+    """A generator seeded by `seed`, or by NumPy's global state, which `set_random_seed` sets."""
     return np.random.default_rng(np.random.randint(2**31) if seed is None else seed)  # noqa: NPY002
 
 
@@ -182,8 +182,8 @@ def in_batches(
     fetch: Callable[[NDArray[np.int64]], Any],
     rng: np.random.Generator | None,
 ) -> Dataset:
-    """What `fetch` makes of the numbers below count, so many at a time, in a new order in each pass with an
-    rng. Without a batch_size single samples.
+    """A data set of `fetch(numbers)` for batches of the numbers below count. With `rng` each pass has a new
+    order. Without batch_size, items are single samples.
     """
 
     def make() -> Iterator[Any]:

@@ -12,7 +12,7 @@ from .._schedule import LearningRateSchedule
 
 
 class Formula(LearningRateSchedule):
-    """Of nncore: settings are attributes of the names of the arguments."""
+    """A schedule of nncore: its settings are attributes with the names of the arguments."""
 
     def __init__(self, **settings: Any) -> None:
         names.checked(type(self).__name__, settings["name"])
