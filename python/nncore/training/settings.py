@@ -19,7 +19,7 @@ _ACCURACY = ("accuracy", "acc")
 
 
 class Judged:
-    """Loss and metrics of one output. A metric is a string, such as "accuracy", if the output decides its kind."""
+    """Loss and metrics of one output. A metric is a string, "accuracy", if the output decides its kind."""
 
     def __init__(
         self,
