@@ -115,8 +115,8 @@ def _updates(normal: Normal, quick: bool) -> Iterator[Case]:
             row = update.optimizer(**{**given, **update.fixed}).spec()[0]
             if len(ROWS[row][1]) == len(update.moments):
                 break
-        arrays = [normal(n), normal(n)]  # w and g; then moments, positive for means of squares
-        arrays += (1 + normal(n) ** 2 if of.startswith("v") else 0.1 * normal(n) for of in update.moments)
+        arrays = [normal(n), normal(n)]  # w and g; then moments: means of gradients, or of what is not negative
+        arrays += (0.1 * normal(n) if of in ("m", "a") else 1 + normal(n) ** 2 for of in update.moments)
         title = ", ".join(key for key in given if key != "learning_rate")
         step = {"step": 3} if "step" in takes else {}
         yield Case(f"{name} with {title}" if title else name, name, arrays, {**given, **step})
