@@ -133,8 +133,12 @@ CHANGES: dict[str, tuple[bytes, str, Callable[[Any], Any]]] = {
         layer("wide", "config", "data_format", "channels_first"),
     ),
     "an unknown setting": (IMAGES, "unexpected argument", layer("wide", "config", "evil", 1)),
-    "training": (GRAPH, "is called with {'training': False}", node("both", put("kwargs", "training", False))),
-    "two arguments": (GRAPH, "several arguments", node("both", lambda n: n["args"].append(n["args"][0]))),
+    "training": (GRAPH, "training=False is not available", node("both", put("kwargs", "training", False))),
+    "two arguments": (
+        GRAPH,
+        "takes one input, got 2",
+        node("both", lambda n: n["args"].append(n["args"][0])),
+    ),
     "a circle": (
         GRAPH,
         "circle",

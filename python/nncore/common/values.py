@@ -9,6 +9,17 @@ from .arrays import Shape
 
 OpenShape = tuple[int | None, ...]  # shape of one sample; None stands for any size
 Parameters = list[tuple[str, Shape]]  # names and shapes
+# Keyword arguments of a call: an integer is the number of an input, a list has several, others are constants.
+Options = Mapping[str, Any]
+NO_OPTIONS: Options = {}
+
+
+class Shapes(NamedTuple):
+    """Shapes of one sample: of each input and each output of a layer, and the options of that call."""
+
+    before: list[OpenShape]
+    after: list[OpenShape]
+    options: Options
 
 
 class Call:
@@ -19,14 +30,21 @@ class Call:
         inputs: the values that the call reads; none for an `Input`.
         shapes: of each output, the shape of one sample.
         net: the net that a called model has at that time; None for a layer.
+        options: which inputs are keyword arguments, and further ones, see `arranged`.
     """
 
-    __slots__ = ("__weakref__", "inputs", "net", "owner", "shapes")
+    __slots__ = ("__weakref__", "inputs", "net", "options", "owner", "shapes")
 
     def __init__(
-        self, owner: Any, inputs: Sequence[Value], shapes: Sequence[OpenShape], net: Any = None
+        self,
+        owner: Any,
+        inputs: Sequence[Value],
+        shapes: Sequence[OpenShape],
+        net: Any = None,
+        options: Options = NO_OPTIONS,
     ) -> None:
         self.owner, self.inputs, self.shapes, self.net = owner, tuple(inputs), tuple(shapes), net
+        self.options = options
 
     def values(self) -> list[Value]:
         return [Value(self, index) for index in range(len(self.shapes))]
@@ -106,6 +124,35 @@ def values_in(x: object) -> list[Value] | None:
     return list(x)
 
 
+def arranged(inputs: Sequence[Any], keywords: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """All inputs of a call in one list, and its options. Keywords that are None or False are left out."""
+    every = list(inputs)
+    options: dict[str, Any] = {}
+    for name, given in keywords.items():
+        if isinstance(given, (bool, str)):
+            options |= {name: given} if given else {}
+        elif given is not None:
+            own = list(given) if isinstance(given, (list, tuple)) else [given]
+            numbers = list(range(len(every), len(every) + len(own)))
+            options[name] = numbers if isinstance(given, (list, tuple)) else numbers[0]
+            every += own
+    return every, options
+
+
+def resolved(inputs: Sequence[Any], options: Options) -> tuple[list[Any], dict[str, Any]]:
+    """The inverse of `arranged`."""
+    keywords, used = {}, set()
+    for name, at in options.items():
+        keywords[name] = at
+        if isinstance(at, list):
+            keywords[name] = [inputs[i] for i in at]
+            used.update(at)
+        elif type(at) is int:
+            keywords[name] = inputs[at]
+            used.add(at)
+    return [given for i, given in enumerate(inputs) if i not in used], keywords
+
+
 def described(x: object) -> str:
     """A short description of x, for an error."""
     if isinstance(x, (list, tuple)):
@@ -146,8 +193,8 @@ def unpacked(given: Any) -> tuple[Form, list[Any]]:
     return Form(), [given]
 
 
-def one_or_list(shapes: list[OpenShape]) -> Any:
-    return shapes[0] if len(shapes) == 1 else shapes
+def one_or_list(items: list[Any]) -> Any:
+    return items[0] if len(items) == 1 else items
 
 
 def closed(shapes: Sequence[OpenShape], size: int) -> list[Shape]:

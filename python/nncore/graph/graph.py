@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from .. import _core
 from ..common.messages import warn
 from ..common.values import Call, Form, OpenShape, Parameters, Value, described, is_named, unpacked
-from ..layers import InputLayer, Layer
+from ..layers import InputLayer, Layer, unfolded
 
 _T = TypeVar("_T")
 _MOST_CALLS, _MOST_DEPTH = 2**16, 256  # limits, as nested models can multiply calls
@@ -29,7 +29,7 @@ def _distinct(names: Sequence[str], taken: set[str]) -> list[str]:
 
 
 class Flat(NamedTuple):
-    """A graph without nested models, as the compiled core takes it.
+    """A graph without nested models and layers of parts, as the compiled core takes it.
 
     Values are numbered: first the inputs of the graph, then the output of each call.
 
@@ -52,7 +52,7 @@ class Flat(NamedTuple):
         found = []
         for i, (layer, (_, parameters)) in enumerate(zip(self.layers, self.uses)):
             for p, (name, sizes) in enumerate(parameters):
-                if (given := vars(layer).get(f"{name}_{what}")) is not None:
+                if (given := layer.of_weight(name, what)) is not None:
                     found.append((i, p, given.spec(f"{layer.name}/{name}", sizes)))
         return found
 
@@ -217,11 +217,11 @@ class Graph:
         )
 
     def _unfolded(self, inputs: Sequence[_T], made_by: Callable[[Layer, list[_T]], _T]) -> list[_T]:
-        """Walks the graph as `run` does, with nested models replaced by the calls inside them."""
+        """Walks the graph as `run` does, with models, and layers of parts, replaced by the calls inside."""
 
         def apply(call: Call, given: list[_T]) -> list[_T]:
             if call.net is None:
-                return [made_by(call.owner, given)]
+                return unfolded(call.owner, made_by, given, call.options)
             graph: Graph = call.net.required_graph()
             return graph._unfolded(given, made_by)
 
@@ -261,9 +261,9 @@ class Graph:
         return list(given)
 
     def layers_within(self, path: str) -> Iterator[tuple[Layer, str]]:
-        """The layers except Input, also of nested models, with their paths; shared ones repeatedly."""
+        """The layers of the core, also of nested models, with their paths; shared ones repeatedly."""
         for owner in self.owners:
             if net := self.nets.get(id(owner)):
                 yield from net.required_graph().layers_within(f"{path}{owner.name}/")
             elif not isinstance(owner, InputLayer):
-                yield owner, path + owner.name
+                yield from owner.leaves(path + owner.name)

@@ -13,7 +13,7 @@ from ..common import seeds, whole
 from ..common.arguments import integer, several, shape
 from ..common.arrays import Floats
 from ..common.values import Call, OpenShape, Value, is_named
-from ..layers import InputLayer, Layer
+from ..layers import InputLayer, Layer, block_for
 from .graph import Flat, Graph
 
 
@@ -143,7 +143,13 @@ class Net:
                 raise ValueError(f"[{self.name}] is made for samples of shape {known}, got {given}")
         if all(value.sample == given for value, given in zip(graph.inputs, before)):
             return [value.sample for value in graph.outputs]
-        return graph.run(before, lambda call, given: (call.net or call.owner).shapes_for(given))
+
+        def after(call: Call, given: list[OpenShape]) -> list[OpenShape]:
+            if call.net is not None:
+                return call.net.shapes_for(given)  # type: ignore[no-any-return]
+            return call.owner.shapes_for(given, call.options)  # type: ignore[no-any-return]
+
+        return graph.run(before, after)
 
     def called(self, owner: Any, values: Sequence[Value]) -> Call:
         """A call of `owner`, the model, on these values."""
@@ -157,7 +163,7 @@ class Net:
             self.seed = seeds.draw_seed()
         seed, flat = self.seed, graph.flat()
         blocks = [
-            layer.block_for(before, parameters, partial(seeds.of_parameter, seed, number))
+            block_for(layer, before, parameters, partial(seeds.of_parameter, seed, number))
             for number, (layer, (before, parameters)) in enumerate(zip(flat.layers, flat.uses))
         ]
         inputs, specs = [value.sample for value in graph.inputs], [layer.spec() for layer in flat.layers]
@@ -187,13 +193,14 @@ class Net:
     # ---- weights
 
     def computing(self) -> list[tuple[Layer, str]]:
-        """The layers except Input, also of nested models, each once, with their paths."""
+        """The layers of the core, also of nested models, each once, with their paths."""
         if self.flat is not None:
             return list(zip(self.flat.layers, self.flat.paths))
         found: dict[int, tuple[Any, Net | None, str]] = {}
         self.gather("", found)
         each = found.values()
-        return [(x, path) for x, net, path in each if net is None and not isinstance(x, InputLayer)]
+        layers = [(x, path) for x, net, path in each if net is None and not isinstance(x, InputLayer)]
+        return [leaf for layer, path in layers for leaf in layer.leaves(path)]
 
     def parts(self, flat: Floats) -> list[Floats]:
         """Views of each weight in a flat copy of all weights, in order."""
@@ -344,7 +351,7 @@ class Chain(Net):
             call = net.called(item, values[-1:]) if net else item.called(values[-1:])
             if len(call.shapes) > 1:
                 raise ValueError(
-                    f"[{self.name}] the model {item.name!r} has {len(call.shapes)} outputs: in a Sequential "
+                    f"[{self.name}] the item {item.name!r} has {len(call.shapes)} outputs: in a Sequential "
                     "each item has one. Use Model(inputs, outputs)"
                 )
             values.append(call.values()[0])

@@ -11,6 +11,10 @@ from __future__ import annotations
 
 from . import activation, core, images, merging, normalization
 from ._layer import Layer
+from ._unfolding import block_for as block_for
+from ._unfolding import outlined as outlined
+from ._unfolding import restore as restore
+from ._unfolding import unfolded as unfolded
 from ._weights import Variable
 from ._weights import Weighted as Weighted
 from .activation import *  # noqa: F403

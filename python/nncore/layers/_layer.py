@@ -4,33 +4,43 @@ from __future__ import annotations
 
 import inspect
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .. import _core
 from ..common import names, seeds, whole
 from ..common.arguments import boolean, integer, reject_unsupported, several, shape
 from ..common.arguments import training as in_training
-from ..common.arrays import ONE_SAMPLE, Floats, as_array
+from ..common.arrays import Floats, as_array
 from ..common.described import Settings
-from ..common.values import Call, OpenShape, Parameters, Value, closed, values_in
+from ..common.values import (
+    NO_OPTIONS,
+    Call,
+    OpenShape,
+    Options,
+    Parameters,
+    Shapes,
+    Value,
+    arranged,
+    one_or_list,
+    resolved,
+    values_in,
+)
 from . import _of_weights
+from ._unfolding import block_for, computed, inferred, outlined, restore, take_shapes_of_parts, unfit
 from ._weights import Variable, Weighted
 
 if TYPE_CHECKING:
     from ..regularizers import Regularizer
 
 _L = TypeVar("_L", bound="Layer")
+_T = TypeVar("_T")
 
 # Arguments that Keras' layers also take, with the only value that is accepted.
 _NEUTRAL: dict[str, Any] = {"dtype": "float32", "autocast": True}
 _OPTIONS = ("name", "trainable", "input_shape", "input_dim", "activity_regularizer")
-# Shapes with open sizes are inferred twice, with each of these numbers in place of None. Output sizes that
-# differ are open; weight shapes that differ are an error. Both numbers have many divisors, as Reshape needs.
-_TRIED = 720, 1440
 
 
 class Layer(Weighted, Settings):
@@ -64,6 +74,7 @@ class Layer(Weighted, Settings):
     activity_regularizer: Regularizer | None
     unavailable: ClassVar[Mapping[str, Any]] = {}
     state: ClassVar[tuple[str, ...]] = ()  # weights that the layer itself updates in training
+    parts: tuple[Layer, ...] = ()  # see `_set_parts`
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -89,30 +100,31 @@ class Layer(Weighted, Settings):
         self._trainable = boolean(owner, "trainable", trainable)
         self._name = names.automatic(owner) if name is None else names.checked(owner, name)
         self.block: _core.Variables | None = None  # the weights, created at first use
-        # Shapes of one sample: of each input, and of the output. None before the layer is built.
-        self.shapes: tuple[list[OpenShape], OpenShape] | None = None
+        self.shapes: Shapes | None = None  # None before the layer is built
         # Calls on symbolic values, the oldest first.
         self._calls: weakref.WeakKeyDictionary[Call, None] = weakref.WeakKeyDictionary()
-        # For calls on arrays: the ranks of the inputs, as open shapes, and a network of this layer alone.
-        self._alone: tuple[list[OpenShape], _core.Network] | None = None
+        # For calls on arrays: the ranks of the inputs, as open shapes, with the options of the call, and a
+        # network of this layer alone.
+        self.alone: tuple[Any, _core.Network] | None = None
 
     # ---- description
 
     @property
     def trainable(self) -> bool:
         """Whether training changes the weights. A change takes effect in the next ``compile``."""
-        return self._trainable
+        return any(part.trainable for part in self.parts) if self.parts else self._trainable
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = boolean(self.name, "trainable", value)
+        for part in self.parts:
+            part.trainable = self._trainable
 
     @property
     def built(self) -> bool:
-        """Whether the shapes are known and the weights exist."""
         return self.shapes is not None
 
-    def _known_shapes(self) -> tuple[list[OpenShape], OpenShape]:
+    def _known_shapes(self) -> Shapes:
         if self.shapes is None:
             raise AttributeError(f"[{self.name}] the layer has no shapes yet: it is not built")
         return self.shapes
@@ -120,7 +132,7 @@ class Layer(Weighted, Settings):
     @property
     def input_shape(self) -> Any:
         """Shape of the input, with None for the batch axis; a list of shapes if the layer takes several."""
-        return self._with_batch(self._known_shapes()[0])
+        return self._with_batch(self._known_shapes().before)
 
     def _with_batch(self, samples: Iterable[OpenShape]) -> Any:
         """Shapes of inputs as `input_shape` has them, from shapes of one sample."""
@@ -128,9 +140,9 @@ class Layer(Weighted, Settings):
         return shapes if self._several else shapes[0]
 
     @property
-    def output_shape(self) -> OpenShape:
-        """Shape of the output, with None for the batch axis."""
-        return (None, *self._known_shapes()[1])
+    def output_shape(self) -> Any:
+        """Shape of the output, with None for the batch axis; a list of shapes if there are several."""
+        return one_or_list([(None, *sample) for sample in self._known_shapes().after])
 
     def _live_call(self) -> Call | None:
         """The first call that a value or a model still holds."""
@@ -153,9 +165,9 @@ class Layer(Weighted, Settings):
         return values if self._several else values[0]
 
     @property
-    def output(self) -> Value:
-        """The symbolic value that the layer's first call returns. Raises AttributeError as `input` does."""
-        return self._first_call().values()[0]
+    def output(self) -> Any:
+        """What the layer's first call on values returns. Raises AttributeError as `input` does."""
+        return one_or_list(self._first_call().values())
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer, in types that JSON can hold."""
@@ -183,27 +195,8 @@ class Layer(Weighted, Settings):
         return self.kind, {name: v.__name__ if callable(v) else v for name, v in settings.items()}
 
     def infer(self, before: Sequence[OpenShape]) -> tuple[OpenShape, Parameters]:
-        """Output shape of one sample, and names and shapes of the weights."""
-        after, parameters = self._infer_closed(before, _TRIED[0])
-        if all(None not in one for one in before):
-            return after, parameters
-        other, others = self._infer_closed(before, _TRIED[1])
-        if parameters != others:
-            raise ValueError(
-                f"[{self.name}] the size of its weights is open for samples of shape {before[0]}: give all "
-                "sizes, or put a layer such as GlobalAveragePooling2D before it"
-            )
-        return tuple(a if a == b else None for a, b in zip(after, other)), parameters
-
-    def _infer_closed(self, before: Sequence[OpenShape], size: int) -> tuple[OpenShape, Parameters]:
-        kind, attributes = self.spec()
-        try:
-            after, parameters = _core.infer((kind, attributes), closed(before, size))
-        except ValueError as error:
-            hint = "" if all(before) else f" (x has one axis only, of samples or of features). {ONE_SAMPLE}"
-            hint = f" ({size} stands for sizes that are open)" if any(None in b for b in before) else hint
-            raise ValueError(f"[{self.name}] {str(error).removeprefix(f'[{kind}] ')}{hint}") from None
-        return tuple(after), [(name, tuple(sizes)) for name, sizes in parameters]
+        """Output shape of one sample, and names and shapes of the weights, of a layer without parts."""
+        return inferred(self.name, self.spec(), before)
 
     def _open_shapes(self, name: str, given: Any) -> list[OpenShape]:
         """Shapes of one sample of each input, from one shape with the batch axis, or a list of them."""
@@ -212,11 +205,11 @@ class Layer(Weighted, Settings):
             raise TypeError(f"[{self.name}] {name} must be a list of shapes, got {given!r}")
         return [shape(self.name, name, one, batch_axis=True, is_open=True) for one in each]
 
-    def compute_output_shape(self, input_shape: Sequence[Any]) -> OpenShape:
-        """The output shape for an input shape, or a list of them; all with the batch axis, or None for it."""
-        after = self.infer(self._open_shapes("input_shape", input_shape))[0]
+    def compute_output_shape(self, input_shape: Sequence[Any]) -> Any:
+        """The output shape for an input shape, or lists of them; all with the batch axis, or None for it."""
+        after = outlined(self, self._open_shapes("input_shape", input_shape), {})[0]
         batch = input_shape[0][0] if self._several else input_shape[0]
-        return (batch, *after)
+        return one_or_list([(batch, *sample) for sample in after])
 
     # ---- calls
 
@@ -229,71 +222,91 @@ class Layer(Weighted, Settings):
         Raises:
             ValueError: the shape does not fit the layer, or the weights that it has.
         """
-        before = self._open_shapes("input_shape", input_shape)
-        if self.shapes is None or before != self.shapes[0]:
-            self.take_shapes(before, self._fitting(before))
-        self._own()
+        self._build(self._open_shapes("input_shape", input_shape), {})
 
-    def _fitting(self, before: Sequence[OpenShape]) -> OpenShape:
-        """Output shape of one sample. ValueError if the shapes do not fit the layer or its weights."""
-        after, parameters = self.infer(before)
-        if self.block is not None:
-            expected = self.block.shapes
-        elif self._live_call() is not None and self._known_shapes()[0] != list(before):
-            expected = self.infer(self._known_shapes()[0])[1]
-        else:
-            return after
-        if parameters != expected:
-            known = self._known_shapes()[0][0]
-            raise ValueError(f"[{self.name}] is built for samples of shape {known}, got {before[0]}")
-        return after
+    def _build(self, before: list[OpenShape], options: Options) -> None:
+        if self.shapes is None or before != self.shapes.before or options != self.shapes.options:
+            self.take_shapes(Shapes(before, self.shapes_for(before, options), options))
+        self.own()
 
-    def take_shapes(self, before: Sequence[OpenShape], after: OpenShape) -> None:
+    def take_shapes(self, shapes: Shapes) -> None:
         """Sets the layer's shapes, unless a call on symbolic values has set them before."""
         if self.shapes is None or self._live_call() is None:
-            self.shapes = list(before), after
+            self.shapes = shapes
+            if self.parts:
+                take_shapes_of_parts(self, shapes)
 
-    def shapes_for(self, before: Sequence[OpenShape]) -> list[OpenShape]:
-        """Output shapes of a call on samples of these shapes. ValueError if they do not fit."""
-        if not self._several and len(before) != 1:
+    def shapes_for(self, before: Sequence[OpenShape], options: Options = NO_OPTIONS) -> list[OpenShape]:
+        """Output shapes of a call on samples of these shapes.
+
+        Raises:
+            ValueError: they do not fit the layer or its weights.
+        """
+        if not self._several and len(resolved(before, options)[0]) != 1:
             raise ValueError(
                 f"[{self.name}] takes one input, got {len(before)}: join them, for example by Concatenate"
             )
-        return [self._fitting(before)]
+        after, parameters = outlined(self, before, options)
+        known = self.shapes if self._live_call() is not None else None
+        is_other = known is not None and known.before != list(before)
+        if known and is_other and parameters != outlined(self, known.before, known.options)[1]:
+            raise ValueError(unfit(self, known.before, before))
+        return after
 
-    def called(self, values: Sequence[Value]) -> Call:
+    def called(self, values: Sequence[Value], options: Options = NO_OPTIONS) -> Call:
         """A new call on these values, which `register` makes known to the layer."""
-        return Call(self, values, self.shapes_for([value.sample for value in values]))
+        after = self.shapes_for([value.sample for value in values], options)
+        return Call(self, values, after, options=options)
 
     def register(self, call: Call) -> None:
         with whole:
-            self.take_shapes([value.sample for value in call.inputs], call.shapes[0])
+            before = [value.sample for value in call.inputs]
+            self.take_shapes(Shapes(before, list(call.shapes), call.options))
             self._calls[call] = None
 
-    def block_of(self, before: Sequence[OpenShape], values: list[Floats]) -> _core.Variables:
-        """New variables with these values."""
-        variables = _core.Variables(self.spec(), closed(before, _TRIED[0]))
-        variables.write(0, values)
-        return variables
+    # ---- parts
 
-    def block_for(
-        self, before: Sequence[OpenShape], parameters: Parameters, rng: Callable[[int], np.random.Generator]
-    ) -> _core.Variables:
-        """The layer's variables; if it has none, new ones with initial values, which it does not own yet."""
-        if (own := self.block) is not None:  # read once: another thread may set it
-            return own
-        drawn = [
-            getattr(self, f"{name}_initializer").sample(sizes, rng(i))
-            for i, (name, sizes) in enumerate(parameters)
-        ]
-        return self.block_of(before, drawn)
+    def _set_parts(self, *parts: Layer) -> None:
+        """Makes the layer consist of others: `unfold` calls them, and their weights are the layer's."""
+        self.parts = parts
+        if not self._trainable:
+            self.trainable = False
 
-    def _own(self) -> _core.Variables | None:
-        """The layer's variables, created if need be; None if the layer is not built."""
-        if self.block is None and self.shapes is not None:
-            before, seed = self.shapes[0], seeds.draw_seed()
+    def unfold(self, call: Callable[[Layer, list[_T]], _T], *inputs: _T, **named: Any) -> list[_T]:
+        """What a call of the layer makes, where `call` returns what a layer of the core makes of inputs.
+
+        A layer of parts calls their `unfold`. The arguments are those of the call, each input as a `_T`.
+        """
+        if named:
+            raise TypeError(f"[{self.name}] got an unexpected argument {next(iter(named))!r}")
+        return [call(self, list(inputs))]
+
+    def leaves(self, path: str) -> Iterator[tuple[Layer, str]]:
+        """The layers of the core that the layer consists of, itself without parts, with their paths.
+
+        path: that of this layer. A part with the same name has it, too.
+        """
+        if not self.parts:
+            yield self, path
+        for part in self.parts:
+            yield from part.leaves(path if part.name == self.name else f"{path}/{part.name}")
+
+    def stored(self, path: str) -> Iterator[tuple[str, list[Variable]]]:
+        """Where Keras' files have the weights of a layer that is at `path`."""
+        yield path, self.weights
+
+    def of_weight(self, name: str, what: str) -> Any:
+        """The initializer, regularizer or constraint of a weight; None without."""
+        return vars(self).get(f"{name}_{what}")
+
+    def own(self) -> _core.Variables | None:
+        """The layer's variables, created if need be; None if the layer is not built, or has parts."""
+        for part in self.parts:
+            part.own()
+        if self.block is None and self.shapes is not None and not self.parts:
+            before, seed = self.shapes.before, seeds.draw_seed()
             parameters = self.infer(before)[1]
-            variables = self.block_for(before, parameters, lambda i: seeds.of_parameter(seed, 0, i))
+            variables = block_for(self, before, parameters, lambda i: seeds.of_parameter(seed, 0, i))
             with whole:  # another thread may have created them meanwhile
                 self.block = self.block or variables
         return self.block
@@ -312,42 +325,34 @@ class Layer(Weighted, Settings):
             raise TypeError(f"[{self.name}] must be called on an array or a value, got the layer {x.name!r}")
         if self._several and (not isinstance(x, (list, tuple)) or not x):
             raise TypeError(f"[{self.name}] must be called on a list of arrays or values, got {x!r:.100}")
-        if (values := values_in(x)) is not None:
+        return self._applied(x if self._several else values_in(x) or [x], {}, training)
+
+    def _applied(self, inputs: Sequence[Any], keywords: Mapping[str, Any], training: bool | None) -> Any:
+        """What a call with these arguments returns: arrays, or values; a list if there are several."""
+        every, options = arranged(inputs, keywords)
+        if (values := values_in(every)) is not None:
             if training is not None:
                 raise ValueError(
                     f"[{self.name}] training={training!r} is not available for a value: models decide it"
                 )
-            call = self.called(values)
+            call = self.called(values, options)
             self.register(call)
-            return call.values()[0]
+            made = call.values()
+            return made if len(made) > 1 else made[0]
         on = in_training(self.name, training)
-        arrays = [as_array(self.name, "x", one) for one in (x if self._several else [x])]
-        self.build(self._with_batch(a.shape[1:] for a in arrays))
-        return self._computed(arrays, on and (self.trainable or not self.state))
-
-    def _computed(self, arrays: list[NDArray[Any]], training: bool) -> Floats:
-        """The output for arrays, computed by a network of this layer alone."""
-        axes: list[OpenShape] = [(None,) * (a.ndim - 1) for a in arrays]
-        if self._alone is None or self._alone[0] != axes:
-            count = len(arrays)
-            calls, own = [(0, list(range(count)))], self._own()
-            assert own is not None
-            self._alone = axes, _core.Network(axes, [self.spec()], calls, [count], True, [own])
-        network = self._alone[1]
-        if training:
-            network.seed = seeds.draw_seed()
-        try:
-            out: Floats = network.forward(tuple(arrays) if len(arrays) > 1 else arrays[0], training)
-        except ValueError as error:
-            raise ValueError(f"[{self.name}] {error}") from None
-        return out
+        arrays = [as_array(self.name, "x", one) for one in every]
+        given = [(None, *a.shape[1:]) for a in arrays]
+        self._build([shape(self.name, "x", one, batch_axis=True, is_open=True) for one in given], options)
+        return computed(self, arrays, options, on)
 
     # ---- weights
 
     @property
     def weights(self) -> list[Variable]:
         """Views of the weights; an empty list before the layer is built."""
-        variables = self._own()
+        if self.parts:
+            return [weight for part in self.parts for weight in part.weights]
+        variables = self.own()
         shapes = variables.shapes if variables else []
         return [Variable(self, i, name, sizes) for i, (name, sizes) in enumerate(shapes)]
 
@@ -358,6 +363,8 @@ class Layer(Weighted, Settings):
 
     def get_weights(self) -> list[Floats]:
         """Copies of the weights, in the order of `weights`."""
+        if self.parts:
+            return [values for part in self.parts for values in part.get_weights()]
         return self.read(0, len(self.weights))
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
@@ -366,31 +373,26 @@ class Layer(Weighted, Settings):
         Raises:
             ValueError: their number or a shape is wrong; no weight is changed then.
         """
-        self.write(0, self._values_to_set(weights))
+        rest = self._values_to_set(weights)
+        for leaf, _ in self.leaves(""):
+            leaf.write(0, [rest.pop(0) for _ in leaf.weights])
 
     def read(self, first: int, count: int) -> list[Floats]:
-        variables = self._own()
+        variables = self.own()
         return variables.read(first, count) if variables else []
 
     def write(self, first: int, values: list[Floats]) -> None:
-        if variables := self._own():
+        if variables := self.own():
             variables.write(first, values)
 
     def __reduce__(self) -> tuple[Callable[..., Layer], tuple[Any, ...]]:
-        before = None if self.shapes is None else self.shapes[0]
-        return _remade, (type(self), self.get_config(), self.declared, before, self.get_weights())
+        shapes = self.shapes and tuple(self.shapes)
+        return _remade, (type(self), self.get_config(), self.declared, shapes, self.get_weights())
 
 
-def _remade(
-    cls: type[_L],
-    config: dict[str, Any],
-    declared: OpenShape | None,
-    before: list[OpenShape] | None,
-    values: list[Floats],
-) -> _L:
+def _remade(cls: type[_L], config: Any, declared: Any, shapes: Any, values: list[Floats]) -> _L:
     layer = cls.from_config(config)
     layer.declared = declared
-    if before is not None:
-        layer.build(layer._with_batch(before))
-        layer.set_weights(values)
+    if shapes is not None:
+        restore(layer, Shapes(*shapes), values)
     return layer

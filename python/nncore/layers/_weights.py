@@ -22,6 +22,7 @@ class Holder(Protocol):
     def trainable(self) -> bool: ...
     @property
     def state(self) -> tuple[str, ...]: ...
+    def of_weight(self, name: str, what: str) -> Any: ...
     def read(self, first: int, count: int) -> list[Floats]: ...
     def write(self, first: int, values: list[Floats]) -> None: ...
 
@@ -63,12 +64,12 @@ class Variable(Explained):
     @property
     def regularizer(self) -> Any:
         """The weight's regularizer, or None."""
-        return vars(self._layer).get(f"{self.name}_regularizer")
+        return self._layer.of_weight(self.name, "regularizer")
 
     @property
     def constraint(self) -> Any:
         """The weight's constraint, or None."""
-        return vars(self._layer).get(f"{self.name}_constraint")
+        return self._layer.of_weight(self.name, "constraint")
 
     @property
     def ndim(self) -> int:

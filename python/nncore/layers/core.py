@@ -11,7 +11,7 @@ from ..common import whole
 from ..common.absent import answer
 from ..common.arguments import boolean, integer, number, reject_unsupported, several
 from ..common.arguments import shape as sizes
-from ..common.values import Call, Value
+from ..common.values import Call, Shapes, Value
 from ._layer import Layer
 from ._weights import Variable
 
@@ -91,7 +91,7 @@ class InputLayer(Layer):
                 f"[Input] dtype={dtype!r} is not available yet: values are float32, read from floats of 32 "
                 "or 64 bits, integers or bool"
             )
-        self.shapes = [self.shape], self.shape
+        self.shapes = Shapes([self.shape], [self.shape], {})
 
     @property
     def output(self) -> Value:
@@ -106,7 +106,7 @@ class InputLayer(Layer):
         """The same as `output`."""
         return self.output
 
-    def _own(self) -> None:
+    def own(self) -> None:
         return None
 
     def __call__(self, x: Any, training: bool | None = None) -> Any:

@@ -65,7 +65,7 @@ def _rows(net: Net) -> tuple[list[tuple[Any, Sequence[OpenShape], str]], bool]:
     """
     graph = net.graph
     if graph is None:
-        unbuilt = [(x, [x.shapes[1]] if isinstance(x, Layer) and x.shapes else []) for x in net.layers]
+        unbuilt = [(x, x.shapes.after if isinstance(x, Layer) and x.shapes else []) for x in net.layers]
         return [(layer, outputs, "") for layer, outputs in unbuilt], False
     outputs: dict[int, Sequence[OpenShape]] = {id(v.key[0].owner): [v.sample] for v in graph.inputs}
     sources: dict[int, list[str]] = {}

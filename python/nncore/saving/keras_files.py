@@ -165,12 +165,12 @@ def _numbered_pairs(net: Net, root: Node, skip: bool) -> Iterator[Pair]:
     for path, owner, inner in _paths(net):
         if inner is not None or not owner.weights:
             continue
-        found = _numbered(root.at(f"{path}/vars"))
-        wanted = [w.shape for w in owner.weights]
-        if [values.shape for values in found] != wanted:
-            yield from _mismatch(skip, owner.name, f"at {path}, {[values.shape for values in found]}", wanted)
-            continue
-        yield from zip(owner.weights, found)
+        for place, weights in owner.stored(path):
+            found, wanted = _numbered(root.at(f"{place}/vars")), [w.shape for w in weights]
+            if (shapes := [values.shape for values in found]) == wanted:
+                yield from zip(weights, found)
+            else:
+                yield from _mismatch(skip, owner.name, f"at {place}, {shapes}", wanted)
 
 
 def _mismatch(skip: bool, name: str, found: str, wanted: Any) -> Sequence[Pair]:
@@ -250,7 +250,8 @@ def _weights_file(h5py: Any, trainer: Trainer) -> bytes:
                 group.create_dataset(str(i), data=one)
 
         for path, owner, inner in _paths(trainer.net):
-            put(f"{path}/", owner.name, owner.get_weights() if inner is None else [])
+            for place, weights in owner.stored(path) if inner is None else [(path, [])]:
+                put(f"{place}/", owner.name, [w.numpy() for w in weights])
         if trainer.settings is not None:
             put("optimizer/", trainer.settings.optimizer.name, of_optimizer(trainer))
         put("", trainer.net.name, [])

@@ -15,10 +15,10 @@ from .. import constraints, initializers, layers, regularizers
 from ..common import names
 from ..common.arguments import integer, text
 from ..common.content import MOST_LAYERS, expect
-from ..common.values import OpenShape, Value, unpacked
+from ..common.values import NO_OPTIONS, OpenShape, Options, Shapes, Value, arranged, unpacked
 from ..graph.graph import Graph
 from ..graph.net import Chain, Net
-from ..layers import InputLayer, Layer
+from ..layers import InputLayer, Layer, outlined, restore
 from ..layers.merging import Merge
 from ..training.trainer import Trainer
 from .keras_entries import class_of, described, given_of, plain
@@ -99,18 +99,12 @@ def _references(value: Any) -> list[Reference]:
     return [reference for one in each for reference in _references(one)]
 
 
-def _arguments(node: Any, label: str) -> Any:
-    """What a layer is called on, as it stands in a node of Keras 3 or 2."""
+def _arguments(node: Any) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments of a call, as they stand in a node of Keras 3 or 2."""
     if not isinstance(node, Mapping):
-        return node
-    args, kwargs = expect(list, node["args"], "args"), expect(dict, node["kwargs"], "kwargs")
-    extra = {name: value for name, value in kwargs.items() if value is not None}
-    if len(args) != 1 or extra:
-        raise ValueError(
-            f"the layer {label!r:.80} is called with {extra or 'several arguments'!r:.80}: that is not "
-            "available"
-        )
-    return args[0]
+        return [node], {}
+    kwargs = expect(dict, node["kwargs"], "kwargs").items()
+    return expect(list, node["args"], "args"), {name: each for name, each in kwargs if each is not None}
 
 
 class Maker:
@@ -171,7 +165,9 @@ class Maker:
             net.build(tuple(sample))
         return net
 
-    def _prepared(self, owner: Any, before: list[OpenShape]) -> list[OpenShape]:
+    def _prepared(
+        self, owner: Any, before: list[OpenShape], options: Options = NO_OPTIONS
+    ) -> list[OpenShape]:
         """Gives a layer, or the layers of a net, weights before anything is called. The shapes after it."""
         if isinstance(owner, Net):
             if owner.network is not None:
@@ -179,14 +175,14 @@ class Maker:
             for item, net in owner.members():
                 before = self._prepared(net or item, before)
             return before
-        after, parameters = owner.infer(before)
-        if self.room is not None and owner.block is None:
+        after, parameters = outlined(owner, before, options)
+        if self.room is not None and owner.shapes is None:
             self.room -= sum(math.prod(sizes) for _, sizes in parameters)
             if self.room < 0:
                 raise ValueError(f"it has fewer numbers than the weights of {owner.name!r:.80} need")
-            owner.take_shapes(before, after)
-            owner.block = owner.block_of(before, [np.zeros(sizes, np.float32) for _, sizes in parameters])
-        return [after]
+            values = [np.zeros(sizes, np.float32) for _, sizes in parameters]
+            restore(owner, Shapes(before, after, options), values)
+        return after
 
     # ---- graphs
 
@@ -203,8 +199,9 @@ class Maker:
             owners[name] = owner, None if trainer is None else trainer.net
             own = expect(list, entry["inbound_nodes"], "inbound_nodes")
             for node in own:
-                called_on = _arguments(node, name)
-                nodes.append((name, called_on, _references(called_on)))
+                args, kwargs = _arguments(node)
+                read = [each for each in kwargs.values() if not isinstance(each, (bool, str))]
+                nodes.append((name, (args, kwargs), _references([*args, *read])))
             is_old = is_old or any(isinstance(node, list) for node in own)
         used = [each for _, _, references in nodes for each in references]
         used += _references(config["output_layers"])
@@ -215,11 +212,15 @@ class Maker:
         net.take(Graph(label, inputs, _packed(config["output_layers"], made, last)))
         return net
 
-    def _called(self, owner: Any, net: Net | None, given: Any) -> list[Value]:
-        if isinstance(given, list) and len(given) == 1 and not isinstance(owner, Merge):
-            given = given[0]
-        self._prepared(net or owner, [value.sample for value in unpacked(given)[1]])
-        return unpacked(owner(given))[1]
+    def _called(self, owner: Any, net: Net | None, args: list[Any], kwargs: dict[str, Any]) -> list[Value]:
+        if len(args) == 1:
+            if isinstance(args[0], list) and len(args[0]) == 1 and not isinstance(owner, Merge):
+                args = args[0]
+            inputs, options = arranged(unpacked(args[0])[1], kwargs)
+        else:
+            inputs, options = arranged(args, kwargs)
+        self._prepared(net or owner, [value.sample for value in inputs], options)
+        return unpacked(owner(*args, **kwargs))[1]
 
 
 def _first_calls(
@@ -281,7 +282,10 @@ def _run(
     ready = [i for i, left in enumerate(missing) if not left]
     for i in ready:
         label, form, _ = nodes[i]
-        made[keys[i]] = called(*owners[label], _packed(form, made, first))
+        args, kwargs = [_packed(each, made, first) for each in form[0]], dict(form[1])
+        for name, each in kwargs.items():
+            kwargs[name] = each if isinstance(each, (bool, str)) else _packed(each, made, first)
+        made[keys[i]] = called(*owners[label], args, kwargs)
         for later in waits[keys[i]]:
             missing[later] -= 1
             if not missing[later]:

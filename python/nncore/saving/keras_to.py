@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..common.content import MOST_LAYERS
-from ..common.values import Form, Value
+from ..common.values import Form, Value, resolved
 from ..graph.net import Chain, Net
 from ..layers import InputLayer, Layer
 from ..layers.merging import Merge
@@ -125,7 +125,10 @@ class Writer:
                 form = call.net.required_graph().in_form
             for value in call.values():
                 history.setdefault(value.key, [owner.name, len(nodes), value.key[1]])
-            nodes.append({"args": [_listed(form.pack(tensors))], "kwargs": {}})
+            positional, keywords = resolved(tensors, call.options)
+            is_separate = call.net is None and not isinstance(owner, Merge)
+            args = positional if is_separate else [_listed(form.pack(positional))]
+            nodes.append({"args": args, "kwargs": keywords})
 
         def end(value: Value) -> list[Any]:
             """Here, calls of a model of a graph count from 1."""

@@ -15,10 +15,10 @@ from ..common.arguments import boolean, integer, shape, text
 from ..common.arrays import Floats
 from ..common.content import MOST_CALLS, MOST_LAYERS, Content, content_of, errors_name, expect
 from ..common.messages import warn
-from ..common.values import Form, Value
+from ..common.values import Form, Shapes, Value
 from ..graph.graph import Graph
 from ..graph.net import Chain, Net
-from ..layers import InputLayer, Layer
+from ..layers import InputLayer, Layer, outlined, restore
 from ..metrics import MeanMetricWrapper
 from ..training.settings import settings_of
 from ..training.trainer import Trainer
@@ -115,10 +115,10 @@ class _Reader:
         if not before:
             raise ValueError(f"the layer {layer.name!r:.80} has no shapes")
         path = text("file", "path", entry["path"])
-        after, parameters = layer.infer(before)
+        options = expect(dict, entry.get("options", {}), "options")
+        after, parameters = outlined(layer, before, options)
         values = [_take(self.tensors, f"{path}/{name}", sizes) for name, sizes in parameters]
-        layer.take_shapes(before, after)
-        layer.block = layer.block_of(before, values)
+        restore(layer, Shapes(before, after, options), values)
         return layer
 
     def _at(self, items: Sequence[Any], number: object, what: str) -> Any:
@@ -159,10 +159,11 @@ class _Reader:
             values.append(layer.output)
         inputs = list(values)
         calls = [expect(list, call, "calls") for call in expect(list, config["calls"], "calls")]
-        owners = self._owners([number for number, _ in calls], "calls")
-        for (owner, within), (_, given) in zip(owners, calls):
+        owners = self._owners([number for number, *_ in calls], "calls")
+        for (owner, within), (_, given, *options) in zip(owners, calls):
             read = [self._at(values, i, "calls") for i in expect(list, given, "calls")]
-            made = within.called(owner, read) if within else owner.called(read)
+            own = [expect(dict, each, "options") for each in options]
+            made = within.called(owner, read) if within else owner.called(read, *own)
             if within is None:
                 owner.register(made)
             values += made.values()

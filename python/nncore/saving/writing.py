@@ -62,8 +62,11 @@ class _Objects:
             else:
                 entry = named(thing)
                 if thing.shapes is not None and not isinstance(thing, InputLayer):
-                    shapes = [list(one) for one in thing.shapes[0]]
-                    entry |= {"path": self._paths[id(thing)], "shapes": shapes}
+                    shapes = [list(one) for one in thing.shapes.before]
+                    leaf, within = next(thing.leaves(""))
+                    path = self._paths[id(leaf)].removesuffix(within)
+                    entry |= {"path": path, "shapes": shapes}
+                    entry |= {"options": dict(thing.shapes.options)} if thing.shapes.options else {}
             self._number[id(thing)] = self._put(entry)
         return self._number[id(thing)]
 
@@ -87,7 +90,9 @@ class _Objects:
             inputs.append(self._add(owner, None) if isinstance(owner, InputLayer) else self._put(made))
         calls, count = [], len(inputs)
         for call in graph.calls:
-            calls.append([self._add(call.owner, call.net), [numbers[value.key] for value in call.inputs]])
+            read = [numbers[value.key] for value in call.inputs]
+            options = [dict(call.options)] if call.options else []
+            calls.append([self._add(call.owner, call.net), read, *options])
             for value in call.values():
                 numbers.setdefault(value.key, count)
                 count += 1
