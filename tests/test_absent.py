@@ -60,7 +60,7 @@ def test_every_name_of_keras_is_there_or_explained(room: str) -> None:
     for path in (name for name in NAMES if name.rpartition(".")[0] == room):
         imported = f"from {module} import {path.rpartition('.')[2]}"
         for text in (said(functools.partial(reached, path)), said(functools.partial(exec, imported))):
-            assert not text or IN_KERAS in text or keras_names._EARLIER[path] in text, path
+            assert not text or IN_KERAS in text or keras_names.EARLIER[path] in text, path
             assert len(text) < 300, path
 
 
@@ -70,15 +70,15 @@ def test_modules_of_keras_are_imported_or_explained() -> None:
         assert not text or re.match(r"nncore has no \w+(\.\w+)*: ", text), name
 
 
-@pytest.mark.parametrize("path", keras_names._EARLIER)
+@pytest.mark.parametrize("path", keras_names.EARLIER)
 def test_earlier_names(path: str) -> None:
     head, _, name = path.partition(".")
     objects = {"Layer": Dense(1), "Model": nncore.Sequential(), "Optimizer": optimizers.SGD()}
     if head in objects:
-        assert keras_names._EARLIER[path] in said(functools.partial(getattr, objects[head], name))
+        assert keras_names.EARLIER[path] in said(functools.partial(getattr, objects[head], name))
         return
-    assert keras_names._EARLIER[path] in said(functools.partial(reached, path))
-    assert keras_names._EARLIER[path] in said(functools.partial(importlib.import_module, f"nncore.{path}"))
+    assert keras_names.EARLIER[path] in said(functools.partial(reached, path))
+    assert keras_names.EARLIER[path] in said(functools.partial(importlib.import_module, f"nncore.{path}"))
 
 
 @pytest.mark.parametrize("name", [name for name in public() if name.startswith(CLASSES)])
@@ -93,7 +93,7 @@ def test_every_attribute_of_keras_is_there_or_explained(name: str) -> None:
     of, _, attribute = name.rpartition(".")
     text = said(functools.partial(getattr, objects[of], attribute))
     there = hasattr(type(objects[of]), attribute)
-    assert not text or there or IN_KERAS in text or keras_names._EARLIER[name] in text
+    assert not text or there or IN_KERAS in text or keras_names.EARLIER[name] in text
 
 
 # ---- arguments

@@ -2,8 +2,8 @@
 
     KERAS_BACKEND=torch python tools/keras_names.py
 
-A line is a module or an object: its names, and behind a colon its arguments. Of some classes, which programs
-call or derive from, it has the attributes.
+A line is a module or an object: its names, and behind a colon its arguments with their defaults. Classes that
+programs call or derive from have a line for each attribute, too.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ import keras._tf_keras.keras as of_tensorflow
 FILE = Path(__file__).parents[1] / "python/nncore/common/keras_names.txt"
 ROOTS = (keras, of_tensorflow)
 CLASSES = ("Layer", "Model", "Sequential", "Optimizer", "Metric", "Loss", "callbacks.Callback", "Variable")
-WITHOUT_ARGUMENTS = (
-    "applications|backend|config|distribution|dtype_policies|ops|quantizers|random|tree|visualization"
-)
+WITHOUT_ARGUMENTS = "applications|config|distribution|dtype_policies|quantizers|random|tree|visualization"
 
 
 def members(thing: Any, prefix: str, root: ModuleType) -> Iterator[tuple[str, Any]]:
@@ -46,7 +44,9 @@ def arguments(path: str, value: Any) -> list[str]:
         found = inspect.signature(value).parameters.values()
     except (TypeError, ValueError):
         return []
-    return [p.name for p in found if p.name != "self" and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    named = [p for p in found if p.name != "self" and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    written = [p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in named]
+    return [text.replace(", ", ",").replace(" ", r"\x20") for text in written]  # words are parted by spaces
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ _OF_LAYERS = (
     "wrappers"
 )
 # Module names of tf.keras and of earlier versions of Keras, and the module here.
-_ALIASES = {
+ALIASES = {
     "keras": "",
     "nn": ".activations",
     "objectives": ".losses",
@@ -66,7 +66,7 @@ def real(name: str) -> str | None:
     """The module that `name` is another name of, or lies in; None if it is none."""
     parts = name.split(".")[1:]
     for count in range(1, len(parts) + 1):
-        if (module := _ALIASES.get(".".join(parts[:count]))) is not None:
+        if (module := ALIASES.get(".".join(parts[:count]))) is not None:
             return ".".join([_ROOT + module, *parts[count:]])
     return None
 
@@ -134,7 +134,7 @@ def explains(f: _F) -> _F:
     @functools.wraps(f)
     def call(*args: Any, **given: Any) -> Any:
         if given and (unknown := given.keys() - known):
-            owner = getattr(args[0], "name", f.__name__) if known[0] == "self" else f.__name__
+            owner = getattr(args[0], "name", f.__name__) if known[:1] == ("self",) else f.__name__
             raise unexpected(owner, min(unknown), known, f.__name__)
         return f(*args, **given)
 

@@ -54,7 +54,7 @@ _INSTEAD = {
 _GONE = "Keras 3 has it no more"
 _LEAVE_OUT = f"{_GONE}: leave it out"
 _MOMENTS = "model.save keeps the moments"
-_EARLIER = {
+EARLIER = {
     "backend.function": f"{_GONE}: Model(model.input, layer.output).predict(x) has what layers make",
     "backend.gradients": f"{_GONE}: model.gradients is called with those of each step",
     "backend.image_dim_ordering": "it is image_data_format now",
@@ -166,12 +166,15 @@ _VALUES = {"data_format": "give x.transpose(0, 2, 3, 1), whose last axis is the 
 
 
 @functools.cache
-def public() -> dict[str, tuple[list[str], list[str]]]:
-    """For each name of Keras, without "keras.": all names of that object, and its arguments."""
+def public() -> dict[str, tuple[list[str], dict[str, str]]]:
+    """For each name of Keras, without "keras.": all names of that object; its arguments, with the Python text
+    of their defaults, or "".
+    """
     found = {}
     for line in _FILE.read_text(encoding="utf-8").splitlines():
-        names, _, arguments = line.partition(":")
-        found.update(dict.fromkeys(names.split(), (names.split(), arguments.split())))
+        names, _, rest = line.partition(":")
+        arguments = {name: default for name, _, default in (one.partition("=") for one in rest.split())}
+        found.update(dict.fromkeys(names.split(), (names.split(), arguments)))
     return found
 
 
@@ -207,8 +210,8 @@ def _own(path: str) -> Any:
 
 def _advice(path: str) -> str | None:
     """The advice for a name of Keras or of an earlier version; None for other names."""
-    if path in _EARLIER:
-        return _EARLIER[path]
+    if path in EARLIER:
+        return EARLIER[path]
     if path in public():
         parts = path.split(".")
         begins = [".".join(parts[:count]) for count in range(len(parts), -1, -1)]
@@ -284,7 +287,7 @@ def about_name(what: str, name: str) -> str:
     """What an error says about a name of a "loss", "metric", ... that Keras has, in any case; else ""."""
     family = f"{what}es" if what == "loss" else "optimizers.schedules" if what == "schedule" else f"{what}s"
     path = f"{family}.{name}"
-    return _EARLIER.get(path) or "Keras has it" * (_plain(path) in _plain_names())
+    return EARLIER.get(path) or "Keras has it" * (_plain(path) in _plain_names())
 
 
 def _plain(name: str) -> str:

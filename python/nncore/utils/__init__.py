@@ -141,6 +141,7 @@ def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> NDArray[Any]:
     return np.asarray(array / np.where(norm == 0, 1, norm))
 
 
+@explains
 def clear_session() -> None:
     """Starts automatic names again: the next Dense layer is called ``dense``. Models stay as they are."""
     names.reset()
