@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -11,8 +10,6 @@ from typing import Any
 
 import numpy as np
 from keras_graph_cases import FIT, Y1, Case, X, make
-
-from nncore import callbacks
 
 # What a value does in the epochs of a training.
 VALUES = {
@@ -140,17 +137,6 @@ def events(k: Any) -> Any:
     model.evaluate(X, Y1, batch_size=5, callbacks=[watch], verbose=0)
     model.predict(X, batch_size=5, callbacks=[watch], verbose=0)
     return [log, params]
-
-
-def _arguments(function: Any) -> list[Any]:
-    parameters = inspect.signature(function).parameters.values()
-    known = [p for p in parameters if p.kind is not p.VAR_KEYWORD]
-    return [[p.name, None if p.default is p.empty else p.default] for p in known]
-
-
-def hooks(k: Any) -> Any:
-    names = [n for n in dir(k.callbacks.Callback) if n.startswith(("on_", "set_"))]
-    return {name: _arguments(getattr(k.callbacks.Callback, name)) for name in names}
 
 
 def checkpoints(k: Any) -> Any:
@@ -300,11 +286,6 @@ def errors(k: Any) -> Any:
 
 CASES: dict[str, Case] = {
     "hooks in order": events,
-    "arguments of hooks": hooks,
-    **{
-        f"arguments of the callback {name}": lambda k, name=name: _arguments(getattr(k.callbacks, name))
-        for name in callbacks.__all__
-    },
     "EarlyStopping by values": stopping,
     "ReduceLROnPlateau by values": plateau,
     "LearningRateScheduler": rates,

@@ -8,7 +8,6 @@ from typing import Any
 from keras_graph_cases import FIT, Y1, Case, X, make, set_weights
 from optimizer_cases import RULES, SETTINGS
 
-from nncore.optimizers import CLASSES as OPTIMIZERS
 from nncore.optimizers._base import COMMON
 from nncore.optimizers.schedules import CLASSES as SCHEDULES
 
@@ -77,17 +76,6 @@ def schedule(name: str) -> Case:
     return case
 
 
-def arguments(name: str) -> Case:
-    """Those of an optimizer that have a name here, and their defaults."""
-    ours = inspect.signature(OPTIMIZERS[name]).parameters.keys() - {"name", "others"}
-
-    def case(k: Any) -> Any:
-        parameters = inspect.signature(getattr(k.optimizers, name)).parameters.values()
-        return [[p.name, p.default] for p in parameters if p.name in ours]
-
-    return case
-
-
 CASES: dict[str, Case] = {
     **{f"optimizer: {case}": optimizer(name, **given) for case, (name, given) in SETTINGS.items()},
     **{f"rules: {case}": optimizer(name, **given) for case, (name, given) in RULES.items()},
@@ -98,5 +86,4 @@ CASES: dict[str, Case] = {
     "weights that do not decay": without_decay,
     "rules with regularizers and constraints": penalized,
     **{f"schedule {name}": schedule(name) for name in SCHEDULES},
-    **{f"arguments of the optimizer {name}": arguments(name) for name in OPTIMIZERS},
 }

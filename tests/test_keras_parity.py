@@ -1,10 +1,8 @@
-"""nncore against what Keras gave for the same cases (keras_facts.json), and against Keras' signatures."""
+"""nncore against the results of Keras for the same cases (keras_facts.json)."""
 
 from __future__ import annotations
 
-import inspect
 import json
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,7 @@ import pytest
 from keras_cases import CASES, FACTS, plain
 
 import nncore
-from nncore import callbacks, initializers, layers, metrics
+from nncore import initializers, layers
 
 FOUND: dict[str, Any] = json.loads(FACTS.read_text())
 
@@ -44,110 +42,6 @@ def test_same_as_keras(name: str) -> None:
 
 def test_every_fact_has_a_case() -> None:
     assert set(FOUND) == {"version of Keras", *CASES}
-
-
-# Arguments of Keras 3.15 in order, with defaults, as far as nncore names them.
-SIGNATURES: dict[str, tuple[Callable[..., Any], str]] = {
-    "Dense": (
-        layers.Dense,
-        "units, activation=None, use_bias=True, kernel_initializer='glorot_uniform', "
-        "bias_initializer='zeros', kernel_regularizer=None, bias_regularizer=None, "
-        "activity_regularizer=None, kernel_constraint=None, bias_constraint=None",
-    ),
-    "Conv2D": (
-        layers.Conv2D,
-        "filters, kernel_size, strides=(1, 1), padding='valid', data_format=None, dilation_rate=(1, 1), "
-        "groups=1, activation=None, use_bias=True, kernel_initializer='glorot_uniform', "
-        "bias_initializer='zeros', kernel_regularizer=None, bias_regularizer=None, "
-        "activity_regularizer=None, kernel_constraint=None, bias_constraint=None",
-    ),
-    "MaxPooling2D": (
-        layers.MaxPooling2D,
-        "pool_size=(2, 2), strides=None, padding='valid', data_format=None, name=None",
-    ),
-    "GlobalAveragePooling2D": (layers.GlobalAveragePooling2D, "data_format=None, keepdims=False"),
-    "GlobalMaxPooling2D": (layers.GlobalMaxPooling2D, "data_format=None, keepdims=False"),
-    "Flatten": (layers.Flatten, "data_format=None"),
-    "Reshape": (layers.Reshape, "target_shape"),
-    "Dropout": (layers.Dropout, "rate, noise_shape=None, seed=None"),
-    "Activation": (layers.Activation, "activation"),
-    "ReLU": (layers.ReLU, "max_value=None, negative_slope=0.0, threshold=0.0"),
-    "LeakyReLU": (layers.LeakyReLU, "negative_slope=0.3"),
-    "ELU": (layers.ELU, "alpha=1.0"),
-    "Softmax": (layers.Softmax, "axis=-1"),
-    "Rescaling": (layers.Rescaling, "scale, offset=0.0"),
-    "BatchNormalization": (
-        layers.BatchNormalization,
-        "axis=-1, momentum=0.99, epsilon=0.001, center=True, scale=True, beta_initializer='zeros', "
-        "gamma_initializer='ones', moving_mean_initializer='zeros', moving_variance_initializer='ones'",
-    ),
-    "LayerNormalization": (
-        layers.LayerNormalization,
-        "axis=-1, epsilon=0.001, center=True, scale=True, beta_initializer='zeros', gamma_initializer='ones'",
-    ),
-    "layer_normalization": (
-        nncore.ops.layer_normalization,
-        "x, gamma=None, beta=None, axis=-1, epsilon=None",
-    ),
-    "Concatenate": (layers.Concatenate, "axis=-1"),
-    "Dot": (layers.Dot, "axes, normalize=False"),
-    "Input": (layers.Input, "shape=None, batch_size=None, dtype=None"),
-    "BinaryAccuracy": (metrics.BinaryAccuracy, "name='binary_accuracy', dtype=None, threshold=0.5"),
-    "VarianceScaling": (
-        initializers.VarianceScaling,
-        "scale=1.0, mode='fan_in', distribution='truncated_normal', seed=None",
-    ),
-    "RandomUniform": (initializers.RandomUniform, "minval=-0.05, maxval=0.05, seed=None"),
-    "RandomNormal": (initializers.RandomNormal, "mean=0.0, stddev=0.05, seed=None"),
-    "HeNormal": (initializers.HeNormal, "seed=None"),
-    "EarlyStopping": (
-        callbacks.EarlyStopping,
-        "monitor='val_loss', min_delta=0, patience=0, verbose=0, mode='auto', baseline=None, "
-        "restore_best_weights=False, start_from_epoch=0",
-    ),
-    "Sequential": (nncore.Sequential, "layers=None, trainable=True, name=None"),
-    "compile": (
-        nncore.Sequential.compile,
-        "self, optimizer='rmsprop', loss=None, loss_weights=None, metrics=None, weighted_metrics=None, "
-        "run_eagerly=False, steps_per_execution=1, jit_compile='auto', auto_scale_loss=True",
-    ),
-    "fit": (
-        nncore.Sequential.fit,
-        "self, x=None, y=None, batch_size=None, epochs=1, verbose='auto', callbacks=None, "
-        "validation_split=0.0, validation_data=None, shuffle=True, class_weight=None, "
-        "sample_weight=None, initial_epoch=0, "
-        "steps_per_epoch=None, validation_steps=None, validation_batch_size=None, validation_freq=1",
-    ),
-    "evaluate": (
-        nncore.Sequential.evaluate,
-        "self, x=None, y=None, batch_size=None, verbose='auto', sample_weight=None, steps=None, "
-        "callbacks=None, return_dict=False",
-    ),
-    # verbose is 'auto' in Keras: here a prediction is silent.
-    "predict": (nncore.Sequential.predict, "self, x, batch_size=None, verbose=0, steps=None, callbacks=None"),
-    "train_on_batch": (
-        nncore.Sequential.train_on_batch,
-        "self, x, y=None, sample_weight=None, class_weight=None, return_dict=False",
-    ),
-    "test_on_batch": (
-        nncore.Sequential.test_on_batch,
-        "self, x, y=None, sample_weight=None, return_dict=False",
-    ),
-    "get_layer": (nncore.Sequential.get_layer, "self, name=None, index=None"),
-    "to_categorical": (nncore.utils.to_categorical, "x, num_classes=None"),
-}
-
-
-@pytest.mark.parametrize("name", SIGNATURES)
-def test_arguments_are_those_of_keras(name: str) -> None:
-    function, expected = SIGNATURES[name]
-    parameters = list(inspect.signature(function).parameters.values())
-    found = [
-        p.name if p.default is p.empty else f"{p.name}={p.default!r}"
-        for p in parameters
-        if p.kind is p.POSITIONAL_OR_KEYWORD
-    ]
-    assert ", ".join(found).startswith(expected)
 
 
 @pytest.mark.parametrize(

@@ -207,7 +207,7 @@ def concatenate(inputs: Sequence[Any], axis: int = -1, **options: Unpack[Options
 
 
 def dot(
-    inputs: Sequence[Any], axes: int | Sequence[int], normalize: bool = False, **options: Unpack[Options]
+    inputs: Sequence[Any], axes: int | Sequence[int] = -1, normalize: bool = False, **options: Unpack[Options]
 ) -> Any:
     """As ``Dot(axes, normalize, **options)(inputs)``."""
     return Dot(axes, normalize, **options)(inputs)

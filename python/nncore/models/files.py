@@ -23,7 +23,7 @@ def _saving() -> Any:
 
 
 def summary(
-    trainer: Trainer, line_length: int | None = None, print_fn: Any = None, show_trainable: bool = False
+    trainer: Trainer, line_length: int | None = None, *, print_fn: Any = None, show_trainable: bool = False
 ) -> None:
     """Prints a table of the layers, the shapes of their outputs and the numbers of their parameters.
 
