@@ -208,11 +208,13 @@ class Graph:
             return first + len(calls) - 1, after
 
         outputs = self._unfolded([(i, value.sample) for i, value in enumerate(self.inputs)], made_by)
+        used = [(i, *each) for i, each in enumerate(layers.values()) if i in uses]  # parts need not be called
+        place = {i: at for at, (i, _, _) in enumerate(used)}
         return Flat(
-            [layer for layer, _ in layers.values()],
-            [path for _, path in layers.values()],
-            [uses[i] for i in range(len(layers))],
-            calls,
+            [layer for _, layer, _ in used],
+            [path for _, _, path in used],
+            [uses[i] for i, _, _ in used],
+            [(place[i], values) for i, values in calls],
             [value for value, _ in outputs],
         )
 

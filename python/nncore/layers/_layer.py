@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from ..regularizers import Regularizer
 
 _L = TypeVar("_L", bound="Layer")
-_T = TypeVar("_T")
 
 # Arguments that Keras' layers also take, with the only value that is accepted.
 _NEUTRAL: dict[str, Any] = {"dtype": "float32", "autocast": True}
@@ -272,10 +271,13 @@ class Layer(Weighted, Settings):
         if not self._trainable:
             self.trainable = False
 
-    def unfold(self, call: Callable[[Layer, list[_T]], _T], *inputs: _T, **named: Any) -> list[_T]:
+    def prepare(self, before: Sequence[OpenShape]) -> None:
+        """Makes parts that depend on the shapes of the inputs, before the layer unfolds for these."""
+
+    def unfold(self, call: Callable[[Any, list[Any]], Any], *inputs: Any, **named: Any) -> list[Any]:
         """What a call of the layer makes, where `call` returns what a layer of the core makes of inputs.
 
-        A layer of parts calls their `unfold`. The arguments are those of the call, each input as a `_T`.
+        A layer of parts calls their `unfold`. The arguments are those of the call, with any type of inputs.
         """
         if named:
             raise TypeError(f"[{self.name}] got an unexpected argument {next(iter(named))!r}")

@@ -77,9 +77,12 @@ def block_for(
 
 def restore(layer: Layer, shapes: Shapes, values: Sequence[Floats]) -> None:
     """Sets a layer's shapes, and new variables with these values of all its weights."""
+    layer.prepare(shapes.before)
     layer.take_shapes(shapes)
     rest = list(values)
     for leaf, _ in layer.leaves(""):
+        if leaf.shapes is None:  # a part that is not called
+            continue
         before = leaf.shapes.before
         count = len(leaf.infer(before)[1])
         leaf.block = _new_block(leaf, before, rest[:count])
@@ -123,9 +126,10 @@ def outlined(
         found[id(leaf)] = own
         return after
 
+    layer.prepare(before)
     after = unfolded(layer, call, before, options)
-    names = [(f"{path}/{name}", sizes) for leaf, path in layer.leaves("") for name, sizes in found[id(leaf)]]
-    return after, [(name.removeprefix("/"), sizes) for name, sizes in names]
+    each = [(f"{path}/", own) for leaf, path in layer.leaves("") for own in found.get(id(leaf), [])]
+    return after, [(f"{path}{name}".removeprefix("/"), sizes) for path, (name, sizes) in each]
 
 
 def take_shapes_of_parts(layer: Layer, shapes: Shapes) -> None:
@@ -138,12 +142,13 @@ def take_shapes_of_parts(layer: Layer, shapes: Shapes) -> None:
 
 
 def _network(layer: Layer, inputs: Sequence[OpenShape], options: Options) -> _core.Network:
-    leaves = [leaf for leaf, _ in layer.leaves("")]
-    number = {id(leaf): i for i, leaf in enumerate(leaves)}
+    leaves: list[Layer] = []
     calls: list[tuple[int, list[int]]] = []
 
     def call(leaf: Layer, given: list[int]) -> int:
-        calls.append((number[id(leaf)], given))
+        if leaf not in leaves:
+            leaves.append(leaf)
+        calls.append((leaves.index(leaf), given))
         return len(inputs) + len(calls) - 1
 
     outputs = unfolded(layer, call, range(len(inputs)), options)

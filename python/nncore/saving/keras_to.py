@@ -77,7 +77,7 @@ class Writer:
         own = named(layer)
         entry = _entry("keras.layers", own["class_name"], _with_modules(own["config"]))
         entry["config"]["dtype"] = _POLICY
-        if layer.built:
+        if layer.built and (isinstance(layer, Merge) or not isinstance(layer.input_shape, list)):
             entry["build_config"] = {"input_shape": _listed(layer.input_shape)}
         return entry
 
