@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import keras_attention_cases as attention
 import keras_callback_cases as callbacks
 import keras_data_cases as data
 import keras_graph_cases as graphs
@@ -296,6 +297,7 @@ CASES: dict[str, Case] = {
     "BatchNormalization in training": normalizations.batch_normalized,
     "LayerNormalization in training": normalizations.normalized,
     "the function layer_normalization": normalizations.normalization,
+    **attention.CASES,
     **optimizers.CASES,
     **callbacks.CASES,
     **data.CASES,

@@ -103,7 +103,28 @@ def names(k: Any) -> Any:
     return model
 
 
-MODELS = {case.__name__: case for case in (images, shapes, graph, names)}
+def parts(k: Any) -> Any:
+    """Layers of parts; calls with keyword arguments."""
+    of = k.layers
+    image, text, mask = of.Input((6, 8, 3), name="image"), of.Input((4, 5), name="text"), of.Input((4, 6))
+    image_steps = of.DepthwiseConv2D(3, depth_multiplier=2, padding="same", name="by_channel")(image)
+    image_steps = of.SeparableConv2D(5, (1, 3), strides=(1, 1), depthwise_regularizer="l2", name="both")(
+        image_steps
+    )
+    image_steps = of.Reshape((6, 30))(image_steps)
+    attention = of.MultiHeadAttention(
+        2, 3, value_dim=4, output_shape=6, bias_constraint="max_norm", name="mix"
+    )
+    found = attention(text, image_steps, attention_mask=mask)
+    found = of.MultiHeadAttention(1, 2, use_bias=False, name="own")(found, found, use_causal_mask=True)
+    found = of.Attention(name="dots")([found, of.Dense(6, name="wide")(image_steps)])
+    ends = of.Dense(2, name="ends")(of.Flatten()(found))
+    model = k.Model([image, text, mask], ends, name="parts")
+    model.compile(k.optimizers.Adam(0.01), "mse")
+    return model
+
+
+MODELS = {case.__name__: case for case in (images, shapes, graph, names, parts)}
 
 
 def data(case: str) -> tuple[Any, Any]:
@@ -117,6 +138,8 @@ def data(case: str) -> tuple[Any, Any]:
         return some(9, 8, 2), np.eye(3, dtype=np.float32)[rng.integers(3, size=8)]
     if case == "shapes":
         return some(12), some(2)
+    if case == "parts":
+        return [some(6, 8, 3), some(4, 5), (some(4, 6) > -0.5).astype(np.float32)], some(2)
     if case == "graph":
         return [some(4), some(4)], [rng.integers(2, size=(8, 1)).astype(np.float32), some(2)]
     return some(3), {"u": some(2), "t": some(1)}

@@ -48,6 +48,13 @@ def conv2d(
     }
 
 
+def by_channel(depth_multiplier: int, *arguments: Any, **settings: Any) -> Spec:
+    """A convolution of each channel by itself; arguments from kernel_size on as of `conv2d`."""
+    kind, attributes = conv2d(1, *arguments, **settings)
+    del attributes["filters"], attributes["groups"]
+    return kind, {**attributes, "depth_multiplier": depth_multiplier}
+
+
 def pooling(
     kind: str,
     pool_size: int | tuple[int, int] = 2,
@@ -131,9 +138,18 @@ _POOLS = {
 }
 
 
-def _product(spec: Spec) -> tuple[str, dict[str, Any]]:
-    names = ("strides", "padding", "dilation_rate", "groups") if spec[0] == "conv2d" else ()
-    return spec[0], {name: spec[1][name] for name in names}
+def _product(spec: Spec, x: Array, parameters: list[Array]) -> tuple[str, dict[str, Any], list[Array]]:
+    """The function of a product, its settings, and the parameters as it takes them."""
+    kind, attributes = spec
+    names = ("strides", "padding", "dilation_rate") if kind == "conv2d" else ()
+    arguments, kernel = {name: attributes[name] for name in names}, parameters[0]
+    if "depth_multiplier" in attributes:
+        arguments["groups"], kernel = x.shape[-1], kernel.reshape(*kernel.shape[:2], 1, -1)
+    elif kind == "conv2d":
+        arguments["groups"] = attributes["groups"]
+    else:
+        kernel = kernel.reshape(x.shape[-1], -1)
+    return kind, arguments, [kernel, *(bias.reshape(-1) for bias in parameters[1:])]
 
 
 def _affine(attributes: dict[str, Any], parameters: list[Array]) -> tuple[dict[str, Any], list[Array]]:
@@ -181,8 +197,8 @@ def layer_forward(spec: Spec, x: Array, parameters: list[Array], mask: Any = Non
     """mask: in training, what a dropout layer keeps, or True; None outside training."""
     kind, attributes = spec
     if kind in ("dense", "conv2d"):
-        name, arguments = _product(spec)
-        return activate(attributes, getattr(reference, name)(x, *parameters, **arguments))
+        name, arguments, plain = _product(spec, x, parameters)
+        return activate(attributes, getattr(reference, name)(x, *plain, **arguments))
     if kind == "batch_normalization":
         return activate(attributes, _normalized(spec, x, parameters, mask is not None))
     if kind == "activation":
@@ -207,11 +223,11 @@ def layer_backward(
     """(dx, gradient of each parameter), in training."""
     kind, attributes = spec
     if kind in ("dense", "conv2d"):
-        name, arguments = _product(spec)
-        z = getattr(reference, name)(x, *parameters, **arguments)
+        name, arguments, plain = _product(spec, x, parameters)
+        z = getattr(reference, name)(x, *plain, **arguments)
         dz = activate_backward(attributes, dy, z)
-        dx, *gradients = getattr(reference, name + "_backward")(dz, x, parameters[0], **arguments)
-        return dx, gradients[: len(parameters)]
+        dx, *gradients = getattr(reference, name + "_backward")(dz, x, plain[0], **arguments)
+        return dx, [g.reshape(p.shape) for g, p in zip(gradients, parameters)]
     if kind == "batch_normalization":
         dz = activate_backward(attributes, dy, _normalized(spec, x, parameters, True))
         arguments = Affine.of(spec, x, parameters).arguments

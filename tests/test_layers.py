@@ -13,6 +13,7 @@ from reference_layers import (
     Spec,
     activation,
     batch_normalization,
+    by_channel,
     conv2d,
     dense,
     layer_backward,
@@ -45,6 +46,8 @@ LAYERS: dict[str, Row] = {
     "dense without bias": Row(dense(33, use_bias=False), (65,), (33,), [(65, 33)]),
     "dense of images": Row(dense(3, "tanh"), IMAGE, (7, 8, 3), [(6, 3), (3,)]),
     "dense wide": Row(dense(600, "relu"), (50,), (600,), [(50, 600), (600,)]),
+    "dense with heads behind": Row(dense(12, heads_of_outputs=3), (70,), (12,), [(70, 3, 4), (3, 4)]),
+    "dense with heads before": Row(dense(5, "relu", heads_of_inputs=4), (8, 12), (8, 5), [(4, 3, 5), (5,)]),
     "conv2d": Row(conv2d(5, 3), IMAGE, (5, 6, 5), [(3, 3, 6, 5), (5,)]),
     "conv2d without bias": Row(conv2d(17, (1, 2), use_bias=False), IMAGE, (7, 7, 17), [(1, 2, 6, 17)]),
     "conv2d same": Row(conv2d(4, (2, 3), padding="same"), IMAGE, (7, 8, 4), [(2, 3, 6, 4), (4,)]),
@@ -55,6 +58,11 @@ LAYERS: dict[str, Row] = {
     "conv2d dilated": Row(conv2d(4, 2, dilation_rate=(2, 3)), IMAGE, (5, 5, 4), [(2, 2, 6, 4), (4,)]),
     "conv2d grouped": Row(conv2d(9, 3, groups=3), IMAGE, (5, 6, 9), [(3, 3, 2, 9), (9,)]),
     "conv2d depthwise": Row(conv2d(6, 3, groups=6, padding="same"), IMAGE, (7, 8, 6), [(3, 3, 1, 6), (6,)]),
+    "conv2d by channel": Row(by_channel(1, 3, 2), IMAGE, (3, 3, 6), [(3, 3, 6, 1), (6,)]),
+    "conv2d by channel, several": Row(
+        by_channel(3, (2, 3), padding="same", activation="silu"), IMAGE, (7, 8, 18), [(2, 3, 6, 3), (18,)]
+    ),
+    "conv2d by channel, of one": Row(by_channel(5, 3), (7, 8, 1), (5, 6, 5), [(3, 3, 1, 5), (5,)]),
     "conv2d winograd": Row(conv2d(33, 3), (10, 11, 32), (8, 9, 33), [(3, 3, 32, 33), (33,)]),
     "conv2d winograd same": Row(
         conv2d(32, 3, padding="same", activation="silu", use_bias=False),

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nncore import _core, layers
-from nncore.layers import Dense, Layer
+from nncore import Model, _core, layers
+from nncore.layers import Dense, Input, Layer
+from nncore.layers.merging import Merge
 
 Arrays = list[np.ndarray[Any, Any]]
 
@@ -31,6 +32,15 @@ SHAPES = {
     "three": [(3, 4), (1, 4), (3, 1)],
     "four of one shape": [(5,)] * 4,
 }
+
+
+def attention(xs: Arrays) -> Any:
+    q, v, k = xs[0], xs[1], xs[-1]
+    scores = np.einsum("ntd,nsd->nts", q, k)
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    return np.einsum("nts,nsd->ntd", weights / weights.sum(-1, keepdims=True), v)
+
+
 CASES: list[tuple[str, Layer, list[tuple[int, ...]], Callable[[Arrays], Any]]] = [
     *(
         (f"{name}, {shapes}", getattr(layers, name)(), SHAPES[shapes], function)
@@ -50,6 +60,8 @@ CASES: list[tuple[str, Layer, list[tuple[int, ...]], Callable[[Arrays], Any]]] =
         [(2, 4), (4,)],
         lambda xs: np.einsum("nik,nk->ni", xs[0], xs[1].reshape(-1, 4)),
     ),
+    ("Attention", layers.Attention(), [(3, 4), (5, 4)], attention),
+    ("Attention, with a key", layers.Attention(), [(5, 4), (70, 3), (70, 4)], attention),
 ]
 cases = pytest.mark.parametrize(
     ("layer", "shapes", "function"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
@@ -57,7 +69,7 @@ cases = pytest.mark.parametrize(
 
 
 def test_every_layer_has_a_case() -> None:
-    merges = {name for name in layers.CLASSES if layers.CLASSES[name]._several}
+    merges = {name for name in layers.CLASSES if issubclass(layers.CLASSES[name], Merge)}
     assert merges == {type(case[1]).__name__ for case in CASES}
 
 
@@ -84,10 +96,9 @@ def test_gradients(
 ) -> None:
     """Each input is a Dense layer's output, whose bias gets its gradient, summed up to the last axis."""
     samples, xs = 3, [rng.normal(size=(3, *shape)).astype(np.float32) for shape in shapes]
-    dense = [Dense(shape[-1], use_bias=True) for shape in shapes]
-    specs = [*(one.spec() for one in dense), layer.spec()]
-    calls = [*((i, [i]) for i in range(len(xs))), (len(xs), [len(xs) + i for i in range(len(xs))])]
-    network = _core.Network(list(shapes), specs, calls, [2 * len(xs)])
+    inputs = [Input(shape) for shape in shapes]
+    net = Model(inputs, layer([Dense(x.shape[-1])(x) for x in inputs]))._net
+    network, flat_layers = net.required_network(), net.as_built().flat.layers
     flat = network.read("parameters")
     for _, name, at, sizes in network.layout:
         values = np.eye(sizes[0]) if name == "kernel" else rng.normal(size=sizes)
@@ -96,7 +107,7 @@ def test_gradients(
     biases = [(at, sizes[0]) for _, name, at, sizes in network.layout if name == "bias"]
     shape = network.output_shapes(list(shapes))[0]
     y = rng.normal(size=(samples, *shape)).astype(np.float32)
-    network.compile([("mean_squared_error", {})], [1.0], [()], [()], None, [True] * len(specs))
+    network.compile([("mean_squared_error", {})], [1.0], [()], [()], None, [True] * len(flat_layers))
 
     def loss(parameters: Any) -> float:
         moved = [x + parameters[at : at + n] for x, (at, n) in zip(xs, biases)]
@@ -131,7 +142,7 @@ def test_nan_wins() -> None:
         assert np.isnan(merge([one, nan])).all()
 
 
-@pytest.mark.parametrize("name", sorted(name for name, cls in layers.CLASSES.items() if cls._several))
+@pytest.mark.parametrize("name", sorted({name for name in layers.CLASSES if name.lower() in layers.__all__}))
 def test_functions_are_the_layers(name: str) -> None:
     a, b = np.ones((2, 3)), np.full((2, 3), 2.0)
     arguments = {"axes": 1} if name == "Dot" else {}

@@ -22,6 +22,7 @@ from nncore.layers import (
     AveragePooling2D,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
     Dropout,
     Flatten,
     GlobalAveragePooling2D,
@@ -33,6 +34,7 @@ from nncore.layers import (
     ReLU,
     Rescaling,
     Reshape,
+    SeparableConv2D,
     Softmax,
 )
 from nncore.models.model import net_of
@@ -51,6 +53,8 @@ def everything() -> nncore.Sequential:
                 4, (3, 2), (1, 2), "same", activation="relu", kernel_initializer="he_normal", name="first"
             ),
             Conv2D(4, 2, dilation_rate=2, groups=2, use_bias=False, trainable=False),
+            DepthwiseConv2D(2, depth_multiplier=2, padding="same", depthwise_regularizer="l2"),
+            SeparableConv2D(4, (2, 1), padding="same", bias_initializer="ones", trainable=False),
             LeakyReLU(0.1),
             ELU(0.5),
             ReLU(negative_slope=0.2),

@@ -203,7 +203,7 @@ bool Network::is_current(const Step& step) const {
 void Network::fold(Plan& plan, Step& step) {
   const Variables &own = weights_.of(step.number), &normalization = weights_.of(step.folding.number);
   const Parameter& kernel = own.list()[0];
-  const std::size_t floats = size_of(kernel.shape), units = kernel.shape.back();
+  const std::size_t floats = size_of(kernel.shape), units = kernel.units;
   std::vector<float> scale(units), bias(units);
   step.folding.layer->batch_statistics()->moving_map(scale.data(), bias.data(), normalization.data());
   float* const to = plan.folded.data() + step.folding.at;

@@ -31,10 +31,12 @@ ActivationFunction activation_of(const Spec& spec);
 // one. The saved activations of a sample are z, if the slope of f reads it, then what else the layer saves.
 class ActivatedLayer : public Layer {
  public:
+  // bias: its shape, if not that of the last axis of the output.
   ActivatedLayer(const Shape& input, Shape output, Parameter kernel, bool use_bias,
-                 const ActivationFunction& activation)
+                 const ActivationFunction& activation, Shape bias = {})
       : ActivatedLayer(input, std::move(output), {std::move(kernel)}, activation) {
-    if (use_bias) parameters_.push_back({"bias", {filters_}});
+    if (bias.empty()) bias = {filters_};
+    if (use_bias) parameters_.push_back({.name = "bias", .shape = std::move(bias), .units = filters_});
   }
   ActivatedLayer(const Shape& input, Shape output, std::vector<Parameter> parameters,
                  const ActivationFunction& activation)

@@ -7,8 +7,8 @@
 namespace nncore {
 namespace {
 
-// y = f(bias + sum over taps of x[window] * kernel), channels last. kernel (kh, kw, in / groups, filters),
-// bias (filters).
+// y = f(bias + sum over taps of x[window] * kernel), channels last. kernel (kh, kw, in / groups, filters), or
+// with depth_multiplier (kh, kw, in, depth_multiplier), where each channel is a group. bias (filters).
 //
 // All three products are Gemm calls on the padded image itself: output positions and taps are two lists of
 // offsets into it. In the forward product positions are the rows and taps the segments; the weight gradient
@@ -17,16 +17,16 @@ namespace {
 // many channels use conv2d_winograd.cpp.
 class Conv2D final : public ActivatedLayer {
  public:
-  Conv2D(const Shape& input, const WindowAxis& h, const WindowAxis& w, const Shape& kernel, bool use_bias,
-         const ActivationFunction& activation)
-      : ActivatedLayer(input, {h.out, w.out, kernel[3]}, {"kernel", kernel}, use_bias, activation),
+  Conv2D(const Shape& input, const WindowAxis& h, const WindowAxis& w, const Parameter& kernel,
+         std::size_t groups, bool use_bias, const ActivationFunction& activation)
+      : ActivatedLayer(input, {h.out, w.out, kernel.units}, kernel, use_bias, activation),
         h_(h),
         w_(w),
         channels_(input[2]),
-        groups_(channels_ / kernel[2]),
+        groups_(groups),
         frame_{h.in, w.in, channels_, h.before, w.before, h.padded(), w.padded()},
         whole_rows_(groups_ == 1 && w.dilation == 1),
-        segment_((whole_rows_ ? w.size : 1) * kernel[2]) {
+        segment_((whole_rows_ ? w.size : 1) * group_channels()) {
     Traits& t = traits_;
     t.saved = saved_z() + padded_size();
     // Forward: the padded image. Backward: its gradient and one row of products.
@@ -227,7 +227,10 @@ class Conv2D final : public ActivatedLayer {
 
 std::unique_ptr<Layer> make_conv2d(const Spec& spec, const Shape& input) {
   expect_image(spec, input);
-  const std::size_t filters = spec.positive("filters"), groups = spec.positive("groups");
+  const bool by_channel = spec.attributes.count("depth_multiplier") > 0;
+  const std::size_t groups = by_channel ? input[2] : spec.positive("groups"),
+                    filters =
+                        by_channel ? groups * spec.positive("depth_multiplier") : spec.positive("filters");
   if (input[2] % groups || filters % groups)
     spec.fail("groups=" + std::to_string(groups) + " must divide the " + std::to_string(input[2]) +
               " input channels and the " + std::to_string(filters) + " filters");
@@ -243,12 +246,15 @@ std::unique_ptr<Layer> make_conv2d(const Spec& spec, const Shape& input) {
   limit("a filter", {h.size, w.size, input[2] / groups});
   limit("one channel of the output", {h.out, w.out});
   limit("the padded image", {h.padded(), w.padded(), input[2]});
+  const Parameter kernel{.name = spec.attributes.count("kernel_name") ? spec.text("kernel_name") : "kernel",
+                         .shape = by_channel ? Shape{h.size, w.size, groups, filters / groups}
+                                             : Shape{h.size, w.size, input[2] / groups, filters},
+                         .units = filters};
   const auto plain = [&, h = h, w = w](const ActivationFunction& activation) {
-    return std::make_unique<Conv2D>(input, h, w, Shape{h.size, w.size, input[2] / groups, filters},
-                                    spec.flag("use_bias"), activation);
+    return std::make_unique<Conv2D>(input, h, w, kernel, groups, spec.flag("use_bias"), activation);
   };
   const ActivationFunction activation = activation_of(spec);
-  if (!fits_winograd(spec, input, {h.out, w.out, filters})) return plain(activation);
+  if (by_channel || !fits_winograd(spec, input, {h.out, w.out, filters})) return plain(activation);
   return make_conv2d_winograd(activation, h, w, plain(ActivationFunction{}));
 }
 

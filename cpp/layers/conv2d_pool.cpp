@@ -150,7 +150,8 @@ std::unique_ptr<Layer> fuse_conv2d_pool(const Spec& conv, const Spec& pool, cons
   if (!activation.is_linear() && activation.kind != Activation::relu) return nullptr;
   const auto one = std::pair<std::size_t, std::size_t>{1, 1};
   if (conv.positive_pair("strides") != one || conv.positive_pair("dilation_rate") != one ||
-      conv.positive("groups") != 1 || conv.text("padding") != "valid" || pool.text("padding") != "valid")
+      conv.attributes.count("depth_multiplier") || conv.positive("groups") != 1 ||
+      conv.text("padding") != "valid" || pool.text("padding") != "valid")
     return nullptr;
   const auto [pool_h, pool_w] = pool.positive_pair("pool_size");
   if (pool.positive_pair("strides") != pool.positive_pair("pool_size") ||

@@ -7,7 +7,8 @@
 namespace nncore {
 namespace {
 
-// y = f(x @ kernel + bias) over the last axis. kernel (in, out), bias (out).
+// y = f(x @ kernel + bias) over the last axis. kernel (in, out), bias (out). For attention, users may see the
+// axis of inputs or of outputs in two: (heads, size).
 //
 // The packed weights hold the kernel in panels of outputs for the forward product, a flag for each block of
 // the kernel, which is zero if the tile around the block is finite, and the transposed kernel in panels of
@@ -15,9 +16,11 @@ namespace {
 // three products then run along `in` with full vectors, and nothing is packed.
 class Dense final : public ActivatedLayer {
  public:
-  Dense(const Spec& spec, const Shape& input, Shape output, bool narrow)
-      : ActivatedLayer(input, output, {"kernel", {input.back(), output.back()}, narrow},
-                       spec.flag("use_bias"), activation_of(spec)),
+  Dense(const Spec& spec, const Shape& input, Shape output, Shape kernel, Shape bias, bool narrow)
+      : ActivatedLayer(
+            input, output,
+            {.name = "kernel", .shape = std::move(kernel), .transposed = narrow, .units = output.back()},
+            spec.flag("use_bias"), activation_of(spec), std::move(bias)),
         in_(input.back()),
         out_(filters_),
         narrow_(narrow) {
@@ -122,10 +125,18 @@ class Dense final : public ActivatedLayer {
 std::unique_ptr<Layer> make_dense(const Spec& spec, const Shape& input) {
   if (input.empty()) spec.fail("expected inputs with at least one feature axis, got samples of shape ()");
   if (input.back() == 0) spec.fail("an axis of the input is empty: " + to_string(input));
+  const auto split = [&](const char* heads, std::size_t size) {
+    if (!spec.attributes.count(heads)) return Shape{size};
+    const std::size_t count = spec.positive(heads);
+    if (size % count) spec.fail(std::string(heads) + " must divide " + std::to_string(size));
+    return Shape{count, size / count};
+  };
   Shape output = input;
   output.back() = spec.positive("units");
-  const bool narrow = output.back() <= 16 && input.back() >= 64;
-  return std::make_unique<Dense>(spec, input, std::move(output), narrow);
+  Shape kernel = split("heads_of_inputs", input.back()), bias = split("heads_of_outputs", output.back());
+  kernel.insert(kernel.end(), bias.begin(), bias.end());
+  const bool narrow = output.back() <= 16 && input.back() >= 64 && kernel.size() == 2;
+  return std::make_unique<Dense>(spec, input, std::move(output), std::move(kernel), std::move(bias), narrow);
 }
 
 }  // namespace nncore

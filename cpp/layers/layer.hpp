@@ -22,15 +22,16 @@ inline std::size_t in_panels(const Kernels& k, std::size_t rows, std::size_t col
 }
 
 // A variable of a layer, stored as the matrix (product of the leading axes, last axis), or as its transpose
-// if the kernels read that.
+// if the kernels read that. `units` are the columns of that matrix if they are several of the last axes.
 struct Parameter {
   std::string name;
   Shape shape;
   bool transposed = false;
   bool is_state = false;  // written by the layer, never by an optimizer; listed last
+  std::size_t units = shape.empty() ? 1 : shape.back();
 
-  std::size_t rows() const { return transposed ? shape.back() : size_of(shape) / shape.back(); }  // as stored
-  std::size_t columns() const { return transposed ? size_of(shape) / shape.back() : shape.back(); }
+  std::size_t rows() const { return transposed ? units : size_of(shape) / units; }  // as stored
+  std::size_t columns() const { return transposed ? size_of(shape) / units : units; }
   bool operator==(const Parameter&) const = default;
 };
 

@@ -22,6 +22,7 @@ namespace nncore {
   LAYER(reshape)
 // The kinds with several inputs, without those in merges.def.
 #define NNCORE_MERGES(LAYER) \
+  LAYER(attention)           \
   LAYER(concatenate)         \
   LAYER(dot)
 

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from . import activation, core, images, merging, normalization
+from . import activation, attention, core, images, merging, normalization, separable
 from ._layer import Layer
 from ._unfolding import block_for as block_for
 from ._unfolding import outlined as outlined
@@ -18,17 +18,21 @@ from ._unfolding import unfolded as unfolded
 from ._weights import Variable
 from ._weights import Weighted as Weighted
 from .activation import *  # noqa: F403
+from .attention import *  # noqa: F403
 from .core import *  # noqa: F403
 from .images import *  # noqa: F403
 from .merging import *  # noqa: F403
 from .normalization import *  # noqa: F403
+from .separable import *  # noqa: F403
 
 __all__ = ["Layer", "Variable"]
 __all__ += activation.__all__
+__all__ += attention.__all__
 __all__ += core.__all__
 __all__ += images.__all__
 __all__ += merging.__all__
 __all__ += normalization.__all__
+__all__ += separable.__all__
 
 # The layer classes that a model file may contain, by name.
 CLASSES: dict[str, type[Layer]] = {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from ..common.arguments import boolean, choice, integer, pair, reject_unsupported
 from ._layer import Layer
@@ -37,14 +38,35 @@ __all__ = [
     "MaxPooling2D",
 ]
 
-_MOST = 2**20  # largest size that the compiled core takes
+MOST = 2**20  # largest size that the compiled core takes
 
 
 def _channels_last(owner: str, data_format: DataFormat) -> None:
     reject_unsupported(owner, {"data_format": data_format}, {"data_format": "channels_last"})
 
 
-class Conv2D(Weighted):
+class Windowed(Weighted):
+    """Base class of convolutions of images."""
+
+    _abstract = True
+
+    def _set_windows(self, given: Mapping[str, Any]) -> None:
+        """Sets what these layers have in common, from the arguments `given`."""
+        owner = type(self).__name__
+        _channels_last(owner, given["data_format"])
+        self.kernel_size = pair(owner, "kernel_size", given["kernel_size"], high=MOST)
+        self.strides = pair(owner, "strides", given["strides"], high=MOST)
+        self.padding = choice(owner, "padding", given["padding"], ["valid", "same"])
+        self.dilation_rate = pair(owner, "dilation_rate", given["dilation_rate"], high=MOST)
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ValueError(
+                f"[{owner}] only one of strides and dilation_rate may be above 1, got {self.strides} and "
+                f"{self.dilation_rate}"
+            )
+        self._set_common(given)
+
+
+class Conv2D(Windowed):
     """Convolution and activation: (n, h, w, channels) -> (n, new h, new w, filters).
 
     With "valid" padding the new height is 1 + (h - ((kernel - 1) * dilation + 1)) // stride, with "same"
@@ -102,21 +124,11 @@ class Conv2D(Weighted):
         **options: Unpack[Named],
     ) -> None:
         super().__init__({**options, "activity_regularizer": activity_regularizer})
-        _channels_last("Conv2D", data_format)
-        self.filters = integer("Conv2D", "filters", filters, high=_MOST)
-        self.kernel_size = pair("Conv2D", "kernel_size", kernel_size, high=_MOST)
-        self.strides = pair("Conv2D", "strides", strides, high=_MOST)
-        self.padding = choice("Conv2D", "padding", padding, ["valid", "same"])
-        self.dilation_rate = pair("Conv2D", "dilation_rate", dilation_rate, high=_MOST)
-        self.groups = integer("Conv2D", "groups", groups, high=_MOST)
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ValueError(
-                f"[Conv2D] only one of strides and dilation_rate may be above 1, got {self.strides} and "
-                f"{self.dilation_rate}"
-            )
+        self.filters = integer("Conv2D", "filters", filters, high=MOST)
+        self.groups = integer("Conv2D", "groups", groups, high=MOST)
+        self._set_windows(locals())
         if self.filters % self.groups:
             raise ValueError(f"[Conv2D] groups must divide filters, got {self.groups} and {self.filters}")
-        self._set_common(locals())
 
 
 class _Pooling(Layer):
@@ -134,8 +146,8 @@ class _Pooling(Layer):
         super().__init__({"name": name, **options})
         owner = type(self).__name__
         _channels_last(owner, data_format)
-        self.pool_size = pair(owner, "pool_size", pool_size, high=_MOST)
-        self.strides = self.pool_size if strides is None else pair(owner, "strides", strides, high=_MOST)
+        self.pool_size = pair(owner, "pool_size", pool_size, high=MOST)
+        self.strides = self.pool_size if strides is None else pair(owner, "strides", strides, high=MOST)
         self.padding = choice(owner, "padding", padding, ["valid", "same"])
 
 
