@@ -84,13 +84,13 @@ class MultiHeadAttention(Layer):
         use_bias: whether the projections have a bias; default True.
         output_shape: features of the output; default those of query.
         attention_axes: None or 1, the axis of steps; others are not available yet.
+        sliding_window, flash_attention, use_gate, seed: not available yet: None or False only.
         kernel_initializer: of the kernels; default "glorot_uniform".
         bias_initializer: of the biases; default zeros.
         kernel_regularizer, bias_regularizer, activity_regularizer: penalties on the kernels, the biases and
             the results of the four projections: names or instances of `nncore.regularizers`; default none.
         kernel_constraint, bias_constraint: of `nncore.constraints`; default none.
-        options: name, trainable, input_shape, dtype, see `Layer`. sliding_window, flash_attention, use_gate
-            and seed are not available: None or False only.
+        options: name, trainable, input_shape, dtype, see `Layer`.
 
     The weights are those of query_dense, key_dense, value_dense and output_dense: kernels (features,
     num_heads, key_dim or value_dim), of the output (num_heads, value_dim, features), and biases.
@@ -106,6 +106,7 @@ class MultiHeadAttention(Layer):
 
     kind = "attention"
     _several = True
+    supports_masking = reads_mask = True
     unavailable: ClassVar[Mapping[str, Any]] = {
         "sliding_window": None,
         "flash_attention": None,
@@ -123,6 +124,8 @@ class MultiHeadAttention(Layer):
         use_bias: bool = True,
         output_shape: int | Sequence[int] | None = None,
         attention_axes: int | Sequence[int] | None = None,
+        sliding_window: None = None,
+        flash_attention: None = None,
         kernel_initializer: Initializer = "glorot_uniform",
         bias_initializer: Initializer = "zeros",
         kernel_regularizer: Regularizer = None,
@@ -130,9 +133,12 @@ class MultiHeadAttention(Layer):
         activity_regularizer: Regularizer = None,
         kernel_constraint: Constraint = None,
         bias_constraint: Constraint = None,
+        use_gate: bool = False,
+        seed: None = None,
         **options: Unpack[Named],
     ) -> None:
-        super().__init__({**options, "activity_regularizer": activity_regularizer})
+        off = {"sliding_window": sliding_window, "flash_attention": flash_attention, "use_gate": use_gate}
+        super().__init__({**options, **off, "seed": seed, "activity_regularizer": activity_regularizer})
         owner = "MultiHeadAttention"
         self.num_heads = integer(owner, "num_heads", num_heads, high=2**20)
         self.key_dim = integer(owner, "key_dim", key_dim, high=2**20)
@@ -154,7 +160,7 @@ class MultiHeadAttention(Layer):
         self.query_dense, self.key_dense = (self._projection(name, self.key_dim) for name in ("query", "key"))
         self.value_dense = self._projection("value", self.value_dim)
         self.output_dense: Dense | None = None  # made when the features of query are known
-        self._projections(self.query_dense, self.key_dense, self.value_dense)
+        self._set_parts(self.query_dense, self.key_dense, self.value_dense, *self._attending.parts)
 
     def _projection(self, name: str, size: int) -> Dense:
         return self._dense(name, self.num_heads * size, "outputs")
@@ -163,14 +169,12 @@ class MultiHeadAttention(Layer):
         own = {each: getattr(self, each) for each in (*OF_KERNEL_AND_BIAS, "activity_regularizer")}
         return _Projection(units, side, self.num_heads, use_bias=self.use_bias, name=name, **own)
 
-    def _projections(self, *projections: Dense) -> None:
-        self._set_parts(*projections, *self._attending.parts)
-
     def prepare(self, before: Sequence[OpenShape]) -> None:
         units = self._units or (before[0][-1] if before and before[0] else None)
         if self.shapes is None and units is not None:
             self.output_dense = self._dense("attention_output", units, "inputs")
-            self._projections(self.query_dense, self.key_dense, self.value_dense, self.output_dense)
+            projections = self.query_dense, self.key_dense, self.value_dense, self.output_dense
+            self._set_parts(*projections, *self._attending.parts)
 
     def unfold(
         self,
@@ -183,7 +187,12 @@ class MultiHeadAttention(Layer):
         key_mask: Any = None,
         attention_mask: Any = None,
         use_causal_mask: bool = False,
+        mask: Sequence[Any] = (),
     ) -> list[Any]:
+        own = [*mask, None, None, None]  # those that the inputs bring with them
+        query_mask, value_mask, key_mask = (
+            b if a is None else a for a, b in zip((query_mask, value_mask, key_mask), own)
+        )
         if self.output_dense is None:
             raise ValueError(f"[{self.name}] the features of query must be known")
         inputs = [
@@ -258,6 +267,7 @@ class Attention(Merge):
     """
 
     kind = "attention"
+    supports_masking = reads_mask = True
     _settings = ("use_scale", "score_mode", "dropout")
 
     def __init__(
@@ -290,7 +300,10 @@ class Attention(Merge):
         query_mask: Any = None,
         value_mask: Any = None,
         use_causal_mask: bool = False,
+        mask: Sequence[Any] = (),
     ) -> list[Any]:
+        own = [*mask, None, None]
+        query_mask, value_mask = (b if a is None else a for a, b in zip((query_mask, value_mask), own))
         inputs = [query, value if key is None else key, value]
         found = self._attending(call, inputs, use_causal_mask, [value_mask], None)
         if query_mask is not None:
