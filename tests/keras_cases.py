@@ -19,6 +19,7 @@ import keras_data_cases as data
 import keras_graph_cases as graphs
 import keras_normalization_cases as normalizations
 import keras_optimizer_cases as optimizers
+import keras_recurrent_cases as recurrent
 import keras_step_cases as steps
 import metric_cases
 import numpy as np
@@ -298,6 +299,7 @@ CASES: dict[str, Case] = {
     "LayerNormalization in training": normalizations.normalized,
     "the function layer_normalization": normalizations.normalization,
     **attention.CASES,
+    **recurrent.CASES,
     **optimizers.CASES,
     **callbacks.CASES,
     **data.CASES,

@@ -124,7 +124,22 @@ def parts(k: Any) -> Any:
     return model
 
 
-MODELS = {case.__name__: case for case in (images, shapes, graph, names, parts)}
+def series(k: Any) -> Any:
+    of = k.layers
+    model = k.Sequential([of.Input((None, 3), name="steps")], name="series")
+    for layer in (
+        of.LSTM(4, return_sequences=True, go_backwards=True, kernel_regularizer="l2", name="long"),
+        of.GRU(5, return_sequences=True, recurrent_regularizer=k.regularizers.L2(0.1), name="gated"),
+        of.GRU(3, "relu", return_sequences=True, reset_after=False, use_bias=False, unroll=False),
+        of.SimpleRNN(4, recurrent_constraint="unit_norm", bias_initializer="ones", name="simple"),
+        of.Dense(2),
+    ):
+        model.add(layer)
+    model.compile(k.optimizers.Adam(0.01), "mse")
+    return model
+
+
+MODELS = {case.__name__: case for case in (images, shapes, graph, names, parts, series)}
 
 
 def data(case: str) -> tuple[Any, Any]:
@@ -140,6 +155,8 @@ def data(case: str) -> tuple[Any, Any]:
         return some(12), some(2)
     if case == "parts":
         return [some(6, 8, 3), some(4, 5), (some(4, 6) > -0.5).astype(np.float32)], some(2)
+    if case == "series":
+        return some(6, 3), some(2)
     if case == "graph":
         return [some(4), some(4)], [rng.integers(2, size=(8, 1)).astype(np.float32), some(2)]
     return some(3), {"u": some(2), "t": some(1)}

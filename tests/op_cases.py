@@ -78,6 +78,22 @@ def of_rows_normalized(rng: np.random.Generator, *shape: int, axes: int = 1, **a
     return Case("layer_normalization", arrays, {"epsilon": 0.5, **arguments}, x.size)
 
 
+RECURRENT = {"simple_rnn": 1, "lstm": 4, "gru": 3}  # and their gates
+
+
+def of_steps(
+    op: str, rng: np.random.Generator, samples: int, steps: int, inputs: int, units: int, **arguments: Any
+) -> Case:
+    columns = RECURRENT[op] * units
+    arrays = [
+        normal(rng, samples, steps, inputs),
+        normal(rng, inputs, columns, scale=inputs**-0.5),
+        normal(rng, units, columns, scale=units**-0.5),
+        normal(rng, *(2,) * (op == "gru" and arguments.get("reset_after", True)), columns),
+    ]
+    return Case(op, arrays, arguments, 4 * samples * steps * max(inputs, units))
+
+
 def elementwise(op: str, **arguments: Any) -> Callable[[np.random.Generator, int], Case]:
     return lambda rng, n: Case(op, [normal(rng, 3, n, scale=3.0)], arguments)
 
@@ -122,6 +138,16 @@ CASES: dict[str, Build] = {
     ),
     **{name: elementwise(name, **LAYERS[name].variants[0]) for name in ("rescale", "dropout")},
 }
+
+
+for _op in RECURRENT:
+    CASES |= {
+        f"{_op} of n samples": lambda rng, n, op=_op: of_steps(op, rng, n, 3, 2, 5),
+        f"{_op} of n steps": lambda rng, n, op=_op: of_steps(op, rng, 2, n, 3, 4, return_sequences=True),
+        f"{_op} of n inputs": lambda rng, n, op=_op: of_steps(op, rng, 3, 2, n, 4, go_backwards=True),
+        f"{_op} of n units": lambda rng, n, op=_op: of_steps(op, rng, 3, 4, 5, n),
+    }
+CASES["gru early of n units"] = lambda rng, n: of_steps("gru", rng, 3, 4, 5, n, reset_after=False)
 
 
 def over_rows(activation: str) -> bool:
@@ -202,6 +228,7 @@ def forward(module: Any, case: Case) -> Array:
 def backward(module: Any, case: Case, place: Callable[[Array], Array] = np.asarray) -> list[Array]:
     """Gradients for a normal dy, which `place` puts somewhere in memory."""
     dy = place(normal(np.random.default_rng(3), *forward(reference, case).shape))
-    # a gradient does not depend on the bias, or beta
-    gradients = getattr(module, case.op + "_backward")(dy, *case.arrays[:2], **case.arguments)
+    # other gradients do not depend on the bias, or beta
+    arrays = case.arrays if case.op in RECURRENT else case.arrays[:2]
+    gradients = getattr(module, case.op + "_backward")(dy, *arrays, **case.arguments)
     return list(gradients) if isinstance(gradients, tuple) else [gradients]

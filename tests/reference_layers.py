@@ -9,6 +9,7 @@ import numpy as np
 from nncore import _core, reference
 from nncore.common.operations import ACTIVATIONS
 from nncore.common.rows import LOSSES
+from nncore.ops._cells import Cell, EarlyGRUCell, GRUCell, LSTMCell, Recurrence, SimpleCell
 
 Spec = tuple[str, dict[str, Any]]
 Array = np.ndarray[Any, Any]
@@ -97,6 +98,17 @@ FLATTEN: Spec = ("flatten", {})
 def layer_normalization(*axis: int, epsilon: float = 1e-3, center: bool = True, scale: bool = True) -> Spec:
     settings = {"epsilon": epsilon, "center": center, "scale": scale}
     return "layer_normalization", {"axis": axis or (-1,), **settings}
+
+
+def recurrent(kind: str, units: int, **settings: Any) -> Spec:
+    """kind: simple_rnn, lstm or gru."""
+    defaults: dict[str, Any] = {"cell_activation": "tanh", "use_bias": True, "return_sequences": False}
+    defaults |= {"go_backwards": False, "dropout": 0.0, "recurrent_dropout": 0.0}
+    if kind != "simple_rnn":
+        defaults["recurrent_activation"] = "sigmoid"
+    if kind == "gru":
+        defaults["reset_after"] = True
+    return kind, {"units": units, **defaults, **settings}
 
 
 # ---- one layer
@@ -193,6 +205,47 @@ def _normalized(spec: Spec, x: Array, parameters: list[Array], training: bool) -
     return y if beta is None else y + beta.reshape(affine.each)
 
 
+RECURRENT = ("simple_rnn", "lstm", "gru")
+
+
+def cell_of(spec: Spec) -> type[Cell]:
+    gru = GRUCell if spec[1].get("reset_after") else EarlyGRUCell
+    return {"simple_rnn": SimpleCell, "lstm": LSTMCell, "gru": gru}[spec[0]]
+
+
+def recurrent_masks(spec: Spec, shape: tuple[int, ...], *key: int) -> tuple[Array | None, Array | None]:
+    """What the input and h are multiplied with in training; key: seed, step and number of the layer."""
+    attributes, gates = spec[1], cell_of(spec).gates
+    count = gates if attributes["recurrent_dropout"] > 0 else 1
+
+    def keep(rate: float, size: int, first: int) -> Array | None:
+        if rate == 0:
+            return None
+        masks = [reference.dropout_mask((shape[0], size), rate, *key, first + i) for i in range(count)]
+        return np.stack(masks) / (1.0 - rate)
+
+    return (
+        keep(attributes["dropout"], shape[2], 0),
+        keep(attributes["recurrent_dropout"], attributes["units"], gates),
+    )
+
+
+def recurrence(spec: Spec, parameters: list[Array], mask: Any = None) -> Recurrence:
+    attributes, cell = spec[1], cell_of(spec)
+    columns = parameters[1].shape[1]
+    bias = parameters[2] if len(parameters) > 2 else np.zeros((2, columns) if cell is GRUCell else columns)
+    return Recurrence(
+        cell,
+        *parameters[:2],
+        bias,
+        attributes["cell_activation"],
+        attributes.get("recurrent_activation", "linear"),
+        attributes["return_sequences"],
+        attributes["go_backwards"],
+        *(mask if isinstance(mask, tuple) else ()),
+    )
+
+
 def layer_forward(spec: Spec, x: Array, parameters: list[Array], mask: Any = None) -> Array:
     """mask: in training, what a dropout layer keeps, or True; None outside training."""
     kind, attributes = spec
@@ -201,6 +254,8 @@ def layer_forward(spec: Spec, x: Array, parameters: list[Array], mask: Any = Non
         return activate(attributes, getattr(reference, name)(x, *plain, **arguments))
     if kind == "batch_normalization":
         return activate(attributes, _normalized(spec, x, parameters, mask is not None))
+    if kind in RECURRENT:
+        return recurrence(spec, parameters, mask).forward(x)[0]
     if kind == "activation":
         return activate(attributes, x)
     if kind in _POOLS:
@@ -234,6 +289,10 @@ def layer_backward(
         del arguments["beta"]
         dx, dgamma, dbeta = reference.normalize_batch_backward(dz, x, **arguments)
         return dx, [dgamma] * attributes["scale"] + [dbeta] * attributes["center"]
+    if kind in RECURRENT:
+        layer = recurrence(spec, parameters, mask)
+        dx, *gradients = layer.backward(dy, x, layer.forward(x)[1])
+        return dx, gradients[: len(parameters)]
     if kind == "activation":
         return activate_backward(attributes, dy, x), []
     if kind in _POOLS:

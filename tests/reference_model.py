@@ -8,7 +8,16 @@ from typing import Any
 
 import numpy as np
 from penalty_cases import CONSTRAINTS, REGULARIZERS, fits, takes_activities
-from reference_layers import Array, Spec, layer_backward, layer_forward, loss_call, loss_spec
+from reference_layers import (
+    RECURRENT,
+    Array,
+    Spec,
+    layer_backward,
+    layer_forward,
+    loss_call,
+    loss_spec,
+    recurrent_masks,
+)
 
 from nncore import _core, reference
 
@@ -137,8 +146,10 @@ class ReferenceModel:
         return weight.reshape(-1, *[1] * (rows.ndim - 1))
 
     def mask(self, number: int, shape: tuple[int, ...], step: int) -> Any:
-        """What layer `number` keeps of a batch of this shape, if it is a dropout layer; else True."""
+        """What layer `number` keeps of a batch of this shape if it drops out, else True."""
         kind, attributes = self.layers[number]
+        if kind in RECURRENT:
+            return recurrent_masks(self.layers[number], shape, self.seed, step, number)
         if kind != "dropout":
             return True
         return reference.dropout_mask(shape, attributes["rate"], self.seed, step, number)

@@ -10,6 +10,7 @@ from op_cases import normal, row_targets
 from reference_layers import (
     ACTIVATION_ROWS,
     FLATTEN,
+    RECURRENT,
     Spec,
     activation,
     batch_normalization,
@@ -21,6 +22,7 @@ from reference_layers import (
     layer_normalization,
     loss_spec,
     pooling,
+    recurrent,
 )
 from reference_model import ReferenceModel, assert_close, chain, compile_chain, network, of_layers
 
@@ -101,6 +103,36 @@ LAYERS: dict[str, Row] = {
     ),
     "rescaling": Row(("rescaling", {"scale": 0.5, "offset": -1.0}), IMAGE, IMAGE, []),
 }
+STEPS = (7, 5)  # (steps, inputs); two steps where outputs grow from step to step
+for _kind, _gates in (("simple_rnn", 1), ("lstm", 4), ("gru", 3)):
+    for _name, _units, _settings in [
+        ("", 6, {}),
+        ("with sequences", 33, {"return_sequences": True}),
+        ("backwards", 17, {"go_backwards": True}),
+        ("with sequences backwards", 3, {"return_sequences": True, "go_backwards": True, "use_bias": False}),
+        ("with dropout", 6, {"dropout": 0.3}),
+        ("with recurrent dropout", 6, {"recurrent_dropout": 0.3, "go_backwards": True}),
+        ("with both dropouts", 17, {"dropout": 0.2, "recurrent_dropout": 0.3, "return_sequences": True}),
+        ("relu", 8, {"cell_activation": "relu"}),
+        ("of inputs", 5, {"cell_activation": "silu", "recurrent_activation": "gelu"}),
+        ("over rows", 5, {"cell_activation": "softmax", "recurrent_activation": "softmax"}),
+    ]:
+        if _kind == "simple_rnn":
+            _settings.pop("recurrent_activation", None)
+        for _after in (True, False) if _kind == "gru" else (None,):
+            _set = _settings if _after is None else {**_settings, "reset_after": _after}
+            _columns = _gates * _units
+            _weights: list[Shape] = [
+                (5, _columns),
+                (_units, _columns),
+                (2, _columns) if _after else (_columns,),
+            ]
+            LAYERS[" ".join(filter(None, (_kind, _name, "" if _after is not False else "early")))] = Row(
+                recurrent(_kind, _units, **_set),
+                (2, 5) if _name == "of inputs" else STEPS,
+                (7, _units) if "return_sequences" in _set else (_units,),
+                _weights[: 3 - ("use_bias" in _set)],
+            )
 for _row in ACTIVATION_ROWS:
     _of = " ".join(map(str, _row.values()))
     LAYERS |= {
@@ -130,6 +162,8 @@ def test_shapes(row: Row) -> None:
         wanted = [("gamma", row.spec[1]["scale"]), ("beta", row.spec[1]["center"])]
         moving = ["moving_mean", "moving_variance"] * (row.spec[0] == "batch_normalization")
         names = [name for name, used in wanted if used] + moving
+    elif row.spec[0] in RECURRENT:
+        names = ["kernel", "recurrent_kernel", "bias"][: len(parameters)]
     else:
         names = ["kernel", "bias"][: len(parameters)]
     assert [name for name, _ in parameters] == names
@@ -154,7 +188,8 @@ def test_forward(isa: str, rng: np.random.Generator, row: Row, fuse: bool) -> No
 def test_backward(isa: str, rng: np.random.Generator, row: Row) -> None:
     """The layer alone: dx and the gradient of each parameter for a given dy."""
     x, dy = normal(rng, BATCH, *row.input), normal(rng, BATCH, *row.output)
-    parameters = [normal(rng, *shape) for shape in row.parameters]
+    scale = 0.3 if row.spec[0] in RECURRENT else 1.0  # so that little grows from step to step
+    parameters = [normal(rng, *shape, scale=scale) for shape in row.parameters]
     dx, gradients = _core.backward(row.spec, dy, x, parameters, seed=4)
     model = ReferenceModel([row.spec], [parameters], seed=4)
     mask = model.mask(0, x.shape, step=0)

@@ -18,6 +18,8 @@ from nncore import initializers, layers, losses, metrics, models, optimizers
 from nncore.common.rows import LOSSES
 from nncore.layers import (
     ELU,
+    GRU,
+    LSTM,
     Activation,
     AveragePooling2D,
     Conv2D,
@@ -35,6 +37,7 @@ from nncore.layers import (
     Rescaling,
     Reshape,
     SeparableConv2D,
+    SimpleRNN,
     Softmax,
 )
 from nncore.models.model import net_of
@@ -67,6 +70,10 @@ def everything() -> nncore.Sequential:
             GlobalMaxPooling2D(keepdims=True),
             Reshape((1, 1, -1)),
             GlobalAveragePooling2D(),
+            Reshape((3, 2)),
+            LSTM(5, "relu", None, return_sequences=True, dropout=0.1, unit_forget_bias=False),
+            GRU(4, return_sequences=True, go_backwards=True, reset_after=False, recurrent_dropout=0.2),
+            SimpleRNN(6, recurrent_initializer="identity", recurrent_regularizer="l2", unroll=True),
             Flatten(),
             Dropout(0.25),
             Dense(5),

@@ -16,10 +16,11 @@ void cut(Stage& stage, const Shape& sample, std::size_t samples, RowCost cost, b
   const bool images = sample.size() == kImageAxes;
   const std::size_t columns = cost.columns;
   if (!images && cost.parameters > 0) cost.columns = 0;
-  stage.chunk_size = rows_in_chunk(samples, cost);
+  stage.chunk_size = std::max(rows_in_chunk(samples, cost), stage.least_samples);
   if (!sums && samples * cost.work >= kTeamWork)
-    stage.chunk_size = std::min(stage.chunk_size, std::max(rows_in_chunk(samples, cost, kLeastReuse),
-                                                           (samples + kShares - 1) / kShares));
+    stage.chunk_size =
+        std::min(stage.chunk_size, std::max({rows_in_chunk(samples, cost, kLeastReuse),
+                                             (samples + kShares - 1) / kShares, stage.least_samples}));
   // The last samples are a chunk of their own if that costs less than copying a chunk to add slack behind it.
   const bool apart = images || (!sums && stage.chunk_size * columns > cost.parameters);
   const std::size_t step = line_step(cost.columns);  // at most chunk_size
@@ -77,6 +78,7 @@ void Network::forward(const ArrayCall& call, float* y, bool training) {
               c.xs = &c.x;
               c.y = y + first * out;
               c.saved = nullptr;
+              c.training = training;
               s.layer->forward(c);
             });
   });

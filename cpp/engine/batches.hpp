@@ -47,15 +47,17 @@ std::size_t for_batches(const Samples& s, double seconds, int threads, std::size
 // Samples in a chunk. Values and gradients of a chunk fit the second-level cache. If the multiply-adds of the
 // batch are worth sharing, a chunk is a quarter of the batch at most, but large enough that reading the
 // parameters takes no longer than their products. parameters: floats of parameters that a chunk reads.
+// least_samples: Traits::least_samples of its layers.
 inline std::size_t chunk_size(std::size_t floats_per_sample, std::size_t parameters, std::size_t batch,
-                              std::size_t multiply_adds) {
+                              std::size_t multiply_adds, std::size_t least_samples) {
   constexpr std::size_t kCacheFloats = 256 * 1024, kMost = 32, kReuse = 8;
-  const std::size_t least = std::clamp<std::size_t>(
-      kReuse * parameters * batch / std::max<std::size_t>(1, multiply_adds), 1, kReuse);
+  const std::size_t least =
+      std::clamp<std::size_t>(kReuse * parameters * batch / std::max<std::size_t>(1, multiply_adds),
+                              least_samples, std::max(least_samples, kReuse));
   const std::size_t most =
       multiply_adds < kTeamWork ? kMost : std::clamp<std::size_t>((batch + 3) / 4, least, kMost);
   const std::size_t size =
-      std::clamp<std::size_t>(kCacheFloats / std::max<std::size_t>(1, floats_per_sample), 1, most);
+      std::clamp(kCacheFloats / std::max<std::size_t>(1, floats_per_sample), least_samples, most);
   const std::size_t chunks = std::max<std::size_t>(1, (batch + size - 1) / size);
   return (batch + chunks - 1) / chunks;
 }

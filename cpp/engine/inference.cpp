@@ -18,7 +18,7 @@ int Network::threads_for_inference(const Samples& s) const {
 
 std::size_t Network::inference_chunk(std::size_t batch) const {
   return chunk_size(inference().sizes.infer_floats, weights_.flat_size(), batch,
-                    batch * inference().sizes.sample_work);
+                    batch * inference().sizes.sample_work, inference().sizes.least_samples);
 }
 
 // Runs a chunk forward, without activations that are computed by the objectives. Values stay in scratch.
@@ -36,6 +36,7 @@ void Network::infer_chunk(const Samples& s, std::size_t position, std::size_t co
                          .samples = count,
                          .first = 0,
                          .key = 0,
+                         .training = false,
                          .parameters = step.values,
                          .packed = p.packed.data() + step.packing.at,
                          .scratch = layer_scratch,

@@ -12,7 +12,8 @@
 namespace nncore {
 
 std::size_t Network::training_chunk(const Stage& stage, std::size_t batch) const {
-  return chunk_size(stage.sample_floats, 2 * stage.parameters, batch, batch * stage.sample_work * 2);
+  return chunk_size(stage.sample_floats, 2 * stage.parameters, batch, batch * stage.sample_work * 2,
+                    stage.least_samples);
 }
 
 // Offsets change before the memory is there, so the old capacity is given up first.
@@ -48,6 +49,7 @@ Chunk Network::chunk(const Plan& p, const Step& s, std::size_t first, std::size_
           .samples = count,
           .first = first,
           .key = unmixed_key(step_key_, s.call),
+          .training = true,
           .parameters = s.values,
           .packed = p.packed.data() + s.packing.at,
           .scratch = scratch + aligned(kernels_.gemm_scratch),

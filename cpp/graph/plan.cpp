@@ -102,6 +102,7 @@ void Plan::find_memory(const TrainedLayout& trained, const Kernels& kernels) {
     }
     sizes.sample_work += layer.traits().work;
     sizes.layer_scratch = std::max(sizes.layer_scratch, layer.traits().scratch);
+    sizes.least_samples = std::max(sizes.least_samples, layer.traits().least_samples);
   }
   sizes.layer_scratch = aligned(kernels.gemm_scratch) + aligned(sizes.layer_scratch);
 
@@ -192,6 +193,7 @@ void Plan::find_stages() {
     add(s.training.out, stage);
     stage.sample_floats += s.saved.activations_size;
     stage.sample_work += s.layer->traits().work;
+    stage.least_samples = std::max(stage.least_samples, s.layer->traits().least_samples);
     if (s.is_first) stage.parameters += s.parameter_floats;
   }
   stage.last = steps.size();

@@ -98,6 +98,7 @@ struct Stage {
   std::size_t sample_floats = 0;    // of values and gradients in the arena, for one sample
   std::size_t sample_work = 0;      // multiply-adds forward, for one sample
   std::size_t parameters = 0;       // floats of parameters that a chunk reads
+  std::size_t least_samples = 1;    // of a chunk, if the batch has as many
   std::size_t chunk_size = 0;       // samples, for the last batch of training
   std::size_t apart = 0;            // samples at the end that are a chunk of their own
 
@@ -116,6 +117,7 @@ struct Output {
 struct Sizes {
   std::size_t sample_work = 0;    // multiply-adds forward, for one sample
   std::size_t infer_floats = 0;   // of values at inference, for one sample
+  std::size_t least_samples = 1;  // of a chunk, if the batch has as many
   std::size_t layer_scratch = 0;  // floats of a worker for products and for the scratch of any layer
   std::size_t tile_floats = 0;    // of the largest tile
   std::size_t most_added = 0;     // floats a sample of gradients that one step adds

@@ -106,11 +106,34 @@ constexpr std::size_t conv_pool_scratch(const ConvPool& c) {
 }
 
 // y = f(x) and dx = dy * f', for arrays (rows, columns); only row activations depend on their shape. xy is x
-// or y, as ActivationRow::reads says. settings: as many as the row has. y may be x, dx may be dy.
+// or y, as ActivationRow::reads says. settings: as many as the row has. y may be x, dx may be dy or xy.
 struct ActivationKernels {
   void (*forward)(float* y, const float* x, const float* settings, std::size_t rows, std::size_t columns);
   void (*backward)(float* dx, const float* dy, const float* xy, const float* settings, std::size_t rows,
                    std::size_t columns);
+};
+
+// An activation of a recurrent layer.
+struct Gate {
+  ActivationKernels kernels;
+  const float* settings;
+  bool reads_input;  // the slope reads z, not the value
+};
+constexpr std::size_t kGateScratch = 10;  // floats a unit of RecurrentStep::scratch
+// One time step of some samples, a row each. Rows of saved arrays are `stride` floats apart, others are
+// contiguous. x: z of all gates (rows, gates * units). r: null, or the recurrent part of z of a GRU that
+// resets after its product. state: c of an LSTM, h of a GRU, before the step. candidate, reset (rows, units):
+// of a GRU without r. h, c: h and c (rows, units), or backward their gradients: before the step in place of
+// after it, without what comes through products. Rows whose mask is 0 keep h and c, and their z gets no
+// gradient.
+struct RecurrentStep {
+  std::size_t rows, units, stride;
+  Gate gate, cell;
+  float *x, *r;
+  const float *state, *candidate;
+  float *reset, *h, *c, *scratch;
+  const float* mask;  // or null
+  std::size_t mask_stride;
 };
 
 // value (rows), target and x (rows, columns), dx[r, :] = scale[r] * d value[r] / d x[r, :]. A sparse target

@@ -12,6 +12,7 @@
 #include "normalization.hpp"
 #include "pool2d.hpp"
 #include "random.hpp"
+#include "recurrent.hpp"
 #include "softmax.hpp"
 #include "update.hpp"
 #include "winograd.hpp"
@@ -59,6 +60,12 @@ const Kernels kernels = {
     .column_products = column_products,
     .column_moments = column_moments,
     .column_affine = column_affine,
+    .lstm = lstm,
+    .lstm_backward = lstm_backward,
+    .gru_reset = gru_reset,
+    .gru_mix = gru_mix,
+    .gru_mix_backward = gru_mix_backward,
+    .gru_reset_backward = gru_reset_backward,
     .add = add,
     .add_wide = add_wide,
     .rescale = rescale,

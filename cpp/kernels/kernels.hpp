@@ -125,6 +125,15 @@ struct Kernels {
   void (*column_affine)(float* y, const float* x, const float* u, const ColumnAffine& c, std::size_t rows,
                         std::size_t columns);
 
+  // ---- recurrent.hpp; a step, and its gradient
+  void (*lstm)(const RecurrentStep& s);
+  void (*lstm_backward)(const RecurrentStep& s);
+  // Before and after the candidate's own product, if it reads reset.
+  void (*gru_reset)(const RecurrentStep& s);
+  void (*gru_mix)(const RecurrentStep& s);
+  void (*gru_mix_backward)(const RecurrentStep& s);
+  void (*gru_reset_backward)(const RecurrentStep& s);
+
   // ---- update.hpp
   // y[i] += x[i]
   void (*add)(float* y, const float* x, std::size_t n);

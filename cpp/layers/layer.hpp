@@ -46,6 +46,7 @@ struct Chunk {
   std::size_t samples;
   std::size_t first;        // index of the first sample in the batch
   std::uint64_t key;        // of the random numbers of this layer and step (unmixed_key)
+  bool training;            // random numbers are drawn
   const float* parameters;  // the layer's parameters, one after the other
   const float* packed;      // packed weights, written by Layer::pack
   float* scratch;           // Traits::scratch floats of this worker
@@ -127,6 +128,7 @@ struct Traits {
   // backward writes the gradient of the parameters over its chunk, and `gradient` is not called. This is
   // faster if the parameters are few and dy is large.
   bool sums_by_chunk = false;
+  std::size_t least_samples = 1;  // of a chunk, if the batch has as many; at most 32
 };
 
 class Layer {

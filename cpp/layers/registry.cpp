@@ -24,7 +24,10 @@ namespace nncore {
 #define NNCORE_MERGES(LAYER) \
   LAYER(attention)           \
   LAYER(concatenate)         \
-  LAYER(dot)
+  LAYER(dot)                 \
+  LAYER(gru)                 \
+  LAYER(lstm)                \
+  LAYER(simple_rnn)
 
 #define NNCORE_DECLARE(kind) std::unique_ptr<Layer> make_##kind(const Spec& spec, const Shape& input);
 NNCORE_LAYERS(NNCORE_DECLARE)

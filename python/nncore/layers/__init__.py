@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from . import activation, attention, core, images, merging, normalization, separable
+from . import activation, attention, core, images, merging, normalization, recurrence, separable
 from ._layer import Layer
 from ._unfolding import block_for as block_for
 from ._unfolding import outlined as outlined
@@ -23,6 +23,7 @@ from .core import *  # noqa: F403
 from .images import *  # noqa: F403
 from .merging import *  # noqa: F403
 from .normalization import *  # noqa: F403
+from .recurrence import *  # noqa: F403
 from .separable import *  # noqa: F403
 
 __all__ = ["Layer", "Variable"]
@@ -32,6 +33,7 @@ __all__ += core.__all__
 __all__ += images.__all__
 __all__ += merging.__all__
 __all__ += normalization.__all__
+__all__ += recurrence.__all__
 __all__ += separable.__all__
 
 # The layer classes that a model file may contain, by name.

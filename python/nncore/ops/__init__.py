@@ -19,7 +19,7 @@ from .. import activations, metrics  # noqa: F401 (their operations)
 from ..common.absent import answer
 from ..common.operations import ACTIVATIONS, LAYERS, namespace
 from ..common.rows import LOSSES, METRICS
-from . import normalization, pooling, products, randomness  # noqa: F401
+from . import normalization, pooling, products, randomness, recurrence  # noqa: F401
 from .updates import UPDATES
 
 OPERATIONS = [o for family in (ACTIVATIONS, LAYERS, LOSSES, METRICS, UPDATES) for o in family.values()]
@@ -35,5 +35,6 @@ if TYPE_CHECKING:
     from .pooling import *  # noqa: F403
     from .products import *  # noqa: F403
     from .randomness import *  # noqa: F403
+    from .recurrence import *  # noqa: F403
 
     def __getattr__(name: str) -> Callable[..., Any]: ...

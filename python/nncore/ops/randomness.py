@@ -52,20 +52,22 @@ def dropout_backward(dy: ArrayLike, x: ArrayLike, rate: float, seed: int) -> Flo
 
 
 def dropout_mask(
-    shape: tuple[int, ...], rate: float, seed: int, step: int = 0, layer: int = 0
+    shape: tuple[int, ...], rate: float, seed: int, step: int = 0, layer: int = 0, stream: int | None = None
 ) -> NDArray[np.bool_]:
     """True where an element is kept, with probability 1 - rate.
 
     In a network, `step` counts the optimizer's steps and `layer` the layers, both from 0, and the shape is
     that of the whole batch. The element at position i in row-major order is kept if the 32-bit hash of (seed,
-    step, layer, i) is at least rate * 2^32. So each chunk of the mask can be computed by itself.
+    step, layer, i) is at least rate * 2^32. So each chunk of the mask can be computed by itself. Layers with
+    several masks hash (seed, step, layer, stream, i): a recurrent layer with g gates numbers the masks of its
+    input from 0, and those of h from g.
 
     >>> dropout_mask((2, 4), rate=0.5, seed=1)
     array([[ True, False, False, False],
            [ True, False,  True,  True]])
     """
     key = 0
-    for part in (seed, step, layer):
+    for part in (seed, step, layer) if stream is None else (seed, step, layer, stream):
         key = _mix((key ^ part) + _STEP)
     position = np.arange(math.prod(shape), dtype=np.uint64)
     bits = np.empty(position.shape, dtype=np.uint32)

@@ -46,5 +46,6 @@ if TYPE_CHECKING:
     from ..ops.pooling import *  # noqa: F403
     from ..ops.products import *  # noqa: F403
     from ..ops.randomness import *  # noqa: F403
+    from ..ops.recurrence import *  # noqa: F403
 
     def __getattr__(name: str) -> Callable[..., Any]: ...

@@ -70,7 +70,7 @@ def _layer(name: str, config: dict[str, Any], is_first: bool) -> Layer:
     axis = given.get("axis")
     if isinstance(axis, list) and len(axis) == 1:
         given["axis"] = axis[0]
-    if name == "Dropout":
+    if name in ("Dropout", "GRU", "LSTM", "SimpleRNN"):
         given.pop("seed", None)  # of other random numbers: masks follow from the model's seed
     return layers.CLASSES[name].from_config({key: _of_weights(key, value) for key, value in given.items()})
 
