@@ -115,7 +115,7 @@ def _updates(normal: Normal, quick: bool) -> Iterator[Case]:
             row = update.optimizer(**{**given, **update.fixed}).spec()[0]
             if len(ROWS[row][1]) == len(update.moments):
                 break
-        arrays = [normal(n), normal(n)]  # w and g; then moments: means of gradients, or of what is not negative
+        arrays = [normal(n), normal(n)]  # w and g; then moments: means of gradients, or of squares
         arrays += (0.1 * normal(n) if of in ("m", "a") else 1 + normal(n) ** 2 for of in update.moments)
         title = ", ".join(key for key in given if key != "learning_rate")
         step = {"step": 3} if "step" in takes else {}

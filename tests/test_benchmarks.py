@@ -171,7 +171,7 @@ def test_results_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     labels = np.arange(10)
     of = workloads.TRAININGS["mlp"]
     assert framework.require_learnt(np.eye(10), labels, of) == 1.0
-    with pytest.raises(SystemExit, match=r"has not learnt: expected a test accuracy of 0\.93 or more, got 0\.000"):
+    with pytest.raises(SystemExit, match=r"learnt: expected a test accuracy of 0\.93 or more, got 0\.000"):
         framework.require_learnt(np.eye(10)[::-1], labels, of)
     kernels.check(Case("relu", "relu", [], {}), [np.ones(3)], [np.ones(3)])
     with pytest.raises(SystemExit, match="do not agree"):

@@ -127,7 +127,7 @@ def test_all_that_a_model_prints(name: str, run: object, tmp_path: Path) -> None
         assert lines[2] == lines[0]
         assert re.fullmatch(r"\+-+\+-+\+-+\+", lines[4])
         assert "?" not in text.replace("<?", "")  # time left, as the bar does not know it yet
-    first, last = re.escape(shown("größe")), re.escape(shown("层"))  # a line of their own where the bar's is full
+    first, last = re.escape(shown("größe")), re.escape(shown("层"))  # perhaps on a line of their own
     assert re.search(rf"(?s)Epoch 2/2.*( - |\n  ){first}: \d.* - val_{last}: \d", text)
     assert re.search(rf"(?s)Evaluation.* - {re.escape(shown('层'))}: \d", text)
     assert "Prediction" in text

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -34,7 +34,6 @@ class Recurrent(Weighted):
     """Base class of layers that apply a cell to one time step after another."""
 
     _abstract = True
-    path_of_weights = "cell/"
     _flags: ClassVar[tuple[str, ...]] = ("return_sequences", "go_backwards", "unroll")
     _cell_settings: ClassVar[tuple[str, ...]] = ()  # of the compiled layer alone
     unavailable: ClassVar[Mapping[str, Any]] = {
@@ -74,6 +73,10 @@ class Recurrent(Weighted):
     def of_weight(self, name: str, what: str) -> Any:
         return super().of_weight("recurrent" if name == "recurrent_kernel" else name, what)
 
+    def stored(self, path: str) -> Iterator[tuple[str, list[Variable]]]:
+        yield path, []
+        yield f"{path}/cell", self.weights
+
     @property
     def recurrent_kernel(self) -> Variable:
         """A view of the recurrent kernel.
@@ -82,6 +85,20 @@ class Recurrent(Weighted):
             AttributeError: the layer is not built.
         """
         return self._weight("recurrent_kernel")
+
+
+_BIAS = "bias", "initializer"
+
+
+class _Remembering(NamedTuple):
+    """Initial values of an LSTM's bias: 1 for the forget gate, the second of four."""
+
+    others: initializers.Initializer
+
+    def sample(self, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+        values = self.others.sample(shape, rng)
+        values[shape[0] // 4 : shape[0] // 2] = 1.0
+        return values
 
 
 class LSTM(Recurrent):
@@ -164,11 +181,9 @@ class LSTM(Recurrent):
         self.unit_forget_bias = boolean("LSTM", "unit_forget_bias", unit_forget_bias)
         self._set_steps(locals())
 
-    def initial(self, name: str, shape: Sequence[int], rng: np.random.Generator) -> Floats:
-        values = super().initial(name, shape, rng)
-        if name == "bias" and self.unit_forget_bias:
-            values[self.units : 2 * self.units] = 1.0
-        return values
+    def of_weight(self, name: str, what: str) -> Any:
+        found = super().of_weight(name, what)
+        return _Remembering(found) if self.unit_forget_bias and (name, what) == _BIAS else found
 
 
 class GRU(Recurrent):
