@@ -125,6 +125,7 @@ def known(entry: Any) -> Any:
     """A config without what is nothing, or says where Keras has it."""
     if isinstance(entry, dict):
         left_out = ("module", "registered_name", "build_config", "dtype", "ragged", "optional", "reduction")
+        left_out += ("shared_object_id",)
         return {k: known(v) for k, v in entry.items() if v is not None and k not in left_out}
     return [known(each) for each in entry] if isinstance(entry, list) else entry
 

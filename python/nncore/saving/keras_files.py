@@ -252,7 +252,12 @@ def _weights_file(h5py: Any, trainer: Trainer) -> bytes:
         for path, owner, inner in _paths(trainer.net):
             for place, weights in owner.stored(path) if inner is None else [(path, [])]:
                 holder = weights[0].layer if weights else owner
-                put(f"{place}/", holder.name, [w.numpy() for w in weights])
+                is_cell = place.endswith("/cell") and weights  # a cell is named by its class
+                put(
+                    f"{place}/",
+                    f"{holder.kind}_cell" if is_cell else holder.name,
+                    [w.numpy() for w in weights],
+                )
         if trainer.settings is not None:
             put("optimizer/", trainer.settings.optimizer.name, of_optimizer(trainer))
         put("", trainer.net.name, [])
