@@ -132,6 +132,11 @@ def _activation_arguments(attributes: dict[str, Any]) -> tuple[str, dict[str, An
     return name, {**selected, **settings}
 
 
+def jumps(attributes: dict[str, Any]) -> bool:
+    """Whether an activation is not continuous."""
+    return ACTIVATIONS[_activation_arguments(attributes)[0]].inputs == "away from jumps"
+
+
 def activate(attributes: dict[str, Any], z: Array) -> Array:
     name, arguments = _activation_arguments(attributes)
     return z if name == "linear" else getattr(reference, name)(z, **arguments)

@@ -17,6 +17,7 @@ from reference_layers import (
     by_channel,
     conv2d,
     dense,
+    jumps,
     layer_backward,
     layer_forward,
     layer_normalization,
@@ -226,6 +227,8 @@ def test_gradients(isa: str, rng: np.random.Generator, row: Row, fuse: bool, wei
 @rows
 def test_gradients_are_slopes_of_the_loss(rng: np.random.Generator, row: Row) -> None:
     """Without the reference: along a random direction, the loss changes as its gradients say."""
+    if row.spec[0] == "activation" and jumps(row.spec[1]):
+        pytest.skip("a step may cross a jump, of which the slope knows nothing")
     net, _ = network(row.input, surrounded(row), rng, loss_spec("mean_squared_error"), ADAM)
     x, y = normal(rng, BATCH, *row.input), normal(rng, BATCH, 3)
     parameters = net.read("parameters").astype(float)

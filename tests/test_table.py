@@ -29,7 +29,7 @@ FAMILIES: dict[str, dict[str, Operation]] = {
     "losses": LOSSES,
     "metrics": METRICS,
 }
-COUNTING = [name for name, cls in metrics.CLASSES.items() if cls._function is None]
+COUNTING = [n for n, cls in metrics.CLASSES.items() if cls._function is None and not cls.in_python]
 OPERATIONS = [(family, name) for family, operations in FAMILIES.items() for name in operations]
 # Names that a program, a test or a document may use as examples. An operation that is not among them stands
 # in its row and its public function, and all else is made from these.
@@ -135,10 +135,10 @@ def mentions(family: str, operation: Operation) -> set[str]:
     if family == "losses":
         names += (n for n, cls in losses.BY_NAME.items() if cls._function is operation.public)
     # A function over rows stands in the header of its family. Each loss is a metric, too.
-    header = {"losses": "loss.hpp", "metrics": "metric.hpp"}.get(family, f"{family}.def")
+    header = {"activations": "softmax.hpp", "losses": "loss.hpp", "metrics": "metric.hpp"}[family]
     allowed = [f"cpp/kernels/{family}.def", f"cpp/kernels/{header}", f"python/nncore/{family}"]
     if family == "losses":
-        allowed.append("python/nncore/metrics/means.py")
+        allowed += [f"python/nncore/metrics/{file}.py" for file in ("means", "probabilistic")]
     return found_in(naming(names), *allowed)
 
 

@@ -84,5 +84,58 @@ inline void log_softmax_backward(float* dx, const float* dy, const float* y, con
   }
 }
 
+// The elements of y (n) that are larger than `least`: how many there are, and their sum, in every lane.
+struct Above {
+  vec count, sum;
+};
+inline Above above(const float* y, std::size_t n, vec least) {
+  Sum count{}, sum{};
+  for_each_part(n, [&](std::size_t i, std::size_t lanes, std::size_t p) {
+    const vec v = with_rest(load(y + i, lanes), lanes, least);
+    count.part[p] += v > least ? broadcast(1.0f) : vec{};
+    sum.part[p] += v > least ? v : vec{};
+  });
+  return {total(count), total(sum)};
+}
+
+// max(x - t, 0) with the t that makes its sum 1. Each round leaves out what the t of all that is left in
+// makes 0 (Michelot 1986), up to the round that leaves out nothing.
+inline void sparsemax_forward(float* y, const float* x, const float*, std::size_t rows, std::size_t columns) {
+  for (std::size_t r = 0; r < rows; ++r, x += columns, y += columns) {
+    const vec highest = row_max(x, columns);
+    Sum all{};
+    for_each_part(columns, [&](std::size_t i, std::size_t lanes, std::size_t p) {
+      const vec d = max(broadcast(-2.0f), load(x + i, lanes) - highest);  // t is at least -1
+      all.part[p] += with_rest(d, lanes, vec{});
+      store(y + i, d, lanes);
+    });
+    float count = static_cast<float>(columns);
+    vec t = (total(all) - 1.0f) / count;
+    for (Above kept = above(y, columns, t); kept.count[0] < count && kept.count[0] > 0.0f;
+         kept = above(y, columns, t)) {
+      count = kept.count[0];
+      t = (kept.sum - 1.0f) / count;
+    }
+    for_each_vector(columns, [&](std::size_t i, std::size_t lanes) {
+      store(y + i, max(vec{}, load(y + i, lanes) - t), lanes);
+    });
+  }
+}
+
+// dx = dy - mean(dy) where y > 0, the mean over these, else 0
+inline void sparsemax_backward(float* dx, const float* dy, const float* y, const float*, std::size_t rows,
+                               std::size_t columns) {
+  for (std::size_t r = 0; r < rows; ++r, dx += columns, dy += columns, y += columns) {
+    Sum sum{};
+    for_each_part(columns, [&](std::size_t i, std::size_t lanes, std::size_t p) {
+      sum.part[p] += load(y + i, lanes) > 0.0f ? load(dy + i, lanes) : vec{};
+    });
+    const vec mean = total(sum) / above(y, columns, vec{}).count;
+    for_each_vector(columns, [&](std::size_t i, std::size_t lanes) {
+      store(dx + i, load(y + i, lanes) > 0.0f ? load(dy + i, lanes) - mean : vec{}, lanes);
+    });
+  }
+}
+
 }  // namespace
 }  // namespace nncore::NNCORE_ISA
