@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from keras_graph_cases import Case, X, set_weights
 from metric_cases import complete, copied
-from op_cases import PLAIN, row_targets
+from op_cases import PLAIN, over_rows, row_targets
 
 from nncore import losses, metrics
 from nncore.common.operations import ACTIVATIONS
@@ -59,6 +59,11 @@ def sparse(cls: Any) -> bool:
     return LOSSES[cls._function.__name__].inputs == "classes"
 
 
+def edges_for(activation: str) -> Any:
+    """The edges; of a row only numbers, as one that is none makes all NaN, or worse."""
+    return EDGES[np.isfinite(EDGES)] if over_rows(activation) else EDGES
+
+
 def edges(name: str) -> Case:
     """Values of a loss for targets and outputs at the edges."""
     operation = LOSSES[losses.CLASSES[name]._function.__name__]
@@ -98,10 +103,12 @@ CASES: dict[str, Case] = {
     **{
         f"edges: metric {name}": metric_edges(name)
         for name, cls in metrics.CLASSES.items()
-        if cls._function is None
+        if cls._function is None and not cls.in_python
     },
     **{
-        f"edges: {name}": lambda k, name=name: getattr(k.activations, name)(EDGES[None].repeat(2, 0))
+        f"edges: {name}": lambda k, name=name: getattr(k.activations, name)(
+            edges_for(name)[None].repeat(2, 0)
+        )
         for name in ACTIVATIONS
     },
 }

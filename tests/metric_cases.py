@@ -54,6 +54,25 @@ def has(cls: type[metrics.Metric], settings: Settings) -> bool:
     return settings.keys() <= inspect.signature(cls).parameters.keys()
 
 
+# Of metrics of sums, which run in Python.
+SUMMED: dict[str, list[dict[str, Any]]] = {
+    "IoU": [
+        {"num_classes": 2, "target_class_ids": [1]},
+        {"num_classes": 3, "target_class_ids": [0, 2], "ignore_class": 1},
+        {"num_classes": 4, "target_class_ids": [1, 3], "sparse_y_true": False, "sparse_y_pred": False},
+    ],
+    "BinaryIoU": [{}, {"target_class_ids": [0], "threshold": 0.3}],
+    "MeanIoU": [{"num_classes": 2}, {"num_classes": 5, "ignore_class": 0}, {"num_classes": 1}],
+    "OneHotIoU": [{"num_classes": 4, "target_class_ids": [0, 1]}],
+    "OneHotMeanIoU": [{"num_classes": 4}, {"num_classes": 4, "ignore_class": 2}],
+    "R2Score": [
+        {},
+        {"class_aggregation": None},
+        {"class_aggregation": "variance_weighted_average", "num_regressors": 3},
+    ],
+}
+
+
 def required(cls: type[metrics.Metric]) -> list[str]:
     """Arguments without a default."""
     parameters = inspect.signature(cls).parameters.values()
@@ -69,6 +88,8 @@ def complete(cls: type[metrics.Metric]) -> Callable[..., Any]:
     """A function that makes one with a single value."""
     if "average" in inspect.signature(cls).parameters:
         return partial(cls, average="micro", threshold=0.5)
+    if cls.in_python:
+        return partial(cls, **SUMMED[cls.__name__][0])
     return partial(cls, **dict.fromkeys(required(cls), 0.6)) if required(cls) else cls
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from keras_file_cases import MODELS, data, outputs, trained
+from metric_cases import columns, complete
 from optimizer_cases import RULES, SETTINGS
 
 import nncore
@@ -101,9 +102,10 @@ def test_optimizers_go_on(case: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [*losses.CLASSES, *(f"metrics.{name}" for name in metrics.CLASSES)])
 def test_losses_and_metrics_are_known(name: str, end: str, tmp_path: Path) -> None:
     family, _, own = name.rpartition(".")
-    made = {"": losses, "metrics": metrics}[family].CLASSES[own]()  # type: ignore[operator]
-    y = np.arange(16) % 4 if own.startswith("Sparse") else Y
-    model = nncore.Sequential([Input((3,)), Dense(4, "sigmoid" if family else "softmax")])
+    made = complete(metrics.CLASSES[own])() if family else losses.CLASSES[own]()
+    classes = columns(metrics.CLASSES[own]) if family else 4
+    y = np.arange(16) % 4 if own.startswith("Sparse") else np.eye(classes)[np.arange(16) % 4]
+    model = nncore.Sequential([Input((3,)), Dense(classes, "sigmoid" if family else "softmax")])
     loss = "mse" if family and not own.startswith("Sparse") else "sparse_categorical_crossentropy"
     model.compile("adam", *([loss, None, [made]] if family else [made]))
     model.save(tmp_path / f"m{end}")

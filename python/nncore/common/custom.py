@@ -100,6 +100,6 @@ def function_of(name: str) -> Callable[..., Any]:
     found = get_registered_object(name.rpartition(">")[2]) if found is None else found
     if not callable(found):
         raise ValueError(
-            f"the metric {name!r} is a function: give custom_objects={{{name!r}: ...}}, or compile=False"
+            f"{name!r} is a function: give custom_objects={{{name!r}: ...}}, or compile=False for a metric"
         )
     return found  # type: ignore[no-any-return]

@@ -52,11 +52,16 @@ class Compiled(Explained):
             if definer is not None and outside(definer):
                 raise TypeError(f"[{cls.__name__}] {name} would be ignored: {_WHY}. {cls._instead}")
         for base in cls.__bases__:
-            if vars(base).get("_abstract"):
+            if vars(base).get("_abstract") and not cls._is_derivable():
                 raise TypeError(
                     f"[{cls.__name__}] the base class {base.__name__} cannot be derived from: {_WHY}. "
                     f"{cls._instead}"
                 )
+
+    @classmethod
+    def _is_derivable(cls) -> bool:
+        """Whether a class outside nncore may derive from abstract ones: it replaces all that they lack."""
+        return False
 
     if not TYPE_CHECKING:  # type checkers are to report misspelt names
 
@@ -168,7 +173,8 @@ def get(owner: str, family: type[_D], identifier: object, *others: str) -> _D:
     one = f"{'an' if what[0] in 'aeiou' else 'a'} {family.__name__}"
     with_functions = any(cls._function for cls in known.values())
     kinds = f", {one} or a function of {module}" if with_functions else f" or {one}"
+    instead = f" {family._instead}." if callable(identifier) and family._instead else ""
     raise TypeError(
-        f"[{owner}] {what} must be a name{kinds}, got {identifier!r}. "
+        f"[{owner}] {what} must be a name{kinds}, got {identifier!r}.{instead} "
         f"There are: {', '.join(sorted([*known, *others]))}."
     )

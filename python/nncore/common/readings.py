@@ -35,3 +35,35 @@ class Reading(Explained):
 
     def __repr__(self) -> str:
         return f"<Reading path={self.path}, shape={self.shape}, dtype={self.dtype}>"
+
+
+class Held(Reading, np.lib.mixins.NDArrayOperatorsMixin):
+    """A variable of a metric that runs in Python, which can be changed. NumPy takes it for its value."""
+
+    @property
+    def value(self) -> NDArray[Any]:
+        """A copy of the value."""
+        return self.numpy()
+
+    def assign(self, value: ArrayLike) -> Held:
+        """Sets the value. ValueError if its shape is another one."""
+        array = np.asarray(value)
+        if array.shape != self.shape:
+            raise ValueError(f"[{self.path}] expected a value of shape {self.shape}, got {array.shape}")
+        self._value = array.astype(self.dtype)
+        return self
+
+    def assign_add(self, value: ArrayLike) -> Held:
+        """Adds to the value."""
+        return self.assign(self._value + np.asarray(value))
+
+    def assign_sub(self, value: ArrayLike) -> Held:
+        """Subtracts from the value."""
+        return self.assign(self._value - np.asarray(value))
+
+    def __getitem__(self, at: Any) -> Any:
+        return self._value[at]
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        given = [each._value if isinstance(each, Held) else each for each in inputs]
+        return getattr(ufunc, method)(*given, **options)

@@ -41,7 +41,10 @@ class Loss(OfRows):
 
     _abstract = True
     _uncalled = "call __call__"
-    _instead = "Use a loss of nncore.losses, with sample_weight or class_weight in fit"
+    _instead = (
+        "Use a loss of nncore.losses with its arguments, several outputs with loss_weights, sample_weight or "
+        "class_weight in fit, or a function among the metrics of compile for what is only to be watched"
+    )
 
     def __init__(
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None

@@ -11,19 +11,23 @@ from collections.abc import Callable
 from typing import Any
 
 from ..common import custom, described
-from . import counting, functions, means, rates, values
+from . import counting, functions, means, probabilistic, rates, sums, values
 from ._base import Metric
 from .counting import *  # noqa: F403
 from .functions import *  # noqa: F403
 from .means import *  # noqa: F403
+from .probabilistic import *  # noqa: F403
 from .rates import *  # noqa: F403
+from .sums import *  # noqa: F403
 from .values import *  # noqa: F403
 
 __all__ = ["Metric", "get"]
 __all__ += counting.__all__
 __all__ += functions.__all__
 __all__ += means.__all__
+__all__ += probabilistic.__all__
 __all__ += rates.__all__
+__all__ += sums.__all__
 __all__ += values.__all__
 
 CLASSES, BY_NAME = described.classes(Metric), described.known(Metric)

@@ -39,6 +39,7 @@ class MeanMetricWrapper(Metric, aliases=None):
     """
 
     direction = ""  # unknown
+    in_python = True
 
     def __init__(
         self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any
@@ -49,12 +50,12 @@ class MeanMetricWrapper(Metric, aliases=None):
         self.fn, self._others = fn, kwargs
 
     @property
-    def totals(self) -> tuple[float, float]:
+    def totals(self) -> list[float]:
         """The sum of values so far, and their number."""
-        return self._sum, self._count
+        return [self._sum, self._count]
 
     @totals.setter
-    def totals(self, totals: tuple[float, float]) -> None:
+    def totals(self, totals: list[float]) -> None:
         self._sum, self._count = totals
 
     @property

@@ -241,6 +241,11 @@ class Model(Weighted, Compiled):
         return s.given_loss if (s := self._trainer.settings) else None
 
     @property
+    def metrics(self) -> list[Any]:
+        """See `Trainer.metrics`."""
+        return self._trainer.metrics()
+
+    @property
     def metrics_names(self) -> list[str]:
         """Names of what `evaluate` returns, in order."""
         return list(s.returned) if (s := self._trainer.settings) else []
@@ -346,9 +351,9 @@ class Model(Weighted, Compiled):
         if plain and type(x) is np.ndarray and type(verbose) is int and verbose == 0:
             # As `outputs` begins, without the call, which took 0.4 us of the 9 of a single prediction.
             net = self._net
-            if net.network is not None and net.gives_one:
+            if net.direct is not None and net.gives_one:
                 try:
-                    return net.network.forward(x, False)
+                    return net.direct.forward(x, False)
                 except _core.RefusedArray:
                     pass
             return trainer.outputs(x, False)

@@ -71,6 +71,8 @@ def described(entry: object, what: str, classes: Mapping[str, Any]) -> Any:
         raise ValueError(f"the {what} {name!r:.80} is not available")
     cls, given = classes[name], given_of(config)
     known = inspect.signature(cls).parameters
+    if "class_aggregation" in config and "class_aggregation" in known:  # where None is not the default
+        given["class_aggregation"] = config["class_aggregation"]
     for key in [
         key
         for key in given

@@ -1,4 +1,4 @@
-"""Metrics that are Python functions: what they are given in each step, and their part of a pass's results."""
+"""Metrics that run in Python: what they are given in each step, and their part of a pass's results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from ..metrics import MeanMetricWrapper
+from ..common.arrays import numbers
+from ..metrics import MeanMetricWrapper, Metric
 from .feeds import Data
 
 
@@ -17,16 +18,26 @@ def _of(part: Any, output: int) -> Any:
     return part[output] if isinstance(part, tuple) else part
 
 
+def _copied(metric: Metric) -> Metric:
+    return copy.copy(metric) if isinstance(metric, MeanMetricWrapper) else copy.deepcopy(metric)
+
+
+def _number(metric: Metric) -> Any:
+    """Its result: a float, or an array."""
+    found = numbers(metric.name, "result()", metric.result())
+    return found if found.ndim else float(found)
+
+
 class WithFunctions(_core.Sums):
-    """Sums of a pass in which Python functions are called as well, after each step.
+    """Sums of a pass in which metrics in Python are called as well, after each step.
 
     Args:
         functions: number of the output, whether it is weighted, and the metric.
     """
 
-    def __init__(self, functions: list[tuple[int, bool, MeanMetricWrapper]]) -> None:
+    def __init__(self, functions: list[tuple[int, bool, Metric]]) -> None:
         super().__init__()
-        self._each = [(output, weighted, copy.copy(metric)) for output, weighted, metric in functions]
+        self._each = [(output, weighted, _copied(metric)) for output, weighted, metric in functions]
         self.restart()
 
     def restart(self) -> None:
@@ -39,13 +50,13 @@ class WithFunctions(_core.Sums):
 
     def take_totals(self, totals: list[float]) -> list[float]:
         """Takes what `totals` gave from the end of a list, and returns the rest."""
-        first = len(totals) - 2 * len(self._each)
-        for i, (_, _, metric) in enumerate(self._each):
-            metric.totals = totals[first + 2 * i], totals[first + 2 * i + 1]
-        return totals[:first]
+        for _, _, metric in reversed(self._each):
+            first = len(totals) - len(metric.totals)
+            metric.totals, totals = totals[first:], totals[:first]
+        return totals
 
-    def results(self) -> list[float]:
-        return [metric.result() for _, _, metric in self._each]
+    def results(self) -> list[Any]:
+        return [_number(metric) for _, _, metric in self._each]
 
     def step(
         self, network: _core.Network, data: Data, order: Any, start: int, stop: int, work: Callable[..., Any]

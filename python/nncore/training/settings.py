@@ -12,7 +12,7 @@ from ..common.values import OpenShape
 from ..graph.graph import Flat
 from ..graph.net import Built
 from ..losses import Loss
-from ..metrics import MeanMetricWrapper, Metric
+from ..metrics import Metric
 from ..optimizers import Optimizer
 
 _ACCURACY = ("accuracy", "acc")
@@ -55,7 +55,7 @@ class Judged:
         return [
             (accuracy, {}) if isinstance(metric, str) else metric.spec()
             for metric in group
-            if not isinstance(metric, MeanMetricWrapper)
+            if not _in_python(metric)
         ]
 
 
@@ -122,14 +122,14 @@ class Settings:
         return [f"{name}_loss" for name in self.output_names]
 
     @functools.cached_property
-    def functions(self) -> list[tuple[int, bool, MeanMetricWrapper]]:
+    def functions(self) -> list[tuple[int, bool, Metric]]:
         """The metrics that Python computes: number of the output, whether it is weighted, and the metric."""
         return [
             (number, weighted, metric)
             for number, judged in enumerate(self.outputs)
             for weighted, group in ((False, judged.metrics), (True, judged.weighted_metrics))
             for metric in group
-            if isinstance(metric, MeanMetricWrapper)
+            if isinstance(metric, Metric) and metric.in_python
         ]
 
     def _joined(self, of_core: Sequence[Any], of_functions: Sequence[float]) -> list[Any]:
@@ -139,7 +139,7 @@ class Settings:
         for judged in self.outputs:
             found += [next(core)] if self.output_names and judged.loss is not None else []
             for metric in (*judged.metrics, *judged.weighted_metrics):
-                found.append(next(functions if isinstance(metric, MeanMetricWrapper) else core))
+                found.append(next(functions if _in_python(metric) else core))
         return found
 
     def logs(self, results: Sequence[Any], of_functions: Sequence[float] = ()) -> dict[str, Any]:
@@ -190,6 +190,10 @@ class Settings:
             )
         except ValueError as error:
             raise ValueError(f"[{owner}] {error}") from None
+
+
+def _in_python(metric: Metric | str) -> bool:
+    return isinstance(metric, Metric) and metric.in_python
 
 
 def _name(metric: Metric | str) -> str:

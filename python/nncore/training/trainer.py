@@ -17,6 +17,7 @@ from ..common.absent import unexpected
 from ..common.arguments import boolean, integer
 from ..graph.net import Net
 from ..losses import CategoricalCrossentropy, Loss, SparseCategoricalCrossentropy
+from ..metrics import Mean, MeanMetricWrapper
 from ..optimizers import Optimizer
 from .data import Samples, feed_of, order_of
 from .feeds import SLICE, Data, Feed
@@ -119,6 +120,16 @@ class Trainer:
         if self.net.network is not None:
             self.restart(self.net.network, self.sums)
 
+    def metrics(self) -> list[Mean]:
+        """Loss and metrics by name, with the values of the present or last epoch of `fit` as `result()`."""
+        network, found = self.net.network, []
+        logs = {} if network is None or self.compiled is not network else self.logs(network, self.sums)
+        for name in self.settings.returned if self.settings else ():
+            found.append(Mean(name))
+            if name in logs:
+                found[-1].update_state(logs[name])
+        return found
+
     def new_sums(self) -> _core.Sums:
         """The sums of loss and metrics for one pass."""
         functions = self.settings.functions if self.settings else None
@@ -132,7 +143,10 @@ class Trainer:
         """
         found: dict[str, Callable[..., Any]] = {}
         for _, _, metric in self.settings.functions if self.settings else ():
-            if found.setdefault(metric.fn_name, metric.fn) is not metric.fn:
+            if (
+                isinstance(metric, MeanMetricWrapper)
+                and found.setdefault(metric.fn_name, metric.fn) is not metric.fn
+            ):
                 raise ValueError(
                     f"[{self.net.name}] cannot be saved or copied: two functions among its metrics are "
                     f"called {metric.fn_name!r}"
@@ -207,7 +221,8 @@ class Trainer:
             one_each = isinstance(data.x, np.ndarray) and isinstance(data.y, np.ndarray)
             if str(error).startswith("["):  # of a layer, which the core knows by its kind alone
                 xs = data.x if isinstance(data.x, tuple) else (data.x,)
-                self.net.shapes_for([array.shape[1:] for array in xs])
+                if self.net.direct is network:
+                    self.net.shapes_for([array.shape[1:] for array in xs])
             if not one_each or "targets" not in str(error):
                 raise ValueError(f"[{self.net.name}] {error}") from None
             loss = self.settings.outputs[0].loss if self.settings else None
@@ -298,9 +313,9 @@ class Trainer:
     def outputs(self, x: object, training: bool) -> Any:
         """The outputs for all data in one go."""
         net = self.net
-        if type(x) is np.ndarray and net.network is not None:
+        if type(x) is np.ndarray and net.direct is not None:
             try:
-                out = net.network.forward(x, training)
+                out = net.direct.forward(x, training)
                 return out if net.gives_one else net.packed(out)
             except _core.RefusedArray:
                 pass  # x may become an array that the core takes; if not, the reason is found below
