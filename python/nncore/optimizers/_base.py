@@ -309,6 +309,10 @@ class Optimizer(ByHand, Settings, Described):
         if self.use_ema and self._network and (network := self._network()):
             network.take_averages()
 
+    def numbers_behind(self, updates: int) -> list[float]:
+        """Numbers that Keras' files have behind the moments, after so many updates."""
+        return []
+
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal one. A schedule is its class_name and config."""
         given = self._given()

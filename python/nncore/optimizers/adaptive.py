@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -212,6 +213,10 @@ class Nadam(_WithBetas):
 
     _rows = ("nadam",)
     _variants = ({"learning_rate": 0.1, "beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-3},)
+
+    def numbers_behind(self, updates: int) -> list[float]:
+        factors = (1.0 - 0.5 * 0.96**t for t in range(1, min(updates, 1024) + 1))  # 1 from there on
+        return [self.beta_1**updates * math.prod(factors)]
 
 
 class RMSprop(Optimizer):

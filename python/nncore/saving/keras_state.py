@@ -65,4 +65,6 @@ def of_optimizer(trainer: Trainer) -> list[Any]:
     steps = trainer.settings.optimizer.gradient_accumulation_steps if trainer.settings else None
     if steps and iterations % steps == 0:  # Keras has 0 here, where the next step begins anew
         values_of["gradient_accumulator"] = [np.zeros_like(v) for v in values_of["gradient_accumulator"]]
-    return _numbers(trainer, iterations) + [values_of[name][i] for name, i in _order(trainer)]
+    moments = [values_of[name][i] for name, i in _order(trainer)]
+    last = trainer.settings.optimizer.numbers_behind(iterations // (steps or 1)) if trainer.settings else []
+    return [*_numbers(trainer, iterations), *moments, *map(np.float32, last)]
