@@ -206,9 +206,9 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: MAKE().flow_from_directory(".", color_mode="hsv"), ValueError, "color_mode must be one of"),
     (lambda: MAKE().flow_from_directory("nowhere"), FileNotFoundError, "nowhere"),
     (
-        lambda: MAKE().flow_from_dataframe(None),
-        NotImplementedError,
-        r"\[flow_from_dataframe\] is not available",
+        lambda: MAKE().flow_from_dataframe({"file": []}),
+        ValueError,
+        r"\[flow_from_dataframe\] the table has no column 'filename'",
     ),
     (lambda: MAKE().fit(X[0]), ValueError, r"\[ImageDataGenerator.fit\] x must have four axes"),
     (lambda: MAKE(rescaling=2), TypeError, r"\[ImageDataGenerator\] .*'rescaling'. Did you mean 'rescale'"),  # type: ignore[call-arg]

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.arguments import boolean, choice, integer, pair
+from ..common.arguments import boolean, choice, integer, number, pair, several
 from ..common.arrays import plain
-from ..common.messages import say
+from ..common.messages import say, warn
 from ..utils.batches import PyDataset
 from ..utils.directories import files_below
 from ..utils.images import COLOR_MODES, array_to_img, img_to_array, load_img
@@ -149,12 +149,54 @@ class NumpyArrayIterator(Iterator):
         return x if self.y is None else (x, *more)
 
 
-class DirectoryIterator(Iterator):
-    """What `ImageDataGenerator.flow_from_directory` gives.
+class _OfFiles(Iterator):
+    """Pictures from files.
 
     Attributes: ``filenames``, ``filepaths``, ``classes`` and ``labels`` (of each file), ``class_indices``,
     ``num_classes``, ``samples``, ``image_shape``.
     """
+
+    filepaths: list[str]
+    classes: Any
+    num_classes: int = 0
+
+    def _set(
+        self,
+        owner: str,
+        generator: Any,
+        target_size: tuple[int, int],
+        color_mode: str,
+        interpolation: str,
+        keep_aspect_ratio: bool,
+        class_mode: str | None,
+        modes: Sequence[str],
+    ) -> None:
+        self.target_size = pair(owner, "target_size", target_size)
+        self.color_mode = choice(owner, "color_mode", color_mode, COLOR_MODES)
+        self.class_mode = None if class_mode is None else choice(owner, "class_mode", class_mode, modes)
+        self.interpolation, self.keep_aspect_ratio = interpolation, keep_aspect_ratio
+        channels = (COLOR_MODES[self.color_mode],)
+        first = generator.data_format == "channels_first"
+        self.image_shape = channels + self.target_size if first else self.target_size + channels
+
+    def _picture(self, row: int) -> NDArray[Any]:
+        settings = self.color_mode, self.target_size, self.interpolation, self.keep_aspect_ratio
+        img = load_img(self.filepaths[row], *settings)
+        return img_to_array(img, self.image_data_generator.data_format)
+
+    def _batch(self, x: NDArray[Any], rows: Rows) -> Any:
+        if self.class_mode is None:
+            return x
+        y = self.classes[rows].astype(x.dtype)
+        if self.class_mode == "input":
+            y = x.copy()
+        elif self.class_mode == "categorical":
+            y = np.eye(self.num_classes, dtype=x.dtype)[self.classes[rows]]
+        return x, y
+
+
+class DirectoryIterator(_OfFiles):
+    """What `ImageDataGenerator.flow_from_directory` gives."""
 
     def __init__(
         self,
@@ -177,26 +219,20 @@ class DirectoryIterator(Iterator):
     ) -> None:
         owner, generator = "flow_from_directory", image_data_generator
         self.directory = os.fspath(directory)
-        self.target_size = pair(owner, "target_size", target_size)
-        self.color_mode = choice(owner, "color_mode", color_mode, COLOR_MODES)
-        modes = ("categorical", "binary", "sparse", "input")
-        self.class_mode = None if class_mode is None else choice(owner, "class_mode", class_mode, modes)
-        self.interpolation, self.keep_aspect_ratio = interpolation, keep_aspect_ratio
-        channels = (COLOR_MODES[self.color_mode],)
-        first = generator.data_format == "channels_first"
-        self.image_shape = channels + self.target_size if first else self.target_size + channels
+        files = target_size, color_mode, interpolation, keep_aspect_ratio
+        self._set(owner, generator, *files, class_mode, ("categorical", "binary", "sparse", "input"))
         if not classes:
             with os.scandir(self.directory) as entries:
                 classes = sorted(entry.name for entry in entries if entry.is_dir())
         self.class_indices = {name: number for number, name in enumerate(classes)}
         self.num_classes = len(classes)
-        self.filepaths: list[str] = []
+        self.filepaths = []
         numbers: list[int] = []
-        for name, number in self.class_indices.items():
+        for name, index in self.class_indices.items():
             found = list(files_below(os.path.join(self.directory, name), FORMATS, follow_links))
             found = found[generator.part(owner, subset, len(found))]
             self.filepaths += found
-            numbers += [number] * len(found)
+            numbers += [index] * len(found)
         self.filenames = [os.path.relpath(path, self.directory) for path in self.filepaths]
         self.labels = self.classes = np.array(numbers, np.int32)
         self.samples = len(self.filepaths)
@@ -204,17 +240,137 @@ class DirectoryIterator(Iterator):
         save = save_to_dir, save_prefix, save_format
         super().__init__(generator, self.samples, batch_size, shuffle, seed, save)
 
-    def _picture(self, row: int) -> NDArray[Any]:
-        settings = self.color_mode, self.target_size, self.interpolation, self.keep_aspect_ratio
-        img = load_img(self.filepaths[row], *settings)
-        return img_to_array(img, self.image_data_generator.data_format)
+
+class DataFrameIterator(_OfFiles):
+    """What `ImageDataGenerator.flow_from_dataframe` gives."""
+
+    def __init__(
+        self,
+        dataframe: Any,
+        directory: str | os.PathLike[str] | None = None,
+        image_data_generator: Any = None,
+        x_col: str = "filename",
+        y_col: str | Sequence[str] = "class",
+        weight_col: str | None = None,
+        target_size: tuple[int, int] = (256, 256),
+        color_mode: str = "rgb",
+        classes: Sequence[str] | None = None,
+        class_mode: str | None = "categorical",
+        batch_size: int = 32,
+        shuffle: bool = True,
+        seed: int | None = None,
+        save_to_dir: str | None = None,
+        save_prefix: str = "",
+        save_format: str = "png",
+        subset: str | None = None,
+        interpolation: str = "nearest",
+        validate_filenames: bool = True,
+    ) -> None:
+        owner, generator = "flow_from_dataframe", image_data_generator
+        modes = ("categorical", "binary", "sparse", "input", "raw", "multi_output")
+        self._set(owner, generator, target_size, color_mode, interpolation, False, class_mode, modes)
+        self.directory = os.fspath(directory or "")
+        names = _column(owner, dataframe, x_col)
+        if wrong := [name for name in names if not isinstance(name, str)]:
+            raise TypeError(f"[{owner}] the column {x_col!r} must hold names of files, got {wrong[0]!r}")
+        paths = [os.path.join(self.directory, name) for name in names]
+        kept = list(range(len(paths)))
+        if validate_filenames:
+            kept = [i for i in kept if paths[i].lower().endswith(FORMATS) and os.path.isfile(paths[i])]
+            if missing := len(paths) - len(kept):
+                warn(
+                    f"[{owner}] {missing} names in the column {x_col!r} are of no picture: they are left out"
+                )
+        told = ""
+        self._targets: list[NDArray[Any]] = []
+        if self.class_mode in ("categorical", "binary", "sparse"):
+            labels = [
+                each if isinstance(each, (list, tuple)) else [each]
+                for each in _column(owner, dataframe, y_col)
+            ]
+            kept, self.classes = self._chosen(owner, labels, kept, classes)
+            told = f" belonging to {self.num_classes} classes"
+        elif self.class_mode in ("raw", "multi_output"):
+            columns = [y_col] if isinstance(y_col, str) else list(y_col)
+            found = [np.array(_column(owner, dataframe, column)) for column in columns]
+            whole = self.class_mode == "raw" and not isinstance(y_col, str)
+            self._targets = [np.stack(found, axis=-1)] if whole else found
+        kept = kept[generator.part(owner, subset, len(kept))]
+        self._rows = np.array(kept, np.int64)
+        self._weights = (
+            None if weight_col is None else np.array(_column(owner, dataframe, weight_col), np.float64)
+        )
+        self.filenames = [names[i] for i in kept]
+        self.filepaths = [paths[i] for i in kept]
+        if told:
+            self.labels = self.classes = [self.classes[i] for i in kept]
+        self.samples = len(kept)
+        say(f"Found {self.samples} {'' if validate_filenames else 'non-'}validated image filenames{told}.")
+        save = save_to_dir, save_prefix, save_format
+        super().__init__(generator, self.samples, batch_size, shuffle, seed, save)
+
+    def _chosen(
+        self, owner: str, labels: list[Any], kept: list[int], classes: Sequence[str] | None
+    ) -> tuple[list[int], dict[int, Any]]:
+        """The rows of these classes, and the numbers of their classes."""
+        names = (
+            list(dict.fromkeys(classes)) if classes else sorted({name for i in kept for name in labels[i]})
+        )
+        if self.class_mode != "categorical" and any(len(labels[i]) > 1 for i in kept):
+            raise TypeError(f"[{owner}] several classes for a picture need class_mode='categorical'")
+        if wrong := [name for name in names if not isinstance(name, str)]:
+            raise TypeError(
+                f"[{owner}] classes must be strings, got {wrong[0]!r}: convert the column by .astype(str)"
+            )
+        if self.class_mode == "binary" and len(names) != 2:
+            raise ValueError(f"[{owner}] class_mode='binary' needs two classes, got {names}")
+        self.class_indices = {name: number for number, name in enumerate(names)}
+        self.num_classes = len(names)
+        known = {i: [self.class_indices[n] for n in labels[i] if n in self.class_indices] for i in kept}
+        is_one = all(len(labels[i]) == 1 for i in kept)
+        return [i for i in kept if known[i]], {
+            i: each[0] if is_one else each for i, each in known.items() if each
+        }
 
     def _batch(self, x: NDArray[Any], rows: Rows) -> Any:
-        if self.class_mode is None:
-            return x
-        y = self.classes[rows].astype(x.dtype)
-        if self.class_mode == "input":
+        at = self._rows[rows]
+        y: Any = None
+        if self.class_mode == "categorical":
+            y = np.zeros((len(rows), self.num_classes), x.dtype)
+            for i, row in enumerate(rows):
+                y[i, self.classes[row]] = 1
+        elif self.class_mode in ("binary", "sparse"):
+            y = np.array([self.classes[row] for row in rows], x.dtype)
+        elif self.class_mode == "input":
             y = x.copy()
-        elif self.class_mode == "categorical":
-            y = np.eye(self.num_classes, dtype=x.dtype)[self.classes[rows]]
-        return x, y
+        elif self.class_mode is not None:
+            found = [target[at] for target in self._targets]
+            y = found if self.class_mode == "multi_output" else found[0]
+        if y is None:
+            return x
+        return (x, y) if self._weights is None else (x, y, self._weights[at])
+
+
+def _column(owner: str, table: Any, name: Any) -> list[Any]:
+    try:
+        return list(table[name])
+    except (KeyError, ValueError, TypeError):
+        raise ValueError(f"[{owner}] the table has no column {name!r}") from None
+
+
+def two(name: str, value: Any) -> tuple[float, float]:
+    items = several(value)
+    if items is None or len(items) != 2:
+        raise ValueError(f"[ImageDataGenerator] {name} must be two numbers, got {value!r}")
+    return number("ImageDataGenerator", name, items[0]), number("ImageDataGenerator", name, items[1])
+
+
+def shift(most: Any, size: int, rng: Any) -> float:
+    """By pixels, of a shift range."""
+    if not np.any(most):
+        return 0
+    if several(most) is None and not isinstance(most, int):
+        shift = rng.uniform(-most, most)
+    else:
+        shift = rng.choice(most) * rng.choice([-1, 1])
+    return float(shift * size if np.max(most) < 1 else shift)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -15,7 +15,7 @@ from ..common.arguments import boolean, choice, integer, number, several
 from ..common.arrays import plain
 from ..common.messages import warn
 from ..utils.images import array_to_img, channels_first, img_to_array, load_img, pillow, save_img
-from ._iterators import DirectoryIterator, NumpyArrayIterator
+from ._iterators import DataFrameIterator, DirectoryIterator, NumpyArrayIterator, shift, two
 from ._iterators import Iterator as Iterator
 
 __all__ = [
@@ -105,9 +105,9 @@ class ImageDataGenerator(Explained):
         if several(zoom_range) is None:
             zoom = number(_OWNER, "zoom_range", zoom_range)
             zoom_range = (1 - zoom, 1 + zoom)
-        self.zoom_range = _two("zoom_range", zoom_range)
+        self.zoom_range = two("zoom_range", zoom_range)
         self.brightness_range = (
-            None if brightness_range is None else _two("brightness_range", brightness_range)
+            None if brightness_range is None else two("brightness_range", brightness_range)
         )
         fills = ("nearest", "constant", "reflect", "wrap")
         self.fill_mode, self.cval = choice(_OWNER, "fill_mode", fill_mode, fills), cval
@@ -209,10 +209,48 @@ class ImageDataGenerator(Explained):
             keep_aspect_ratio,
         )
 
-    def flow_from_dataframe(self, *_: Any, **__: Any) -> NoReturn:
-        """Not available: NotImplementedError."""
-        raise NotImplementedError(
-            "[flow_from_dataframe] is not available: read the files with nncore.utils.load_img and call flow"
+    def flow_from_dataframe(
+        self,
+        dataframe: Any,
+        directory: str | os.PathLike[str] | None = None,
+        x_col: str = "filename",
+        y_col: str | Sequence[str] = "class",
+        weight_col: str | None = None,
+        target_size: tuple[int, int] = (256, 256),
+        color_mode: str = "rgb",
+        classes: Sequence[str] | None = None,
+        class_mode: str | None = "categorical",
+        batch_size: int = 32,
+        shuffle: bool = True,
+        seed: int | None = None,
+        save_to_dir: str | None = None,
+        save_prefix: str = "",
+        save_format: str = "png",
+        subset: str | None = None,
+        interpolation: str = "nearest",
+        validate_filenames: bool = True,
+    ) -> DataFrameIterator:
+        """Batches of pictures whose files a table names, of pandas or with its interface.
+
+        Args:
+            dataframe: the table.
+            directory: where the files are; default the folder that is worked in.
+            x_col: the column with the names of the files.
+            y_col: the column with the targets; a list of them with class_mode "raw" or "multi_output".
+            weight_col: the column with sample weights; default none.
+            classes: the classes that are taken, in the order of their numbers; default all, sorted.
+            class_mode: "categorical" (default; a list of classes makes several 1), "binary", "sparse",
+                "input" (the pictures), "raw" (y_col as it is), "multi_output" (a list of arrays), None.
+            validate_filenames: leaves out files that are not there or no pictures, with a warning; default
+                True.
+            target_size, color_mode, batch_size, shuffle, seed, save_to_dir, save_prefix, save_format, subset,
+                interpolation: as `flow_from_directory`.
+        """
+        save = save_to_dir, save_prefix, save_format
+        files = target_size, color_mode, classes, class_mode, batch_size, shuffle, seed
+        columns = x_col, y_col, weight_col
+        return DataFrameIterator(
+            dataframe, directory, self, *columns, *files, *save, subset, interpolation, validate_filenames
         )
 
     def fit(self, x: Any, augment: bool = False, rounds: int = 1, seed: int | None = None) -> None:
@@ -272,8 +310,8 @@ class ImageDataGenerator(Explained):
     def drawn(self, shape: Sequence[int], rng: Any) -> dict[str, Any]:
         """`get_random_transform` from a generator."""
         theta = rng.uniform(-self.rotation_range, self.rotation_range) if self.rotation_range else 0
-        tx = _shift(self.height_shift_range, shape[self.row_axis - 1], rng)
-        ty = _shift(self.width_shift_range, shape[self.col_axis - 1], rng)
+        tx = shift(self.height_shift_range, shape[self.row_axis - 1], rng)
+        ty = shift(self.width_shift_range, shape[self.col_axis - 1], rng)
         shear = rng.uniform(-self.shear_range, self.shear_range) if self.shear_range else 0
         zx, zy = (1, 1) if self.zoom_range == (1, 1) else rng.uniform(*self.zoom_range, 2)
         flips = [(rng.random_sample() < 0.5) and flip for flip in (self.horizontal_flip, self.vertical_flip)]
@@ -357,21 +395,3 @@ class ImageDataGenerator(Explained):
         cut = int(count * self._validation_split)
         is_first = choice(owner, "subset", subset, ("training", "validation")) == "validation"
         return slice(0, cut) if is_first else slice(cut, count)
-
-
-def _two(name: str, value: Any) -> tuple[float, float]:
-    items = several(value)
-    if items is None or len(items) != 2:
-        raise ValueError(f"[{_OWNER}] {name} must be two numbers, got {value!r}")
-    return number(_OWNER, name, items[0]), number(_OWNER, name, items[1])
-
-
-def _shift(most: Any, size: int, rng: Any) -> float:
-    """By pixels, of a shift range."""
-    if not np.any(most):
-        return 0
-    if several(most) is None and not isinstance(most, int):
-        shift = rng.uniform(-most, most)
-    else:
-        shift = rng.choice(most) * rng.choice([-1, 1])
-    return float(shift * size if np.max(most) < 1 else shift)

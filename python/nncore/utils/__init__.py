@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .drawings import model_to_dot, plot_model
     from .images import array_to_img, img_to_array, load_img, save_img
     from .sequences import pad_sequences
+    from .texts import text_dataset_from_directory
     from .timeseries import timeseries_dataset_from_array
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "plot_model",
     "save_img",
     "set_random_seed",
+    "text_dataset_from_directory",
     "timeseries_dataset_from_array",
     "to_categorical",
 ]
@@ -55,6 +57,7 @@ answer(
     plot_model="drawings",
     pad_sequences="sequences",
     save_img="images",
+    text_dataset_from_directory="texts",
     timeseries_dataset_from_array="timeseries",
 )
 

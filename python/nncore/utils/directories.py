@@ -1,10 +1,10 @@
-"""Pictures in folders as batches."""
+"""Files in folders as batches, such as pictures."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,8 +87,6 @@ def image_dataset_from_directory(
         model.fit(train, validation_data=test)
     """
     pillow(_OWNER)
-    modes = ("int", "binary", "categorical")
-    mode = None if labels is None or label_mode is None else choice(_OWNER, "label_mode", label_mode, modes)
     color_mode = choice(_OWNER, "color_mode", color_mode, COLOR_MODES)
     size = pair(_OWNER, "image_size", image_size)
     nearest = choice(_OWNER, "interpolation", interpolation, ("bilinear", "nearest")) == "nearest"
@@ -98,22 +96,66 @@ def image_dataset_from_directory(
     )
     require_default(_OWNER, "pad_to_aspect_ratio", pad_to_aspect_ratio, False)
     choice(_OWNER, "format", format, ("tf", "grain"))
+
+    def read(paths: Sequence[str]) -> NDArray[np.float32]:
+        x = np.stack([_read(path, color_mode, size, nearest, crop) for path in paths])
+        return x.transpose(0, 3, 1, 2) if first else x
+
+    kind = Kind(_OWNER, "pictures", FORMATS, read)
+    given = labels, label_mode, class_names, batch_size, shuffle, seed, validation_split, subset
+    return datasets_of(kind, directory, *given, follow_links, verbose)
+
+
+class Kind(NamedTuple):
+    """What files a data set is made of.
+
+    Attributes:
+        owner: the function that was called, for errors.
+        what: they hold; formats: ends of their names.
+        read: makes an array of the files of a batch.
+    """
+
+    owner: str
+    what: str
+    formats: tuple[str, ...]
+    read: Callable[[Sequence[str]], NDArray[Any]]
+
+
+def datasets_of(
+    kind: Kind,
+    directory: str | os.PathLike[str],
+    labels: Any,
+    label_mode: str | None,
+    class_names: Sequence[str] | None,
+    batch_size: int | None,
+    shuffle: bool,
+    seed: int | None,
+    validation_split: float | None,
+    subset: str | None,
+    follow_links: bool,
+    verbose: bool,
+) -> Any:
+    """The data set, or two of them; arguments as of `image_dataset_from_directory`."""
+    owner, modes = kind.owner, ("int", "binary", "categorical")
+    mode = None if labels is None or label_mode is None else choice(owner, "label_mode", label_mode, modes)
     if batch_size is not None:
-        batch_size = integer(_OWNER, "batch_size", batch_size)
-    share = number(_OWNER, "validation_split", validation_split or 0, 0, 1, below=True)
+        batch_size = integer(owner, "batch_size", batch_size)
+    share = number(owner, "validation_split", validation_split or 0, 0, 1, below=True)
     if subset is not None:
-        choice(_OWNER, "subset", subset, ("training", "validation", "both"))
+        choice(owner, "subset", subset, ("training", "validation", "both"))
     if (subset is None) != (share == 0):
-        raise ValueError(f"[{_OWNER}] validation_split and subset must be given together")
+        raise ValueError(f"[{owner}] validation_split and subset must be given together")
     if share and shuffle and seed is None:
-        raise ValueError(f"[{_OWNER}] validation_split with shuffle needs a seed, or the parts would overlap")
+        raise ValueError(f"[{owner}] validation_split with shuffle needs a seed, or the parts would overlap")
     drawn = int(generator(None).integers(10**6)) if seed is None else seed
 
-    paths, numbers, names = _index(os.fspath(directory), labels if mode else None, class_names, follow_links)
+    paths, numbers, names = _index(
+        kind, os.fspath(directory), labels if mode else None, class_names, follow_links
+    )
     if mode == "binary" and len(names or ()) != 2:
-        raise ValueError(f"[{_OWNER}] label_mode='binary' needs two classes, got {names}")
+        raise ValueError(f"[{owner}] label_mode='binary' needs two classes, got {names}")
     if mode == "categorical" and len(paths) and numbers.max() >= len(names or ()):
-        raise ValueError(f"[{_OWNER}] label_mode='categorical' needs labels below the number of classes")
+        raise ValueError(f"[{owner}] label_mode='categorical' needs labels below the number of classes")
     if verbose:
         say(
             f"Found {len(paths)} files"
@@ -126,12 +168,11 @@ def image_dataset_from_directory(
     def part(order: NDArray[np.int64], shuffled: bool) -> Dataset:
         if not len(order):
             raise ValueError(
-                f"[{_OWNER}] there are no pictures ({', '.join(FORMATS)}) in {directory} for this part"
+                f"[{owner}] there are no {kind.what} ({', '.join(kind.formats)}) in {directory} for this part"
             )
 
         def fetch(rows: NDArray[np.int64]) -> Any:
-            x = np.stack([_read(paths[order[row]], color_mode, size, nearest, crop) for row in rows])
-            x = x.transpose(0, 3, 1, 2) if first else x
+            x = kind.read([paths[order[row]] for row in rows])
             return (x, _targets(numbers[order[rows]], mode, len(names or ()))) if mode else x
 
         batches = in_batches(len(order), batch_size, fetch, generator(drawn) if shuffled else None)
@@ -145,26 +186,29 @@ def image_dataset_from_directory(
 
 
 def _index(
-    directory: str, labels: Any, class_names: Sequence[str] | None, follow_links: bool
+    kind: Kind, directory: str, labels: Any, class_names: Sequence[str] | None, follow_links: bool
 ) -> tuple[list[str], NDArray[np.int32], list[str] | None]:
     """The files, the class of each, and the names of the classes."""
+    owner = kind.owner
     if isinstance(labels, str) and labels == "inferred":
         with os.scandir(directory) as entries:
             folders = sorted(entry.name for entry in entries if entry.is_dir() and entry.name[0] != ".")
         names = folders if class_names is None else list(class_names)
         if not set(names) <= set(folders):
-            raise ValueError(f"[{_OWNER}] class_names must be folders in {directory}: {folders}, got {names}")
-        found = [list(files_below(os.path.join(directory, name), FORMATS, follow_links)) for name in names]
+            raise ValueError(f"[{owner}] class_names must be folders in {directory}: {folders}, got {names}")
+        found = [
+            list(files_below(os.path.join(directory, name), kind.formats, follow_links)) for name in names
+        ]
         numbers = np.repeat(np.arange(len(names), dtype=np.int32), [len(paths) for paths in found])
         return [path for paths in found for path in paths], numbers, names
     if class_names is not None:
-        raise ValueError(f"[{_OWNER}] class_names go with labels='inferred' only")
-    paths = list(files_below(directory, FORMATS, follow_links))
+        raise ValueError(f"[{owner}] class_names go with labels='inferred' only")
+    paths = list(files_below(directory, kind.formats, follow_links))
     if labels is None:
         return paths, np.zeros(len(paths), np.int32), None
     if isinstance(labels, str) or len(labels) != len(paths):
         raise ValueError(
-            f"[{_OWNER}] labels must be 'inferred', None or one for each of the {len(paths)} files"
+            f"[{owner}] labels must be 'inferred', None or one for each of the {len(paths)} files"
         )
     return paths, np.asarray(labels, np.int32), [str(label) for label in sorted(set(labels))]
 
