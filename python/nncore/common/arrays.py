@@ -47,6 +47,17 @@ def refuse_sparse(owner: str, name: str, value: Any) -> None:
         raise TypeError(f"[{owner}] {name} is a sparse {type(first).__name__}: convert it with .toarray()")
 
 
+def raw(owner: str, name: str, value: Any) -> Array:
+    """value as an array of any dtype, also of strings. ValueError for rows of different lengths."""
+    refuse_sparse(owner, name, value)
+    if value is None or isinstance(value, (Mapping, set, frozenset)):
+        raise TypeError(f"[{owner}] {name} must be an array or a list, got {_short(value)}")
+    try:
+        return np.asarray(value.to_numpy() if hasattr(value, "to_numpy") else value)
+    except ValueError as error:
+        raise ValueError(f"[{owner}] {name} must have rows of equal length: {error}") from None
+
+
 def known_type(array: Array) -> Array:
     """The array; as float32 if its dtype is bfloat16 or another one that packages add to NumPy."""
     added = array.dtype.kind == "V" and array.dtype.names is None and np.can_cast(array.dtype, np.float32)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from .. import _core
 from ..common.messages import warn
 from ..common.values import Call, Form, OpenShape, Parameters, Value, described, is_named, unpacked
-from ..layers import InputLayer, Layer, unfolded
+from ..layers import BeforeNetwork, InputLayer, Layer, unfolded
 
 _T = TypeVar("_T")
 _MOST_CALLS, _MOST_DEPTH = 2**16, 256  # limits, as nested models can multiply calls
@@ -75,6 +75,8 @@ class Graph:
         calls: the calls that compute the outputs, each after the calls that it reads.
         size: number of calls, including those of nested models.
         depth: levels of nested models; 1 without any.
+        before: the calls of layers that Python applies to data before the network.
+        read: what the network reads: the inputs, or what those layers make of them.
         input_names: names of the Input layers, and unique names for inputs that other layers made.
         owners: the layers and models, by their distance from the outputs, the farthest first, as in Keras.
         nets: nets of the models, by the models' id.
@@ -91,6 +93,8 @@ class Graph:
             raise ValueError(f"[{owner}] inputs must be different values, got the same value twice")
         self.calls, found = self._walk(owner)
         self.nets = {id(call.owner): call.net for call in self.calls if call.net}
+        self.before = [call for call in self.calls if isinstance(call.owner, BeforeNetwork)]
+        self.read = self._read_by_network(owner)
         inner = [call.net.required_graph() if call.net else None for call in self.calls]
         self.size: int = sum(graph.size if graph else 1 for graph in inner)
         self.depth: int = 1 + max((graph.depth for graph in inner if graph), default=0)
@@ -164,6 +168,36 @@ class Graph:
         unread = [each for each in ends if isinstance(each, InputLayer) and id(each) not in found]
         return calls, [*unread, *found.values()]
 
+    def _read_by_network(self, owner: str) -> list[Value]:
+        """The values that the network begins with. ValueError if they are texts, or are made by it before."""
+        given = {value.key: value for value in self.inputs}
+        for call in self.before:
+            (value,) = call.inputs
+            if value.key not in given:
+                raise ValueError(
+                    f"[{owner}] {call.owner.name!r} works on data before the network: it can be called on an "
+                    f"Input, but not on {value!r}"
+                )
+            given[call, 0] = call.values()[0]
+        read = {value.key for call in self.calls if call not in self.before for value in call.inputs}
+        read |= {value.key for value in self.outputs}
+        unread = {value.key for value in self.inputs} - {call.inputs[0].key for call in self.before}
+        found = [value for key, value in given.items() if key in read | unread]
+        for value in found:
+            if getattr(value.key[0].owner, "is_text", False):
+                raise ValueError(
+                    f"[{owner}] the Input {value.name!r} is of texts, which a network cannot read: call "
+                    "TextVectorization or StringLookup on it"
+                )
+        return found
+
+    def prepared(self, arrays: Sequence[Any]) -> list[Any]:
+        """The arrays that the network reads, for those of the inputs."""
+        at = {value.key: array for value, array in zip(self.inputs, arrays)}
+        for call in self.before:
+            at[call, 0] = call.owner.prepared(at[call.inputs[0].key])
+        return [at[value.key] for value in self.read]
+
     def _in_order(self, found: list[Any]) -> list[Any]:
         """Layers and models by the length of their longest path to an output, the longest first."""
         depths: dict[int, int] = dict.fromkeys(map(id, found), 0)
@@ -177,10 +211,20 @@ class Graph:
                     depths[id(before.owner)] = max(depths[id(before.owner)], of_call[before])
         return sorted(found, key=lambda each: -depths[id(each)])
 
-    def run(self, inputs: Sequence[_T], apply: Callable[[Call, list[_T]], Sequence[_T]]) -> list[_T]:
-        """The outputs for these inputs, where `apply` returns a call's outputs for its inputs."""
-        at = {value.key: given for value, given in zip(self.inputs, inputs)}
+    def run(
+        self,
+        inputs: Sequence[_T],
+        apply: Callable[[Call, list[_T]], Sequence[_T]],
+        of_network: bool = False,
+    ) -> list[_T]:
+        """The outputs for these inputs, where `apply` returns a call's outputs for its inputs.
+
+        of_network: inputs are those of the network, without the calls before it.
+        """
+        at = {value.key: given for value, given in zip(self.read if of_network else self.inputs, inputs)}
         for call in self.calls:
+            if of_network and call in self.before:
+                continue
             for index, made in enumerate(apply(call, [at[value.key] for value in call.inputs])):
                 at.setdefault((call, index), made)
         return [at[value.key] for value in self.outputs]
@@ -193,7 +237,7 @@ class Graph:
         number = {key: i for i, key in enumerate(layers)}
         calls: list[tuple[int, list[int]]] = []
         uses: dict[int, tuple[list[OpenShape], Parameters]] = {}
-        first = len(self.inputs)
+        first = len(self.read)
 
         def made_by(layer: Layer, given: list[tuple[int, OpenShape]]) -> tuple[int, OpenShape]:
             before, at = [shape for _, shape in given], number[id(layer)]
@@ -207,7 +251,7 @@ class Graph:
             calls.append((at, [value for value, _ in given]))
             return first + len(calls) - 1, after
 
-        outputs = self._unfolded([(i, value.sample) for i, value in enumerate(self.inputs)], made_by)
+        outputs = self._unfolded([(i, value.sample) for i, value in enumerate(self.read)], made_by)
         used = [(i, *each) for i, each in enumerate(layers.values()) if i in uses]  # parts need not be called
         place = {i: at for at, (i, _, _) in enumerate(used)}
         return Flat(
@@ -227,7 +271,7 @@ class Graph:
             graph: Graph = call.net.required_graph()
             return graph._unfolded(given, made_by)
 
-        return self.run(inputs, apply)
+        return self.run(inputs, apply, of_network=True)
 
     def output_names(self) -> list[str]:
         if self.out_form.keys:

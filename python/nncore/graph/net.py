@@ -32,6 +32,7 @@ class Net:
     Attributes:
         name: of the model.
         graph, flat, network: None before the net is built.
+        direct: the network, if it reads the data as they are.
         gives_one: whether the model returns one array, not a list or dict.
         seed: of weights, masks and the order of samples; None before weights are drawn.
         epochs: number of epochs that were started so far, which also decides the order of samples.
@@ -44,6 +45,7 @@ class Net:
         self.graph: Graph | None = None
         self.flat: Flat | None = None
         self.network: _core.Network | None = None
+        self.direct: _core.Network | None = None
         self.gives_one = True
         self.seed: int | None = None
         self.epochs = 0
@@ -153,6 +155,11 @@ class Net:
 
     def called(self, owner: Any, values: Sequence[Value]) -> Call:
         """A call of `owner`, the model, on these values."""
+        for before in self.required_graph().before:
+            raise ValueError(
+                f"[{self.name}] begins with {before.owner.name!r}, which works on data before the network: "
+                "it cannot be called on a value. Call that layer and the others on it"
+            )
         return Call(owner, values, self.shapes_for([value.sample for value in values]), self)
 
     # ---- building
@@ -166,7 +173,7 @@ class Net:
             block_for(layer, before, parameters, partial(seeds.of_parameter, seed, number))
             for number, (layer, (before, parameters)) in enumerate(zip(flat.layers, flat.uses))
         ]
-        inputs, specs = [value.sample for value in graph.inputs], [layer.spec() for layer in flat.layers]
+        inputs, specs = [value.sample for value in graph.read], [layer.spec() for layer in flat.layers]
         penalized = flat.penalized(len(inputs))
         network = _core.Network(inputs, specs, flat.calls, flat.outputs, True, blocks, penalized=penalized)
         network.seed = seed
@@ -187,6 +194,7 @@ class Net:
                 if isinstance(call.owner, Layer):
                     call.owner.register(call)
             self.gives_one = len(built.graph.outputs) == 1 and not built.graph.out_form.keys
+            self.direct = None if built.graph.before else built.network
             self.graph, self.flat, self.network = built.graph, built.flat, built.network
         return True
 
@@ -299,7 +307,7 @@ class Chain(Net):
             raise
         self._names.discard(layer.name)
         if not self.items:
-            self.graph = self.flat = self.network = None
+            self.graph = self.flat = self.network = self.direct = None
         return layer
 
     def _require_alone(self) -> None:
@@ -329,13 +337,19 @@ class Chain(Net):
     def resume(self, sample: OpenShape | None, items: Sequence[tuple[Any, Net | None]], built: bool) -> None:
         """Restores the net from the content of a file."""
         if sample is not None:
-            self._start = InputLayer(sample, name="input_layer").output
+            self._start = self._input(sample, items)
         for item in items:
             self.append(*item)
         if built:
             if sample is None:
                 raise ValueError("input_shape is missing")
             self.build(sample)
+
+    @staticmethod
+    def _input(sample: OpenShape, items: Sequence[tuple[Any, Net | None]]) -> Value:
+        """The input before these items."""
+        is_text = any(getattr(item, "reads_text", False) for item, _ in items[:1])
+        return InputLayer(sample, dtype="string" if is_text else None, name="input_layer").output
 
     def graph_for(self, sample: OpenShape | None) -> Graph:
         """The graph of the items. Calls of the present graph are kept for the items that both have."""
@@ -345,7 +359,7 @@ class Chain(Net):
         if self.graph is not None:
             values = [*self.graph.inputs, *(call.values()[0] for call in self.graph.calls)]
         else:
-            values = [InputLayer(sample, name="input_layer").output if self._start is None else self._start]
+            values = [self._input(sample, self.items) if self._start is None else self._start]
         del values[len(self.items) + 1 :]
         for item, net in self.items[len(values) - 1 :]:
             call = net.called(item, values[-1:]) if net else item.called(values[-1:])

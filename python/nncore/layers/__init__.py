@@ -9,8 +9,21 @@
 
 from __future__ import annotations
 
-from . import activation, attention, core, images, merging, normalization, recurrence, separable
+from . import (
+    activation,
+    attention,
+    core,
+    images,
+    lookups,
+    merging,
+    normalization,
+    recurrence,
+    separable,
+    text,
+)
+from ._before import BeforeNetwork as BeforeNetwork
 from ._layer import Layer
+from ._lookup import Lookup as Lookup
 from ._unfolding import block_for as block_for
 from ._unfolding import outlined as outlined
 from ._unfolding import restore as restore
@@ -21,20 +34,24 @@ from .activation import *  # noqa: F403
 from .attention import *  # noqa: F403
 from .core import *  # noqa: F403
 from .images import *  # noqa: F403
+from .lookups import *  # noqa: F403
 from .merging import *  # noqa: F403
 from .normalization import *  # noqa: F403
 from .recurrence import *  # noqa: F403
 from .separable import *  # noqa: F403
+from .text import *  # noqa: F403
 
 __all__ = ["Layer", "Variable"]
 __all__ += activation.__all__
 __all__ += attention.__all__
 __all__ += core.__all__
 __all__ += images.__all__
+__all__ += lookups.__all__
 __all__ += merging.__all__
 __all__ += normalization.__all__
 __all__ += recurrence.__all__
 __all__ += separable.__all__
+__all__ += text.__all__
 
 # The layer classes that a model file may contain, by name.
 CLASSES: dict[str, type[Layer]] = {

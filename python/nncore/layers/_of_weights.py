@@ -42,7 +42,7 @@ def entry(value: Any) -> Any:
 
 def value(owner: str, name: str, entry: Any) -> Any:
     """The argument's value, from its `entry` in a config. ValueError if the entry is not valid."""
-    if not isinstance(entry, Mapping):
+    if not isinstance(entry, Mapping) or entry.get("class_name") == "function":
         return entry
     what, settings = name.rpartition("_")[2], entry.get("config")
     known = _family(what).CLASSES.get(str(entry.get("class_name"))) if what in _FAMILIES else None

@@ -34,6 +34,10 @@ class Options(Unnamed, Named, total=False): ...
 class OfLeaky(Options, total=False):
     alpha: float
 
+class OfLookup(_All, total=False):
+    has_input_vocabulary: bool
+    vocabulary_size: int | None
+
 class OfInput(TypedDict, total=False):
     input_shape: Sequence[int | None]
     sparse: bool

@@ -48,7 +48,8 @@ class InputLayer(Layer):
         shape: sizes of one sample, without the batch axis; None for any size.
         batch_size: of no meaning: batches of any size are taken.
         dtype: None (default), or the type of the data: floats of 32 or 64 bits, integers or bool. Data of any
-            real type are read as float32; no number is rounded to an integer.
+            real type are read as float32; no number is rounded to an integer. "string" for texts, which
+            layers such as `TextVectorization` read.
         batch_shape: instead of shape, with the size of batches, or None, first.
         name: default "input_layer" with a running number.
         others: input_shape, an earlier name of shape. sparse, ragged, tensor and optional are not available
@@ -86,10 +87,11 @@ class InputLayer(Layer):
             batch_size = batch_shape[0]
         if batch_size is not None:
             integer("Input", "batch_size", batch_size)
-        if dtype is not None and not _is_read(dtype):
+        self.is_text = dtype in (str, "string", "str")
+        if dtype is not None and not self.is_text and not _is_read(dtype):
             raise ValueError(
                 f"[Input] dtype={dtype!r} is not available yet: values are float32, read from floats of 32 "
-                "or 64 bits, integers or bool"
+                'or 64 bits, integers or bool, or "string"'
             )
         self.shapes = Shapes([self.shape], [self.shape], {})
 
@@ -115,7 +117,7 @@ class InputLayer(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal one."""
-        return {"shape": list(self.shape), "name": self.name}
+        return {"shape": list(self.shape), "name": self.name} | ({"dtype": "string"} if self.is_text else {})
 
 
 def Input(

@@ -23,7 +23,7 @@ from ..common.content import MOST_TABLES, memory, parsed
 from ..common.messages import warn
 from ..common.names import snake_case
 from ..graph.net import Net
-from ..layers import Variable
+from ..layers import Lookup, Variable
 from ..training.trainer import Trainer
 from . import hdf5
 from .hdf5 import Node
@@ -105,6 +105,8 @@ def read(maker: Maker, data: bytes, with_compile: bool) -> Any:
     maker.room = 0 if stored is None else stored.size
     model, trainer = maker.model(entry)
     net = trainer.net
+    if data[:4] == ZIP:
+        _read_vocabularies(net, data, root)
     if found := _merged(net, _pairs(net, root, False)):
         net.required_network().write("parameters", net.joined(found))
     if with_compile and compiled:
@@ -130,6 +132,17 @@ def _pairs(net: Net, root: Node, skip: bool) -> list[Pair]:
     if any(name.startswith("layer_names") for name in group.attributes):
         return list(_legacy_pairs(net, group, skip))
     return list(_numbered_pairs(net, root, skip))
+
+
+def _read_vocabularies(net: Net, data: bytes, root: Node) -> None:
+    """Gives layers the vocabularies that Keras keeps beside the config: those that `adapt` made."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        names = set(archive.namelist())
+    for path, owner, _ in _paths(net):
+        if isinstance(owner, Lookup) and (name := f"assets/{path}/vocabulary.txt") in names:
+            lines = _unzipped(data, name, _MOST_TEXT).decode("utf-8").rstrip("\n").split("\n")
+            node = root.at(f"{path}/vars/idf_weights")
+            owner.take_lines(lines, None if node is None or node.values is None else node.values)
 
 
 # ---- weights numbered by layer: .keras and .weights.h5
@@ -258,6 +271,8 @@ def _weights_file(h5py: Any, trainer: Trainer) -> bytes:
                     f"{holder.kind}_cell" if is_cell else holder.name,
                     [w.numpy() for w in weights],
                 )
+            if isinstance(owner, Lookup) and owner.idf_weights is not None:
+                file.create_dataset(f"{path}/vars/idf_weights", data=owner.idf_weights)
         if trainer.settings is not None:
             put("optimizer/", trainer.settings.optimizer.name, of_optimizer(trainer))
         put("", trainer.net.name, [])

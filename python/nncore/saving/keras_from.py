@@ -18,7 +18,7 @@ from ..common.content import MOST_LAYERS, expect
 from ..common.values import NO_OPTIONS, OpenShape, Options, Shapes, Value, arranged, unpacked
 from ..graph.graph import Graph
 from ..graph.net import Chain, Net
-from ..layers import InputLayer, Layer, outlined, restore
+from ..layers import BeforeNetwork, InputLayer, Layer, outlined, restore
 from ..layers.merging import Merge
 from ..training.trainer import Trainer
 from .keras_entries import class_of, described, given_of, plain
@@ -63,8 +63,14 @@ def _layer(name: str, config: dict[str, Any], is_first: bool) -> Layer:
     if name == "InputLayer":
         if shape is not None:
             given["shape"] = _sample(shape)
+        if dtype == "string":
+            given["dtype"] = dtype
         return InputLayer.from_config(given)
-    _float32(label, dtype)
+    cls = layers.CLASSES[name]
+    if issubclass(cls, BeforeNetwork):
+        given |= {key: None for key in cls.optional if config.get(key, "") is None}
+    else:
+        _float32(label, dtype)
     if shape is not None and is_first:
         given["input_shape"] = _sample(shape)
     axis = given.get("axis")
@@ -72,7 +78,7 @@ def _layer(name: str, config: dict[str, Any], is_first: bool) -> Layer:
         given["axis"] = axis[0]
     if name in ("Dropout", "GRU", "LSTM", "SimpleRNN"):
         given.pop("seed", None)  # of other random numbers: masks follow from the model's seed
-    return layers.CLASSES[name].from_config({key: _of_weights(key, value) for key, value in given.items()})
+    return cls.from_config({key: _of_weights(key, value) for key, value in given.items()})
 
 
 Reference = tuple[str, int, int]  # name of a layer, number of its call, number of what that made

@@ -8,7 +8,7 @@ from typing import Any
 from ..common.content import MOST_LAYERS
 from ..common.values import Form, Value, resolved
 from ..graph.net import Chain, Net
-from ..layers import InputLayer, Layer
+from ..layers import BeforeNetwork, InputLayer, Layer
 from ..layers.merging import Merge
 from ..metrics import MeanMetricWrapper
 from ..training.trainer import Trainer
@@ -35,18 +35,16 @@ def _with_modules(config: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of a layer, whose initializers, regularizers and constraints say where Keras has them."""
     return {
         name: _entry(f"keras.{name.rpartition('_')[2]}s", value["class_name"], value["config"])
-        if isinstance(value, Mapping)
+        if isinstance(value, Mapping) and "module" not in value
         else value
         for name, value in config.items()
     }
 
 
-def _input_entry(name: str, sample: Any) -> dict[str, Any]:
-    return _entry(
-        "keras.layers",
-        "InputLayer",
-        {"batch_shape": [None, *sample], "dtype": "float32", "sparse": False, "name": name},
-    )
+def _input_entry(name: str, sample: Any, is_text: bool = False) -> dict[str, Any]:
+    dtype = "string" if is_text else "float32"
+    config = {"batch_shape": [None, *sample], "dtype": dtype, "sparse": False, "name": name}
+    return _entry("keras.layers", "InputLayer", config)
 
 
 def _listed(shape: Any) -> Any:
@@ -61,7 +59,7 @@ class Writer:
 
     def _of(self, owner: Any, net: Net | None) -> dict[str, Any]:
         if isinstance(owner, InputLayer):
-            return _input_entry(owner.name, owner.shape)
+            return _input_entry(owner.name, owner.shape, owner.is_text)
         if id(owner) in self._seen:
             raise ValueError(
                 f"[save] the layer {owner.name!r} is in several of the models here, which Keras' files and "
@@ -76,7 +74,8 @@ class Writer:
     def _layer(layer: Layer) -> dict[str, Any]:
         own = named(layer)
         entry = _entry("keras.layers", own["class_name"], _with_modules(own["config"]))
-        entry["config"]["dtype"] = _POLICY
+        if not isinstance(layer, BeforeNetwork):
+            entry["config"]["dtype"] = _POLICY
         if layer.built and (isinstance(layer, Merge) or not isinstance(layer.input_shape, list)):
             entry["build_config"] = {"input_shape": _listed(layer.input_shape)}
         return entry
@@ -89,7 +88,8 @@ class Writer:
             entry = _entry("keras", "Sequential", config)
             if (sample := net.known_sample()) is not None:
                 name = net.graph.inputs[0].name if net.graph else "input_layer"
-                layers.insert(0, _input_entry(name, sample))
+                is_text = any(getattr(item, "reads_text", False) for item, _ in net.items[:1])
+                layers.insert(0, _input_entry(name, sample, is_text))
                 if net.graph:
                     config = entry["config"]
                     config["build_input_shape"] = [None, *sample]

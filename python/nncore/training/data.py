@@ -13,7 +13,7 @@ from ..common.arguments import integer, number
 from ..common.arrays import Array
 from ..common.values import OpenShape, is_named
 from ..graph.graph import Graph
-from .feeds import Batches, Data, Feed, Rows, rows_of
+from .feeds import Batches, Data, Feed, Rows, Taken, rows_of
 from .settings import Judged
 
 BATCH = 32  # samples in a step by default
@@ -43,7 +43,17 @@ class Samples(NamedTuple):
     takes_names: bool
 
     def x(self, x: object) -> Array | tuple[Array, ...]:
-        """An array for the core, or a tuple of one for each input."""
+        """An array for the core, or a tuple of one for each value that the network reads."""
+        if isinstance(x, Taken):
+            return x.x  # type: ignore[no-any-return]
+        given, graph = self._inputs(x), self.graph
+        if graph is None or not graph.before:
+            return given
+        made = graph.prepared(given if isinstance(given, tuple) else (given,))
+        return tuple(made) if len(made) > 1 else made[0]
+
+    def _inputs(self, x: object) -> Array | tuple[Array, ...]:
+        """An array, or a tuple of one for each input."""
         graph = self.graph
         if graph is None or (len(graph.inputs) == 1 and not (self.takes_names and is_named(x))):
             return self._fitted("x", x, self.sample)
@@ -60,7 +70,8 @@ class Samples(NamedTuple):
         return tuple(found)
 
     def _fitted(self, what: str, x: object, sample: OpenShape | None) -> Array:
-        array = arrays.as_array(self.owner, what, x)
+        take = arrays.raw if self.graph and self.graph.before else arrays.as_array
+        array = take(self.owner, what, x)
         if sample is None or array.ndim == len(sample) + 1:
             return array
         if isinstance(x, (list, tuple)) and len(x) == 1 and array.ndim == len(sample) + 2:
@@ -205,4 +216,5 @@ def split(
     at = int(data.rows * (1.0 - part))
     if not 0 < at < data.rows:
         raise ValueError(f"[{owner}] validation_split={part:g} of {data.rows} samples leaves a part empty")
-    return data.cut(slice(at)), data.cut(slice(at, None))
+    (x, *others), (held, *held_others) = data.cut(slice(at)), data.cut(slice(at, None))
+    return (Taken(x), *others), (Taken(held), *held_others)  # type: ignore[return-value]

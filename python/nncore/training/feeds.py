@@ -27,6 +27,12 @@ def rows_of(x: Array | tuple[Array, ...]) -> int:
     return len(x[0] if isinstance(x, tuple) else x)
 
 
+class Taken(NamedTuple):
+    """What `Samples.x` gave, to be given to it again: arrays that the network takes."""
+
+    x: Any
+
+
 class Data(NamedTuple):
     """Arrays that a network takes: x (n, ...), y (n, ...) or None, weight (n,) or None. Each is a tuple where
     the network has several inputs or outputs.

@@ -18,7 +18,7 @@ from ..common.messages import warn
 from ..common.progress import Progress, style
 from .course import Course
 from .data import split, validation_of
-from .feeds import Data, Feed, Rows, Work
+from .feeds import Data, Feed, Rows, Taken, Work
 from .steps import Steps
 from .trainer import Trainer
 
@@ -290,10 +290,10 @@ def predict(
     limit = None if steps is None else integer(owner, "steps", steps)
     if not arrays.is_batches(x):
         data = trainer.inputs(x)
-        x = data.x
+        x = Taken(data.x)
         if limit is not None:
             size = size or max(1, -(-data.rows // limit))
-            x, limit = data.cut(slice(limit * size))[0], None
+            x, limit = Taken(data.cut(slice(limit * size))[0]), None
         if callbacks is None and not look:
             return trainer.outputs(x, False)
     called = CallbackList(checked(owner, callbacks))
