@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,14 @@ class Overlap(metrics.MeanIoU):
         super().update_state(y_true, np.argmax(y_pred, axis=-1), sample_weight)
 
 
-class Second(metrics.Precision):
+def has_top_k(cls: Any) -> bool:
+    return "top_k" in inspect.signature(cls).parameters
+
+
+COUNTED: Any = next(filter(has_top_k, metrics.CLASSES.values()))
+
+
+class Second(COUNTED):  # type: ignore[misc]
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         super().update_state(np.asarray(y_true) == 1, np.asarray(y_pred)[:, 1], sample_weight)
 
@@ -74,7 +82,7 @@ def test_derived_from_metrics_that_are_there() -> None:
     found = model.evaluate(X, Y, batch_size=7, verbose=0, return_dict=True)
     assert found["overlap"] == found["wanted"]
     p = model.predict(X)
-    assert found["p"] == pytest.approx(float(metrics.Precision()(Y == 1, p[:, 1])))
+    assert found["p"] == pytest.approx(float(COUNTED()(Y == 1, p[:, 1])))
 
 
 def test_the_order_of_results() -> None:

@@ -129,7 +129,7 @@ class IntegerLookup(Lookup):
         self._set(locals(), options)
 
     def _keys(self, array: NDArray[Any]) -> list[Any]:
-        return whole_numbers(self.name, array).reshape(-1).tolist()  # type: ignore[no-any-return]
+        return whole_numbers(self.name, array).reshape(-1).tolist()
 
 
 class CategoryEncoding(BeforeNetwork):

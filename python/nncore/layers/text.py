@@ -107,7 +107,7 @@ class TextVectorization(Lookup):
         widths = several(ngrams)
         if widths is None:
             self.ngrams: Any = None if ngrams is None else integer(owner, "ngrams", ngrams)
-            self._widths = range(1, (self.ngrams or 1) + 1)
+            self._widths: Sequence[int] = range(1, (self.ngrams or 1) + 1)
         else:
             self._widths = self.ngrams = tuple(integer(owner, "ngrams", width) for width in widths)
         length = output_sequence_length

@@ -65,7 +65,7 @@ class Metric(OfRows):
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(name, dtype)
         self._held: list[Held] = []
-        cls = next(c for c in type(self).__mro__ if "reset_state" in vars(c) and not outside(c))
+        cls: Any = next(c for c in type(self).__mro__ if "reset_state" in vars(c) and not outside(c))
         cls.reset_state(self)  # one of the user's own may need what is not there yet
 
     def reset_state(self) -> None:
@@ -88,9 +88,8 @@ class Metric(OfRows):
         with whole:
             from .. import initializers
 
-        start = initializers.get(initializer or "zeros", self.name).sample(
-            tuple(shape), np.random.default_rng(0)
-        )
+        found: Any = initializers.get(initializer or "zeros", self.name)
+        start = found.sample(tuple(shape), np.random.default_rng(0))
         self._held.append(Held(f"{self.name}/{name or 'variable'}", start, dtype or "float32"))
         return self._held[-1]
 

@@ -86,7 +86,7 @@ class IoU(Metric):
     @property
     def totals(self) -> list[float]:
         """The numbers of `variables`."""
-        return self._table.reshape(-1).tolist()  # type: ignore[no-any-return]
+        return self._table.reshape(-1).tolist()
 
     @totals.setter
     def totals(self, totals: list[float]) -> None:
@@ -97,7 +97,7 @@ class IoU(Metric):
         if not is_sparse:
             if not array.ndim:
                 raise ValueError(f"[{self.name}] {what} must have an axis of classes")
-            return array.argmax(axis=-1)
+            return np.asarray(array.argmax(axis=-1), np.int64)
         return np.nan_to_num(np.asarray(array, np.float64), nan=-1.0, posinf=-1.0, neginf=-1.0).astype(
             np.int64
         )
@@ -120,7 +120,7 @@ class IoU(Metric):
         p = self._classes("y_pred", y_pred, self.sparse_y_pred).reshape(-1)
         if y.size != p.size:
             raise ValueError(f"[{self.name}] there are {y.size} targets and {p.size} predictions")
-        weights = np.ones(y.shape)
+        weights: NDArray[Any] = np.ones(y.shape)
         if sample_weight is not None:
             given = arrays.weights_of(self.name, sample_weight, y, y)
             weights = np.broadcast_to(given.reshape(given.shape + (1,) * (y.ndim - given.ndim)), y.shape)
@@ -325,7 +325,7 @@ class R2Score(Metric):
         squares, sums, residuals, weights = self._sums
         with np.errstate(divide="ignore", invalid="ignore"):
             total = squares - sums * (sums / weights)
-            scores = 1.0 - residuals / total
+            scores: Any = 1.0 - residuals / total
             scores = np.where(np.isinf(scores), 0.0, scores)
             if self.class_aggregation == "variance_weighted_average":
                 scores = (total * scores).sum() / total.sum()

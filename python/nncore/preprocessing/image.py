@@ -246,12 +246,11 @@ class ImageDataGenerator(Explained):
             target_size, color_mode, batch_size, shuffle, seed, save_to_dir, save_prefix, save_format, subset,
                 interpolation: as `flow_from_directory`.
         """
-        save = save_to_dir, save_prefix, save_format
-        files = target_size, color_mode, classes, class_mode, batch_size, shuffle, seed
-        columns = x_col, y_col, weight_col
         return DataFrameIterator(
-            dataframe, directory, self, *columns, *files, *save, subset, interpolation, validate_filenames
-        )
+            dataframe, directory, self, x_col, y_col, weight_col, target_size, color_mode, classes,
+            class_mode, batch_size, shuffle, seed, save_to_dir, save_prefix, save_format, subset, interpolation,
+            validate_filenames,
+        )  # fmt: skip
 
     def fit(self, x: Any, augment: bool = False, rounds: int = 1, seed: int | None = None) -> None:
         """Finds what featurewise_center, featurewise_std_normalization and zca_whitening need.

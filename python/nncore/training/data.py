@@ -217,4 +217,4 @@ def split(
     if not 0 < at < data.rows:
         raise ValueError(f"[{owner}] validation_split={part:g} of {data.rows} samples leaves a part empty")
     (x, *others), (held, *held_others) = data.cut(slice(at)), data.cut(slice(at, None))
-    return (Taken(x), *others), (Taken(held), *held_others)  # type: ignore[return-value]
+    return (Taken(x), *others), (Taken(held), *held_others)
