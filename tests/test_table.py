@@ -43,10 +43,12 @@ EXAMPLES = {
 }
 RECORDED = (
     "CHANGELOG.md",
+    "docs/coming-from-keras.md",
     "tests/keras_facts.json",
     "benchmarks/results/",
     "python/nncore/common/choices.pyi",
     "python/nncore/common/keras_names.txt",
+    "tools/coming_from_keras.py",
 )
 
 

@@ -30,6 +30,8 @@ RUNS, DIFFERS, MISSING = "✓", "≠", "–"
 
 _HINGE = "a target of 0 always stands for -1; in Keras only if all targets of the batch are 0 or 1"
 _LOSS = "has the values and arguments of the function in `losses`"
+_LOOKUP = "`get_config` has the vocabulary that `adapt` made; a model prepares arrays as a whole"
+_OVERLAP = "weights count as they are; in Keras their whole part"
 _ITERATOR = "is made by `flow` or `flow_from_directory`, and has arguments of its own"
 # Deliberate differences of what is there, by Keras' name. `tests/test_keras_signatures.py` accepts a default
 # that the text has as ``name=value``, and any signature where it speaks of the "arguments of" something.
@@ -41,11 +43,19 @@ DIFFERENT = {
     "callbacks.TensorBoard": "writes scalars and histograms; `write_graph` has no effect",
     "callbacks.TerminateOnNaN": "also names the first layer whose values are not finite",
     "datasets.mnist.load_data": "`path=None`; it may also name a folder with the four files of MNIST",
+    "layers.IntegerLookup": _LOOKUP,
+    "layers.StringLookup": _LOOKUP,
+    "layers.TextVectorization": _LOOKUP,
     "losses.Hinge": _HINGE,
     "losses.SquaredHinge": _HINGE,
     "losses.hinge": _HINGE,
     "losses.squared_hinge": _HINGE,
+    "metrics.BinaryIoU": _OVERLAP,
     "metrics.Hinge": _HINGE,
+    "metrics.IoU": _OVERLAP,
+    "metrics.MeanIoU": _OVERLAP,
+    "metrics.OneHotIoU": _OVERLAP,
+    "metrics.OneHotMeanIoU": _OVERLAP,
     "metrics.SquaredHinge": _HINGE,
     "ops.binary_crossentropy": _LOSS,
     "ops.categorical_crossentropy": _LOSS,
@@ -74,7 +84,7 @@ defaults and results are those of Keras 3. What is not there raises an error tha
 These differences are everywhere:
 
 - All values are float32, and images have their channels last. Other types and orders are errors.
-- Layers, losses, metrics and optimizers are compiled code: classes of your own cannot derive from them, but
+- Layers, losses and optimizers are compiled code: classes of your own cannot derive from them, but metrics,
   callbacks and data sets can be written in Python.
 - A cross-entropy behind a matching softmax or sigmoid is computed from logits, so 1e-7 does not clip it.
 - A seed gives the same bits for every number of threads, and other random numbers than in Keras.

@@ -43,7 +43,7 @@ class BinaryCrossentropy(Metric, aliases=("bce", "BCE")):
         name: str = "binary_crossentropy",
         dtype: Any = None,
         from_logits: bool = False,
-        label_smoothing: float = 0.0,
+        label_smoothing: float = 0,
     ) -> None:
         super().__init__(name, dtype)
         self._set(from_logits=from_logits, label_smoothing=label_smoothing)
@@ -68,7 +68,7 @@ class CategoricalCrossentropy(Metric):
         name: str = "categorical_crossentropy",
         dtype: Any = None,
         from_logits: bool = False,
-        label_smoothing: float = 0.0,
+        label_smoothing: float = 0,
         axis: int = -1,
     ) -> None:
         super().__init__(name, dtype)
