@@ -48,6 +48,7 @@ RECORDED = (
     "benchmarks/results/",
     "python/nncore/common/choices.pyi",
     "python/nncore/common/keras_names.txt",
+    "docs/coming-from-keras.md",
     "tools/coming_from_keras.py",
 )
 
@@ -132,7 +133,7 @@ def texts() -> Iterator[tuple[str, str]]:
 
 
 def mentions(family: str, operation: Operation) -> set[str]:
-    """Files that name an operation, but for those of its row, its public function and what was recorded."""
+    """Files that name an operation, but for those of its row, its public function and `RECORDED`."""
     names = [name for name in operation.names if name not in EXAMPLES]
     if family == "losses":
         names += (n for n, cls in losses.BY_NAME.items() if cls._function is operation.public)
