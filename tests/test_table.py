@@ -48,7 +48,6 @@ RECORDED = (
     "benchmarks/results/",
     "python/nncore/common/choices.pyi",
     "python/nncore/common/keras_names.txt",
-    "docs/coming-from-keras.md",
     "tools/coming_from_keras.py",
 )
 

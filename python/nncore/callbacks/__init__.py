@@ -1,4 +1,4 @@
-"""Callbacks: objects whose methods are called as training, evaluation and prediction go on."""
+"""Callbacks: objects whose methods are called during training, evaluation and prediction."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .rates import ReduceLROnPlateau as ReduceLROnPlateau
     from .tensorboard import TensorBoard as TensorBoard
 
-# Classes that are loaded when they are used, and their modules.
+# Classes that are imported at first use, and their modules.
 _ON_DEMAND = {
     "BackupAndRestore": "checkpoints",
     "CSVLogger": "csv_logger",

@@ -8,20 +8,20 @@ from .callback import Callback, Logs
 
 
 class SwapEMAWeights(Callback):
-    """Puts the averages of an optimizer with ``use_ema=True`` in the place of the weights for evaluations.
+    """Evaluates and predicts with the averages of an optimizer with ``use_ema=True`` in place of the weights.
 
     Args:
-        swap_on_epoch: True for the time from the end of an epoch to the begin of the next as well, so that a
-            `ModelCheckpoint` behind this one saves the averages; default False.
+        swap_on_epoch: True puts the averages there also between the end of an epoch and the next epoch,
+            so that a `ModelCheckpoint` after this one saves the averages; default False.
 
     Raises:
-        ValueError: in use, if the optimizer keeps no averages.
+        ValueError: in use, if the optimizer has no averages.
     """
 
     def __init__(self, swap_on_epoch: bool = False) -> None:
         super().__init__()
         self.swap_on_epoch = boolean("SwapEMAWeights", "swap_on_epoch", swap_on_epoch)
-        self._weights: list[Floats] | None = None  # while the averages are in their place
+        self._weights: list[Floats] | None = None  # the weights, while the averages replace them
 
     def _take(self) -> None:
         optimizer = self.model.optimizer
@@ -44,7 +44,7 @@ class SwapEMAWeights(Callback):
             self._take()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        self._weights = None  # `fit` ends with the averages
+        self._weights = None  # when `fit` ends, the optimizer itself puts the averages in place
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
         self._take()

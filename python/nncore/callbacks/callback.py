@@ -1,4 +1,4 @@
-"""The base class of callbacks, and those that need nothing of a model."""
+"""The base class of callbacks, `History` and `LambdaCallback`."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ Logs = dict[str, Any]
 
 
 class Callback(Explained):
-    """Base class of one's own callbacks: override the methods that are of use.
+    """Base class of callbacks: override the methods that you need.
 
     Attributes:
-        model: the model that is at work. ``self.model.stop_training = True`` ends `fit` after the step.
-        params: ``{"verbose": ..., "epochs": ..., "steps": ...}``; steps is None when it is not known.
+        model: the model. ``self.model.stop_training = True`` ends `fit` after the current step.
+        params: ``{"verbose": ..., "epochs": ..., "steps": ...}``; steps is None if it is not known.
 
     `logs` holds the loss and the metrics, as means since the epoch began. Methods for batches are called
-    around every step, and steps without them run faster.
+    around every step; steps without them run faster.
     """
 
-    # Of the call at work, see `CallbackList.begin`.
+    # Of the running `fit`, `evaluate` or `predict`, see `CallbackList.begin`.
     directions: dict[str, str] | None = None
     course: Any = None
 
-    only_alone = False  # for training loops of one's own, and so not called by `fit`
-    watches_batches = True  # whether methods for batches that are written here have anything to do
+    only_alone = False  # whether it serves custom training loops alone, so that `fit` does not call it
+    watches_batches = True  # False if the class's methods for batches do nothing in `fit`
 
     def __init__(self) -> None:
         self.params: dict[str, Any] = {}
@@ -52,7 +52,7 @@ class Callback(Explained):
         return {name: value for name, value in self.__dict__.items() if name != "course"}
 
     def uses(self, hook: str) -> bool:
-        """Whether a method for batches has to be called."""
+        """Whether the callback overrides a method for batches that must be called."""
         function = getattr(getattr(self, hook), "__func__", None)
         if function is getattr(Callback, hook):
             return False
@@ -85,7 +85,7 @@ HOOKS = tuple(name for name in dir(Callback) if name.startswith("on_"))
 
 
 class History(Callback):
-    """The record of a training: what `fit` returns.
+    """The logs of a training, which `fit` returns.
 
     Attributes:
         history: name -> one value an epoch: "loss", the metrics, and both again with "val_" before the name.
@@ -97,7 +97,7 @@ class History(Callback):
         super().__init__()
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
-        # The model holds the history, so not the other way round.
+        # Without a reference to the model, which holds this object.
         self._owner: weakref.ref[Any] | None = None
 
     @property
@@ -126,15 +126,15 @@ class History(Callback):
 
 
 class LambdaCallback(Callback):
-    """A callback of given functions: ``LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs))``.
+    """A callback made of functions: ``LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs))``.
 
     Args:
         on_epoch_begin, on_epoch_end, on_train_begin, on_train_end, on_train_batch_begin, on_train_batch_end:
             functions with the arguments of the methods of `Callback`; default None.
-        functions: others, named as the methods of `Callback`.
+        functions: for other methods of `Callback`, by their names.
 
     Raises:
-        TypeError: there is no such method, or what is given is no function.
+        TypeError: there is no such method, or an argument is not a function.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Several callbacks as one."""
+"""`CallbackList`, which calls several callbacks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .callback import HOOKS, Callback, History
 
 
 def checked(owner: str, callbacks: object) -> list[Callback]:
-    """A callback or several, in a list of their own. TypeError if one is something else."""
+    """A new list of one or several callbacks. TypeError if an item is no callback."""
     if callbacks is None:
         return []
     found = (callbacks,) if isinstance(callbacks, Callback) else several(callbacks)
@@ -23,17 +23,17 @@ def checked(owner: str, callbacks: object) -> list[Callback]:
 
 
 class CallbackList(Callback):
-    """Calls each method of several callbacks, in order: for a training loop of one's own.
+    """Calls the methods of several callbacks, in order, in a custom training loop.
 
     Args:
-        callbacks: one or a list of them.
-        add_history: with a `History`, if there is none among them; default False.
-        add_progbar: with a `ProgbarLogger`, if there is none among them; default False.
-        model: what they work for; default none yet.
-        params: what `set_params` would be given, e.g. ``epochs=3, steps=10, verbose=1``.
+        callbacks: one callback or a list.
+        add_history: True adds a `History` if there is none; default False.
+        add_progbar: True adds a `ProgbarLogger` if there is none; default False.
+        model: the model of all callbacks; default none yet.
+        params: arguments for `set_params`, such as ``epochs=3, steps=10, verbose=1``.
 
     Attributes:
-        callbacks: the list of them.
+        callbacks: the list.
         history: the `History`, or None.
 
     >>> history = History()
@@ -53,7 +53,7 @@ class CallbackList(Callback):
     ) -> None:
         super().__init__()
         self.callbacks = checked("CallbackList", callbacks)
-        self._used: dict[str, bool] = {}  # by mode: whether a method for batches is
+        self._used: dict[str, bool] = {}  # for each mode, whether a method for batches is used
         self.history = next((one for one in self.callbacks if isinstance(one, History)), None)
         if boolean("CallbackList", "add_history", add_history) and self.history is None:
             self.history = History()
@@ -89,7 +89,7 @@ class CallbackList(Callback):
 
         Args:
             directions: whether a smaller ("min") or larger ("max") value of each key of the logs is better.
-            course: of `fit`.
+            course: the state of the running `fit`; none in `evaluate` and `predict`.
         """
         self.callbacks = [item for item in self.callbacks if not item.only_alone]
         for item in self.callbacks:

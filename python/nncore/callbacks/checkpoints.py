@@ -1,4 +1,4 @@
-"""Callbacks that keep a model in files as it trains."""
+"""Callbacks that save a model to files while it trains."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .monitor import Monitor
 
 
 class _Frequency:
-    """Counts batches: after how many something is to be saved."""
+    """Counts batches, to save after every save_freq of them."""
 
     def __init__(self, owner: str, save_freq: object) -> None:
         self.each_epoch = save_freq == "epoch"
@@ -31,7 +31,7 @@ class _Frequency:
             self._every = integer(owner, "save_freq", save_freq)
 
     def due(self) -> bool:
-        """After a batch."""
+        """Counts a batch, and returns whether to save now."""
         self._unsaved += 1
         if self.each_epoch or self._unsaved < self._every:
             return False
@@ -40,26 +40,27 @@ class _Frequency:
 
 
 class ModelCheckpoint(Monitor):
-    """Saves the model as it trains, at the end of each epoch or after so many batches.
+    """Saves the model during training, at the end of each epoch or after every save_freq batches.
 
-    A file is complete or as it was, whenever the process ends. What `load_model` makes of it trains on as
-    this model would, bit for bit.
+    If the process ends while saving, the file before is still complete. A model loaded from a file continues
+    training as this model would, bit for bit.
 
     Args:
-        filepath: name of the file, as `Model.save` takes it. What stands in braces is replaced by the number
-            of the epoch, from 1, values of the logs and, with a number as save_freq, the number of the batch,
-            from 1: ``"{epoch:02d}-{val_loss:.2f}.safetensors"``. Folders are made.
+        filepath: name of the file, as in `Model.save`. Names in braces are replaced by the number of the
+            epoch, from 1, by values of the logs and, if save_freq is a number, by the number of the batch,
+            from 1: ``"{epoch:02d}-{val_loss:.2f}.safetensors"``. Missing folders are created.
         monitor: name in the logs, for save_best_only; default "val_loss".
-        verbose: 1 tells on the screen what is saved; default 0.
-        save_best_only: saves only if the value is the best so far; default False.
-        save_weights_only: `Model.save_weights` instead of `Model.save`; default False.
-        mode: "min", "max" or "auto" (default): known from the name.
+        verbose: 1 prints what is saved; default 0.
+        save_best_only: True saves only if the value is the best so far; default False.
+        save_weights_only: True calls `Model.save_weights` instead of `Model.save`; default False.
+        mode: "min", "max" or "auto" (default), which follows from the name.
         save_freq: "epoch" (default), or a number of batches.
         initial_value_threshold: only values better than this are saved; default none.
 
     Raises:
-        ValueError: filepath is of a format that is not available or its braces are wrong, or save_freq is
-            something else; before training, if mode is "auto" and the name does not tell.
+        ValueError: filepath has a format that is not available or wrong braces, or save_freq is neither
+            "epoch" nor a number of batches; before training, if mode is "auto" and does not follow from the
+            name.
         KeyError: in training, if filepath names a value that is not in the logs.
         OSError: in training, if the file cannot be written.
 
@@ -136,7 +137,7 @@ class ModelCheckpoint(Monitor):
             say(f"Epoch {epoch + 1}: the model is saved as {path}")
 
     def _is_best(self, logs: Logs) -> bool:
-        """Also, with a warning, where there is no such value or not one number."""
+        """Whether the value is the best so far; True with a warning if it is missing or no single number."""
         current = logs.get(self.monitor)
         if current is None or np.ndim(current):
             warn(
@@ -151,27 +152,27 @@ class ModelCheckpoint(Monitor):
 
 
 class BackupAndRestore(Callback):
-    """Keeps where a training is, so that one that was interrupted goes on where it was: to the same bits.
+    """Backs up the state of a training, so that an interrupted training resumes and ends with the same bits.
 
-    If there is a backup when `fit` begins, the model gets its weights, the state of its optimizer, its
-    learning rate and its seed, and training goes on in the epoch, behind the batch, at the samples where it
-    was. The program must make and compile the model and call `fit` as before. A source of batches is gone
-    through anew up to that place, but an iterator goes on where it is.
+    If there is a backup when `fit` begins, the model gets its weights, the optimizer's state, the learning
+    rate and the seed from it, and training resumes after the batch where the backup was made. The program
+    must build and compile the model and call `fit` as before. A source of batches is read again up to that
+    batch, but an iterator continues where it is.
 
-    Put it last among the callbacks, so that what others do at the end of an epoch is in the backup. What they
-    have counted is not: `EarlyStopping`, for example, starts again.
+    Put it last among the callbacks, so that the backup contains the changes of others at the end of an epoch.
+    It does not contain what they count: `EarlyStopping`, for example, starts again.
 
     Args:
-        backup_dir: a folder for the backup, which is made, and for this one alone. The file in it is
-            complete, or the one before, whenever the process ends.
+        backup_dir: a folder for this backup alone, which is created. If the process ends while saving, the
+            file before is still complete.
         save_freq: "epoch" (default), or a number of batches.
-        double_checkpoint: keeps the backup before the last one as well, and goes on from it if the last one
-            is damaged; default False.
-        delete_checkpoint: removes the backup at the end of the training; default True.
+        double_checkpoint: True keeps the last two backups, and resumes from the older one if the newer one is
+            damaged; default False.
+        delete_checkpoint: True (default) removes the backup at the end of the training.
 
     Raises:
-        ValueError: backup_dir is empty or save_freq something else; at the begin of a training, if there is
-            a backup that is damaged or of another model, which is as it was then.
+        ValueError: backup_dir is empty, or save_freq is neither "epoch" nor a number of batches; when a
+            training begins, if the backup is damaged or of another model. The model then stays as it was.
         OSError: in training, if the backup cannot be written.
 
     Example::
@@ -236,5 +237,5 @@ class BackupAndRestore(Callback):
         if self.delete_checkpoint:
             for path in (self._file, self._previous):
                 path.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # it holds something else, or is not there
+            with contextlib.suppress(OSError):  # the folder is not empty, or does not exist
                 os.rmdir(self.backup_dir)

@@ -16,17 +16,17 @@ from .callback import Callback, Logs
 class CSVLogger(Callback):
     """Writes the logs of each epoch as a line of a CSV file: the epoch, from 0, and the values by name.
 
-    The columns are those of the first epoch; if it has none of validation, there are columns "val_..." for
-    later ones. A value that is missing is "NA".
+    The columns are the names in the first epoch; if it has no validation, columns "val_..." are added for
+    later epochs. A missing value is "NA".
 
     Args:
         filename: the file. Its folder must exist.
         separator: a character; default ",".
-        append: True adds lines to a file that is there; False (default) begins it anew.
+        append: True appends to an existing file; False (default) replaces it.
 
     Raises:
         ValueError: separator is not one character.
-        OSError: at the begin of the training, if the file cannot be written.
+        OSError: when training begins, if the file cannot be written.
 
     Example::
 

@@ -12,23 +12,23 @@ from .monitor import Monitor
 
 
 class EarlyStopping(Monitor):
-    """Ends the training when a value has stopped to improve.
+    """Ends the training when a value has stopped improving.
 
     Args:
         monitor: name in the logs; default "val_loss".
         min_delta: least change that counts as better; default 0.
         patience: epochs without a better value after which training ends; default 0.
-        verbose: 1 tells on the screen when it ends; default 0.
-        mode: "min", "max" or "auto" (default): known from the name, also that of another library's model if
-            it is "loss", an accuracy or a metric of nncore.
+        verbose: 1 prints a line when training ends; default 0.
+        mode: "min", "max" or "auto" (default), which follows from the name. For a model of another library
+            the name must be "loss", an accuracy or a metric of nncore.
         baseline: only values better than this count; default none.
-        restore_best_weights: back to the weights of the best epoch at the end; default False.
+        restore_best_weights: True sets the weights of the best epoch at the end; default False.
         start_from_epoch: epochs before this do not count; default 0.
 
-    Of the model it needs ``get_weights``, ``set_weights`` and ``stop_training`` alone.
+    The model needs only ``get_weights``, ``set_weights`` and ``stop_training``.
 
     Raises:
-        ValueError: before training, if mode is "auto" and the name does not tell.
+        ValueError: before training, if mode is "auto" and does not follow from the name.
     """
 
     def __init__(

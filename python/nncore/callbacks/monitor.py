@@ -12,14 +12,14 @@ from .callback import Callback, Logs
 
 
 class Monitor(Callback):
-    """Base: knows which of two values is better.
+    """Base class of callbacks that compare a value in the logs with the best so far.
 
     Args:
         monitor: name in the logs.
-        mode: "min", "max" or "auto": known from the name, also that of another library's model if it is
-            "loss", an accuracy or a metric of nncore.
+        mode: "min", "max" or "auto", which follows from the name. For a model of another library the name
+            must be "loss", an accuracy or a metric of nncore.
         min_delta: least change that counts as better.
-        best: the value to begin with.
+        best: the first value to compare with.
     """
 
     def __init__(self, monitor: str, mode: str, min_delta: float = 0, best: float | None = None) -> None:
@@ -31,12 +31,12 @@ class Monitor(Callback):
         self.best = best
 
     def _find_direction(self) -> None:
-        """ValueError if mode is "auto" and the name does not tell."""
+        """Sets the direction. ValueError if mode is "auto" and does not follow from the name."""
         mode = self._direction() if self.mode == "auto" else self.mode
         self._sign = {"min": -1.0, "max": 1.0}[mode]
 
     def _direction(self) -> str:
-        """What the model says of the name. If it is not one of nncore, only names known to all tell."""
+        """The direction of the name: the model's, or for another library's model that of a common name."""
         name = self.monitor.removeprefix("val_")
         known = self.directions
         if known is None:
@@ -52,7 +52,7 @@ class Monitor(Callback):
         return known[name]
 
     def _better(self, value: float, than: float | None) -> bool:
-        """NaN never is."""
+        """Whether a value is better than another; NaN never is."""
         if math.isnan(value):
             return False
         return than is None or self._sign * value - self.min_delta > self._sign * than

@@ -12,11 +12,11 @@ from .callback import Callback, Logs
 class TerminateOnNaN(Callback):
     """Ends the training after a batch whose loss is NaN or infinite.
 
-    It says which layer first gave values that are not finite, found by running the layers on that batch. The
-    update by the batch is not made: the model keeps its last weights.
+    It prints which layer was the first whose values are not finite, which is found by running the layers on
+    that batch. The batch makes no update: the model keeps its last weights.
 
     Args:
-        raise_error: True raises RuntimeError at once, without what other callbacks do at the end; False
+        raise_error: True raises RuntimeError at once, and other callbacks are not called at the end; False
             (default) ends the training as ``model.stop_training = True`` does.
 
     Raises:
@@ -31,7 +31,7 @@ class TerminateOnNaN(Callback):
     Batch 0: the loss is nan, so the training ends. The batch has inputs that are not finite
     """
 
-    watches_batches = False  # `fit` tells of the loss
+    watches_batches = False  # `fit` calls `loss_is_not_finite`
 
     def __init__(self, raise_error: bool = False) -> None:
         super().__init__()
@@ -42,13 +42,13 @@ class TerminateOnNaN(Callback):
             course.watchers.append(self)
 
     def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """For a training loop of one's own."""
+        """Checks the loss in a custom training loop."""
         loss = (logs or {}).get("loss")
         if loss is not None and not math.isfinite(loss) and not (self.course and self.course()):
             self._end(batch, loss, "")
 
     def loss_is_not_finite(self, batch: int, loss: float, why: str) -> None:
-        """Told by `fit`, with the part that was the first."""
+        """Called by `fit`. why: a sentence on the first values that are not finite."""
         self._end(batch, loss, f". {why}")
 
     def _end(self, batch: int, loss: float, why: str) -> None:

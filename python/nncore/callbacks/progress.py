@@ -1,4 +1,4 @@
-"""Progress of a training loop of one's own."""
+"""Progress of custom training loops."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .callback import Callback, Logs
 class ProgbarLogger(Callback):
     """Shows the progress of a training loop that calls a `CallbackList`, by `nncore.utils.Progbar`.
 
-    `fit`, `evaluate` and `predict` show it themselves, by their argument verbose, and do not call this one.
+    `fit`, `evaluate` and `predict` show their progress without it, as their argument verbose says.
     """
 
     only_alone = True
@@ -17,7 +17,7 @@ class ProgbarLogger(Callback):
     def __init__(self) -> None:
         super().__init__()
         self._bar: Progbar | None = None
-        self._trains = False  # evaluations are silent then
+        self._trains = False  # True in training, when evaluations are silent
 
     def _begin(self) -> None:
         self._bar = Progbar(self.params.get("steps"), verbose=self.params.get("verbose", 1))

@@ -21,16 +21,16 @@ def _optimizer_of(callback: Callback) -> Any:
 
 
 class LearningRateScheduler(Callback):
-    """Sets the learning rate at the begin of each epoch. The logs, and so the history, get "learning_rate".
+    """Sets the learning rate at the beginning of each epoch, and adds "learning_rate" to the logs.
 
     Args:
-        schedule: a function of the epoch, from 0, and the learning rate at that time, or of the epoch alone,
-            that gives the new one as a float.
-        verbose: 1 tells on the screen; default 0.
+        schedule: a function of the epoch, from 0, and the current learning rate, or of the epoch alone, that
+            returns the new learning rate as a float.
+        verbose: 1 prints the learning rate; default 0.
 
     Raises:
         TypeError: schedule is no function, or the optimizer has a schedule already.
-        ValueError: in training, if schedule gives no float, or one that no learning rate can be.
+        ValueError: in training, if schedule returns no float, or an invalid learning rate.
 
     >>> from nncore import Sequential, layers
     >>> model = Sequential([layers.Input((2,)), layers.Dense(1)])
@@ -54,7 +54,7 @@ class LearningRateScheduler(Callback):
             rate = self.schedule(epoch, float(optimizer.learning_rate))
         except TypeError as error:
             if error.__traceback__ is None or error.__traceback__.tb_next is not None:
-                raise  # from within the function
+                raise  # the error comes from within the function
             rate = self.schedule(epoch)
         if not isinstance(rate, (float, np.float32)):
             raise ValueError(f"[LearningRateScheduler] schedule must give a float, got {rate!r}")
@@ -68,20 +68,21 @@ class LearningRateScheduler(Callback):
 
 
 class ReduceLROnPlateau(Monitor):
-    """Lowers the learning rate when a value has stopped to improve. The logs get "learning_rate".
+    """Lowers the learning rate when a value has stopped improving, and adds "learning_rate" to the logs.
 
     Args:
         monitor: name in the logs; default "val_loss".
         factor: below 1, default 0.1: the new learning rate is ``rate * factor``.
-        patience: epochs without a better value after which it is lowered; default 10.
-        verbose: 1 tells on the screen; default 0.
-        mode: "min", "max" or "auto" (default): known from the name.
+        patience: epochs without a better value after which the rate is lowered; default 10.
+        verbose: 1 prints the new learning rate; default 0.
+        mode: "min", "max" or "auto" (default), which follows from the name.
         min_delta: least change that counts as better; default 1e-4.
-        cooldown: epochs after that in which none are counted; default 0.
-        min_lr: the learning rate does not go below; default 0.
+        cooldown: epochs after a change that do not count for patience; default 0.
+        min_lr: least learning rate; default 0.
 
     Raises:
-        ValueError: factor is not below 1, or, before training, mode is "auto" and the name does not tell.
+        ValueError: factor is not below 1; before training, if mode is "auto" and does not follow from the
+            name.
         TypeError: in training, if the optimizer has a schedule.
     """
 

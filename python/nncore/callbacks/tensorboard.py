@@ -1,6 +1,6 @@
 """The logs of a training as event files of TensorBoard.
 
-They are written by tensorboardX: it is kept up, and needs NumPy and protobuf alone, where the package
+The package tensorboardX writes them: it is maintained, and needs only NumPy and protobuf, while the package
 tensorboard brings a server and its dependencies.
 """
 
@@ -17,32 +17,33 @@ from ..common.arguments import boolean, integer, require_default
 from ..common.files import path_of
 from .callback import Callback, Logs
 
-_NUMBERS = itertools.count()  # of event files
+_NUMBERS = itertools.count()  # numbers of event files
 
 
 class TensorBoard(Callback):
     """Writes loss, metrics and learning rate, and histograms of weights, for ``tensorboard --logdir logs``.
 
-    Of each epoch, "epoch_loss" and so on: of the training in the folder "train", of validations in
-    "validation". Each evaluation also gives "evaluation_loss_vs_iterations" there. Of a metric with several
+    Each epoch writes "epoch_loss" and so on, for training in the folder "train", for validation in the folder
+    "validation". Each evaluation also writes "evaluation_loss_vs_iterations" there. For a metric with several
     values the mean is written.
 
     Needs the package tensorboardX: ``pip install tensorboardX``.
 
     Args:
-        log_dir: the folder, which is made; default "logs".
-        histogram_freq: after every so many epochs histograms of all weights; 0 (default) for none.
-        write_graph: has no meaning here: `nncore.plot.model` draws graphs.
+        log_dir: the folder, which is created; default "logs".
+        histogram_freq: number of epochs after which histograms of all weights are written; 0 (default) writes
+            none.
+        write_graph: has no effect: `nncore.plot.model` draws graphs.
         write_images: False only.
-        write_steps_per_second: also how many steps a second makes; default False.
-        update_freq: "epoch" (default), or after every so many batches "batch_loss" and so on, besides;
-            "batch" is 1.
+        write_steps_per_second: True also writes the steps per second; default False.
+        update_freq: "epoch" (default), or a number of batches after which "batch_loss" and so on are also
+            written; "batch" is 1.
         profile_batch, embeddings_freq: 0 only.
         embeddings_metadata: None only.
 
     Raises:
         ImportError: there is no tensorboardX.
-        ValueError: an argument that is not available.
+        ValueError: an argument has a value that is not available.
 
     Example::
 
@@ -98,7 +99,7 @@ class TensorBoard(Callback):
 
     def _writer(self, folder: str) -> Any:
         if folder not in self._writers:
-            suffix = f".{os.getpid()}.{next(_NUMBERS)}"  # files of the same second have the same name else
+            suffix = f".{os.getpid()}.{next(_NUMBERS)}"  # unique within a second
             path = os.path.join(self.log_dir, folder)
             self._writers[folder] = self._new(path, filename_suffix=suffix)
         return self._writers[folder]

@@ -1,3 +1,3 @@
-"""What trains a model: settings, data, steps, progress."""
+"""Training, evaluation and prediction: settings of `compile`, data, steps, progress."""
 
 __all__: list[str] = []

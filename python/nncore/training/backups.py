@@ -1,7 +1,8 @@
-"""Where a training is, as a file: weights, the optimizer's state, and the place in the data.
+"""Files of the state of a training: weights, the optimizer's state, and the position in the data.
 
-A safetensors file as those of models, but without layers: it is read into the model that wrote it, or one
-that is made and compiled alike. Tensors are the flat buffers of the core, and the sums of the epoch as bits.
+The format is safetensors, as for models, but without layers: a file is read into the model that wrote it, or
+into one that is built and compiled in the same way. Tensors are the flat buffers of the core, and the epoch's
+sums of loss and metrics as bits.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def _layout(course: Any) -> list[Any]:
 
 
 def training_bytes(course: Any, epoch: int, batch: int) -> bytes:
-    """The state of the `fit` at work, which is to go on at an epoch, behind so many of its batches."""
+    """The state of the running `fit`, to resume at an epoch after a number of its batches."""
     net, optimizer = course.net, course.optimizer
     buffers, iterations = course.network.state()
     tensors = dict(buffers)
@@ -47,7 +48,7 @@ def training_bytes(course: Any, epoch: int, batch: int) -> bytes:
 
 
 def restore_training(course: Any, path: Path) -> None:
-    """Lets the `fit` at work go on where `training_bytes` was.
+    """Makes the running `fit` resume at the state that `training_bytes` wrote.
 
     ValueError, and no change, if the file is damaged or does not fit.
     """

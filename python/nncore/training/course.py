@@ -1,4 +1,4 @@
-"""Where a training is, for callbacks that keep it, go on from there, or look at its last batch."""
+"""The state of a running `fit`, for callbacks that save it, resume from it, or inspect the last batch."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Course:
     """The state of one call of `fit`.
 
     Attributes:
-        feed: what serves its data.
+        feed: serves the data.
         sums: loss and metrics of the epoch.
-        epoch: the first one to go through, and then the one at work.
-        made: steps of it that were made before.
-        watchers: callbacks that are told of a loss that is not finite.
+        epoch: the current epoch; before the first one, the epoch to start with.
+        made: steps of this epoch that were made before `fit` was called.
+        watchers: callbacks that are called when a loss is not finite.
     """
 
     def __init__(
@@ -53,13 +53,13 @@ class Course:
         return [*self.network.totals(self.sums), *own]
 
     def to_bytes(self, epoch: int, batch: int) -> bytes:
-        """The state that `restore` takes: to go on at an epoch, after some of its batches."""
+        """The state that `restore` takes, to resume at an epoch after a number of its batches."""
         with whole:
             from .backups import training_bytes
         return training_bytes(self, epoch, batch)
 
     def restore(self, path: Path) -> None:
-        """Lets the training go on from what is in a file.
+        """Resumes the training at the state in a file.
 
         ValueError, and no change, if it is damaged or does not fit; OSError if it cannot be read.
         """
@@ -70,13 +70,13 @@ class Course:
     def go_to(
         self, epoch: int, batch: int, position: dict[str, int], totals: list[float], rate: float | None
     ) -> None:
-        """Where the training is to go on; amid an epoch, after a batch, with these sums and learning rate."""
+        """Sets the epoch to resume at; within an epoch also the batch, the sums and the learning rate."""
         self.epoch = epoch
         self.feed.restore(position, amid=batch > 0)
         self._amid = (batch, totals, rate) if batch else None
 
     def begin(self, epoch: int) -> None:
-        """Begins an epoch, or goes on amid it."""
+        """Begins an epoch, or resumes within it."""
         self.epoch, self.made, amid = epoch, 0, self._amid
         if amid is None:
             self.feed.start(self.net.epochs)
@@ -88,10 +88,10 @@ class Course:
             totals = self.sums.take_totals(totals)
         self.network.set_totals(self.sums, totals)
         if rate is not None:
-            self.optimizer.learning_rate = rate  # callbacks have changed it at the begin of the epoch, maybe
+            self.optimizer.learning_rate = rate  # callbacks may have changed it when the epoch began
 
     def watch(self, batch: int) -> None:
-        """Tells the watchers if the loss is not finite after a batch, whose update has not been made."""
+        """Calls the watchers if the loss of the last batch, which made no update, is not finite."""
         if math.isfinite(loss := self.network.results(self.sums)[0]):
             return
         with whole:

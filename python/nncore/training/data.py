@@ -1,4 +1,4 @@
-"""Data of models: whatever users give, as arrays that the core takes."""
+"""Conversion of the users' data to arrays that the core takes."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def require_all(owner: str, names: Sequence[str], given: Sequence[object]) -> No
 
 
 class Samples(NamedTuple):
-    """What a model expects of its data.
+    """The data that a model expects, to check and convert what users give.
 
     Attributes:
-        owner: its name.
-        graph: None before it is built.
+        owner: the model's name.
+        graph: None before the model is built.
         sample: the shape of a sample of the first input, if it is known.
-        judged: of each output; none before `compile`.
-        takes_names: dicts of data, even where there is one input.
+        judged: loss and metrics of each output; none before `compile`.
+        takes_names: whether a dict of data is accepted even for a single input.
     """
 
     owner: str
@@ -75,7 +75,7 @@ class Samples(NamedTuple):
         if sample is None or array.ndim == len(sample) + 1:
             return array
         if isinstance(x, (list, tuple)) and len(x) == 1 and array.ndim == len(sample) + 2:
-            array = array[0]  # [x], as for a model with a list of inputs
+            array = array[0]  # [x] stands for x, as if the model had a list of inputs
         fitted = arrays.fit_rank(array, sample)
         if fitted is array and (arrays.same(array.shape, sample) or arrays.same((*array.shape, 1), sample)):
             raise ValueError(
@@ -148,7 +148,7 @@ class Samples(NamedTuple):
 
 def order_of(owner: str, seed: int, epoch: int, rows: int) -> NDArray[np.int64]:
     """The shuffled order of the samples in an epoch."""
-    # The numbers themselves, and as much room to make them in.
+    # The permutation, and as much memory again to make it.
     if 2 * 8 * rows > arrays.memory():
         raise MemoryError(
             f"[{owner}] there is not enough memory for an order of {rows} samples: use "
@@ -167,12 +167,13 @@ def feed_of(
     order: Callable[[int, int], NDArray[np.int64]] | None = None,
     resume: bool = False,
 ) -> tuple[Feed, Data]:
-    """The feed of the data, and its first data, by which the network is built and checked.
+    """The feed of the data, and the first data that it serves, which build and check the network.
 
     Args:
         given: x, y and sample_weight.
-        adapt: makes them into arrays; check: what is called with each batch of an iterator.
-        order: of the samples, by epoch and number of rows; None for the given one.
+        adapt: converts them to arrays.
+        check: called with each batch of an iterator.
+        order: gives the order of the samples for an epoch and a number of rows; None keeps the order.
     """
     x, size = given[0], None if batch_size is None else integer(owner, "batch_size", batch_size)
     limit = None if steps is None else integer(owner, "steps", steps)
@@ -208,7 +209,7 @@ def validation_of(owner: str, data: Any, steps: int | None) -> tuple[Any, Any, A
 def split(
     owner: str, given: tuple[Any, Any, Any], adapt: Callable[..., Data], share: object
 ) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
-    """All but the last part of the rows, and that part. Views, no copies."""
+    """The rows for training, and the last rows, a share of all, for validation. Both are views."""
     part = number(owner, "validation_split", share, 0.0, 1.0, below=True)
     if arrays.is_batches(given[0]):
         raise ValueError(f"[{owner}] validation_split needs arrays, not an iterator of batches")

@@ -1,4 +1,4 @@
-"""Which part of a model is the first whose values are not finite."""
+"""Search for the first part of a model whose values are not finite."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ def _is_finite(array: Any) -> bool:
 
 
 def first_not_finite(net: Net, settings: Settings, network: _core.Network, data: Data) -> str:
-    """A sentence on a batch of training, whose layers are run one by one, as in the step that is to come."""
+    """A sentence that names the first values of a training batch that are not finite.
+
+    The layers run one by one, with the random numbers of the next step.
+    """
     xs = data.x if isinstance(data.x, tuple) else (data.x,)
     ys = data.y if isinstance(data.y, tuple) else (data.y,)
     if not all(map(_is_finite, xs)):
@@ -35,7 +38,7 @@ def first_not_finite(net: Net, settings: Settings, network: _core.Network, data:
     try:
         outs = probe.forward(data.x, True)
     finally:
-        network.write("parameters", kept)  # the state of layers has moved
+        network.write("parameters", kept)  # running the layers has changed their state
     for (number, _), out in zip(flat.calls, outs if isinstance(outs, tuple) else (outs,)):
         if not _is_finite(out):
             layer, path = flat.layers[number], flat.paths[number]

@@ -1,9 +1,9 @@
-"""The data of a pass, served to the network in slices: from arrays, or from a source of batches.
+"""Feeds, which serve the data of a pass to the network in slices: from arrays, or from a source of batches.
 
-Of both feeds: call `start` at the begin of a pass, then `advance` until `done`, which is not asked again
-after it has said so. `steps` is their number in a pass, if it is known. `position` says where a feed
-is, as numbers by name, and `restore` goes there, between two passes or amid one that is not started again.
-`last` gives the data of the last step.
+For both feeds: call `start` when a pass begins, then `advance` until `done` is true; do not ask `done` again
+after that. `steps` is the number of steps in a pass, if it is known. `position` describes the position of a
+feed by named numbers. `restore` moves a feed to such a position, between two passes, or within a pass that is
+then not started again. `last` gives the data of the last step.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..common import arrays
 from ..common.arrays import Array
 from ..common.messages import warn
 
-# Seconds of work in one call of the core: how long Ctrl-C and the progress bar wait.
+# Seconds of work in one call of the core: Ctrl-C and the progress bar wait this long.
 SLICE = 0.1
 
 
@@ -47,7 +47,7 @@ class Data(NamedTuple):
         return rows_of(self.x)
 
     def cut(self, rows: Any) -> tuple[Any, Any, Any]:
-        """Some rows: views of those of a slice, else copies."""
+        """Some of the rows: views if `rows` is a slice, else copies."""
         x, y, weight = (
             None
             if part is None
@@ -59,14 +59,15 @@ class Data(NamedTuple):
         return x, y, weight
 
 
-# Works through rows order[start:stop] in batches, for about so many seconds, and tells where it stopped.
+# A call (data, order, start, stop, batch size, seconds) runs rows order[start:stop] in batches, for about
+# that many seconds, and returns the row where it stopped.
 Work = Callable[[Data, "NDArray[np.int64] | None", int, int, int, float], int]
 
 
 class Rows:
     """Arrays, cut into batches.
 
-    With `limit`, a pass has so many steps; with `resume` the next pass goes on where the last one stopped.
+    A pass has `limit` steps, if given. With `resume` each pass starts where the one before stopped.
     """
 
     def __init__(
@@ -121,17 +122,18 @@ class Rows:
         return self._at >= self._stop
 
     def advance(self, work: Work, each: bool) -> int:
-        """One slice of work, or one step with `each`: the number of steps made."""
+        """Runs one slice of work, or one step with `each`. Returns the number of steps made."""
         stop = min(self._stop, self._at + self._batch) if each else self._stop
         before, self._at = self._at, work(self._data, self._order, self._at, stop, self._batch, SLICE)
         return -(-self._at // self._batch) - -(-before // self._batch)
 
 
 class Batches:
-    """What a source of batches yields (see `arrays.is_batches`). `adapt` makes it into arrays and checks it.
+    """The batches of a source (see `arrays.is_batches`), which `adapt` converts to arrays and checks.
 
-    What can be iterated again starts anew in each pass, or with `resume` when it has ended. An iterator goes
-    on where it was. A source's `on_epoch_begin` and `on_epoch_end`, if it has them, are called around a pass.
+    A source that can be iterated again starts anew in each pass, or with `resume` when it has ended. An
+    iterator continues where it was. `on_epoch_begin` and `on_epoch_end` of the source, if it has them, are
+    called around a pass.
     """
 
     def __init__(
@@ -142,18 +144,18 @@ class Batches:
         self._iterator: Iterator[Any] | None = arrays.each(source)
         self._ahead: list[Data] = []
         self._made = self._taken = 0  # steps of the pass, and batches of the iterator
-        self._begun = False  # the source knows already of the pass that is to start
+        self._begun = False  # whether `on_epoch_begin` was called for the next pass
         self.steps = arrays.length(source) if limit is None else limit
 
     def first(self) -> Data:
-        """The first batch, which is served again. ValueError if there is none."""
+        """The first batch; the pass still begins with it. ValueError if there is none."""
         self._begin()
         if not self._fetch():
             raise ValueError("the iterator yields no batch")
         return self._ahead[0]
 
     def _fetch(self) -> bool:
-        """Has a batch ready, unless there are no more."""
+        """Reads a batch ahead, unless one is there. False if there are no more."""
         if not self._ahead and self._iterator is not None:
             for item in self._iterator:
                 self._ahead.append(self._adapt(item))
@@ -175,8 +177,8 @@ class Batches:
         self._made = 0
 
     def position(self) -> dict[str, int]:
-        """The steps made in this pass, and the batches taken from the source. An iterator goes on where it
-        is, so that none of its batches is counted.
+        """The steps made in this pass, and the batches taken from the source: 0 for an iterator, which
+        continues where it is.
         """
         ended = self._once or (self._iterator is None and not self._ahead)
         return {"made": self._made, "taken": 0 if ended else self._taken}

@@ -1,4 +1,4 @@
-"""Metrics that run in Python: what they are given in each step, and their part of a pass's results."""
+"""Metrics that run in Python: their arguments in each step, and their results of a pass."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def _number(metric: Metric) -> Any:
 
 
 class WithFunctions(_core.Sums):
-    """Sums of a pass in which metrics in Python are called as well, after each step.
+    """Sums of a pass that also has metrics in Python, which are called after each step.
 
     Args:
-        functions: number of the output, whether it is weighted, and the metric.
+        functions: for each metric the number of its output, whether it is weighted, and the metric.
     """
 
     def __init__(self, functions: list[tuple[int, bool, Metric]]) -> None:
@@ -45,11 +45,11 @@ class WithFunctions(_core.Sums):
             metric.reset_state()
 
     def totals(self) -> list[float]:
-        """What the metrics keep."""
+        """The sums of all metrics, one after another."""
         return [number for _, _, metric in self._each for number in metric.totals]
 
     def take_totals(self, totals: list[float]) -> list[float]:
-        """Takes what `totals` gave from the end of a list, and returns the rest."""
+        """Sets the sums from the end of a list, where `totals` is, and returns the rest of the list."""
         for _, _, metric in reversed(self._each):
             first = len(totals) - len(metric.totals)
             metric.totals, totals = totals[first:], totals[:first]
@@ -61,7 +61,7 @@ class WithFunctions(_core.Sums):
     def step(
         self, network: _core.Network, data: Data, order: Any, start: int, stop: int, work: Callable[..., Any]
     ) -> Any:
-        """The result of ``work(out=arrays)``, one step with its outputs written into arrays."""
+        """Runs one step, ``work(out=arrays)``, calls the metrics with its outputs, and returns its result."""
         xs = data.x if isinstance(data.x, tuple) else (data.x,)
         shapes = network.output_shapes([x.shape[1:] for x in xs])
         outs = tuple(np.empty((stop - start, *sizes), np.float32) for sizes in shapes)

@@ -46,12 +46,12 @@ def _steps(
     progress: Progress,
     course: Course | None = None,
 ) -> int:
-    """All of a pass in slices, until a callback stops it: the number of steps made.
+    """Runs a pass in slices, to its end or until a callback stops it. Returns the number of steps made.
 
     Args:
         mode: "train", "test" or "predict".
-        logs: of what is done so far.
-        course: in training.
+        logs: gives the logs of the steps made so far.
+        course: in training only.
     """
     each, made = called.watches(mode), course.made if course else 0
     if made and progress.shown:
@@ -61,8 +61,8 @@ def _steps(
             getattr(called, f"on_{mode}_batch_begin")(made, {})
         try:
             steps = feed.advance(work, each)
-        except RuntimeError as error:  # a callback or another thread has compiled it in between
-            if mode == "train":  # `Steps` has named it, or it is the user's
+        except RuntimeError as error:  # a callback or another thread compiled the model meanwhile
+            if mode == "train":  # `Steps` named the model, or the error is the user's
                 raise
             raise RuntimeError(f"[{trainer.net.name}] {error}") from None
         made += steps
@@ -87,7 +87,7 @@ def _pass(
     called: CallbackList,
     progress: Progress,
 ) -> Logs:
-    """One of evaluation or prediction, as `_steps`: the last logs."""
+    """Runs a pass of evaluation or prediction, as `_steps` does, and returns the last logs."""
     trainer.stops[mode] = False
     getattr(called, f"on_{mode}_begin")({})
     feed.start(0)
@@ -153,7 +153,7 @@ def fit(
             list, tuple or dict of them, the dict by the names of inputs. Or something that
             yields batches (x, y) or (x, y, sample_weight), which are taken as they come: an iterable, or
             an object with ``len(x)`` batches ``x[i]``, whose ``on_epoch_end()``, if it has one, is called
-            after each epoch (as of `keras.utils.PyDataset`).
+            after each epoch, such as a `nncore.utils.PyDataset`.
         y: targets (n, ...): one value for each output, or class numbers for the sparse loss. An axis of
             length 1 at the end may be left out or added. Of several outputs a list, tuple or dict.
         batch_size: samples in a step; default 32.
@@ -169,12 +169,12 @@ def fit(
         class_weight: class number -> weight of its samples in the loss; classes left out weigh 1.
         sample_weight: (n,) or (n, 1) weights of the samples in the loss. Of several outputs one for all,
             or a list, tuple or dict.
-        initial_epoch: number of epochs that are behind; default 0.
-        steps_per_epoch: steps of an epoch, if not all data; the next epoch goes on behind them.
+        initial_epoch: the epoch to start from, counted from 0; default 0.
+        steps_per_epoch: steps of an epoch, if not all data; the next epoch continues after them.
         validation_steps: steps of a validation, if not all data.
         validation_batch_size: default batch_size.
-        validation_freq: validates after every so many epochs (default 1), or after the listed ones, from
-            1.
+        validation_freq: validates after every n-th epoch (default 1), or after the listed epochs, counted
+            from 1.
 
     Returns:
         The `History` with loss, metrics and both for validation ("val_...") after each epoch: means over
@@ -301,7 +301,7 @@ def predict(
 
 
 def _predicted(trainer: Trainer, feed: Feed, first: Data, called: CallbackList, look: int) -> Any:
-    """The outputs for what a feed serves, whose first data build the model."""
+    """The outputs for all data of a feed. The first data build the model."""
     net, network = trainer.net, trainer.ready(first, compiled=False)
     xs = first.x if isinstance(first.x, tuple) else (first.x,)
     shapes = [tuple(one) for one in network.output_shapes([array.shape[1:] for array in xs])]

@@ -1,4 +1,4 @@
-"""What `compile` was told, and what the compiled core is told about it."""
+"""The settings of `compile`, and their translation for the core."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ACCURACY = ("accuracy", "acc")
 
 
 class Judged:
-    """Loss and metrics of one output. A metric is a string, "accuracy", if the output decides its kind."""
+    """Loss and metrics of one output. A metric "accuracy" stays a string, as the output decides its kind."""
 
     def __init__(
         self,
@@ -46,7 +46,10 @@ class Judged:
         return keys
 
     def specs(self, group: Sequence[Metric | str], output: OpenShape) -> list[_core.Spec]:
-        """Accuracy is what outputs and targets make of it: one output, class numbers, or one-hot rows."""
+        """Names and settings of the metrics that the core computes.
+
+        "accuracy" is binary for a single value, else categorical; sparse where the loss is.
+        """
         if output and (output[-1] or 1) > 1:
             sparse = isinstance(self.loss, losses.SparseCategoricalCrossentropy)
             accuracy = "sparse_categorical_accuracy" if sparse else "categorical_accuracy"
@@ -60,12 +63,12 @@ class Judged:
 
 
 class Settings:
-    """Checked and complete.
+    """The arguments of `compile`, checked and complete.
 
     Attributes:
-        output_names: none of a single output.
-        frozen: paths of layers that did not train at the time.
-        given_loss: as the user said it.
+        output_names: empty for a single output.
+        frozen: paths of layers that were not trainable when the model was compiled.
+        given_loss: the argument `loss` as the user gave it.
     """
 
     def __init__(
@@ -85,7 +88,7 @@ class Settings:
 
     @functools.cached_property
     def _results(self) -> list[tuple[str, str]]:
-        """Key and best direction of each result of the core, in its order. No key: left out."""
+        """Key in the logs and best direction of each result, in the core's order; key "" is left out."""
         keys = [("loss", "min")]
         several = sum(judged.loss is not None for judged in self.outputs) > 1
         for judged, output in zip(self.outputs, self.output_names or ("",)):
@@ -110,7 +113,7 @@ class Settings:
 
     @functools.cached_property
     def returned(self) -> list[str]:
-        """The order in which `evaluate` returns them: losses first, metrics of one output as given."""
+        """Keys in the order in which `evaluate` returns values: losses first; for one output as given."""
         if not self.output_names:
             return [key for key, _ in self._results]
         losses = [key for key in self.names if key == "loss" or key in self._own_losses]
@@ -133,7 +136,7 @@ class Settings:
         ]
 
     def _joined(self, of_core: Sequence[Any], of_functions: Sequence[float]) -> list[Any]:
-        """Results in the order of the metrics."""
+        """The results of the core and of Python functions, in the order of the metrics."""
         core, functions = iter(of_core), iter(of_functions)
         found = [next(core)]
         for judged in self.outputs:
@@ -143,15 +146,15 @@ class Settings:
         return found
 
     def logs(self, results: Sequence[Any], of_functions: Sequence[float] = ()) -> dict[str, Any]:
-        """Logs from the results of the core and of functions. There may be fewer results than names, if
-        another thread has compiled the model in between.
+        """Logs from the results of the core and of Python functions. Results may be fewer than names, if
+        another thread compiled the model meanwhile.
         """
         if of_functions and results:
             results = self._joined(results, of_functions)
         return {key: results[position] for key, position in self._positions if position < len(results)}
 
     def _decays(self, network: _core.Network, flat: Flat) -> list[bool]:
-        """Whether weight_decay applies to each weight of the network; nothing where it applies to all."""
+        """For each weight of the network, whether weight_decay applies; empty if it applies to all."""
         decays = self.optimizer.decays
         found = [decays(flat.layers[number], name) for number, name, *_ in network.layout]
         return [] if all(found) else found
@@ -219,7 +222,7 @@ def metric_list(owner: str, argument: str, given: object) -> tuple[Metric | str,
 
 
 def _by_output(owner: str, argument: str, given: Any, names: Sequence[str], is_list: bool) -> list[Any]:
-    """One item for each output, from a dict by name, a list, or one for all where that is no list."""
+    """One item for each output, from a dict by name, from a list, or from one item for all outputs."""
     if isinstance(given, Mapping):
         if unknown := [key for key in given if key not in names]:
             raise ValueError(

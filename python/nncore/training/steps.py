@@ -1,4 +1,4 @@
-"""Steps of training with what Python does between two of them: learning rates, and changes of gradients."""
+"""Steps of training, with the work of Python between them: learning rates and changed gradients."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from ..optimizers.schedules import LearningRateSchedule
     from .settings import Settings
 
-# What a model's `gradients` may be.
+# The type of a model's `gradients`.
 Changes = Callable[[list[Floats]], Sequence[ArrayLike] | None]
-_AHEAD = 256  # steps whose rates are asked for at a time
+_AHEAD = 256  # steps whose learning rates are computed at a time
 
 
 class Trainer(Protocol):
-    """The part of a trainer that steps use."""
+    """The attributes of a trainer that steps use."""
 
     @property
     def net(self) -> Net: ...
@@ -50,7 +50,7 @@ class Steps:
         self, trainer: Trainer, network: _core.Network, sums: _core.Sums, only_finite: bool = False
     ) -> None:
         self._trainer, self._network, self._sums = trainer, network, sums
-        self._rates: Floats = np.empty(0, np.float32)  # of the step self._next, and those after it
+        self._rates: Floats = np.empty(0, np.float32)  # learning rates from step self._next on
         self._next = 0
         self._train = network.train
         self._only_finite = only_finite
@@ -89,7 +89,7 @@ class Steps:
     def _step(
         self, data: Data, order: Any, start: int, stop: int, method: Callable[..., Any], *given: Any
     ) -> Any:
-        """Calls as `_call` does, then evaluates the metrics that are Python functions."""
+        """Makes one step as `_call` does, then evaluates the metrics that are Python functions."""
         if self._functions is None:
             return self._call(method, *given)
         work = partial(self._call, method, *given)
@@ -102,15 +102,15 @@ class Steps:
             raise self._named(error) from None
 
     def _named(self, error: RuntimeError) -> RuntimeError:
-        """With the model's name, if it is of the core: a callback or another thread has compiled the model in
-        between. What the handler of a signal has raised stays as it is.
+        """The core's error with the model's name: a callback or another thread compiled the model meanwhile.
+        An error of a signal handler stays as it is.
         """
         of_handler = error.__traceback__ and error.__traceback__.tb_next
         return error if of_handler else RuntimeError(f"[{self._trainer.net.name}] {error}")
 
     def _ahead(self, schedule: LearningRateSchedule, steps: int) -> Floats:
-        """Learning rates of the next steps, of at least one: no more than there are in the epoch, so that
-        what a callback changes counts.
+        """Learning rates of the next steps, at least one. They end with the epoch, where a callback may
+        change the rate.
         """
         now = self._network.iterations
         used = now - self._next
@@ -120,7 +120,7 @@ class Steps:
         return self._rates[:steps]
 
     def _asked(self, schedule: LearningRateSchedule, now: int, steps: int) -> Floats:
-        """What the schedule gives, up to the first error, which is raised when its step comes."""
+        """Learning rates of the schedule up to its first error, which is raised when that step is reached."""
         found: list[Any] = []
         try:
             for step in range(now, now + steps):
@@ -144,7 +144,7 @@ class Steps:
         return np.array(checked, np.float32)
 
     def _changed(self, change: Changes, flat: Floats) -> Floats:
-        """The gradients in `flat` after the user's function has had them."""
+        """The gradients in `flat` as the user's function changed or replaced them."""
         net, settings = self._trainer.net, self._trainer.settings
         assert net.flat is not None
         assert settings is not None

@@ -1,4 +1,4 @@
-"""What trains a model, and runs data through its network."""
+"""The trainer of a model, which also evaluates and predicts with its network."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ _R = TypeVar("_R")
 
 
 class Trainer:
-    """Trains one model, which lends its methods of the same names.
+    """Trains one model. The model's methods of the same names call it.
 
     Attributes:
-        net: what the model has.
-        settings: of `compile`.
-        compiled: the network that knows the settings.
-        stops: by the kind of pass; set to True by a callback, it ends the pass after the step.
-        sums: of the epoch in training.
-        change: of gradients, see `Model.gradients`.
+        net: the graph and weights of the model.
+        settings: those of `compile`.
+        compiled: the network that was compiled with the settings.
+        stops: for each kind of pass, whether it ends after the current step; set by callbacks.
+        sums: sums of loss and metrics of the training epoch.
+        change: the user's function that changes gradients, see `Model.gradients`.
     """
 
     def __init__(self, net: Net, model: Any) -> None:
         self.net = net
-        self.model = weakref.ref(model)  # which has the trainer
+        self.model = weakref.ref(model)  # weak, as the model has the trainer
         self.settings: Settings | None = None
         self.compiled: _core.Network | None = None
         self.stops = {"train": False, "test": False, "predict": False}
@@ -69,7 +69,7 @@ class Trainer:
         jit_compile: bool | str | None = "auto",
         auto_scale_loss: bool = True,
     ) -> None:
-        """Sets what the model is trained for, and how. Weights stay; an optimizer's moments start at zero.
+        """Sets loss, metrics and optimizer. Weights stay; the optimizer's moments start at zero.
 
         Args:
             optimizer: name or instance of `nncore.optimizers`.
@@ -79,17 +79,17 @@ class Trainer:
             loss_weights: factors of the outputs' losses in the sum of them that is trained for; a list or
                 dict; default 1.
             metrics: list of names, instances or functions of `nncore.metrics`. "accuracy" becomes the binary,
-                categorical or sparse one by outputs and targets. Or functions f(y_true, y_pred) of one's own,
-                called with the arrays of each batch, see `nncore.metrics.MeanMetricWrapper`. Of several
+                categorical or sparse one by outputs and targets. Functions f(y_true, y_pred) of your own
+                are called with the arrays of each batch, see `nncore.metrics.MeanMetricWrapper`. Of several
                 outputs: a list of lists, or a dict.
             weighted_metrics: as metrics, but weighted by sample_weight and class_weight.
             run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: as in Keras. They have no effect:
                 networks are always compiled, and callbacks for batches are called around each step.
 
         Raises:
-            ValueError: an unknown name, or outputs, loss and metrics that do not go together. The model is as
-                before then.
-            TypeError: something that is neither a name nor an object of nncore.
+            ValueError: unknown name, or outputs, loss and metrics do not fit together. The model stays as
+                before.
+            TypeError: an argument is neither a name nor an object of nncore.
         """
         owner = self.net.name
         boolean(owner, "run_eagerly", run_eagerly)
@@ -116,7 +116,7 @@ class Trainer:
             raise ValueError(f"[{self.net.name}] there is no loss: give one to compile before {method}")
 
     def reset_metrics(self) -> None:
-        """Starts loss and metrics again, of an epoch in training: other calls have their own."""
+        """Resets loss and metrics of the training epoch. Evaluations have sums of their own."""
         if self.net.network is not None:
             self.restart(self.net.network, self.sums)
 
@@ -162,7 +162,7 @@ class Trainer:
     # ---- data
 
     def samples(self) -> Samples:
-        """The expected data. Ask again for each data set, since the first one may build the net."""
+        """The data that the model expects. Ask for each data set, as the first may build the model."""
         net = self.net
         judged = self.settings.outputs if self.settings else ()
         return Samples(net.name, net.graph, net.known_sample(), judged, net.takes_names)
@@ -197,7 +197,7 @@ class Trainer:
         return feed_of(self.net.name, given, batch_size, steps, adapt, self._check_batch, order, resume)
 
     def ready(self, *data: Data, compiled: bool = True) -> _core.Network:
-        """The network after all data are checked, built by the first of them and compiled if need be."""
+        """Checks all data, builds the network from the first if necessary, and returns it compiled."""
         net, network, built = self.net, self.net.network, None
         if network is None:
             built = net.candidate(net.graph_for(net.known_sample() or data[0].x.shape[1:]))
@@ -219,7 +219,7 @@ class Trainer:
             network.check(data.x, data.y)
         except ValueError as error:
             one_each = isinstance(data.x, np.ndarray) and isinstance(data.y, np.ndarray)
-            if str(error).startswith("["):  # of a layer, which the core knows by its kind alone
+            if str(error).startswith("["):  # a layer's error, which names only its kind
                 xs = data.x if isinstance(data.x, tuple) else (data.x,)
                 if self.net.direct is network:
                     self.net.shapes_for([array.shape[1:] for array in xs])
@@ -227,7 +227,7 @@ class Trainer:
                 raise ValueError(f"[{self.net.name}] {error}") from None
             loss = self.settings.outputs[0].loss if self.settings else None
             output, given = network.output_shapes([data.x.shape[1:]])[0], data.y.shape[1:]
-            labels = output[:-1]  # what class numbers have for each sample
+            labels = output[:-1]  # the shape of class numbers, without the axis of classes
             hint = ""
             if isinstance(loss, CategoricalCrossentropy) and given in (labels, (*labels, 1)):
                 hint = " (one-hot; for class numbers use sparse_categorical_crossentropy)"
@@ -255,7 +255,7 @@ class Trainer:
         batch_size: int,
         seconds: float,
     ) -> int:
-        """The `Work` of `evaluate`, where the first two are given."""
+        """The `Work` of `evaluate`, once `compiled` and `sums` are given."""
         if not isinstance(sums, WithFunctions):
             return network.test(*data, start, stop, batch_size, seconds, sums)
         stop = min(stop, start + batch_size)
@@ -303,7 +303,7 @@ class Trainer:
     # ---- prediction
 
     def freeze_state(self, x: object) -> None:
-        """Before a call in training: layers that do not train leave their state alone, as after `compile`."""
+        """Freezes the state of layers that are not trainable before a call in training, as `compile` does."""
         network = self.net.network or self.ready(self.inputs(x), compiled=False)
         layers, settings = self.net.computing(), self.settings
         if (settings is None or self.compiled is not network) and any(layer.state for layer, _ in layers):
@@ -311,14 +311,14 @@ class Trainer:
             network.freeze(trains)
 
     def outputs(self, x: object, training: bool) -> Any:
-        """The outputs for all data in one go."""
+        """The outputs for all data, in one call of the core."""
         net = self.net
         if type(x) is np.ndarray and net.direct is not None:
             try:
                 out = net.direct.forward(x, training)
                 return out if net.gives_one else net.packed(out)
             except _core.RefusedArray:
-                pass  # x may become an array that the core takes; if not, the reason is found below
+                pass  # the conversion below gives an array or the error
         data = self.inputs(x)
         network = self.ready(data, compiled=False)
         try:
@@ -328,7 +328,7 @@ class Trainer:
 
 
 def by_trainer(function: Callable[Concatenate[Trainer, _P], _R]) -> Callable[Concatenate[Any, _P], _R]:
-    """A method of a model, what its trainer does."""
+    """A method of a model that calls the trainer's method of the same name."""
 
     signature = inspect.signature(function)
     own, *others = signature.parameters.values()
