@@ -107,6 +107,33 @@ def test_residual_on_all_of_mnist() -> None:
     assert lesson("residual").main() >= 0.99
 
 
+def test_transfer_on_the_sample(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    transferred, without = lesson("transfer").main(sample=True, folder=str(tmp_path))
+    assert transferred > without > 0.6
+    assert transferred > 0.74
+    assert "learnt from 50 images" in capsys.readouterr().out
+    assert not importlib.util.find_spec("matplotlib") or (tmp_path / "digits.png").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_MNIST, reason="NNCORE_DATA_DIR has no MNIST")
+def test_transfer_on_all_of_mnist() -> None:
+    transferred, without = lesson("transfer").main(folder=None)
+    assert transferred > 0.82
+    assert transferred - without > 0.06
+
+
+def test_mnist_fast_on_the_sample(capsys: pytest.CaptureFixture[str]) -> None:
+    assert lesson("mnist_fast").main(seeds=(1,), sample=True) > 0.96
+    assert "Seed 1: trained for" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_MNIST, reason="NNCORE_DATA_DIR has no MNIST")
+def test_mnist_fast_on_all_of_mnist() -> None:
+    assert lesson("mnist_fast").main() >= 0.99
+
+
 def _first_network() -> nncore.Sequential:
     return nncore.Sequential(
         [
