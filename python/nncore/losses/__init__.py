@@ -6,8 +6,8 @@ Probabilities are clipped to [1e-7, 1 - 1e-7], beyond which the slope is 0. A cr
 last activation (sigmoid for the binary one, softmax for the others) is computed from the logits.
 
 The functions take arrays of any real type, y_true and y_pred of one shape (..., columns), and return a new
-float32 array (...). What stands in them is their reference in NumPy, `nncore.reference`, to which the tests
-hold the compiled kernels.
+float32 array (...). Their bodies are the reference in NumPy, `nncore.reference`, with which the tests compare
+the compiled kernels.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ CLASSES, BY_NAME = described.classes(Loss), described.known(Loss)
 def get(
     identifier: str | Loss | type[Loss] | Callable[..., Any] | None, owner: str = "losses.get"
 ) -> Loss | Callable[..., Any] | None:
-    """The function of a name such as "mse", the loss of the name of a class; a loss or function of this
-    module as it is; None stays None.
+    """A function for a name such as "mse", or a loss for the name of a class; None, losses and functions of
+    this module are returned as they are.
 
     Raises:
         ValueError: there is no loss of that name.
-        TypeError: something else, such as a function that is not one of this module.
+        TypeError: the argument is no name, loss, function of this module or None.
 
     >>> get("mse") is mean_squared_error, get("MeanSquaredError")
     (True, MeanSquaredError(name='mean_squared_error'))
@@ -53,5 +53,5 @@ def get(
 
 
 def found(identifier: Any, owner: str) -> Loss | None:
-    """The loss that ``compile`` takes it for."""
+    """The loss that ``compile`` makes of its argument."""
     return None if identifier is None else described.get(owner, Loss, identifier)

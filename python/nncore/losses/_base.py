@@ -1,4 +1,4 @@
-"""What losses share."""
+"""The base classes of losses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST = float(np.float32(1.0 - 1e-7))
 
 
 def mean(values: Floats) -> Floats:
-    """Over the last axis."""
+    """The mean over the last axis."""
     return np.asarray(values.mean(axis=-1))
 
 
@@ -33,9 +33,9 @@ class Loss(OfRows):
 
     Args:
         name: default the name of the class in snake case.
-        reduction: what is made of the weighted values of all rows: their mean ("sum_over_batch_size", the
-            default, or "mean"), "sum", or "mean_with_sample_weight", their sum over that of the weights; None
-            or "none" leaves an array (samples, ...), which no model can be trained for.
+        reduction: of the weighted values of all rows: "sum_over_batch_size" (default) or "mean" is their
+            mean, "sum" their sum, "mean_with_sample_weight" their sum divided by the sum of the weights; None
+            or "none" keeps the array (samples, ...), which no model can be trained with.
         dtype: None or "float32".
     """
 
@@ -53,14 +53,14 @@ class Loss(OfRows):
         self.reduction = choice(type(self).__name__, "reduction", reduction or "none", _REDUCTIONS)
 
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
-        """What the reduction makes of the weighted values of all rows: a float, or an array of them.
+        """The reduced weighted values of all rows: a float, or an array without reduction.
 
         Args:
             y_true, y_pred: targets and predictions. One may lack the other's last axis, if its length is 1.
             sample_weight: weights of the values (samples, ...), or of their first axes; or one for all.
 
         Raises:
-            TypeError: something does not hold real numbers.
+            TypeError: an argument has values that are no real numbers.
             ValueError: the shapes do not fit.
         """
         y, p = arrays.paired(self.name, y_true, y_pred)
@@ -77,7 +77,7 @@ class Loss(OfRows):
         return float(values.sum()) / (count if self.reduction != "sum" else 1.0) if count else 0.0
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal one."""
+        """The arguments that make an equal loss."""
         own = {} if self.reduction == _REDUCTIONS[0] else {"reduction": self.reduction}
         return {**super().get_config(), **own}
 
@@ -89,7 +89,7 @@ class Loss(OfRows):
 
 
 class Plain(Loss, aliases=None):
-    """A loss without settings, with the arguments of all in Keras' order."""
+    """Base class of losses without settings: reduction, name and dtype, in Keras' order."""
 
     def __init__(
         self, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None

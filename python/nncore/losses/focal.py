@@ -1,4 +1,4 @@
-"""Focal cross-entropies: targets that are hit already count less (Lin et al. 2017)."""
+"""Focal cross-entropies, in which targets with high probabilities count less (Lin et al. 2017)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = [
     "categorical_focal_crossentropy",
 ]
 
-# ---- slopes, and what several functions share; t and y are y_true and y_pred as arrays of float64
+# ---- slopes and shared functions; t and y are y_true and y_pred as arrays of float64
 
 
 def _slope_of_power(q: Floats, exponent: float) -> Floats:
@@ -36,7 +36,7 @@ def _binary(
     from_logits: bool,
     label_smoothing: float,
 ) -> tuple[Floats, Floats]:
-    """The value of each element and its slope."""
+    """Value and slope of each element."""
     t = smoothed(t, label_smoothing, 2)
     x = activated("sigmoid", y) if from_logits else y
     p, missed = clipped(x), t * (1.0 - x) + (1.0 - t) * x
@@ -56,7 +56,7 @@ def _slope_of_binary(t: Floats, y: Floats, *settings: Any) -> Floats:
 def _categorical(
     t: Floats, y: Floats, alpha: float, gamma: float, from_logits: bool, label_smoothing: float
 ) -> tuple[Floats, Floats]:
-    """The value of each element and the slope of their sum."""
+    """Value of each element, and slope of their sum."""
     t = smoothed(t, label_smoothing, y.shape[-1])
     total = summed(y)
     q = activated("softmax", y) if from_logits else y / total
@@ -89,7 +89,7 @@ def binary_focal_crossentropy(
     from_logits: bool = False,
     label_smoothing: float = 0.0,
 ) -> Floats:
-    """Mean of -(1 - p)^gamma * log(p) over the last axis, p being the probability of the target.
+    """Mean of -(1 - p)^gamma * log(p) over the last axis, where p is the probability of the target.
 
     Args:
         y_true: targets t in [0, 1].

@@ -1,4 +1,4 @@
-"""Hinge losses: outputs of any size are to be beyond a margin, on the side that their target says."""
+"""Hinge losses: each output should lie beyond a margin, on the side of its target."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = [
     "squared_hinge",
 ]
 
-# ---- slopes, and what several functions share; t and y are y_true and y_pred as arrays of float64
+# ---- slopes and shared functions; t and y are y_true and y_pred as arrays of float64
 
 
 def _signs(t: Floats) -> Floats:
@@ -26,7 +26,7 @@ def _signs(t: Floats) -> Floats:
 
 
 def _short(t: Floats, y: Floats) -> Floats:
-    """By how much t * y falls short of 1."""
+    """max(1 - t * y, 0), with t of -1 or 1."""
     return np.maximum(1.0 - _signs(t) * y, 0.0)
 
 
@@ -45,7 +45,7 @@ def _others(t: Floats, y: Floats) -> Floats:
 
 
 def _slope_of_categorical_hinge(t: Floats, y: Floats) -> Floats:
-    """-y_true, and 1 - y_true at the largest (1 - y_true) * y_pred (equals share it); 0 where the loss is."""
+    """-y_true, plus 1 - y_true at the largest (1 - y_true) * y_pred, shared by equals; 0 if the loss is 0."""
     largest = (1.0 - t) * y == _others(t, y)[..., np.newaxis]
     slope = largest * (1.0 - t) / largest.sum(axis=-1, keepdims=True) - t
     return np.asarray(slope * (1.0 + _others(t, y) > (t * y).sum(axis=-1))[..., np.newaxis])
@@ -56,7 +56,7 @@ def _slope_of_categorical_hinge(t: Floats, y: Floats) -> Floats:
 
 @loss(_slope_of_hinge, "signs")
 def hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
-    """Mean of max(1 - t * y_pred, 0) over the last axis, of targets t as of `squared_hinge`.
+    """Mean of max(1 - t * y_pred, 0) over the last axis, with targets t as in `squared_hinge`.
 
     >>> hinge([[1, -1]], [[0.5, 2]]).tolist()
     [1.75]
@@ -68,7 +68,7 @@ def hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
 def squared_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
     """Mean of max(1 - t * y_pred, 0)^2 over the last axis.
 
-    The targets t are -1 and 1. A 0 stands for -1: in Keras only where all targets of a batch are 0 or 1.
+    The targets t are -1 and 1. A 0 stands for -1; in Keras only if all targets of a batch are 0 or 1.
 
     >>> squared_hinge([[1, -1, 0, 1]], [[0.5, -2, 1, 1]]).tolist()
     [1.0625]
@@ -80,7 +80,7 @@ def squared_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
 def categorical_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
     """max(1 + largest of (1 - y_true) * y_pred - sum of y_true * y_pred, 0) over the last axis.
 
-    Of one-hot targets, the output of the class is to be larger than any other, and than 0, by 1.
+    For one-hot targets it is 0 if the output of the class is by 1 larger than all others and than 0.
 
     >>> categorical_hinge([[0, 1, 0]], [[0.5, 1, 0.25]]).tolist()
     [0.5]

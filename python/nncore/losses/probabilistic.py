@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 
-# ---- slopes, and what several functions share; t and y are y_true and y_pred as arrays of float64
+# ---- slopes and shared functions; t and y are y_true and y_pred as arrays of float64
 
 
 def clipped(p: Floats) -> Floats:
@@ -35,7 +35,7 @@ def clipped(p: Floats) -> Floats:
 
 
 def inside(p: Floats) -> Floats:
-    """The derivative of `clipped`: 1 between the bounds, 0 beyond them, where moving p changes nothing."""
+    """The derivative of `clipped`: 1 between the bounds, 0 beyond them."""
     return ((p >= LEAST) & (p <= MOST)).astype(np.float64)
 
 
@@ -64,7 +64,7 @@ def _one_hot(t: Floats, y: Floats) -> Floats:
 def _slope_of_binary(t: Floats, y: Floats, from_logits: bool, label_smoothing: float) -> Floats:
     """((1 - t) / (1 - p) - t / p) / columns, 0 where p was clipped; from logits (p - t) / columns.
 
-    That the logits' gradient is the plain error p - t is the reason to compute a loss from logits.
+    The gradient of logits, p - t, loses no accuracy; therefore losses are computed from logits.
     """
     t = smoothed(t, label_smoothing, 2)
     if from_logits:
@@ -78,8 +78,8 @@ def _slope_of_binary(t: Floats, y: Floats, from_logits: bool, label_smoothing: f
 def _slope_of_categorical(t: Floats, y: Floats, from_logits: bool, label_smoothing: float) -> Floats:
     """(g - sum(g * p)) / sum(y_pred), with g = -t / p (0 where clipped); from logits p * sum(t) - t.
 
-    g is the slope by p, which the division by the sum turns into that by y_pred. The other one is p - t for
-    targets that add up to 1.
+    g is the slope by p; the formula turns it into the slope by y_pred, which is divided by its sum. From
+    logits the slope is p - t if the targets add up to 1.
     """
     t = smoothed(t, label_smoothing, y.shape[-1])
     if from_logits:
@@ -126,7 +126,7 @@ _SMOOTHED: tuple[dict[str, Any], ...] = (
 def binary_crossentropy(
     y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False, label_smoothing: float = 0.0
 ) -> Floats:
-    """Mean of -t * log(p) - (1 - t) * log(1 - p) over the last axis: the surprise of one who believes in p.
+    """Mean of -t * log(p) - (1 - t) * log(1 - p) over the last axis.
 
     Args:
         y_true: targets t in [0, 1].
@@ -175,8 +175,8 @@ def sparse_categorical_crossentropy(
 
     Args:
         y_true: whole numbers from 0 to classes - 1, of shape (...) or (..., 1).
-        y_pred: clipped and then divided by its sum it is p: in this order, other than
-            `categorical_crossentropy`. With from_logits p = softmax(y_pred).
+        y_pred: p is y_pred clipped, then divided by its sum; `categorical_crossentropy` divides first. With
+            from_logits p = softmax(y_pred).
 
     >>> sparse_categorical_crossentropy([1], [[1000, 0]], from_logits=True).tolist()
     [1000.0]
@@ -188,7 +188,7 @@ def sparse_categorical_crossentropy(
 
 @loss(_slope_of_divergence, "shares")
 def kl_divergence(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
-    """Sum of t * log(t / p) over the last axis: how far p is from the shares t (Kullback, Leibler 1951).
+    """Sum of t * log(t / p) over the last axis: the divergence of p from t (Kullback, Leibler 1951).
 
     t and p are y_true and y_pred, clipped to [1e-7, 1].
 
@@ -201,7 +201,7 @@ def kl_divergence(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
 
 @loss(_slope_of_poisson, "shares")
 def poisson(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
-    """Mean of y_pred - y_true * log(y_pred + 1e-7) over the last axis: for counts whose means are y_pred.
+    """Mean of y_pred - y_true * log(y_pred + 1e-7) over the last axis, for counts with the means y_pred.
 
     >>> poisson([[0, 2]], [[1, 1]]).round(4).tolist()
     [1.0]
@@ -232,8 +232,8 @@ class BinaryCrossentropy(_Smoothed, aliases=("bce", "BCE")):
     """As the function `binary_crossentropy`, averaged over all rows.
 
     Args:
-        from_logits: the outputs are logits (before a sigmoid), not probabilities; default False.
-        label_smoothing: share in [0, 1] by which targets move towards 0.5; default 0.
+        from_logits: True if the outputs are logits, before a sigmoid; default False: probabilities.
+        label_smoothing: fraction in [0, 1] by which targets move towards 0.5; default 0.
         axis: -1; others are not available yet.
         reduction: see `Loss`; default "sum_over_batch_size".
         name: default "binary_crossentropy".
@@ -253,7 +253,7 @@ class SparseCategoricalCrossentropy(Loss):
     """As the function `sparse_categorical_crossentropy`, averaged over all rows.
 
     Args:
-        from_logits: the outputs are logits (before a softmax), not probabilities; default False.
+        from_logits: True if the outputs are logits, before a softmax; default False: probabilities.
         ignore_class: None; others are not available yet.
         reduction: see `Loss`; default "sum_over_batch_size".
         axis: -1; others are not available yet.

@@ -1,4 +1,4 @@
-"""Errors: how far numbers are from their targets."""
+"""Regression losses: distances of numbers from their targets."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _slope_of_cosine(t: Floats, y: Floats) -> Floats:
 
 
 def _slope_of_huber(t: Floats, y: Floats, delta: float) -> Floats:
-    """(y_pred - y_true) / columns, the difference clipped to [-delta, delta]: no outlier pulls harder."""
+    """(y_pred - y_true) / columns, with the difference clipped to [-delta, delta]."""
     return np.asarray(np.clip(y - t, -delta, delta) / y.shape[-1])
 
 
@@ -124,7 +124,7 @@ def mean_squared_logarithmic_error(y_true: ArrayLike, y_pred: ArrayLike) -> Floa
 
 @loss(_slope_of_log_cosh)
 def log_cosh(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
-    """Mean of log(cosh(y_pred - y_true)) over the last axis: near d^2 / 2 or |d| - log(2).
+    """Mean of log(cosh(d)) over the last axis, d = y_pred - y_true: about d^2 / 2, or |d| - log(2) if large.
 
     >>> log_cosh([[0]], [[1000]]).round(2).tolist()
     [999.3099975585938]
@@ -137,7 +137,7 @@ def log_cosh(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
 def cosine_similarity(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
     """-cos of the angle between y_true and y_pred, as vectors along the last axis: -1 for the same direction.
 
-    Lengths are taken as at least 1e-7, so that the value for a vector of zeros is 0.
+    Norms are at least 1e-7, so that the value for a vector of zeros is 0.
 
     >>> cosine_similarity([[0, 1], [3, 4]], [[1, 0], [6, 8]]).round(6).tolist()
     [-0.0, -1.0]
@@ -150,7 +150,7 @@ def cosine_similarity(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
 def huber(y_true: ArrayLike, y_pred: ArrayLike, delta: float = 1.0) -> Floats:
     """Mean over the last axis of d^2 / 2 where |d| <= delta, else delta * |d| - delta^2 / 2 (Huber 1964).
 
-    d is y_pred - y_true; delta, in [0, inf), is where the parabola goes over into lines.
+    d is y_pred - y_true. At |d| = delta, in [0, inf), the parabola continues as a straight line.
 
     >>> huber([[0, 0]], [[1, 3]]).tolist()
     [1.5]

@@ -1,8 +1,8 @@
 """Metrics, to give to ``compile`` and to use on arrays.
 
 The functions take y_true and y_pred of one shape (..., columns), and return a new float32 array (...) with
-one value for each row. What stands in them is their reference in NumPy, `nncore.reference`, to which the
-tests hold the compiled kernels.
+one value for each row. Their bodies are the reference in NumPy, `nncore.reference`, with which the tests
+compare the compiled kernels.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def get(
 
     Raises:
         ValueError: there is no metric of that name.
-        TypeError: something else.
+        TypeError: the argument is no name, class, metric, function of this module or None.
 
     >>> get("mae")
     MeanAbsoluteError(name='mean_absolute_error')
@@ -53,7 +53,7 @@ def get(
 
 
 def found(identifier: Any, owner: str) -> Metric:
-    """What ``compile`` makes of an item of its metrics: named as it was given, a function wrapped."""
+    """The metric that ``compile`` makes of an item: it has the given name; a function is wrapped."""
     of_ours = any(cls._function is identifier for cls in CLASSES.values())
     if callable(identifier) and not isinstance(identifier, type | Metric) and not of_ours:
         return functions.of_function(identifier)

@@ -1,4 +1,4 @@
-"""What metrics share."""
+"""The base class of metrics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..common.rows import OfRows
 Floats = NDArray[Any]  # float32, and float64 from the reference
 
 
-_RESULTS = ("mean", "root", "negative")  # in the order of the core
+_RESULTS = ("mean", "root", "negative")  # as numbered in the core
 
 
 class Metric(OfRows):
@@ -49,7 +49,7 @@ class Metric(OfRows):
     )
     in_python: ClassVar[bool] = False  # whether Python computes it, from the arrays of each step
     direction: ClassVar[str] = "max"
-    _result: ClassVar[str] = "mean"  # what is reported of it, one of _RESULTS
+    _result: ClassVar[str] = "mean"  # how the mean is reported, one of _RESULTS
 
     def __init_subclass__(cls, **options: Any) -> None:
         if outside(cls):
@@ -120,22 +120,22 @@ class Metric(OfRows):
     def update_state(
         self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> None:
-        """Takes in more samples, each counted as often as the mean of its weights says.
+        """Adds samples, each weighted by the mean of its weights.
 
         Args:
             y_true, y_pred: targets and predictions. One may lack the other's last axis, if its length is 1.
-            sample_weight: weights of the values (samples, ...), or of their first axes. A single one counts
-                the mean of all as one sample, as in Keras.
+            sample_weight: weights of the values (samples, ...), or of their first axes. With a single weight
+                the mean of all values counts as one sample, as in Keras.
 
         Raises:
-            TypeError: something does not hold real numbers.
+            TypeError: an argument has values that are no real numbers.
             ValueError: the shapes do not fit.
         """
         y, p = arrays.paired(self.name, y_true, y_pred)
         self._add(self._values(y, p), y, sample_weight)
 
     def _add(self, values: NDArray[np.float64], y: NDArray[Any], sample_weight: ArrayLike | None) -> None:
-        """Takes in values (samples, ...), which targets y have."""
+        """Adds values (samples, ...) of targets y."""
         weights = np.ones(values.shape[:1])
         if sample_weight is not None:
             weights = arrays.weights_of(self.name, sample_weight, values, y)
@@ -149,7 +149,7 @@ class Metric(OfRows):
 
     @property
     def variables(self) -> list[Reading]:
-        """What it keeps, as it is now: the sum of values, and their number."""
+        """Copies of the state: the sum of values, and their number."""
         if self._held:
             return [*self._held]
         return [Reading(f"{self.name}/total", self._sum), Reading(f"{self.name}/count", self._count)]

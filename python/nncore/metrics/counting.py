@@ -1,4 +1,4 @@
-"""Metrics made of counts at thresholds."""
+"""Metrics computed from counts at thresholds."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Counting(Metric, aliases=None):
     label_weights: list[float] | None = None
     from_logits: bool = False
     thresholds: list[float]
-    _given: list[float] | None = None  # thresholds, as arguments
+    _given: list[float] | None = None  # the argument thresholds
     _kept: ClassVar[tuple[str, ...]] = (
         "true_positives",
         "false_positives",
@@ -60,7 +60,7 @@ class Counting(Metric, aliases=None):
         return [number(type(self).__name__, "thresholds", t, 0.0, 1.0) for t in each]
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal one."""
+        """The arguments that make an equal metric."""
         return {**super().get_config(), "thresholds": self._given}
 
     def reset_state(self) -> None:
@@ -70,7 +70,7 @@ class Counting(Metric, aliases=None):
     def update_state(
         self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> None:
-        """Takes in more samples.
+        """Adds samples.
 
         Args:
             y_true: targets, positive where they are not 0.
@@ -79,7 +79,7 @@ class Counting(Metric, aliases=None):
             sample_weight: weights of the predictions, or of their first axes; or one for all.
 
         Raises:
-            TypeError: something does not hold real numbers.
+            TypeError: an argument has values that are no real numbers.
             ValueError: the shapes do not fit.
         """
         y, p = (np.asarray(a, np.float32, "C") for a in arrays.paired(self.name, y_true, y_pred))
@@ -107,9 +107,9 @@ class Counting(Metric, aliases=None):
 
     @property
     def variables(self) -> list[Reading]:
-        """What it keeps, as it is now: weights of true and false positives, at each threshold."""
+        """Copies of the state: weights of true and false positives at each threshold."""
         totals = np.reshape(self._counter.totals, (-1, 2, len(self.thresholds) + 1))
-        above = totals[..., ::-1].cumsum(axis=-1)[..., ::-1]  # exceed so many thresholds at least
+        above = totals[..., ::-1].cumsum(axis=-1)[..., ::-1]  # at least so many thresholds
         place = np.argsort(np.argsort(self.thresholds, kind="stable"), kind="stable") + 1
         tp, fp = above[:, 1].T[place], above[:, 0].T[place]
         counts = {
@@ -270,8 +270,8 @@ class AUC(Counting):
             2006 derive it), "majoring" or "minoring", the higher or the lower of both.
         name: default "auc", then "auc_1", ...
         dtype: None or "float32".
-        thresholds: numbers in [0, 1] between which 0 and 1 are the ends, instead of num_thresholds.
-        multi_label: count each label apart and give the mean of their areas; default False.
+        thresholds: numbers in [0, 1] instead of num_thresholds; 0 and 1 are added at the ends.
+        multi_label: True counts each label separately and returns the mean of the areas; default False.
         num_labels: with multi_label; default as many as the predictions have.
         label_weights: of the labels; default 1 for all.
         from_logits: predictions are the sigmoid of y_pred; default False.

@@ -17,15 +17,15 @@ __all__ = ["MeanMetricWrapper"]
 
 
 class MeanMetricWrapper(Metric, aliases=None):
-    """The mean of what a function gives: what ``compile`` makes of a function among its metrics.
+    """The mean of a function's values. ``compile`` wraps functions among its metrics in this class.
 
-    A model calls it with the arrays of each batch, between two calls of the core: with the targets as they
-    were given, and the outputs (samples, ...) that the loss judges, in float32. In training these are the
-    outputs before the step, with dropout at work.
+    A model calls the function with the arrays of each batch, between two calls of the core: with the targets
+    as they were given, and the outputs (samples, ...) that the loss gets, in float32. In training these are
+    the outputs before the step, with dropout applied.
 
     Args:
-        fn: ``fn(y_true, y_pred, **kwargs)``. What it returns is an array (samples, ...), of which each sample
-            counts by the mean of its values, or one number, which counts as one sample.
+        fn: ``fn(y_true, y_pred, **kwargs)`` returns an array (samples, ...), in which each sample counts by
+            the mean of its values, or one number, which counts as one sample.
         name: default "mean_metric_wrapper"; in ``compile`` the name of the function, in snake case.
         dtype: None or "float32".
         kwargs: further arguments of fn.
@@ -38,7 +38,7 @@ class MeanMetricWrapper(Metric, aliases=None):
     2.0
     """
 
-    direction = ""  # unknown
+    direction = ""  # it is unknown whether larger values are better
     in_python = True
 
     def __init__(
@@ -60,20 +60,20 @@ class MeanMetricWrapper(Metric, aliases=None):
 
     @property
     def fn_name(self) -> str:
-        """The name by which a file has the function."""
+        """The name of the function in files."""
         return custom.get_registered_name(self.fn)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal one."""
+        """The arguments that make an equal metric."""
         return {**super().get_config(), **self._others}
 
     def update_state(
         self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> None:
-        """Takes in more samples.
+        """Adds samples.
 
         Args:
-            y_true, y_pred: what the function is called with, as arrays.
+            y_true, y_pred: the function is called with them, as arrays.
             sample_weight: weights of the values (samples, ...), or of their first axes.
 
         Raises:
@@ -88,6 +88,6 @@ class MeanMetricWrapper(Metric, aliases=None):
 
 
 def of_function(fn: Callable[..., Any]) -> MeanMetricWrapper:
-    """A function among the metrics of a model."""
+    """The metric for a function among the metrics of a model."""
     name = getattr(fn, "name", None) or getattr(fn, "__name__", type(fn).__name__)
     return MeanMetricWrapper(fn, names.snake_case(re.sub(r"\W", "", str(name))))

@@ -70,9 +70,9 @@ def binary_accuracy(y_true: ArrayLike, y_pred: ArrayLike, threshold: float = 0.5
 
 @metric("one-hot")
 def categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
-    """1 where the largest value of a row is at the same place in y_true and y_pred, else 0.
+    """1 if the largest value of a row has the same index in y_true and y_pred, else 0.
 
-    The first of equals counts.
+    Of equal values the first counts.
 
     >>> categorical_accuracy([[0, 1], [0, 1]], [[0.2, 0.8], [0.7, 0.3]]).tolist()
     [1.0, 0.0]
@@ -82,9 +82,9 @@ def categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
 
 @metric("classes")
 def sparse_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
-    """1 where the largest value of a row of y_pred is at the place that y_true names, else 0.
+    """1 if the largest value of a row of y_pred has the index y_true, else 0.
 
-    The first of equals counts. y_true holds whole numbers from 0 to classes - 1: (...) or (..., 1).
+    Of equal values the first counts. y_true holds whole numbers from 0 to classes - 1: (...) or (..., 1).
 
     >>> sparse_categorical_accuracy([1, 1], [[0.2, 0.8], [0.7, 0.3]]).tolist()
     [1.0, 0.0]
@@ -94,14 +94,14 @@ def sparse_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
 
 
 def _among_largest(y: Floats, classes: Floats, k: int) -> Floats:
-    """1 where fewer than k outputs of a row are larger than that of its class."""
+    """1 if fewer than k outputs of a row are larger than that of its class, else 0."""
     own = np.take_along_axis(y, classes[..., np.newaxis], axis=-1)
     return wide((own == own)[..., 0] & ((~(y <= own)).sum(axis=-1) < k))
 
 
 @metric("one-hot", ({"k": 2},))
 def top_k_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike, k: int = 5) -> Floats:
-    """1 where fewer than k outputs of a row are larger than the one at the largest target, else 0.
+    """1 if fewer than k outputs of a row are larger than the one at the largest target, else 0.
 
     >>> top_k_categorical_accuracy([[0, 0, 1], [0, 1, 0]], [[0.1, 0.9, 0.8], [0.1, 0, 0.2]], k=2).tolist()
     [1.0, 0.0]
@@ -111,7 +111,7 @@ def top_k_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike, k: int = 5)
 
 @metric("classes", ({"k": 2},))
 def sparse_top_k_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike, k: int = 5) -> Floats:
-    """1 where fewer than k outputs of a row are larger than that of the class y_true, else 0.
+    """1 if fewer than k outputs of a row are larger than that of the class y_true, else 0.
 
     >>> sparse_top_k_categorical_accuracy([2, 1], [[0.1, 0.9, 0.8], [0.1, 0, 0.2]], k=2).tolist()
     [1.0, 0.0]
@@ -136,18 +136,18 @@ class BinaryAccuracy(Metric):
         self._set(threshold=threshold)
 
     def _values(self, y: NDArray[Any], p: NDArray[Any]) -> NDArray[np.float64]:
-        """One for each output."""
+        """A value for each output."""
         return super()._values(y[..., np.newaxis], p[..., np.newaxis])
 
 
 class CategoricalAccuracy(Metric):
-    """Share of rows whose largest output is at the place of the 1 in a one-hot target."""
+    """Share of rows whose largest output has the index of the 1 in a one-hot target."""
 
     _function = staticmethod(categorical_accuracy)
 
 
 class SparseCategoricalAccuracy(Metric):
-    """Share of rows whose largest output is at the place that the class number names."""
+    """Share of rows whose largest output has the class number as its index."""
 
     _function = staticmethod(sparse_categorical_accuracy)
 
@@ -252,7 +252,7 @@ class Poisson(Metric):
 
 
 class CosineSimilarity(Metric):
-    """Mean cosine of the angle between y_true and y_pred: `losses.cosine_similarity` without its minus.
+    """Mean cosine of the angle between y_true and y_pred, the negative of `losses.cosine_similarity`.
 
     Args:
         name: default "cosine_similarity".

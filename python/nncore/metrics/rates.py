@@ -1,4 +1,4 @@
-"""Metrics made of counts at thresholds: rates where others reach a limit, and F scores."""
+"""Metrics computed from counts at thresholds: rates where another rate reaches a limit, and F scores."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _AVERAGES = ("macro", "weighted", "none", "micro")
 class _Best(Counting):
     """The largest rate at evenly spaced thresholds where another rate is at least a limit, else 0."""
 
-    _limit: ClassVar[str]  # the argument
+    _limit: ClassVar[str]  # the name of the argument
 
     def __init__(
         self, limit: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: Any
@@ -40,7 +40,7 @@ class _Best(Counting):
         super().__init__(name, dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal one."""
+        """The arguments that make an equal metric."""
         return {name: value for name, value in super().get_config().items() if name != "thresholds"}
 
     def spec(self) -> _core.Spec:
@@ -172,10 +172,11 @@ class FBetaScore(Counting):
     """(1 + beta^2) * precision * recall / (beta^2 * precision + recall) of each label, or their mean.
 
     Args:
-        average: None (default): an array with a value for each label; "macro": their mean; "weighted": that
-            by the positive targets of the labels; "micro": one value of all labels counted together.
-        beta: positive; how much more recall counts than precision; default 1.
-        threshold: in (0, 1]; predictions above it are positive. None (default): the largest of a row are.
+        average: None (default) gives an array with a value for each label; "macro" their mean; "weighted"
+            their mean weighted by the positive targets of the labels; "micro" one value of all labels counted
+            together.
+        beta: positive; the weight of recall relative to precision; default 1.
+        threshold: in (0, 1]; predictions above it are positive. None (default): the largest of each row is.
         name: default "fbeta_score".
         dtype: None or "float32".
 
@@ -203,7 +204,7 @@ class FBetaScore(Counting):
         super().__init__(name, dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal one."""
+        """The arguments that make an equal metric."""
         return {name: value for name, value in super().get_config().items() if name != "thresholds"}
 
     def spec(self) -> _core.Spec:
@@ -217,7 +218,7 @@ class FBetaScore(Counting):
 
 
 class F1Score(FBetaScore):
-    """`FBetaScore` of beta 1, the harmonic mean of precision and recall. Its other arguments are the same.
+    """`FBetaScore` with beta 1, the harmonic mean of precision and recall. The other arguments are the same.
 
     >>> F1Score("micro", 0.5)([[1, 0], [0, 1], [0, 1]], [[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]])
     0.6666666666666666

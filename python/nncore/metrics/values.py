@@ -16,20 +16,20 @@ __all__ = ["Mean", "Sum"]
 
 
 class _OfValues(Metric):
-    """Values of samples, which `_reduce` makes of the values (samples, ...)."""
+    """Base class of `Mean` and `Sum`."""
 
     _abstract = True
     _reduce: Callable[..., Any]
 
     def update_state(self, values: ArrayLike, sample_weight: ArrayLike | None = None) -> None:  # type: ignore[override]
-        """Takes in more values.
+        """Adds values.
 
         Args:
             values: (samples, ...), or one number.
             sample_weight: weights of the values, or of their first axes; or one for all.
 
         Raises:
-            TypeError: something does not hold real numbers.
+            TypeError: an argument has values that are no real numbers.
             ValueError: the shapes do not fit.
         """
         v = np.asarray(arrays.numbers(self.name, "values", values), np.float64)
@@ -51,7 +51,7 @@ class _OfValues(Metric):
         self._count += float(w.sum())
 
     def _over(self, values: NDArray[Any], first: int) -> NDArray[Any]:
-        """Without the axes from `first` on."""
+        """The mean or sum over the axes from `first` on."""
         return np.asarray(type(self)._reduce(values, axis=tuple(range(first, values.ndim))))
 
     def __call__(self, *args: Any, **given: Any) -> float:

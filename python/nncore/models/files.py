@@ -1,5 +1,5 @@
-"""Models in files and tables: what methods of `Model` do. What they need is not imported with nncore: that
-takes longer than what most programs need of it.
+"""Methods of `Model` for files, configs and summaries. Modules that they need are imported at first use, as
+most programs do not call them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def summary(
     Args:
         line_length: width of the table; default 88, or less in a narrow terminal.
         print_fn: called once with the whole text, in characters that standard output has; default print.
-        show_trainable: with a column that tells which layers train; default False.
+        show_trainable: True adds a column that tells which layers are trainable; default False.
     """
     with whole:
         from .summary import table
@@ -43,19 +43,17 @@ def summary(
 def save(trainer: Trainer, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
     """Writes the model into a file: layers, weights, compile settings and optimizer state.
 
-    The end of the name decides: ".keras" and ".h5" are files of Keras, which need the extra hdf5; all others
-    are one safetensors file, best called so. A model loaded from that trains on as this one would, bit for
-    bit. The file is complete or not there: a failure leaves an older one as it was. A link is followed and
-    kept.
+    The suffix decides about the format: ".keras" and ".h5" are files of Keras, which need the extra hdf5; all
+    others, preferably ".safetensors", are one safetensors file. A model loaded from it continues training as
+    this one would, bit for bit. If saving fails, an older file stays as it was. A link is followed and kept.
 
     Args:
-        filepath: names that promise still other formats, such as ".onnx", raise ValueError.
-        overwrite: False raises FileExistsError if there is a file; default True.
+        filepath: name of the file. Suffixes of other formats, such as ".onnx", raise ValueError.
+        overwrite: False raises FileExistsError if the file exists; default True.
 
     Raises:
-        ValueError: filepath is empty or names something that is not a regular file, a layer is of a class
-            of your own, there are more layers or settings than a file may have, or something that Keras'
-            files cannot hold.
+        ValueError: filepath is empty or not a regular file, a layer's class is your own, there are more
+            layers or settings than a file may have, or the format of Keras cannot represent the model.
         ImportError: h5py is not installed.
         OSError: the file cannot be written there.
         MemoryError: memory does not suffice for a copy of the weights.
@@ -64,23 +62,23 @@ def save(trainer: Trainer, filepath: str | os.PathLike[str], overwrite: bool = T
 
 
 def save_weights(trainer: Trainer, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-    """Writes the weights into a file: as Keras does where the name ends in ".weights.h5", else one
-    safetensors file. Arguments as `save`.
+    """Writes the weights into a file: in Keras' format if the name ends in ".weights.h5", else as
+    safetensors. Arguments as `save`.
     """
     _saving().write("save_weights", trainer, filepath, overwrite, weights_only=True)
 
 
 def load_weights(trainer: Trainer, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
-    """Sets the weights from a file of `save_weights` or `save`, or of Keras, in order, whatever names the
-    layers have.
+    """Sets the weights from a file of `save_weights`, `save` or Keras, in order. Names of layers do not
+    matter.
 
     Args:
         filepath: the file.
-        skip_mismatch: leaves what does not fit as it is, with a warning; default False.
+        skip_mismatch: True keeps weights whose shapes do not fit, with a warning; default False.
 
     Raises:
-        ValueError: the model is not built, or the file is damaged or of a model of other shapes; nothing
-            is changed then.
+        ValueError: the model is not built, the file is damaged, or its shapes do not fit; nothing is changed
+            then.
     """
     net = trainer.net
     network = net.required_network()
@@ -89,26 +87,26 @@ def load_weights(trainer: Trainer, filepath: str | os.PathLike[str], skip_mismat
 
 
 def get_config(trainer: Trainer) -> dict[str, Any]:
-    """The name and layers of the model, as Keras has them in its files."""
+    """The name and layers of the model, in the format of Keras' files."""
     config: dict[str, Any] = _saving().keras_entry(trainer, with_compile=False)["config"]
     return config
 
 
 def to_json(trainer: Trainer) -> str:
-    """The layers, without weights, and what the model was compiled with, for `models.model_from_json`."""
+    """The layers, without weights, and the settings of `compile` as JSON, for `models.model_from_json`."""
     import json
 
     return json.dumps(_saving().keras_entry(trainer, with_compile=True), allow_nan=False)
 
 
 def to_bytes(trainer: Trainer) -> bytes:
-    """The content of a file."""
+    """The content of a model file."""
     data: bytes = _saving().to_bytes(trainer, weights_only=False)
     return data
 
 
 def from_bytes(kinds: Kinds, with_net: WithNet, cls: type[Any], data: bytes) -> Any:
-    """The model of `to_bytes`, of a class."""
+    """The model, of the given class, from the result of `to_bytes`."""
     return _saving().from_bytes(kinds, with_net, cls, data)
 
 
@@ -118,10 +116,10 @@ def read(kinds: Kinds, with_net: WithNet, filepath: str | os.PathLike[str], with
 
 
 def from_config(kinds: Kinds, with_net: WithNet, config: Mapping[str, Any]) -> Any:
-    """A model of what `get_config` gave."""
+    """A model from the result of `get_config`."""
     return _saving().from_config(kinds, with_net, config)
 
 
 def from_json(kinds: Kinds, with_net: WithNet, json_string: str) -> Any:
-    """A model of what `to_json` gave."""
+    """A model from the result of `to_json`."""
     return _saving().from_json(kinds, with_net, json_string)

@@ -26,21 +26,21 @@ def load_model(
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Any:
-    """The model that `Model.save` wrote, or Keras 3 or 2 as .keras or .h5: a `Sequential` or a `Model`.
+    """A `Sequential` or `Model` from a file of `Model.save`, or a .keras or .h5 file of Keras 3 or 2.
 
-    The file can hold numbers and names of layers, but no code. Of Keras' files the seeds of dropout are left
-    out: masks follow from the model's seed.
+    The file can hold numbers and names of layers, but no code. Seeds of dropout in Keras' files are ignored:
+    masks follow from the model's seed.
 
     Args:
         filepath: the file.
-        custom_objects: functions of one's own among the metrics, by their names; default none but those of
+        custom_objects: your own functions among the metrics, by their names; default only those of
             `nncore.saving.register_keras_serializable`.
-        compile: False leaves compile settings and optimizer state out; default True.
-        safe_mode: True: code in files is never run.
+        compile: False ignores the settings of `compile` and the optimizer's state; default True.
+        safe_mode: True only: code in files is never run.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no model, damaged, of Keras with layers that are not available, or names a function
+        ValueError: the file is no model or damaged, has layers that are not available, or names a function
             that is not given.
         MemoryError: memory does not suffice.
     """
@@ -52,19 +52,19 @@ def load_model(
 
 @explains
 def save_model(model: Any, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-    """As ``model.save(filepath, overwrite)``."""
+    """Calls ``model.save(filepath, overwrite)``."""
     model.save(filepath, overwrite)
 
 
 @explains
 def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """A model, with new weights, of what `Model.to_json` gave, or that of Keras.
+    """A model with new weights from the result of `Model.to_json`, of nncore or Keras.
 
     Args:
-        custom_objects: as of `load_model`.
+        custom_objects: as in `load_model`.
 
     Raises:
-        ValueError: it is no model, or has layers that are not available.
+        ValueError: the text is no model, or has layers that are not available.
 
     >>> from nncore import Sequential
     >>> from nncore.layers import Dense, Input
@@ -77,9 +77,9 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
 
 @explains
 def clone_model(model: Any, input_tensors: None = None, clone_function: None = None) -> Any:
-    """A model of new layers with the same settings and names, with new weights, and not compiled.
+    """A model of new layers with the same settings and names; its weights are new, and it is not compiled.
 
-    ``copy.deepcopy(model)`` has its weights as well.
+    ``copy.deepcopy(model)`` copies the weights as well.
 
     Args:
         input_tensors, clone_function: not available, so None.

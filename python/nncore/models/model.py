@@ -38,19 +38,19 @@ class Model(Weighted, Compiled):
     """A network of layers from inputs to outputs, with Keras' interface.
 
     Args:
-        inputs: what `Input` gives, or a list, tuple or dict of that. Another value that a layer gives will
-            do, too: the model then begins there.
-        outputs: what layers called on them give, alone, in a list, tuple or dict. `predict` returns arrays in
-            the same form, of one output in a list or tuple the array.
-        trainable: False for layers whose weights stay as they are; default True.
+        inputs: a symbolic value, or a list, tuple or dict of values. They come from `Input`, or from any
+            layer: the model then begins after that layer.
+        outputs: values computed from the inputs, in the same forms. `predict` returns arrays in the form of
+            the outputs; for a list or tuple of one output, the array.
+        trainable: False sets all layers not trainable; default True.
         name: default "functional" with a running number.
 
     Raises:
         TypeError: inputs or outputs are no values.
         ValueError: an output needs an input that is not given, or layers have the same name.
 
-    A model can be called on values as a layer, and its layers may be in other models, which then share the
-    weights: ``Model(model.input, model.get_layer("code").output)`` is a part of a trained one.
+    A model can be called on values like a layer. Its layers may also be in other models, which share the
+    weights: ``Model(model.input, model.get_layer("code").output)`` is a part of a trained model.
 
     >>> from nncore.layers import Add, Dense, Input
     >>> x = Input((4,))
@@ -86,7 +86,7 @@ class Model(Weighted, Compiled):
         self._own(net, trainable)
 
     def _named(self, name: object, default: str) -> str:
-        """The name, or an automatic one."""
+        """The given name, or else an automatic one."""
         own, is_model = type(self).__name__, type(self) is Model
         return names.checked(own, name) if name is not None else names.automatic(default if is_model else own)
 
@@ -96,10 +96,10 @@ class Model(Weighted, Compiled):
             self.trainable = False
 
     def build(self, input_shape: Any = None) -> None:
-        """Checks a shape with the batch axis, or a list of them: a model of a graph is built already.
+        """Checks a shape with the batch axis, or a list of shapes; a `Model` is built from the beginning.
 
         Raises:
-            ValueError: the inputs do not take it.
+            ValueError: the inputs have other shapes.
         """
         if input_shape is not None:
             self.compute_output_shape(input_shape)
@@ -117,10 +117,10 @@ class Model(Weighted, Compiled):
         return self._net.network is not None
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
-        """The layer of a name, or at a place.
+        """The layer with a name, or at an index.
 
         Raises:
-            ValueError: there is none, or both or neither of name and index are given.
+            ValueError: there is no such layer, or both or neither of name and index are given.
         """
         return self._net.layer(name, index)
 
@@ -131,7 +131,9 @@ class Model(Weighted, Compiled):
 
     @property
     def inputs(self) -> list[Value]:
-        """The values of the inputs. This and the next ones raise AttributeError before the model is built."""
+        """The values of the inputs. This and the following properties raise AttributeError before the model
+        is built.
+        """
         return list(self._graph("inputs").inputs)
 
     @property
@@ -140,45 +142,45 @@ class Model(Weighted, Compiled):
 
     @property
     def input(self) -> Any:
-        """The value of the input; of several inputs a list, tuple or dict, as the model was given them."""
+        """The value of the input; for several inputs a list, tuple or dict, as given to the model."""
         graph = self._graph("input")
         return graph.in_form.pack(graph.inputs)
 
     @property
     def output(self) -> Any:
-        """As `input`."""
+        """The value of the output, or several, as `input`."""
         graph = self._graph("output")
         return graph.out_form.pack(graph.outputs)
 
     @property
     def input_names(self) -> list[str]:
-        """The names of the layers Input; of other layers, with whose values the model begins, perhaps
-        numbered.
+        """The names of the `Input` layers; an input that comes from another layer has that layer's name, with
+        a number if the name is not unique.
         """
         return list(self._graph("input names").input_names)
 
     @property
     def output_names(self) -> list[str]:
-        """The keys of a dict of outputs, or the names of the layers that make them, numbered if one makes
+        """The keys of a dict of outputs, or the names of the layers of the outputs, numbered if a layer gives
         several.
         """
         return self._graph("output names").output_names()
 
     @property
     def input_shape(self) -> Any:
-        """With None for the batch axis and open sizes; of several inputs a list."""
+        """The shape of the input, with None for the batch axis and open sizes; for several inputs a list."""
         return one_or_list([value.shape for value in self._graph("input shape").inputs])
 
     @property
     def output_shape(self) -> Any:
-        """As `input_shape`."""
+        """The shape of the output, or several, as `input_shape`."""
         return one_or_list([value.shape for value in self._graph("output shape").outputs])
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """Shapes of the outputs for those of the inputs, all with the batch axis, which may be None.
+        """Shapes of the outputs from shapes of the inputs, with the batch axis, which may be None.
 
         Raises:
-            ValueError: a layer does not take them, or the model is not built.
+            ValueError: a layer does not take the shapes, or the model is not built.
         """
         return self._net.output_shape_for(input_shape)
 
@@ -237,7 +239,7 @@ class Model(Weighted, Compiled):
 
     @property
     def loss(self) -> Any:
-        """The loss as it was given to ``compile``."""
+        """The argument loss of ``compile``."""
         return s.given_loss if (s := self._trainer.settings) else None
 
     @property
@@ -247,7 +249,7 @@ class Model(Weighted, Compiled):
 
     @property
     def metrics_names(self) -> list[str]:
-        """Names of what `evaluate` returns, in order."""
+        """Names of the values that `evaluate` returns, in order."""
         return list(s.returned) if (s := self._trainer.settings) else []
 
     @property
@@ -255,22 +257,23 @@ class Model(Weighted, Compiled):
         """The `History` of the last `fit`; None before the first."""
         return self._trainer.history  # type: ignore[return-value]
 
-    # Set to True by a callback, they end the call after the step.
+    # If a callback sets one to True, the call ends after the step.
     stop_training, stop_evaluating, stop_predicting = _stop("train"), _stop("test"), _stop("predict")
 
     @property
     def gradients(self) -> Changes | None:
-        """What is called in each step of `fit` and `train_on_batch` between gradient and update: None
-        (default) or a function f(gradients).
+        """A function f(gradients) that `fit` and `train_on_batch` call between gradient and update of each
+        step, or None (default).
 
-        It is given one float32 array for each of `trainable_weights`, as they were when the model was
-        compiled, in their order and shapes: the gradient of the batch's loss, before accumulation and
-        clipping. It may change them in place and return None, or return new ones. Processes that share a
-        batch would add up their gradients here. The model may be used in it: it is not locked. An exception
-        ends the call, with the model as before the step. The function is not saved with the model.
+        Its argument has a float32 array for each of the weights that were trainable when the model was
+        compiled, in the order and with the shapes of `trainable_weights`: the gradient of the batch's loss,
+        before accumulation and clipping. It changes the arrays in place and returns None, or returns new
+        ones. Processes that share a batch can add up their gradients here. It may use the model, which is not
+        locked. An exception ends the call and leaves the model as before the step. The function is not saved
+        with the model.
 
         Raises:
-            TypeError: what is set is no function.
+            TypeError: the value is no function.
 
         >>> import nncore
         >>> from nncore.layers import Dense, Input
@@ -291,11 +294,11 @@ class Model(Weighted, Compiled):
     # ---- prediction
 
     def __call__(self, x: Any, training: bool | None = None) -> Any:
-        """Outputs (n, ...) of inputs (n, ...). With `training`, dropout is at work, and normalizations use
-        the batch and move their statistics; other weights stay.
+        """Outputs (n, ...) of inputs (n, ...). With `training`, dropout is applied, and batch normalizations
+        use the statistics of the batch and update the moving ones; other weights stay.
 
-        On values, as those of `Input`, the model is called like a layer: it gives values in the form of its
-        outputs, and its layers, with their weights, become part of the model that is described.
+        On symbolic values, such as those of `Input`, the model is called like a layer: it returns values in
+        the form of its outputs, and its layers, with their weights, become part of the new model.
         """
         form, given = unpacked(x) if isinstance(x, (list, tuple)) or is_named(x) else (Form(), [x])
         if any(isinstance(one, Value) for one in given):
@@ -309,7 +312,7 @@ class Model(Weighted, Compiled):
                 require_all(self.name, graph.input_names, given)
             if not all(isinstance(one, Value) for one in given):
                 raise TypeError(f"[{self.name}] expected a value for each input, got {described(given)}")
-            values = self._net.called(self, given).values()  # builds a Sequential
+            values = self._net.called(self, given).values()  # this builds a Sequential
             return self._net.required_graph().out_form.pack(values)
         if on := training is not False and in_training(self.name, training):
             self._trainer.freeze_state(x)
@@ -329,27 +332,27 @@ class Model(Weighted, Compiled):
     ) -> Any:
         """Outputs for inputs.
 
-        Silent by default, unlike Keras, so that a prediction in a loop does not fill the screen.
+        It is silent by default, unlike Keras, so that a prediction in a loop does not fill the screen.
 
         Args:
-            x: as `fit`; of an iterator's batches only x is used.
-            batch_size: samples between two calls of callbacks for batches, and in one of `steps`; default
-                32. It has no influence on the result.
-            verbose: default 0; else as `fit`.
+            x: as in `fit`; only x of an iterator's batches is used.
+            batch_size: samples in one of `steps`, and between two calls of callbacks for batches; default 32.
+                It has no influence on the result.
+            verbose: default 0; other values as in `fit`.
             steps: number of batches, if not all data.
-            callbacks: as `fit`.
+            callbacks: as in `fit`.
 
         Returns:
-            Array (n, ...) of float32; of no samples for an empty x. Of several outputs a list, tuple or dict
-            of arrays, as the model was given its outputs; a dict of one, too.
+            Array (n, ...) of float32, without samples for an empty x. For several outputs, or a dict of one,
+            a list, tuple or dict of arrays in the form of the model's outputs.
 
         Raises:
-            ValueError, TypeError: as `fit`, but the model need not be compiled.
+            ValueError, TypeError: as in `fit`, but the model need not be compiled.
         """
         trainer = self._trainer
         plain = batch_size is None and steps is None and callbacks is None
         if plain and type(x) is np.ndarray and type(verbose) is int and verbose == 0:
-            # As `outputs` begins, without the call, which took 0.4 us of the 9 of a single prediction.
+            # This repeats the beginning of `outputs`, as the call takes 0.4 us of 9 us for one sample.
             net = self._net
             if net.direct is not None and net.gives_one:
                 try:
@@ -370,7 +373,7 @@ class Model(Weighted, Compiled):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Any:
-        """A new model with new weights, of what `get_config` gave."""
+        """A model with new weights from the result of `get_config`."""
         return files.from_config(KINDS, with_net, config)
 
     def __reduce__(self) -> tuple[Callable[..., Model], tuple[Any, ...]]:
@@ -378,7 +381,7 @@ class Model(Weighted, Compiled):
         return from_bytes, (type(self), files.to_bytes(self._trainer), *([functions] if functions else []))
 
 
-# Classes that files name.
+# Classes of models by their names in files.
 KINDS: dict[str, type[Model]] = {"Model": Model}
 
 
@@ -388,13 +391,13 @@ def net_of(model: object) -> Net | None:
 
 
 def with_net(cls: type[Model], net: Net) -> tuple[Model, Trainer]:
-    """A new model, and its trainer."""
+    """A new model of a class with a net, and its trainer."""
     model = cls.__new__(cls)
     model._own(net)
     return model, model._trainer
 
 
 def from_bytes(cls: type[Model], data: bytes, functions: Mapping[str, Any] | None = None) -> Model:
-    """The model of a pickle, with the functions among its metrics by their names."""
+    """The model from a pickle. functions: the Python functions among its metrics, by their names."""
     with CustomObjectScope(functions):
         return files.from_bytes(KINDS, with_net, cls, data)  # type: ignore[no-any-return]

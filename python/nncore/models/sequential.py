@@ -16,14 +16,14 @@ class Sequential(Model):
     """A network of layers one after another, with Keras' interface.
 
     Args:
-        layers: list of `nncore.layers` or models, perhaps with an `Input` first. Without the shape of a
-            sample, the model is built by the first data that it sees.
-        trainable: False for layers whose weights stay as they are; default True.
+        layers: list of layers or models, perhaps with an `Input` first. If no layer gives the shape of a
+            sample, the first data build the model.
+        trainable: False sets all layers not trainable; default True.
         name: default "sequential" with a running number.
 
-    Classes derived from it may add methods. One that overrides what the compiled core does itself, such as
-    ``call`` or ``train_step``, raises TypeError when it is defined; so do layers, losses, metrics, optimizers
-    and initializers.
+    Derived classes may add methods. A class that overrides a method whose work the core does, such as
+    ``call`` or ``train_step``, raises TypeError when it is defined. The same holds for layers, losses,
+    metrics, optimizers and initializers.
 
     >>> from nncore.layers import Dense, Input
     >>> model = Sequential([Input((2,)), Dense(8, activation="relu"), Dense(1, activation="sigmoid")])
@@ -51,19 +51,19 @@ class Sequential(Model):
         self._own(net, trainable)
 
     def add(self, layer: Any) -> None:
-        """Puts a layer or model at the end. The weights of the others stay; an optimizer starts anew.
+        """Appends a layer or model. The weights of the other layers stay; the optimizer starts anew.
 
         A layer may be in several models, which then share its weights.
 
         Raises:
-            TypeError: it is not a layer.
-            ValueError: it does not take the shape before it, or its name is used already, or the model is
-                part of another one. The model is as before then.
+            TypeError: the argument is not a layer.
+            ValueError: the layer does not take the shape before it, its name is used already, or the model is
+                part of another one. The model then stays as before.
         """
         self._net.add(layer, net_of(layer))
 
     def pop(self) -> Any:
-        """Takes the last layer off, with its weights, and returns it. On an exception the model is as before.
+        """Removes the last layer and returns it, with its weights. After an exception the model is as before.
 
         Raises:
             IndexError: there is no layer.
@@ -72,11 +72,11 @@ class Sequential(Model):
         return self._net.pop()
 
     def build(self, input_shape: Sequence[int | None] | None = None) -> None:
-        """Makes the weights for inputs of a shape.
+        """Creates the weights for inputs of a shape.
 
         Args:
             input_shape: with the batch axis, which may be None: ``(None, 28, 28, 1)``. Not needed if the
-                first layer says it.
+                first layer has an input shape.
 
         Raises:
             ValueError: there are no layers, a layer does not take the shape before it, or another shape is
@@ -92,7 +92,7 @@ class Sequential(Model):
         self._net.build(given if known is None else known)
 
     def compute_output_shape(self, input_shape: Sequence[Any]) -> OpenShape:
-        """Both shapes with the batch axis, which may be None."""
+        """The shape of the output from that of the input, both with the batch axis, which may be None."""
         at: Any = tuple(input_shape)
         for layer in self.layers:
             at = layer.compute_output_shape(at)

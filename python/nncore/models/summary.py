@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from ..layers import Variable
     from ..training.trainer import Trainer
 
-_TRAINABLE = 9  # width of the column of that name
+_TRAINABLE = 9  # width of the column "Trainable"
 _LINES, _PLAIN = "┏━┳┓┃┡╇┩│├─┼┤└┴┘", "+=++|+++|+-+++++"
-_COUNTERS = 12  # bytes of the two scalars among an optimizer's numbers: step (int64) and learning rate
+_COUNTERS = 12  # bytes of two scalars of an optimizer: the step (int64) and the learning rate
 
 
 def _memory(size: float) -> str:
@@ -32,7 +32,7 @@ def _memory(size: float) -> str:
 
 
 def _columns(text: str) -> int:
-    """Its width in a terminal."""
+    """The width of a text in a terminal."""
     return sum(0 if combining(c) else 2 if east_asian_width(c) in "FW" else 1 for c in text)
 
 
@@ -60,8 +60,8 @@ def _fields(layer: Any, outputs: Sequence[OpenShape], sources: str | None, show_
 
 
 def _rows(net: Net) -> tuple[list[tuple[Any, Sequence[OpenShape], str]], bool]:
-    """Each layer with the shapes that its first call makes and the names of what its calls read, and whether
-    these say more than the order of the rows does.
+    """For each layer the output shapes of its first call and the names of the layers that its calls read; and
+    whether these names say more than the order of the rows.
     """
     graph = net.graph
     if graph is None:
@@ -85,7 +85,7 @@ def _count(weights: list[Variable], trainable: bool) -> int:
 
 
 def _optimizer_params(trainer: Trainer) -> int:
-    """Numbers that the optimizer holds, once it has made a step."""
+    """How many numbers the optimizer holds, once it has made a step."""
     net, settings = trainer.net, trainer.settings
     network = net.network
     if network is None or settings is None or trainer.compiled is not network or not network.iterations:
@@ -105,7 +105,7 @@ def table(trainer: Trainer, line_length: int | None, show_trainable: bool) -> st
     shares = [0, 0.45, 0.80, 1]
     if connected:
         headers, align, shares = [*headers, "Connected to"], [*align, "<"], [0, 0.32, 0.56, 0.72, 1]
-    room = line_length - 4 - (_TRAINABLE + 3) * show_trainable  # without bars
+    room = line_length - 4 - (_TRAINABLE + 3) * show_trainable  # the width without bars
     edges = [int(share * room) for share in shares]
     widths = [max(4, right - left - 2) for left, right in pairwise(edges)]
     if show_trainable:

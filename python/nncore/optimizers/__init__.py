@@ -1,4 +1,4 @@
-"""Optimizers: settings of the update that the compiled core makes after each batch.
+"""Optimizers: settings of the update that the core makes after each batch.
 
 >>> Adam(learning_rate=0.01)
 Adam(learning_rate=0.01, beta_1=0.9, beta_2=0.999, epsilon=1e-07, amsgrad=False, weight_decay=None)
@@ -31,12 +31,12 @@ answer(__name__, "schedules")
 
 
 def get(identifier: Any) -> Optimizer | None:
-    """The optimizer of a name, in any case, with its default settings, or of a config; or itself; None stays
-    None.
+    """The optimizer for a name, in upper or lower case, with default settings, or for a config. Optimizers
+    and None are returned as they are.
 
     Raises:
         ValueError: there is no optimizer of that name.
-        TypeError: something else.
+        TypeError: the argument is none of these.
 
     >>> get("sgd")
     SGD(learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=None)
@@ -45,7 +45,7 @@ def get(identifier: Any) -> Optimizer | None:
 
 
 def found(identifier: Any, owner: str) -> Optimizer:
-    """The optimizer that ``compile`` takes it for."""
+    """The optimizer that ``compile`` makes of its argument."""
     if isinstance(identifier, str):
         names = {name.lower(): cls for name, cls in CLASSES.items()}
         if identifier.lower() in names:

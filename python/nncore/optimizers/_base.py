@@ -1,4 +1,4 @@
-"""What optimizers share: their common arguments, and how they are bound to a model."""
+"""The base class of optimizers: their common arguments, and their binding to a model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ._steps import ByHand, Named
 if TYPE_CHECKING:
     pass
 
-MOST = 3.4e38  # that float32 holds
+MOST = 3.4e38  # the largest number in float32
 
 
 class Common(TypedDict, total=False):
@@ -46,7 +46,7 @@ COMMON: dict[str, Any] = {
     "ema_overwrite_frequency": None,
     "gradient_accumulation_steps": None,
 }
-# What Keras' optimizers also take, with the values that switch it off.
+# Keras' further arguments, with the values that have no effect.
 _NEUTRAL: dict[str, Any] = {"loss_scale_factor": None}
 
 
@@ -73,7 +73,7 @@ def _common(owner: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class LearningRate(float):
-    """A learning rate: a number, with the methods that Keras' variable has for it.
+    """A learning rate: a number that also has the methods of Keras' variable.
 
     >>> from nncore.optimizers import SGD
     >>> optimizer = SGD(0.5)
@@ -85,7 +85,7 @@ class LearningRate(float):
     _optimizer: Optimizer
 
     def assign(self, value: float) -> None:
-        """As ``optimizer.learning_rate = value``. The number at hand stays what it is: ask for it again."""
+        """Does ``optimizer.learning_rate = value``. This number itself does not change: read it again."""
         self._optimizer.learning_rate = value
 
     def numpy(self) -> np.float32:
@@ -98,33 +98,33 @@ class LearningRate(float):
 class Optimizer(ByHand, Settings, Described):
     """Base class. Deriving from it raises TypeError outside nncore: what runs in a network is compiled.
 
-    An optimizer works for one model at a time, which keeps its moments; a model compiled anew starts with
+    An optimizer belongs to one model at a time, which has its moments; compiling a model again starts with
     moments of zero.
 
-    All optimizers take the arguments below, by their names. A step goes through them in this order: gradients
-    are accumulated, clipped, weights decay, the optimizer updates them, averages follow.
+    All optimizers take the arguments below as keywords. The order in a step is: gradients are accumulated,
+    then clipped; weights decay, then are updated; averages are updated last.
 
     Args:
         clipnorm: at least 0, or None (default). The gradient g of each weight becomes
             ``g * clipnorm / max(norm(g), clipnorm)``, its norm the square root of the sum of its squares.
         clipvalue: at least 0, or None (default): ``clip(g, -clipvalue, clipvalue)``.
         global_clipnorm: at least 0, or None (default): as clipnorm, with one norm for all gradients together.
-            If that is infinite or not a number, all gradients become NaN. One at most of these three may be
-            given; 0 is as None.
-        use_ema: default False. True keeps averages of the trained weights, which take their place at the end
-            of `fit`: the weights themselves at first, then after each step
+            If that is infinite or not a number, all gradients become NaN. At most one of these three may be
+            given; 0 means None.
+        use_ema: True keeps averages of the trained weights, which replace the weights at the end of `fit`;
+            default False. An average starts as the weight itself; after each step
             ``average = ema_momentum * average + (1 - ema_momentum) * w``.
         ema_momentum: in [0, 1]; default 0.99.
-        ema_overwrite_frequency: after every so many steps the averages take the place of the weights. None
+        ema_overwrite_frequency: number of steps after which the averages replace the weights, each time. None
             (default) or 0: only at the end of `fit`.
-        gradient_accumulation_steps: at least 2, or None (default). The weights are updated after every so
-            many batches, with the mean of their gradients. `iterations` and ema_overwrite_frequency count
-            updates then; averages follow, and learning rates of schedules change, after each batch.
+        gradient_accumulation_steps: at least 2, or None (default). The number of batches for each update,
+            which uses the mean of their gradients. `iterations` and ema_overwrite_frequency then count
+            updates, but averages and learning rates of schedules change after each batch.
         loss_scale_factor: not available, so None.
 
     Raises:
         ValueError: a number outside its range, or two ways to clip.
-        TypeError: a name that is none of these.
+        TypeError: an argument has another name.
 
     >>> from nncore.optimizers import SGD
     >>> SGD(0.5, clipnorm=1.0)
@@ -138,8 +138,8 @@ class Optimizer(ByHand, Settings, Described):
         "add_optimizer_variables"
     )
     _instead = "Use one of nncore.optimizers, whose learning_rate a callback can set at any time"
-    _rows: ClassVar[tuple[str, ...]] = ()  # of the compiled table
-    # Settings with which it is tested besides the defaults.
+    _rows: ClassVar[tuple[str, ...]] = ()  # names of rows in the core's table
+    # Settings to test besides the defaults.
     _variants: ClassVar[tuple[dict[str, Any], ...]] = ()
     _fixed = tuple(COMMON)
     weight_decay: float | None
@@ -165,7 +165,7 @@ class Optimizer(ByHand, Settings, Described):
         self.name = names.checked(owner, names.snake_case(owner) if name is None else name)
         self._owner = self._network = None
         self.schedule: LearningRateSchedule | None = None
-        self._learning_rate = 0.0  # where there is no schedule
+        self._learning_rate = 0.0  # if there is no schedule
         self._without_decay: tuple[list[Variable], list[str]] = [], []
         self._made, self._kept = 0, {}
         self.learning_rate = learning_rate
@@ -182,22 +182,23 @@ class Optimizer(ByHand, Settings, Described):
 
     @classmethod
     def _row(cls, settings: Mapping[str, Any]) -> str:
-        """Which of the rows works with these settings."""
+        """The row that computes the update with these settings."""
         return cls._rows[0]
 
     @classmethod
     def spec_of(cls, owner: str, given: Mapping[str, Any]) -> tuple[str, dict[str, float]]:
-        """The row and its settings, from all of the class; those of `given` that are none are passed over."""
+        """The row and its settings, selected from the settings `given` of the class."""
         settings = cls._checked(owner, {name: given[name] for name in cls._settings})
         row = cls._row(settings)
         return row, {s[0]: settings[s[0]] for s in ROWS[row][0] if settings[s[0]] is not None}
 
     @property
     def learning_rate(self) -> LearningRate:
-        """Size of the steps; of a schedule, that of the next one.
+        """The learning rate; with a schedule, that of the next step.
 
-        Can be set at any time, also by callbacks during training, to a number or a schedule. What is read has
-        ``assign(value)`` and ``numpy()`` besides. Where there is a schedule, setting a number is a TypeError.
+        It can be set at any time, also by callbacks during training, to a number or a schedule. The number
+        that is read also has ``assign(value)`` and ``numpy()``. Replacing a schedule by a number is a
+        TypeError.
         """
         schedule = self.schedule
         rate = LearningRate(self._learning_rate if schedule is None else schedule(self._batches))
@@ -224,17 +225,17 @@ class Optimizer(ByHand, Settings, Described):
 
     @property
     def _batches(self) -> int:
-        """Trained on since the model was compiled."""
+        """The number of batches trained on since the model was compiled."""
         network = self._network() if self._network else None
         return network.iterations if network is not None else self._made
 
     @property
     def iterations(self) -> int:
-        """Updates made since the model was compiled."""
+        """The number of updates since the model was compiled."""
         return self._batches // (self.gradient_accumulation_steps or 1)
 
     def check_owner(self, owner: Named) -> None:
-        """ValueError if it works for another model."""
+        """ValueError if the optimizer belongs to another model."""
         other = self._owner() if self._owner else None
         if other is not None and other is not owner:
             raise ValueError(
@@ -250,7 +251,7 @@ class Optimizer(ByHand, Settings, Described):
         self._owner = self._network = None
 
     def _given(self) -> dict[str, Any]:
-        """All arguments; a schedule is itself."""
+        """All arguments; learning_rate may be a schedule."""
         rate: Any = self._learning_rate if self.schedule is None else self.schedule
         own = {name: rate if name == "learning_rate" else getattr(self, name) for name in self._settings}
         return {**own, **{name: getattr(self, name) for name in COMMON}, "name": self.name}
@@ -259,22 +260,22 @@ class Optimizer(ByHand, Settings, Described):
         return self.spec_of(type(self).__name__, {**self._given(), "learning_rate": self._learning_rate})
 
     def rules(self) -> dict[str, float]:
-        """The common arguments, as the core has them."""
+        """The common arguments in the form that the core takes."""
         return {name: float(getattr(self, name) or 0.0) for name in COMMON}
 
     def exclude_from_weight_decay(
         self, var_list: Sequence[Variable] | None = None, var_names: Sequence[str] | None = None
     ) -> None:
-        """Names weights to which weight_decay does not apply. To be called before ``compile``.
+        """Excludes weights from weight_decay. Call it before ``compile``.
 
         Args:
             var_list: weights of layers; default none.
-            var_names: regular expressions, to be found anywhere in the names of weights, as "bias"; default
+            var_names: regular expressions that are searched in the names of weights, such as "bias"; default
                 none.
 
         Raises:
-            ValueError: the optimizer works for a model already, or a name is no regular expression.
-            TypeError: var_list holds something else than weights.
+            ValueError: the optimizer belongs to a model already, or a name is no regular expression.
+            TypeError: an item of var_list is not a weight.
         """
         if self._owner is not None:
             raise ValueError(f"[{self.name}] exclude_from_weight_decay must be called before compile")
@@ -291,20 +292,20 @@ class Optimizer(ByHand, Settings, Described):
 
     @property
     def without_decay(self) -> tuple[list[Variable], list[str]]:
-        """What `exclude_from_weight_decay` was given."""
+        """The arguments that `exclude_from_weight_decay` got."""
         return self._without_decay
 
     def decays(self, layer: object, name: str) -> bool:
-        """Whether weight_decay applies to the weight of this name of a layer."""
+        """Whether weight_decay applies to a weight, given by its layer and its name."""
         weights, names = self._without_decay
         listed = any(weight.layer is layer and weight.name == name for weight in weights)
         return not listed and not any(re.search(pattern, name) for pattern in names)
 
     def finalize_variable_values(self, var_list: Sequence[Variable] | None = None) -> None:
-        """Puts the averages of use_ema in the place of the weights, as `fit` does at its end.
+        """Replaces the weights by the averages of use_ema, as `fit` does at its end.
 
         Args:
-            var_list: for programs written for Keras: all trained weights.
+            var_list: for programs written for Keras: None or all trained weights.
         """
         if self.use_ema and self._network and (network := self._network()):
             network.take_averages()
@@ -314,7 +315,7 @@ class Optimizer(ByHand, Settings, Described):
         return []
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal one. A schedule is its class_name and config."""
+        """The arguments that make an equal optimizer. A schedule is given by its class_name and config."""
         given = self._given()
         if self.schedule is not None:
             from . import schedules
@@ -326,10 +327,10 @@ class Optimizer(ByHand, Settings, Described):
     def from_config(
         cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
     ) -> Optimizer:
-        """The optimizer of what `get_config` has returned.
+        """The optimizer for a config that `get_config` returned.
 
         Args:
-            custom_objects: schedules of one's own by the names of their classes.
+            custom_objects: your own schedules by the names of their classes.
         """
         given = dict(config)
         if isinstance(given.get("learning_rate"), Mapping):

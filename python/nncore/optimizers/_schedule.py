@@ -1,4 +1,4 @@
-"""What an optimizer knows of schedules."""
+"""The base class of schedules."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 
 class LearningRateSchedule:
-    """Base class. Derive from it for a schedule of one's own, whose ``__call__(step)`` gives the rate.
+    """Base class, also for your own schedules, whose ``__call__(step)`` returns the learning rate.
 
-    ``step`` is an int, the result any real number at least 0. Up to 256 steps ahead of time it is called once
-    for each step, in order. Models with a schedule of one's own cannot be saved, their weights can.
+    ``step`` is an int, the result a real number of at least 0. It is called once for each step, in order, up
+    to 256 steps ahead. Models with your own schedules cannot be saved, but their weights can.
 
     >>> class Warmup(LearningRateSchedule):
     ...     def __call__(self, step):
@@ -19,7 +19,7 @@ class LearningRateSchedule:
     0.05
     """
 
-    # Settings with which it is tested.
+    # Settings to test.
     _variants: ClassVar[tuple[dict[str, Any], ...]] = ()
 
     def __call__(self, step: int) -> Any:
@@ -27,10 +27,10 @@ class LearningRateSchedule:
         raise NotImplementedError(f"[{type(self).__name__}] __call__(step) must be written")
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal one."""
+        """The arguments that make an equal schedule."""
         raise NotImplementedError(f"[{type(self).__name__}] get_config() must be written")
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> LearningRateSchedule:
-        """The schedule of what `get_config` has returned."""
+        """The schedule for a config that `get_config` returned."""
         return cls(**config)

@@ -1,4 +1,4 @@
-"""What an optimizer keeps, and its steps with gradients that a program has computed itself."""
+"""State of optimizers, and steps with gradients that the user's program computes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROWS = _core.optimizers()
 
 
 class Named(Protocol):
-    """The part of a model that its optimizer uses."""
+    """The attributes of a model that its optimizer uses."""
 
     name: str
 
@@ -29,14 +29,14 @@ class Named(Protocol):
 
 
 class ByHand:
-    """Steps of an optimizer that works for no model."""
+    """Steps of an optimizer that belongs to no model."""
 
     name: str
     learning_rate: Any
     _owner: weakref.ref[Named] | None
     _network: weakref.ref[_core.Network] | None
-    _made: int  # steps
-    _kept: dict[tuple[Any, str], tuple[Variable, list[Floats]]]  # by layer and name: a weight, its moments
+    _made: int  # number of steps
+    _kept: dict[tuple[Any, str], tuple[Variable, list[Floats]]]  # by layer and name: weight, moments
 
     @property
     def iterations(self) -> int:
@@ -52,9 +52,9 @@ class ByHand:
         raise NotImplementedError
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[ArrayLike | None, Variable]]) -> int:
-        """A step with gradients that a program has computed itself, as by functions of `nncore.ops`.
+        """Makes a step with given gradients, computed for example by functions of `nncore.ops`.
 
-        The optimizer keeps moments for these weights, as long as it works for no model.
+        The optimizer keeps moments for these weights as long as it belongs to no model.
 
         Args:
             grads_and_vars: pairs of a gradient and a weight of a layer, both of one shape. A weight whose
@@ -64,9 +64,9 @@ class ByHand:
             The number of steps so far.
 
         Raises:
-            ValueError: the optimizer works for a compiled model, clips, averages or accumulates, or a shape
+            ValueError: the optimizer belongs to a compiled model, clips, averages or accumulates, or a shape
                 is wrong; no weight is changed then.
-            TypeError: something that is no weight, or no numbers.
+            TypeError: an item is not a gradient of numbers and a weight.
 
         >>> from nncore.layers import Dense
         >>> from nncore.optimizers import SGD
@@ -84,11 +84,11 @@ class ByHand:
     def apply(
         self, grads: Sequence[ArrayLike | None], trainable_variables: Sequence[Variable] | None = None
     ) -> None:
-        """As `apply_gradients`.
+        """Makes a step as `apply_gradients` does.
 
         Args:
-            grads: one for each weight.
-            trainable_variables: the weights; default those of the steps before, in their order.
+            grads: a gradient for each weight.
+            trainable_variables: the weights; default those of the steps before, in the same order.
         """
         known = [weight for weight, _ in self._kept.values()]
         weights = known if trainable_variables is None else list(trainable_variables)
@@ -129,8 +129,8 @@ class ByHand:
 
     @property
     def variables(self) -> list[Reading]:
-        """What it keeps, as it is now: the number of steps, the learning rate, and the moments of each
-        weight; of a model that is not built none yet.
+        """Copies of the state: the number of steps, the learning rate, and the moments of each weight, which
+        exist once the model is built.
         """
         found = [
             Reading(f"{self.name}/iteration", self.iterations, "int32"),

@@ -1,4 +1,4 @@
-"""Optimizers that scale the step of each parameter by its gradients so far."""
+"""Optimizers that scale the step of each parameter by its past gradients."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ class Adam(Optimizer):
         beta_1: in [0, 1); default 0.9.
         beta_2: in [0, 1); default 0.999.
         epsilon: at least 0; default 1e-7.
-        amsgrad: default False; whether the largest v so far takes the place of v in w's update (Reddi and
-            others, 2018).
+        amsgrad: True uses the largest v so far instead of v in the update of w (Reddi and others, 2018);
+            default False.
         weight_decay: at least 0, or None: ``w -= w * weight_decay * learning_rate`` before each update.
         name: default "adam".
         others: the arguments of all optimizers, see `Optimizer`.
@@ -128,13 +128,13 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with a decay of weights (Loshchilov and Hutter, 2019), before each update, by default.
+    """Adam with weight decay by default, before each update (Loshchilov and Hutter, 2019).
 
     Args:
         weight_decay: at least 0; default 0.004. None is a ValueError, as in Keras.
         name: default "adam_w".
 
-    The others are those of `Adam`.
+    The other arguments are those of `Adam`.
     """
 
     def __init__(
@@ -195,7 +195,7 @@ class Adamax(_WithBetas):
 
 
 class Nadam(_WithBetas):
-    """Adam with Nesterov's momentum: the step looks ahead by the gradient at hand (Dozat, 2016).
+    """Adam with Nesterov's momentum: the step looks ahead with the current gradient (Dozat, 2016).
 
     m and v are those of `Adam`. With ``u(t) = beta_1 * (1 - 0.96**t / 2)`` and the product p(t) of u(1) to
     u(t), step t is ``w -= learning_rate * (u(t + 1) * m / (1 - p(t + 1)) + (1 - u(t)) * g / (1 - p(t))) /

@@ -1,7 +1,7 @@
-"""Learning rates that change with the steps, to give to an optimizer in place of a number.
+"""Learning rates that change with the steps. An optimizer takes a schedule instead of a number.
 
-A schedule is called with the number of a step, from 0, and gives its learning rate. Steps are those of `fit`:
-batches, also where several of them make one update (gradient_accumulation_steps).
+A schedule is called with the number of a step, from 0, and returns its learning rate. A step is a batch of
+`fit`, even if several batches make one update (gradient_accumulation_steps).
 
 >>> decay = ExponentialDecay(0.5, decay_steps=10, decay_rate=0.25)
 >>> decay(0), decay(10), decay(15)
@@ -44,11 +44,11 @@ def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
 def deserialize(
     config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
 ) -> LearningRateSchedule:
-    """The schedule of what `serialize` has returned.
+    """The schedule for a config that `serialize` returned.
 
     Args:
-        config: class_name and config.
-        custom_objects: classes of one's own by their names.
+        config: a dict of class_name and config.
+        custom_objects: your own classes by their names.
 
     Raises:
         ValueError: there is no schedule of that name.

@@ -1,4 +1,4 @@
-"""What schedules share."""
+"""The base class of nncore's schedules."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .._schedule import LearningRateSchedule
 
 
 class Formula(LearningRateSchedule):
-    """A schedule of nncore: its settings are attributes with the names of the arguments."""
+    """Base class: the settings are attributes with the names of the arguments."""
 
     def __init__(self, **settings: Any) -> None:
         names.checked(type(self).__name__, settings["name"])
@@ -20,7 +20,7 @@ class Formula(LearningRateSchedule):
 
     @classmethod
     def _number(cls, name: str, value: Any, low: float = 0.0) -> Any:
-        """A number of Python, a whole one if value is one."""
+        """The value as Python's int if it is a whole number, else as float."""
         real = number(cls.__name__, name, value, low)
         return int(real) if hasattr(value, "__index__") else real
 

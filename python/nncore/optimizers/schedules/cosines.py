@@ -1,4 +1,4 @@
-"""Rates that fall as a cosine does."""
+"""Learning rates that fall like a cosine."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ __all__ = ["CosineDecay", "CosineDecayRestarts"]
 
 
 class CosineDecay(Formula):
-    """Half a wave of a cosine, down to a share of the rate, after a warm-up if there is one (Loshchilov and
-    Hutter, 2017; Goyal and others, 2017).
+    """Falls along half a wave of a cosine, perhaps after a linear warm-up (Loshchilov and Hutter, 2017; Goyal
+    and others, 2017).
 
     ``rate * ((1 - alpha) * (1 + cos(pi * step / decay_steps)) / 2 + alpha)`` until decay_steps, then
-    ``rate * alpha``. Without warmup_target, rate is initial_learning_rate. With it, the rate first goes
-    straight from initial_learning_rate to warmup_target in warmup_steps, and then falls from there.
+    ``rate * alpha``. Without warmup_target, rate is initial_learning_rate. With it, the learning rate first
+    goes linearly from initial_learning_rate to warmup_target in warmup_steps, and then falls from there.
 
     Args:
         initial_learning_rate: at least 0.
-        decay_steps: above 0; those of the warm-up come before.
+        decay_steps: above 0; the steps of the warm-up are not included.
         alpha: at least 0; default 0.
         name: default "CosineDecay".
         warmup_target: at least 0, or None (default).
@@ -71,7 +71,7 @@ class CosineDecay(Formula):
 class CosineDecayRestarts(Formula):
     """Half waves of a cosine, one after the other (Loshchilov and Hutter, 2017).
 
-    The first falls over first_decay_steps, as `CosineDecay` does; each next one takes t_mul times as many
+    The first falls over first_decay_steps, as in `CosineDecay`; each following one takes t_mul times as many
     steps, and starts from m_mul times the rate.
 
     Args:
@@ -79,7 +79,7 @@ class CosineDecayRestarts(Formula):
         first_decay_steps: above 0.
         t_mul: at least 1; default 2.
         m_mul: at least 0; default 1.
-        alpha: at least 0; default 0: a share of initial_learning_rate.
+        alpha: at least 0: the lowest rate, as a fraction of initial_learning_rate; default 0.
         name: default "SGDRDecay".
 
     >>> restarts = CosineDecayRestarts(0.5, first_decay_steps=10, m_mul=0.5)
@@ -117,14 +117,14 @@ class CosineDecayRestarts(Formula):
         )
 
     def __call__(self, step: int) -> float:
-        at, t = step / self.first_decay_steps, self.t_mul  # in lengths of the first wave
+        at, t = step / self.first_decay_steps, self.t_mul  # at in units of the first wave's length
         if t == 1.0:
             wave = math.floor(at)
             p = at - wave
         else:
             wave = math.floor(math.log(1.0 + at * (t - 1.0)) / math.log(t))
             p = (at - (t**wave - 1.0) / (t - 1.0)) / t**wave
-            if p >= 1.0:  # rounding has taken a wave too few
+            if p >= 1.0:  # one wave too few, by rounding
                 wave, p = wave + 1, 0.0
         alpha = self.alpha
         share = (1.0 - alpha) * self.m_mul**wave * _cosine(max(0.0, p)) + alpha

@@ -1,4 +1,4 @@
-"""Rates that fall by powers, quotients or steps."""
+"""Learning rates that fall by powers, quotients or steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["ExponentialDecay", "InverseTimeDecay", "PiecewiseConstantDecay", "Po
 
 
 class _Decay(Formula):
-    """A rate that falls with ``p = step / decay_steps``, with staircase with its whole part."""
+    """Base class: the rate is a function of ``p = step / decay_steps``, of its whole part with staircase."""
 
     initial_learning_rate: float
     decay_steps: float
@@ -42,9 +42,9 @@ class ExponentialDecay(_Decay):
 
     Args:
         initial_learning_rate: at least 0.
-        decay_steps: above 0: steps after which the rate is multiplied by decay_rate.
+        decay_steps: above 0; the rate is multiplied by decay_rate in that many steps.
         decay_rate: at least 0.
-        staircase: default False; True takes the whole part of the exponent.
+        staircase: True takes the whole part of the exponent; default False.
         name: default "ExponentialDecay".
 
     >>> ExponentialDecay(0.5, 10, 0.5, staircase=True)(19)
@@ -77,7 +77,7 @@ class InverseTimeDecay(_Decay):
         initial_learning_rate: at least 0.
         decay_steps: above 0.
         decay_rate: at least 0.
-        staircase: default False; True takes the whole part of step / decay_steps.
+        staircase: True takes the whole part of step / decay_steps; default False.
         name: default "InverseTimeDecay".
 
     >>> InverseTimeDecay(0.5, decay_steps=10, decay_rate=1.0)(10)
@@ -104,11 +104,11 @@ class InverseTimeDecay(_Decay):
 
 
 class PolynomialDecay(Formula):
-    """A power of what is left of decay_steps:
+    """Falls with a power of the remaining fraction of decay_steps:
     ``(initial_learning_rate - end_learning_rate) * (1 - step / decay_steps)**power + end_learning_rate``.
 
-    After decay_steps the rate stays at end_learning_rate, or with cycle begins to fall again, over the next
-    multiple of decay_steps.
+    After decay_steps the rate stays at end_learning_rate. With cycle, decay_steps is replaced by its next
+    multiple, so that the rate rises and falls again.
 
     Args:
         initial_learning_rate: at least 0.
@@ -159,7 +159,7 @@ class PolynomialDecay(Formula):
 
 
 class PiecewiseConstantDecay(Formula):
-    """values[0] up to and with step boundaries[0], then values[1] up to and with boundaries[1], and so on.
+    """values[0] up to step boundaries[0] inclusive, then values[1] up to boundaries[1] inclusive, and so on.
 
     Args:
         boundaries: numbers of steps, ascending.
