@@ -1,4 +1,4 @@
-"""Data before it goes into a model: `image`, `sequence` and `text`, as programs for Keras 2 call them."""
+"""Preparation of data for models: `image`, `sequence` and `text` of Keras 2."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ Rows = NDArray[np.int64]
 
 
 class Iterator(PyDataset):
-    """Batches of n pictures, each changed by chance anew whenever it is asked for."""
+    """Batches of n images, each transformed at random every time it is read."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Iterator(PyDataset):
         return self._made(start)
 
     def reset(self) -> None:
-        """The next batch of a loop is the first one."""
+        """Makes the next batch of a loop the first one."""
         self.batch_index = 0
 
     def on_epoch_end(self) -> None:
@@ -100,7 +100,7 @@ class Iterator(PyDataset):
 
 
 class NumpyArrayIterator(Iterator):
-    """What `ImageDataGenerator.flow` gives."""
+    """The batches of `ImageDataGenerator.flow`."""
 
     def __init__(
         self,

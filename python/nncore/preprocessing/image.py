@@ -1,4 +1,4 @@
-"""Pictures that are changed by chance while a model trains, as Keras 2 has them."""
+"""Augmentation of images by random transforms during training, with the interface of Keras 2."""
 
 from __future__ import annotations
 
@@ -32,31 +32,32 @@ answer(__name__)
 
 
 class ImageDataGenerator(Explained):
-    """Makes batches of pictures, each turned, moved, mirrored, ... by chance, and standardized.
+    """Makes batches of images that are rotated, shifted, mirrored, ... at random, and standardized.
 
     Args:
-        featurewise_center, featurewise_std_normalization: by the means and deviations of the channels that
-            `fit` finds.
-        samplewise_center, samplewise_std_normalization: by those of each picture.
-        zca_whitening, zca_epsilon: makes pixels uncorrelated, by what `fit` finds; epsilon is 1e-6.
+        featurewise_center, featurewise_std_normalization: subtract the means and divide by the standard
+            deviations of the channels, which `fit` finds; default False.
+        samplewise_center, samplewise_std_normalization: the same with those of each image; default False.
+        zca_whitening, zca_epsilon: decorrelates pixels with the covariance that `fit` finds; default False
+            and 1e-6.
         rotation_range: largest angle in degrees; default 0.
         width_shift_range, height_shift_range: a float below 1 is a share of the size, one from 1 on pixels;
             an integer n whole pixels below n; a list values to choose from, with either sign. Default 0.
-            As in Keras, the first moves pictures up or down, by shares of their width, the second sideways.
+            As in Keras, the first shifts images up or down, by fractions of their width, the second sideways.
         brightness_range: (least, most) factor, by Pillow; default None.
         shear_range: largest angle in degrees; default 0.
         zoom_range: (least, most), or a float for 1 - zoom_range to 1 + zoom_range; default 0.
         channel_shift_range: largest number that is added to all values; default 0.
-        fill_mode: what lies outside: "nearest" (default), "constant" (`cval`), "reflect" or "wrap".
-        horizontal_flip, vertical_flip: mirrors every other picture; default False.
+        fill_mode: values outside the image: "nearest" (default), "constant" (`cval`), "reflect" or "wrap".
+        horizontal_flip, vertical_flip: mirrors an image with probability 1/2; default False.
         rescale: factor of all values; default None.
-        preprocessing_function: of one picture, before it is standardized.
+        preprocessing_function: a function that is applied to each image before it is standardized.
         data_format: "channels_last" (default) or "channels_first".
-        validation_split: share at the begin that is the validation part; default 0.
+        validation_split: fraction of the images, at the beginning, for validation; default 0.
         interpolation_order: of the splines between pixels, 0 to 5; default 1.
         dtype: of batches; default float32.
 
-    Turning, moving, shearing and zooming need SciPy, folders and brightness Pillow.
+    Rotation, shifts, shear and zoom need SciPy; folders and brightness need Pillow.
 
     Raises:
         TypeError, ValueError: an argument is none of the above.
@@ -147,13 +148,13 @@ class ImageDataGenerator(Explained):
             batch_size: default 32.
             shuffle: another order in each pass; default True.
             seed: of the order and of the changes; default None, NumPy's global generator.
-            save_to_dir, save_prefix, save_format: where to write each picture that is made, and how.
-            ignore_class_split: do not check that both subsets have the same classes; default False.
+            save_to_dir, save_prefix, save_format: folder, name and format to write each image; default none.
+            ignore_class_split: True does not check that both subsets have the same classes; default False.
             subset: "training" or "validation", with a validation_split.
 
         Raises:
-            TypeError, ValueError: x has no four axes, y or sample_weight another length, or the subsets
-                other classes.
+            TypeError, ValueError: x has not four axes, y or sample_weight has another length, or the subsets
+                have different classes.
         """
         settings = batch_size, shuffle, sample_weight, seed, save_to_dir, save_prefix, save_format, subset
         return NumpyArrayIterator(x, y, self, *settings, ignore_class_split)
@@ -253,13 +254,13 @@ class ImageDataGenerator(Explained):
         )  # fmt: skip
 
     def fit(self, x: Any, augment: bool = False, rounds: int = 1, seed: int | None = None) -> None:
-        """Finds what featurewise_center, featurewise_std_normalization and zca_whitening need.
+        """Computes the statistics for featurewise_center, featurewise_std_normalization and zca_whitening.
 
         Args:
             x: of shape (n, height, width, channels), or channels first.
-            augment: from pictures changed by chance; default False.
-            rounds: how many of them from each, if so; default 1.
-            seed: of these changes.
+            augment: True computes them from randomly transformed images; default False.
+            rounds: with augment, the number of transforms of each image; default 1.
+            seed: seed of the transforms.
         """
         x = self.checked("ImageDataGenerator.fit", x) * (self.rescale or 1)
         rng: Any = np.random if seed is None else np.random.RandomState(seed)
@@ -279,7 +280,7 @@ class ImageDataGenerator(Explained):
             self.zca_whitening_matrix = (u * (np.sqrt(len(x)) / (s + self.zca_epsilon))) @ u.T
 
     def standardize(self, x: NDArray[Any]) -> NDArray[Any]:
-        """One picture after preprocessing_function, rescale, and the means and deviations."""
+        """One image after preprocessing_function, rescaling and standardization."""
         if self.preprocessing_function is not None:
             x = self.preprocessing_function(x)
         if self.rescale:
@@ -299,15 +300,15 @@ class ImageDataGenerator(Explained):
         return x
 
     def get_random_transform(self, img_shape: Sequence[int], seed: int | None = None) -> dict[str, Any]:
-        """Settings for `apply_transform`, drawn by chance, for one picture of that shape."""
+        """Random settings of `apply_transform` for an image of that shape."""
         return self.drawn(img_shape, np.random if seed is None else np.random.RandomState(seed))
 
     def random_transform(self, x: NDArray[Any], seed: int | None = None) -> NDArray[Any]:
-        """One picture, changed by chance."""
+        """One image after a random transform."""
         return self.apply_transform(x, self.get_random_transform(x.shape, seed))
 
     def drawn(self, shape: Sequence[int], rng: Any) -> dict[str, Any]:
-        """`get_random_transform` from a generator."""
+        """The settings of `get_random_transform`, drawn by a given generator."""
         theta = rng.uniform(-self.rotation_range, self.rotation_range) if self.rotation_range else 0
         tx = shift(self.height_shift_range, shape[self.row_axis - 1], rng)
         ty = shift(self.width_shift_range, shape[self.col_axis - 1], rng)
@@ -329,7 +330,7 @@ class ImageDataGenerator(Explained):
         }
 
     def apply_transform(self, x: NDArray[Any], transform_parameters: Mapping[str, Any]) -> NDArray[Any]:
-        """One picture, changed as `transform_parameters` say.
+        """One image, transformed by `transform_parameters`.
 
         Args:
             x: of shape (height, width, channels), or channels first.

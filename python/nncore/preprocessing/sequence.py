@@ -19,17 +19,17 @@ answer(__name__)
 
 
 class TimeseriesGenerator(PyDataset):
-    """Batches of windows of a series, each with the target behind its end, as Keras 2 has them.
+    """Batches of windows of a series, each with the target that follows it, with the interface of Keras 2.
 
     Args:
         data: of shape (time steps, ...).
         targets: one for each time step.
         length: time steps that a window spans.
-        sampling_rate: time steps between two of a window; default 1.
+        sampling_rate: time steps between neighbours in a window; default 1.
         stride: time steps from one window to the next; default 1.
         start_index: first time step to use; default 0.
-        end_index: last one whose target is used; default the last.
-        shuffle: windows are drawn by chance, with repetitions; default False.
+        end_index: last time step whose target is used; default the last one.
+        shuffle: True draws windows at random, with repetitions; default False.
         reverse: time runs backwards within a window; default False.
         batch_size: default 128.
 

@@ -1,4 +1,4 @@
-"""Texts as sequences of word numbers, as Keras 2 has them."""
+"""Texts as sequences of word numbers, with the interface of Keras 2."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def text_to_word_sequence(
 
     Args:
         input_text: the text.
-        filters: characters that part words besides `split`; default punctuation, tabs and line ends.
-        lower: in small letters; default True.
-        split: what parts words; default a space.
+        filters: characters that separate words besides `split`; default punctuation, tabs and line ends.
+        lower: True converts to lower case (default).
+        split: the separator of words; default a space.
 
     >>> text_to_word_sequence("Time flies; it does.")
     ['time', 'flies', 'it', 'does']
@@ -51,13 +51,13 @@ def one_hot(
     split: str = " ",
     analyzer: Analyzer | None = None,
 ) -> list[int]:
-    """A number from 1 to n - 1 for each word, by its MD5: the same in each run, unlike Keras'. Different
-    words may have the same number.
+    """A number from 1 to n - 1 for each word, computed from its MD5: the same in each run, unlike in Keras.
+    Different words may have the same number.
 
     Args:
         input_text, filters, lower, split: as in `text_to_word_sequence`.
         n: one more than the largest number.
-        analyzer: gives the words of a text, instead of the three before.
+        analyzer: a function that returns the words of a text, instead of filters, lower and split.
 
     >>> one_hot("a b a", 100)
     [92, 95, 92]
@@ -72,11 +72,11 @@ class Tokenizer:
     """Numbers words by how often they occur in texts, from 1; 0 is left for padding.
 
     Args:
-        num_words: numbers from this one on are left out of what is made; default None, all are kept.
+        num_words: words with this number or a larger one are left out of results; default None keeps all.
         filters, lower, split: as in `text_to_word_sequence`.
         char_level: each character is a word; default False.
-        oov_token: word number 1, which stands for those that are not known or left out; default None.
-        analyzer: gives the words of a text, instead of filters, lower and split.
+        oov_token: word number 1, which replaces words that are unknown or left out; default None.
+        analyzer: a function that returns the words of a text, instead of filters, lower and split.
 
     Attributes: ``word_counts``, ``word_docs`` (in how many texts a word occurs), ``word_index`` and
     ``index_word`` (its number), ``index_docs``, ``document_count``.
@@ -165,7 +165,7 @@ class Tokenizer:
             yield " ".join(self.index_word[number] for number in self._kept(known))
 
     def _kept(self, numbers: Iterable[int | None]) -> list[int]:
-        """Without those that are None or too large, or with the number of `oov_token` for them."""
+        """The numbers, with those that are None or too large left out or replaced by that of `oov_token`."""
         other = None if self.oov_token is None else self.word_index.get(self.oov_token)
         limit = self.num_words or float("inf")
         kept = (other if number is None or number >= limit else number for number in numbers)
@@ -182,11 +182,12 @@ class Tokenizer:
 
         Args:
             sequences: of numbers.
-            mode: what stands in a column: "binary", whether the number occurs (default), "count", how often,
-                "freq", in which share, or "tfidf", (1 + ln count) ln(1 + texts / (1 + texts with it)).
+            mode: the value in a column: "binary" (default), whether the number occurs; "count", how often;
+                "freq", its share of the sequence; or "tfidf", (1 + ln count) ln(1 + texts / (1 + texts with
+                it)).
 
         Raises:
-            ValueError: another mode, or no text has been counted and it must have been.
+            ValueError: mode is none of these, or it needs counted texts and there are none.
         """
         owner = "Tokenizer"
         mode = choice(owner, "mode", mode, ("binary", "count", "freq", "tfidf"))
@@ -208,7 +209,7 @@ class Tokenizer:
         return matrix
 
     def get_config(self) -> dict[str, Any]:
-        """All but the analyzer, with the counts and numbers as JSON."""
+        """All settings but the analyzer, with the counts and numbers as JSON."""
         plain = ("num_words", "filters", "lower", "split", "char_level", "oov_token", "document_count")
         tables = ("word_counts", "word_docs", "index_docs", "index_word", "word_index")
         return {

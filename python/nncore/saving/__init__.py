@@ -1,8 +1,8 @@
-"""Model files: Keras' in `keras_files`; nncore's are one safetensors file, its metadata a JSON text of
-settings. Nothing in them is ever executed.
+"""Model files. nncore's are one safetensors file whose metadata is a JSON text of settings; for Keras' see
+`keras_files`. Nothing in a file is ever executed.
 
 Tensors, all float32: "dense/kernel" and so on, and "optimizer/velocity/dense/kernel" for the optimizer's
-moments. Whatever a file says is checked before memory is taken for it.
+moments. All sizes in a file are checked before memory is allocated.
 """
 
 from ..common.absent import answer

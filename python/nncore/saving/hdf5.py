@@ -1,7 +1,7 @@
-"""HDF5 files as h5py writes them for Keras, read without the HDF5 library: that crashes, or never returns, on
-some damaged files.
+"""Reader of HDF5 files that h5py writes for Keras, without the HDF5 library, which crashes or hangs on some
+damaged files.
 
-Read is what such files consist of: groups with symbol tables, contiguous numbers, attributes of numbers and
+It reads the parts of such files: groups with symbol tables, contiguous numbers, attributes of numbers and
 strings. Chunks, filters, links to other names or files, external and virtual data, references and objects are
 refused. Nothing is copied: arrays are views of the bytes of the file.
 """
@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
-_PART = 16  # bytes that a node of a tree, an attribute or a string takes at least
-_OBJECT = 8  # such parts, that a group or data set takes at least
-_LONGEST = 1024  # name
-_DEEPEST = 64  # groups in groups
-_EXPONENTS = {2: 5, 4: 8, 8: 11}  # bits of the exponent of IEEE's numbers of so many bytes
+_PART = 16  # least size in bytes of a node of a tree, an attribute or a string
+_OBJECT = 8  # least size of a group or data set, in such parts
+_LONGEST = 1024  # longest name
+_DEEPEST = 64  # deepest nesting of groups
+_EXPONENTS = {2: 5, 4: 8, 8: 11}  # bits of the exponent, by the bytes of IEEE's numbers
 _CONTINUED, _SYMBOLS, _ATTRIBUTE = 0x10, 0x11, 0x0C
 _SPACE, _TYPE, _LAYOUT, _EXTERNAL, _FILTERS = 0x01, 0x03, 0x08, 0x07, 0x0B
-_NEWER = {0x02: "links", 0x06: "links", 0x15: "attributes"}  # kept as only later versions of HDF5 do
+_NEWER = {0x02: "links", 0x06: "links", 0x15: "attributes"}  # messages of later versions of HDF5
 _RESAVE = "Open it with Keras, and save it again"
 
 Type = tuple[str, Any]  # "number" and its dtype, "text" and its length, "texts" (of any length), or "other"
@@ -34,8 +34,8 @@ class Node:
 
     Attributes:
         attributes: strings, lists of strings, and arrays.
-        items: what a group holds; of a data set nothing.
-        values: of a data set; None of a group.
+        items: the groups and data sets in a group, by name.
+        values: the array of a data set; None for a group.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Node:
         self.values: NDArray[Any] | None = None
 
     def at(self, path: str) -> Node | None:
-        """What is at a path of names, or None."""
+        """The node at a path of names, or None."""
         node: Node | None = self
         for name in path.split("/"):
             node = node and node.items.get(name)
@@ -52,7 +52,7 @@ class Node:
 
     @property
     def size(self) -> int:
-        """Numbers in all data sets below."""
+        """How many numbers all data sets below have."""
         own = 0 if self.values is None else int(self.values.size)
         return own + sum(node.size for node in self.items.values())
 
@@ -61,7 +61,7 @@ def read(data: bytes) -> Node:
     """The root group.
 
     Raises:
-        ValueError: it is damaged, or holds something that is not read.
+        ValueError: the file is damaged, or has parts that are not supported.
     """
     try:
         return _File(data).root()
@@ -72,8 +72,8 @@ def read(data: bytes) -> Node:
 class _File:
     def __init__(self, data: bytes) -> None:
         self._data = memoryview(data)
-        self._left = len(data) // _PART  # parts: a file that names its parts over and over is refused
-        self._room = len(data)  # bytes of values: what is stored once cannot be read as if it were more
+        self._left = len(data) // _PART  # parts left to read, a bound for repeated references
+        self._room = len(data)  # bytes of values left to read: all data sets together are at most the file
         self._open: set[int] = set()  # addresses of groups on the way down
         self._heaps: dict[int, dict[int, memoryview]] = {}  # strings by their numbers, in heaps by address
 
@@ -157,7 +157,7 @@ class _File:
         return node
 
     def _entries(self, at: int, names: memoryview, items: dict[str, Node], depth: int, above: int) -> None:
-        """What a node of a group's tree, or a table of symbols, names."""
+        """The entries of a node of a group's tree, or of a table of symbols."""
         self._count()
         if bytes(self._take(at, 4)) == b"TREE":
             kind, level, used = self._numbers("<BBH", at + 4)
@@ -226,7 +226,7 @@ class _File:
         attributes[name] = texts if shape else texts[0]
 
     def _text(self, reference: memoryview) -> bytes:
-        """A string of any length, which is in a heap."""
+        """A string of variable length, from a heap."""
         length, heap, index = struct.unpack("<IQI", reference)
         if not length:
             return b""
@@ -251,7 +251,7 @@ class _File:
 
     @staticmethod
     def _type(content: memoryview) -> tuple[Type, int]:
-        """The type, and the bytes of one."""
+        """The type of values, and the size of one in bytes."""
         kind, bits, size = content[0] & 15, content[1], struct.unpack_from("<I", content, 4)[0]
         order = ">" if bits & 1 else "<"
         if kind == 0 and size in (1, 2, 4, 8):

@@ -1,4 +1,4 @@
-"""What Keras' configs name by class and config: losses, metrics, optimizers and the like."""
+"""Objects that Keras' configs give by class and config: losses, metrics, optimizers and others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..common.arguments import text
 from ..common.content import expect
 from ..training.trainer import Trainer
 
-# Settings that Keras' configs have and nncore's classes do not, with the values at which they change nothing.
+# Settings in Keras' configs that nncore's classes lack, with the values that have no effect.
 _SILENT: dict[str, tuple[Any, ...]] = {
     "axis": (-1,), "reduction": ("auto", "sum_over_batch_size"), "decay": (0.0,), "dtype": ("float32",),
     "is_legacy_optimizer": (True, False), "jit_compile": (True, False),
@@ -21,7 +21,7 @@ _CODE = ("Lambda", "__lambda__", "function", "TFOpLambda", "SlicingOpLambda", "T
 
 
 def class_of(entry: object, what: str) -> tuple[str, dict[str, Any]]:
-    """Class name and config of an entry, if it is of Keras itself."""
+    """Class name and config of an entry for a class of Keras itself."""
     entry = expect(dict, entry, what)
     name, module, registered = entry["class_name"], entry.get("module"), entry.get("registered_name")
     config = entry.get("config")
@@ -51,7 +51,7 @@ def class_of(entry: object, what: str) -> tuple[str, dict[str, Any]]:
 
 
 def plain(value: Any) -> Any:
-    """A value of a config, without what Keras has for tuples."""
+    """A value of a config, with Keras' entries for tuples replaced by their items."""
     if isinstance(value, list):
         return [plain(each) for each in value]
     if isinstance(value, dict) and value.get("class_name") == "__tuple__":
@@ -60,12 +60,12 @@ def plain(value: Any) -> Any:
 
 
 def given_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that are not None, which is every default that may be None."""
+    """The settings that are not None. None is the default wherever it is accepted."""
     return {name: plain(value) for name, value in config.items() if value is not None}
 
 
 def described(entry: object, what: str, classes: Mapping[str, Any]) -> Any:
-    """An object of a family, such as a loss, from its entry."""
+    """The object of a family, such as a loss, for an entry."""
     name, config = class_of(entry, what)
     if name not in classes:
         raise ValueError(f"the {what} {name!r:.80} is not available")
@@ -79,7 +79,7 @@ def described(entry: object, what: str, classes: Mapping[str, Any]) -> Any:
         if (key not in known or given[key] == "auto") and given[key] in _SILENT.get(key, ())
     ]:
         del given[key]
-    if given.get("distribution") == "normal":  # of VarianceScaling, before Keras 2.2.3
+    if given.get("distribution") == "normal":  # VarianceScaling before Keras 2.2.3
         given["distribution"] = "truncated_normal"
     if issubclass(cls, optimizers.Optimizer):
         if "lr" in given:
@@ -91,11 +91,11 @@ def described(entry: object, what: str, classes: Mapping[str, Any]) -> Any:
     return cls(**given)
 
 
-# ---- what a model was compiled with
+# ---- settings of compile
 
 
 def _each(value: Any, one: Any) -> Any:
-    """`one` of each entry in lists and tables by the names of outputs."""
+    """Applies `one` to each entry, in lists and in tables by the names of outputs."""
     if isinstance(value, list):
         return [_each(each, one) for each in value]
     if isinstance(value, Mapping) and "class_name" not in value:
@@ -104,7 +104,7 @@ def _each(value: Any, one: Any) -> Any:
 
 
 def _function(given: Any) -> Any:
-    """The metric of nncore that has the name of a function, or else a function of one's own."""
+    """The metric of nncore with the name of a function, or else the user's function of that name."""
     entry = given if isinstance(given, Mapping) else {"config": given}
     registered, name = entry.get("registered_name"), text("file", "metric", entry.get("config"))
     if registered in (None, "function"):

@@ -1,6 +1,6 @@
 """Keras' files: .keras (a zip of config and weights), .weights.h5, and .h5 of whole models, also of Keras 2.
 
-They are read without h5py, see `hdf5`, and written with it.
+Reading needs no h5py, see `hdf5`; writing does.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from .keras_to import keras_class, keras_entry
 from .writing import weights_of
 
 ZIP = b"PK\x03\x04"
-_VERSION = "3.15.1"  # of Keras, whose layout is written
-_MOST_TEXT = 2**24  # bytes of a config
-_EXPANSION = 16  # bytes that one byte of a zip may become: weights hardly become smaller
-_PART = 60_000  # bytes of an attribute of HDF5, which takes 64 KB
+_VERSION = "3.15.1"  # the version of Keras whose layout is written
+_MOST_TEXT = 2**24  # largest config in bytes
+_EXPANSION = 16  # most bytes for one byte of a zip: weights hardly compress
+_PART = 60_000  # most bytes in an attribute of HDF5, whose limit is 64 KB
 _WEIGHTS = "model.weights.h5"
 
 Pair = tuple[Variable, Floats]
@@ -117,7 +117,9 @@ def read(maker: Maker, data: bytes, with_compile: bool) -> Any:
 
 
 def read_weights(net: Net, data: bytes, skip: bool) -> list[Floats]:
-    """Those of the file for all weights of the model; with `skip`, its own for those that do not fit."""
+    """Values for all weights of the model, from the file; with `skip`, its own values where shapes do not
+    fit.
+    """
     return _merged(net, _pairs(net, _weights(data), skip))
 
 
@@ -149,8 +151,8 @@ def _read_vocabularies(net: Net, data: bytes, root: Node) -> None:
 
 
 def _paths(net: Net, above: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Any, Net | None]]:
-    """Where files have layers and models: by their classes, with numbers from the second on. What several
-    models hold is where it comes first.
+    """The paths of layers and models in files: their classes, with numbers from the second on. The path of a
+    layer in several models is that of its first place.
     """
     seen = set() if seen is None else seen
     count: Counter[str] = Counter()
@@ -166,7 +168,7 @@ def _paths(net: Net, above: str = "", seen: set[int] | None = None) -> Iterator[
 
 
 def _numbered(node: Node | None) -> list[Any]:
-    """Data sets 0, 1, ..."""
+    """The data sets named 0, 1, ..., in order."""
     items = {} if node is None else node.items
     found = [items[str(i)].values for i in range(len(items)) if str(i) in items]
     if len(found) < len(items) or any(values is None for values in found):
@@ -198,7 +200,7 @@ def _mismatch(skip: bool, name: str, found: str, wanted: Any) -> Sequence[Pair]:
 
 
 def _names(group: Node, name: str) -> list[str]:
-    """A list of names, which may be in several attributes: name0, name1, ..."""
+    """A list of names in an attribute, or in several: name0, name1, ..."""
     found = group.attributes.get(name)
     if found is None:
         found, part = [], 0
@@ -219,7 +221,7 @@ def _values(group: Node, name: str) -> Floats:
 
 
 def _in_order(owner: Any) -> list[Variable]:
-    """The weights of a layer or model as .h5 files have them."""
+    """The weights of a layer or model in the order of .h5 files."""
     return [*owner.trainable_weights, *owner.non_trainable_weights]
 
 
@@ -280,7 +282,7 @@ def _weights_file(h5py: Any, trainer: Trainer) -> bytes:
 
 
 def _put_names(group: Any, name: str, values: Sequence[str]) -> None:
-    """Names as one attribute, or as several where they are too long for one."""
+    """Writes names as one attribute, or as several if they are too long for one."""
     array = np.array([value.encode() for value in values], "S") if values else np.zeros(0)
     if array.nbytes <= _PART:
         group.attrs[name] = array
@@ -323,7 +325,7 @@ def _legacy_group(group: Any, names: Sequence[str], values: Sequence[Any]) -> No
 
 
 def keras_bytes(trainer: Trainer, kind: str) -> bytes:
-    """The content of a file of a kind: ".keras", ".h5", or ".weights.h5"."""
+    """The content of a file with the suffix `kind`: ".keras", ".h5", or ".weights.h5"."""
     import h5py
 
     with memory(3 * 4 * sum(math.prod(w.shape) for _, w, _ in weights_of(trainer.net))):

@@ -1,5 +1,5 @@
-"""Models from Keras' configs, of Keras 3 and 2. Nothing in a config is executed: classes are looked up in
-tables, and whatever would be code is refused.
+"""Models from configs of Keras 3 and 2. Nothing in a config is executed: classes are looked up in tables, and
+code is refused.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _float32(owner: str, policy: Any) -> None:
 
 
 def _sample(shape: object) -> list[Any]:
-    """A shape of one sample, from one with the batch axis, whose size has no meaning here."""
+    """The shape of one sample, from a shape with the batch axis, whose size is ignored."""
     return list(expect(list, plain(shape), "shape"))[1:]
 
 
@@ -81,11 +81,11 @@ def _layer(name: str, config: dict[str, Any], is_first: bool) -> Layer:
     return cls.from_config({key: _of_weights(key, value) for key, value in given.items()})
 
 
-Reference = tuple[str, int, int]  # name of a layer, number of its call, number of what that made
+Reference = tuple[str, int, int]  # name of a layer, number of its call, number of the output
 
 
 def _reference(value: Any) -> Reference | None:
-    """The value that an entry names; None of a list or table of entries."""
+    """The reference that an entry gives; None for a list or table of entries."""
     if isinstance(value, Mapping) and value.get("class_name") == "__keras_tensor__":
         value = expect(list, expect(dict, value["config"], "config")["keras_history"], "keras_history")
     if not isinstance(value, list) or not value or not isinstance(value[0], str):
@@ -106,7 +106,7 @@ def _references(value: Any) -> list[Reference]:
 
 
 def _arguments(node: Any) -> tuple[list[Any], dict[str, Any]]:
-    """The arguments of a call, as they stand in a node of Keras 3 or 2."""
+    """The arguments of a call of a layer, from a node of Keras 3 or 2."""
     if not isinstance(node, Mapping):
         return [node], {}
     kwargs = expect(dict, node["kwargs"], "kwargs").items()
@@ -121,8 +121,8 @@ class Maker:
         with_net: makes a new model of a class, and its trainer.
 
     Attributes:
-        room: how many numbers the weights may have in all: those of a file, which set them later. They are 0
-            until then. None: they are drawn.
+        room: the most numbers that all weights may have: as many as the file has, which sets them later;
+            until then they are 0. None: initial weights are drawn.
     """
 
     def __init__(self, kinds: Kinds, with_net: WithNet) -> None:
@@ -174,7 +174,7 @@ class Maker:
     def _prepared(
         self, owner: Any, before: list[OpenShape], options: Options = NO_OPTIONS
     ) -> list[OpenShape]:
-        """Gives a layer, or the layers of a net, weights before anything is called. The shapes after it."""
+        """Creates the weights of a layer, or of a net's layers, before any call, and returns output shapes."""
         if isinstance(owner, Net):
             if owner.network is not None:
                 return owner.shapes_for(before)
@@ -232,10 +232,10 @@ class Maker:
 def _first_calls(
     owners: Mapping[str, tuple[Any, Net | None]], used: Sequence[Reference] | None
 ) -> tuple[dict[str, int], dict[str, int]]:
-    """The number that the first call of each model has in other calls, and in the outputs.
+    """The number of each model's first call, as other calls refer to it, and as the outputs do.
 
-    Keras 3 counts from 0, in the outputs a model of a graph from 1. Keras 2 counted from 0 or 1: the smallest
-    number in `used` is the first, as all calls are there. It is None of Keras 3.
+    Keras 3 counts from 0, but in the outputs from 1 for a functional model. Keras 2 counted from 0 or 1: the
+    smallest number in `used`, which has all calls, is the first. For Keras 3 `used` is None.
     """
     models = {label: net for label, (_, net) in owners.items() if net is not None}
     if used is None:
@@ -271,7 +271,7 @@ def _run(
     first: Mapping[str, int],
     called: Any,
 ) -> dict[tuple[str, int], list[Value]]:
-    """What each call makes: a call comes as soon as all that it reads is there, those of a layer in order."""
+    """The outputs of each call. A call runs once all its inputs exist; calls of one layer run in order."""
     inputs = {label: owner for label, (owner, _) in owners.items() if isinstance(owner, InputLayer)}
     made = {(label, 0): [owner.output] for label, owner in inputs.items()}
     number: dict[str, int] = defaultdict(int)

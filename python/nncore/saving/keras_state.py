@@ -1,4 +1,4 @@
-"""The state of an optimizer as Keras' files have it: variables in an order, without names."""
+"""The state of an optimizer in Keras' files: variables in a fixed order, without names."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..common.messages import warn
 from ..training.trainer import Trainer
 from .writing import weights_of
 
-# Moments that Keras keeps side by side for each weight; others follow one another.
+# Moments that Keras stores together for each weight; others are stored for all weights one after another.
 _PAIRS = [("momentum", "velocity"), ("accumulated_grad", "accumulated_delta_var"), ("momentum", "norm")]
 
 
 def _order(trainer: Trainer) -> list[tuple[str, int]]:
-    """Moment, and number of the weight, of each variable in Keras' order, behind those of one number."""
+    """Moment and number of the weight of each variable, in Keras' order, after the scalar variables."""
     network = trainer.net.network
     names: list[str] = [] if network is None else network.buffers[2:]
     trained = [i for i, (_, w, _) in enumerate(weights_of(trainer.net)) if w.trainable]
@@ -30,7 +30,7 @@ def _order(trainer: Trainer) -> list[tuple[str, int]]:
 
 
 def _numbers(trainer: Trainer, iterations: int) -> list[Any]:
-    """Variables of one number: iterations, and a learning rate that is no schedule."""
+    """The scalar variables: iterations, and the learning rate if it is no schedule."""
     assert trainer.settings is not None
     optimizer, kind = trainer.settings.optimizer, np.int32 if iterations < 2**31 else np.int64
     is_schedule = isinstance(optimizer.get_config()["learning_rate"], dict)
@@ -38,7 +38,7 @@ def _numbers(trainer: Trainer, iterations: int) -> list[Any]:
 
 
 def restore(trainer: Trainer, found: list[Any]) -> None:
-    """Takes the variables of a file."""
+    """Sets the state of an optimizer from the variables of a file."""
     net, order, first = trainer.net, _order(trainer), len(_numbers(trainer, 0))
     network, weights = net.network, [w for _, w, _ in weights_of(net)]
     if network is None or len(found) <= first:
@@ -56,14 +56,14 @@ def restore(trainer: Trainer, found: list[Any]) -> None:
 
 
 def of_optimizer(trainer: Trainer) -> list[Any]:
-    """The variables, in Keras' order."""
+    """The variables of an optimizer, in Keras' order."""
     net, network = trainer.net, trainer.net.network
     if network is None or trainer.compiled is not network:
         return [] if trainer.settings is None else _numbers(trainer, 0)
     buffers, iterations = network.state()
     values_of = {name: net.parts(flat) for name, flat in buffers[1:]}
     steps = trainer.settings.optimizer.gradient_accumulation_steps if trainer.settings else None
-    if steps and iterations % steps == 0:  # Keras has 0 here, where the next step begins anew
+    if steps and iterations % steps == 0:  # Keras stores 0 here, as the next step starts the count again
         values_of["gradient_accumulator"] = [np.zeros_like(v) for v in values_of["gradient_accumulator"]]
     moments = [values_of[name][i] for name, i in _order(trainer)]
     last = trainer.settings.optimizer.numbers_behind(iterations // (steps or 1)) if trainer.settings else []

@@ -1,4 +1,6 @@
-"""Models as Keras' configs. Names, arguments and defaults are the same; what is around them is made here."""
+"""Keras' configs of models. Names, arguments and defaults are the same; this module adds their
+surroundings.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +29,12 @@ def _entry(module: str, name: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def keras_class(owner: Any, net: Any) -> str:
-    """The name that Keras has for the class of a layer, or of a model with its net."""
+    """The name of Keras' class for a layer, or for a model with its net."""
     return type(owner).__name__ if net is None else "Sequential" if isinstance(net, Chain) else "Functional"
 
 
 def _with_modules(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of a layer, whose initializers, regularizers and constraints say where Keras has them."""
+    """Settings of a layer, with the modules in Keras of its initializers, regularizers and constraints."""
     return {
         name: _entry(f"keras.{name.rpartition('_')[2]}s", value["class_name"], value["config"])
         if isinstance(value, Mapping) and "module" not in value
@@ -52,7 +54,7 @@ def _listed(shape: Any) -> Any:
 
 
 class Writer:
-    """Makes entries."""
+    """Makes the entries of a model and its layers."""
 
     def __init__(self) -> None:
         self._seen: set[int] = set()
@@ -176,9 +178,9 @@ def _loss(loss: Any) -> Any:
 
 
 def keras_entry(trainer: Trainer, with_compile: bool, with_names: bool = True) -> dict[str, Any]:
-    """A model as Keras has it in its files, perhaps with what it was compiled with.
+    """The entry of a model in Keras' files, perhaps with its settings of `compile`.
 
-    with_names: a loss that was given by its name is that, which Keras does not know in .h5 files.
+    with_names: a loss that was given by its name stays a name, which Keras does not read from .h5 files.
     """
     entry = Writer().model(trainer.net)
     return entry | {"compile_config": _compile_config(trainer, with_names)} if with_compile else entry

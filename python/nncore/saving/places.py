@@ -1,4 +1,4 @@
-"""Where models are written: the end of the name decides about the format."""
+"""Writing of models to files: the suffix of the name decides about the format."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .writing import to_bytes
 def write(
     owner: str, trainer: Trainer, filepath: str | os.PathLike[str], overwrite: bool, weights_only: bool
 ) -> None:
-    """Puts a model file at filepath, as `files.replace` does."""
+    """Writes a model file by `files.replace`."""
     path = files.model_path(owner, filepath, weights_only)
     if weights_only:
         trainer.net.required_network()

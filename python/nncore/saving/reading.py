@@ -1,4 +1,4 @@
-"""Files as models. Whatever a file says is checked."""
+"""Models from files. Everything in a file is checked."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .keras_entries import compile_as
 from .keras_from import Kinds, Maker, WithNet
 from .writing import weights_of
 
-_OF_KERAS = (b"PK\x03\x04", b"\x89HDF\r\n\x1a\n")  # zip and HDF5
+_OF_KERAS = (b"PK\x03\x04", b"\x89HDF\r\n\x1a\n")  # the first bytes of zip and HDF5
 
 
 def _object(value: object, what: str, classes: Mapping[str, Any]) -> Any:
@@ -48,7 +48,7 @@ def _take(tensors: dict[str, Floats], name: str, sizes: tuple[int, ...]) -> Floa
 
 
 def _of_version_1(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings of a file of the first version, a Sequential of layers, as this version has them."""
+    """The settings of a file of version 1, a Sequential of layers, converted to version 2."""
     entries = [dict(expect(dict, entry, "layer")) for entry in expect(list, settings["layers"], "layers")]
     sample, built = settings["input_shape"], settings["built"]
     model = {name: settings[name] for name in ("name", "input_shape", "built", "seed", "epochs")}
@@ -69,12 +69,12 @@ def _of_version_1(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Reader:
-    """Makes the layers and models of a file, and takes their tensors.
+    """Makes the layers and models of a file, and reads their tensors.
 
     Args:
         kinds: classes of models, by the names that they have in files.
         with_net: makes a new model of a class, and its trainer.
-        cls: of the last model, if it is not that of the file.
+        cls: class of the last model, which is the whole one; None: the class in the file.
     """
 
     def __init__(self, kinds: Kinds, with_net: WithNet, cls: type[Any] | None, content: Content) -> None:
@@ -86,8 +86,8 @@ class _Reader:
             raise ValueError(f"it has {len(entries) - 1} layers, more than {MOST_LAYERS}")
         self._made: list[tuple[Any, Net | None]] = []  # layers, and models with their nets
         trainer: Trainer | None = None
-        self._sizes: list[int] = []  # of what is made, in calls of layers
-        self._calls = 0  # of all models
+        self._sizes: list[int] = []  # calls of layers in each of them
+        self._calls = 0  # calls of layers in all models
         for i, entry in enumerate(entries):
             name = expect(dict, entry, "layer")["class_name"]
             own, trainer = kinds.get(name) if isinstance(name, str) else None, None
@@ -127,7 +127,7 @@ class _Reader:
     def _owners(
         self, numbers: Sequence[object], what: str, is_built: bool = True
     ) -> list[tuple[Any, Net | None]]:
-        """The layers and models that the next model calls. They are built if it is: no weights are made."""
+        """The layers and models that the next model calls, built, without weights, if the model is built."""
         found = [self._at(range(len(self._made)), number, what) for number in numbers]
         owners = [self._made[i] for i in found]
         if is_built and (missing := next((owner for owner, _ in owners if not owner.built), None)):
@@ -240,7 +240,7 @@ def _restore_compile(trainer: Trainer, saved: Mapping[str, Any], tensors: dict[s
             name, is_frozen = f"optimizer/{moment}/{path}", layer in frozen or w.is_state
             if is_frozen and name not in tensors:
                 parts.append(np.zeros(w.shape, np.float32))
-            else:  # also of frozen layers, whose moments older files hold
+            else:  # also for frozen layers, whose moments older files have
                 parts.append(_take(tensors, name, w.shape))
         network.write(moment, net.joined(parts))
     network.iterations = iterations
@@ -248,7 +248,7 @@ def _restore_compile(trainer: Trainer, saved: Mapping[str, Any], tensors: dict[s
 
 
 def from_bytes(kinds: Kinds, with_net: WithNet, cls: type[Any], data: bytes) -> Any:
-    """The model of `to_bytes`."""
+    """The model from the result of `to_bytes`."""
     with errors_name("what was pickled"):
         return _restore(_Reader(kinds, with_net, cls, content_of(data)), with_compile=True)
 
@@ -270,14 +270,14 @@ def read(kinds: Kinds, with_net: WithNet, filepath: str | os.PathLike[str], with
 
 
 def from_config(kinds: Kinds, with_net: WithNet, config: Mapping[str, Any]) -> Any:
-    """The model of the config of a model of Keras."""
+    """The model from a config of Keras."""
     with errors_name("the config"):
         kind = "Functional" if "input_layers" in config else "Sequential"
         return Maker(kinds, with_net).model({"class_name": kind, "config": dict(config)})[0]
 
 
 def from_json(kinds: Kinds, with_net: WithNet, json_string: str) -> Any:
-    """The model, compiled if it was, of a JSON text of Keras."""
+    """The model from a JSON text of Keras, compiled if the text has settings of `compile`."""
     with errors_name("the JSON text"):
         entry = keras_files.config_of(json_string)
         model, trainer = Maker(kinds, with_net).model(entry)
@@ -287,7 +287,7 @@ def from_json(kinds: Kinds, with_net: WithNet, json_string: str) -> Any:
 
 
 def read_weights(net: Net, filepath: str | os.PathLike[str], skip: bool) -> list[Floats]:
-    """The weights in a file, in order, if they fit the model; with `skip`, its own for those that do not."""
+    """The weights in a file, in order, if they fit the model; with `skip`, its own where they do not."""
     path, data = _file(filepath)
     with errors_name(str(path)):
         if data.startswith(_OF_KERAS):

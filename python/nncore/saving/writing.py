@@ -1,4 +1,4 @@
-"""Models as files."""
+"""Model files from models."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def named(thing: Any) -> dict[str, Any]:
 
 
 class _Objects:
-    """Entries of a model and all that it is made of, each once, those in a model before it. Models name them
-    by number.
+    """Entries of a model, its layers and inner models, each once and before the models that contain it.
+    Models refer to them by number.
 
     Attributes:
-        calls: of layers, summed over all models.
+        calls: number of calls of layers in all models.
     """
 
     def __init__(self, net: Net) -> None:
@@ -55,7 +55,7 @@ class _Objects:
         return len(self.entries) - 1
 
     def _add(self, thing: Any, net: Net | None) -> int:
-        """A layer, or a model that has this net."""
+        """Adds a layer, or a model with its net."""
         if id(thing) not in self._number:
             if net is not None:
                 entry = self._model(net)
@@ -113,7 +113,7 @@ def _compile_settings(trainer: Trainer, iterations: int) -> dict[str, Any] | Non
     net, s = trainer.net, trainer.settings
     if s is None:
         return None
-    trainer.functions()  # raises where names are not clear
+    trainer.functions()  # raises an error if names are ambiguous
     excluded = s.optimizer.without_decay
     if excluded[1] and net.flat is None:
         raise ValueError(
@@ -139,7 +139,7 @@ def _compile_settings(trainer: Trainer, iterations: int) -> dict[str, Any] | Non
 
 
 def weights_of(net: Net) -> list[tuple[str, Variable, str]]:
-    """Name in the file, the weight, and the path of its layer."""
+    """For each weight its name in the file, the weight, and the path of its layer."""
     return [(f"{path}/{w.name}", w, path) for layer, path in net.computing() for w in layer.weights]
 
 

@@ -1,4 +1,4 @@
-"""Small helpers around training; files, pictures, sequences and batches, whose modules load when used."""
+"""Helpers around training, and for files, images, sequences and batches, imported at first use."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ answer(
 
 
 def set_random_seed(seed: int) -> None:
-    """Makes what follows repeatable: sets the seeds of Python's `random`, of `numpy.random` and of nncore.
+    """Sets the seeds of Python's `random`, of `numpy.random` and of nncore, so that programs are repeatable.
 
     A model draws its own seed when it is built. Its initial weights, the order of its samples and its dropout
     masks follow from that, so the same program gives the same bits, whatever the number of threads.
@@ -125,10 +125,10 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.f
 
 
 def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> NDArray[Any]:
-    """x divided by its norm along an axis; what has the norm 0 stays.
+    """x divided by its norm along an axis. Vectors of norm 0 stay.
 
     Args:
-        x: numbers, of any shape but a single one.
+        x: numbers, with at least one axis.
         axis: default -1. (Keras' own function divides wrongly, or fails, for 0.)
         order: of the norm; default 2, the Euclidean one.
 
@@ -146,5 +146,5 @@ def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> NDArray[Any]:
 
 @explains
 def clear_session() -> None:
-    """Starts automatic names again: the next Dense layer is called ``dense``. Models stay as they are."""
+    """Restarts automatic names: the next Dense layer is called ``dense``. Models stay as they are."""
     names.reset()

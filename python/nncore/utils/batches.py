@@ -20,8 +20,8 @@ class PyDataset:
     ``on_epoch_begin()`` and ``on_epoch_end()`` are called around each pass.
 
     Args:
-        workers, use_multiprocessing, max_queue_size: taken as Keras has them, without effect: batches are
-            made one after another by the thread that trains, which gives the same batches.
+        workers, use_multiprocessing, max_queue_size: as in Keras. They have no effect: the training thread
+            makes the same batches one after another.
 
     >>> class Squares(PyDataset):
     ...     def __len__(self):
@@ -62,7 +62,7 @@ Sequence = PyDataset  # its name in Keras 2
 
 
 class Dataset:
-    """Batches of NumPy arrays, made anew in each pass, with the methods of ``tf.data`` that are called most.
+    """Batches of NumPy arrays, made anew in each pass, with the most used methods of ``tf.data``.
 
     Attributes: ``class_names`` and ``file_paths`` of data from a folder, else None.
     """
@@ -109,7 +109,7 @@ class Dataset:
         return Dataset(make, self._length)
 
     def shuffle(self, buffer_size: int, seed: int | None = None, *_: Any, **__: Any) -> Dataset:
-        """The items in another order in each pass, each drawn from the next `buffer_size`."""
+        """The items in a new random order in each pass, each drawn from the next `buffer_size` items."""
         buffer_size, rng = integer("shuffle", "buffer_size", buffer_size), generator(seed)
 
         def make() -> Iterator[Any]:
@@ -159,15 +159,15 @@ class Dataset:
         return Dataset(make, None)
 
     def as_numpy_iterator(self) -> Iterator[Any]:
-        """The items, which are of NumPy already."""
+        """An iterator over the items, which are NumPy arrays already."""
         return iter(self)
 
     def cache(self, *_: Any, **__: Any) -> Dataset:
-        """This object: nothing is kept."""
+        """Returns this object: batches are not cached."""
         return self
 
     def prefetch(self, *_: Any, **__: Any) -> Dataset:
-        """This object: a batch is made when it is asked for."""
+        """Returns this object: each batch is made when it is needed."""
         return self
 
 

@@ -20,7 +20,7 @@ _OWNER = "image_dataset_from_directory"
 
 
 def files_below(folder: str, formats: tuple[str, ...], follow_links: bool) -> Iterator[str]:
-    """The paths of files whose names end so, in the order of their names, folder by folder."""
+    """The paths of files with the given suffixes, sorted by name, folder by folder."""
     for root, _, names in sorted(os.walk(folder, followlinks=follow_links)):
         yield from (os.path.join(root, name) for name in sorted(names) if name.lower().endswith(formats))
 
@@ -75,9 +75,9 @@ def image_dataset_from_directory(
         ``file_paths``; a list of two with subset="both".
 
     Raises:
-        TypeError, ValueError: an argument is none of the above, there are no pictures, or other labels than
-            files.
-        OSError: the folder cannot be read, or a file that is no picture, when its batch is made.
+        TypeError, ValueError: an argument is none of the above, there are no pictures, or not as many labels
+            as files.
+        OSError: the folder cannot be read; when its batch is made, if a file is no picture.
         ImportError: Pillow is not installed.
 
     Example::

@@ -39,15 +39,15 @@ def get_file(
         fname: its name in the cache, without a folder; default the last part of the address.
         origin: its address, http or https.
         untar: as `extract`, of tar archives.
-        md5_hash: MD5 of the file; older than file_hash.
+        md5_hash: MD5 of the file, the earlier name of file_hash.
         file_hash: sha256 or MD5 of the file, in hexadecimal; default None, not checked.
         cache_subdir: folder under cache_dir, or an absolute path; default "datasets".
-        hash_algorithm: "sha256", "md5" or "auto", which goes by the length of the hash; default "auto".
+        hash_algorithm: "sha256", "md5" or "auto" (default), which follows from the length of the hash.
         extract: unpacks an archive into a folder beside it. Members that point out of it are refused.
         archive_format: "tar", "zip", "auto" for both (default), or some of them.
-        cache_dir: default the cache folder of nncore: ``$XDG_CACHE_HOME/nncore``, ``~/.cache/nncore`` or as
-            the platform has it.
-        force_download: downloads also what is there; default False.
+        cache_dir: default the cache folder of nncore: ``$XDG_CACHE_HOME/nncore``, ``~/.cache/nncore`` or that
+            of the platform.
+        force_download: True downloads the file even if it is in the cache; default False.
 
     Returns:
         The path of the file. With `extract` that of the folder: ``name_extracted`` for an fname like
@@ -102,7 +102,9 @@ def _is_there(target: str, is_right: Callable[[Path], None]) -> bool:
 
 
 def _unpack(archive: str, folder: str, archive_format: str | Sequence[str] | None, fresh: bool) -> None:
-    """A new folder appears when it is complete; into an old one a fresh archive is unpacked again."""
+    """Unpacks an archive. A new folder appears once it is complete; into an existing one a new archive is
+    unpacked again.
+    """
     formats = ("tar", "zip") if archive_format == "auto" else archive_format or ()
     kind = "zip" if zipfile.is_zipfile(archive) else "tar" if tarfile.is_tarfile(archive) else "no archive"
     if kind not in ((formats,) if isinstance(formats, str) else formats):
@@ -115,7 +117,7 @@ def _unpack(archive: str, folder: str, archive_format: str | Sequence[str] | Non
         try:
             os.rename(new, folder)
         except OSError:
-            if not os.path.isdir(folder):  # by another process, meanwhile
+            if not os.path.isdir(folder):  # another process has made it meanwhile
                 raise
 
 

@@ -1,4 +1,4 @@
-"""`plot_model`, and the same for programs that expect the drawings of Graphviz."""
+"""`plot_model`, and `model_to_dot` for programs that expect drawings of Graphviz."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ def plot_model(
 
     Args:
         model: a `Model` or `Sequential` that is built.
-        to_file: of the kind that its name ends in, .png, .svg, .pdf, ...; default "model.png". None: none.
-        show_shapes: shapes of what each layer makes, and numbers of parameters; default False.
+        to_file: the file, in the format of its suffix, .png, .svg, .pdf, ...; default "model.png"; None
+            writes none.
+        show_shapes: output shapes of the layers, and numbers of parameters; default False.
         show_dtype: False only: all values are float32.
         show_layer_names: names of the layers, besides their classes; default False.
         rankdir: "TB", from top to bottom (default), or "LR", from left to right.
@@ -77,10 +78,10 @@ def plot_model(
 
 
 class Dot:
-    """What `model_to_dot` returns: a drawing, with the methods of pydot's graphs to write it.
+    """A drawing that `model_to_dot` returns, with the methods of pydot's graphs to write it.
 
     Attributes:
-        figure: of matplotlib.
+        figure: the figure of matplotlib.
     """
 
     def __init__(self, figure: Figure) -> None:
@@ -97,8 +98,8 @@ class Dot:
 
         Args:
             path: its name.
-            prog: of no meaning, as no program is called.
-            format: "svg", "png", "pdf", ...; default what the name ends in.
+            prog: has no effect, as no program is called.
+            format: "svg", "png", "pdf", ...; default the suffix of the name.
         """
         self.figure.savefig(path, format=format)
 

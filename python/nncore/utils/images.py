@@ -111,7 +111,7 @@ def save_img(
     Args:
         path: of the file, or an open one.
         x, data_format, scale: as in `array_to_img`.
-        file_format: "png", "jpeg", ...; default what the name of the file ends in.
+        file_format: "png", "jpeg", ...; default the suffix of the name.
         **kwargs: go to ``PIL.Image.Image.save``.
 
     Raises:
@@ -144,7 +144,7 @@ def load_img(
     Args:
         path: of the file, or its bytes in an ``io.BytesIO``.
         color_mode: "rgb" (default), "rgba" or "grayscale".
-        target_size: (height, width) to resize to; default None, as it is.
+        target_size: (height, width) to resize to; default None keeps the size.
         interpolation: "nearest" (default), "bilinear", "bicubic", "hamming", "box" or "lanczos".
         keep_aspect_ratio: cuts away two borders instead of distorting; default False.
 
@@ -153,7 +153,7 @@ def load_img(
 
     Raises:
         TypeError: path is none of these.
-        ValueError: another color_mode or interpolation.
+        ValueError: color_mode or interpolation is none of the above.
         OSError: the file cannot be read as a picture.
         ImportError: Pillow is not installed.
 
@@ -187,8 +187,8 @@ def _center(size: tuple[int, int], target: tuple[int, int]) -> list[tuple[int, i
 
 
 def resized(x: NDArray[Any], size: tuple[int, int], nearest: bool, crop: bool) -> NDArray[np.float32]:
-    """x (height, width, channels) in another size, by the nearest pixel or linearly between two, without
-    smoothing; with `crop` of its middle, not distorted.
+    """x (height, width, channels) resized by the nearest pixel or by linear interpolation, without smoothing;
+    with `crop` its middle part is resized without distortion.
     """
     if crop:
         (top, height), (left, width) = _center((x.shape[0], x.shape[1]), size)

@@ -27,16 +27,16 @@ def pad_sequences(
         sequences: lists or arrays, of numbers or of vectors of one shape.
         maxlen: the length; default that of the longest one.
         dtype: of the result; default "int32".
-        padding: "pre" fills up before the sequence (default), "post" behind it.
-        truncating: "pre" leaves out the beginning of a sequence that is too long (default), "post" its end.
-        value: what fills up; default 0.0. Text needs dtype=object or a type of strings.
+        padding: "pre" (default) pads before the sequence, "post" after it.
+        truncating: "pre" (default) removes the beginning of a sequence that is too long, "post" its end.
+        value: the padding value; default 0.0. Text needs dtype=object or a type of strings.
 
     Returns:
         An array of shape ``(len(sequences), maxlen, ...)``.
 
     Raises:
-        ValueError: sequences has no length or holds what is no sequence, vectors differ in shape, or padding,
-            truncating or value are none of those above.
+        ValueError: sequences has no length or an item that is no sequence, vectors differ in shape, or
+            padding, truncating or value is none of the above.
 
     >>> pad_sequences([[1], [2, 3], [4, 5, 6]], maxlen=2)
     array([[0, 1],

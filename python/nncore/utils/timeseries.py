@@ -31,10 +31,10 @@ def timeseries_dataset_from_array(
 
     Args:
         data: of shape (time steps, ...).
-        targets: what belongs to the window that begins at each time step, or None for x alone.
+        targets: the target of the window that begins at each time step, or None for x alone.
         sequence_length: time steps of a window.
         sequence_stride: time steps from one window to the next; default 1.
-        sampling_rate: time steps between two of a window; default 1.
+        sampling_rate: time steps between neighbours in a window; default 1.
         batch_size: default 128; None for single windows.
         shuffle: another order of the windows in each pass; default False.
         seed: of that order; default drawn from NumPy's global generator.
