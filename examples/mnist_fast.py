@@ -1,13 +1,14 @@
-"""Lesson 6: 99 % of the test digits read correctly after one epoch: less than two seconds of training.
+"""Lesson 6: 99 % of the test digits read correctly after one epoch: a second of training on two cores.
 
 What makes it fast, in the order of what it brings:
 
-- A small network: 0.4 million multiply-adds an image. Two pixels on each side of the images are cut off, as
+- A small network: 0.3 million multiply-adds an image. Two pixels on each side of the images are cut off, as
   the frame of the digits is blank there.
-- One epoch in which the learning rate of Adam rises to eight times its default over the first fifth of the
+- One epoch in which the learning rate of Adam rises to ten times its default over the first fifth of the
   steps, and then falls to 0 along half a cosine. The last steps average out what the large ones left.
 - Batches of 32: more, and noisier, steps than larger batches give in the same epoch.
 - Label smoothing of 0.1: a digit that is read well stops pulling at the weights.
+- Adam with beta_2 = 0.99: its mean of squared gradients follows the few steps that there are.
 
     python examples/mnist_fast.py
 
@@ -38,7 +39,7 @@ def build(steps: int) -> Sequential:
         [
             Input((24, 24, 1)),
             Rescaling(1 / 255),
-            Conv2D(12, 5, activation="relu"),
+            Conv2D(8, 5, activation="relu"),
             MaxPooling2D(),
             Conv2D(32, 3, activation="relu"),
             MaxPooling2D(),
@@ -48,8 +49,8 @@ def build(steps: int) -> Sequential:
         ]
     )
     rising = steps // 5
-    rate = CosineDecay(0.0008, steps - rising, warmup_target=0.008, warmup_steps=rising)
-    model.compile(Adam(rate), CategoricalCrossentropy(label_smoothing=0.1), metrics=["accuracy"])
+    rate = CosineDecay(0.001, steps - rising, warmup_target=0.01, warmup_steps=rising)
+    model.compile(Adam(rate, beta_2=0.99), CategoricalCrossentropy(label_smoothing=0.1), metrics=["accuracy"])
     return model
 
 
