@@ -1,4 +1,4 @@
-"""The cases of tests/cpp, made from the table: inputs of kernels, and what nncore.reference makes of them.
+"""The cases of tests/cpp, made from the table: inputs of kernels, and the outputs of nncore.reference.
 
     python tests/golden.py FILE
 
@@ -99,7 +99,7 @@ def metrics() -> Iterator[Golden]:
 
 
 def counts() -> Iterator[Golden]:
-    """Of predictions the number of thresholds that they exceed. Settings: even, from_logits, thresholds."""
+    """The number of thresholds that each prediction exceeds. Settings: even, from_logits, thresholds."""
     below = [-1e-7, 0.25, 0.5, 0.75, 1.0 + 1e-7]
     for even, logits, at in ((0, 0, [0.5]), (0, 1, [0.1, 0.3, 0.9]), (1, 0, [0.0, 0.5, 1.0]), (1, 1, below)):
         for n in SIZES:
@@ -115,7 +115,7 @@ def counts() -> Iterator[Golden]:
 
 
 def of_rows(operation: Operation) -> Iterator[tuple[dict[str, Any], np.random.Generator, tuple[int, int]]]:
-    """Settings and shapes with which a loss or a metric is tested."""
+    """Settings and shapes for tests of a loss or a metric."""
     for number, variant in enumerate(({}, *operation.variants)):
         given = {key: single(value) for key, value in variant.items()}
         for n in SIZES:

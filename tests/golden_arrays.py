@@ -1,6 +1,6 @@
 """The cases of tests/golden.py for products, convolutions and pooling.
 
-They are of the most columns; tests/cpp also takes the first of them alone.
+They have the most columns; tests/cpp also takes only the first columns.
 """
 
 from __future__ import annotations
@@ -116,8 +116,8 @@ def conv_pool() -> Iterator[Golden]:
 
 
 def conv_pool_gradients() -> Iterator[Golden]:
-    """Settings as above. Of three samples: the gradients of the transposed kernel and the bias, and of the
-    input of the first, of as many filters as its name says."""
+    """Settings as above. Gradients for three samples: of the transposed kernel and the bias, and of the input
+    of the first sample, with as many filters as the name says."""
     shapes = [((9, 8), (1, N), (3, 3), (2, 2)), ((9, 8), (1, N), (4, 2), (2, 2))]
     shapes += [((9, 9), (3, N), (3, 3), (2, 2)), ((7, 6), (5, N), (5, 5), (1, 1))]
     shapes += [((9, 11), (2, N), (3, 2), (3, 2)), ((12, 11), (2, N), (2, 2), (10, 10))]
@@ -145,7 +145,9 @@ def conv_pool_gradients() -> Iterator[Golden]:
 
 
 def dy_at_maxima(dy: Array, size: tuple[int, int], pool: tuple[int, int]) -> Array:
-    """The gradient of what is pooled, for the maxima and zeros of dy that tests/cpp/images.cpp chooses."""
+    """The gradient of the input of pooling, for the maxima and zeros of dy that tests/cpp/images.cpp
+    chooses.
+    """
     i = np.arange(dy.size).reshape(dy.shape)
     position = np.where(i % 3 == 0, i * i // 7 % (pool[0] * pool[1]), -1)
     maxima = np.zeros((len(dy), *size, dy.shape[3]))

@@ -37,7 +37,7 @@ PLATEAUS: list[dict[str, Any]] = [
 
 
 class Weights:
-    """In place of a model: weights that are the number of the epoch."""
+    """A stand-in for a model, whose weights are the number of the epoch."""
 
     stop_training = False
     epoch = 0
@@ -67,7 +67,7 @@ def stopping(k: Any) -> Any:
 
 
 def plateau(k: Any) -> Any:
-    """The learning rate after each epoch, and what is counted."""
+    """The learning rate after each epoch, and the counters."""
     found: dict[str, Any] = {}
     for name, values in VALUES.items():
         for settings in PLATEAUS:
@@ -89,7 +89,7 @@ def plateau(k: Any) -> Any:
 
 
 def rates(k: Any) -> Any:
-    """Histories with schedules of one argument and of two."""
+    """Histories with schedule functions of one and of two arguments."""
     found = []
     for callback in (
         k.callbacks.LearningRateScheduler(lambda epoch: 0.1 / (1 + epoch)),
@@ -256,7 +256,7 @@ IN_TRAINING: list[Callable[[Any], Any]] = [
 
 
 def errors(k: Any) -> Any:
-    """Their classes: when a callback is made, in training, and where the optimizer has a schedule."""
+    """Classes of errors: when a callback is made, in training, and if the optimizer has a schedule."""
     decay = k.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
 
     def kind(act: Callable[[], Any]) -> str:

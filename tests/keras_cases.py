@@ -1,7 +1,7 @@
-"""What Keras and nncore should both do: each case runs with either library and gives plain numbers and texts.
+"""Cases that run with Keras and with nncore: each returns plain numbers and texts, which should be equal.
 
-`python tests/keras_cases.py`, with Keras and nncore installed, adds to keras_facts.json what Keras gives for
-the cases that have no fact there; to record one again, delete its line first. The test test_keras_parity.py
+`python tests/keras_cases.py`, with Keras and nncore installed, adds Keras' results to keras_facts.json for
+cases that are not there; to record one again, delete its line first. The test test_keras_parity.py
 compares nncore with that file, and needs no Keras. Cases of activations are made from the table of nncore.
 """
 
@@ -201,7 +201,7 @@ def gan(k: Any) -> Any:
 
 
 def features(k: Any) -> Any:
-    """The first layers of a trained model as a model, and new layers behind them."""
+    """A model of the first layers of a trained model, and new layers after them."""
     model = make(k, 4, "softmax", "sparse_categorical_crossentropy")
     model.fit(X, Y4, epochs=2, **FIT)
     extractor = k.Sequential(model.layers[:-1])
@@ -247,7 +247,7 @@ def names_of(loss: str) -> list[str]:
 
 
 def metric(name: str) -> Case:
-    """As `loss`, of a stream with and without weights, and in training: by its names too."""
+    """As `loss`: results of a stream with and without weights, and in training, also by its names."""
     ours = metrics.CLASSES[name]
     inputs = metric_cases.inputs_of(ours)
     last = "softmax" if inputs in ("one-hot", "classes") else "sigmoid"

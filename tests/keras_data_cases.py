@@ -1,4 +1,4 @@
-"""Cases of data before it goes into a model, for keras_cases.py. Recording them needs SciPy and Pillow."""
+"""Cases of the preparation of data, for keras_cases.py. Recording them needs SciPy and Pillow."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ TOKENIZERS: list[dict[str, Any]] = [
 
 
 def _module(k: Any, name: str) -> Any:
-    """preprocessing.<name>, which Keras 3 keeps for what was written for Keras 2."""
+    """The module preprocessing.<name>, which Keras 3 keeps for programs written for Keras 2."""
     path = f"{k.__name__}.src.legacy" if k.__name__ == "keras" else k.__name__
     return importlib.import_module(f"{path}.preprocessing.{name}")
 

@@ -163,7 +163,7 @@ def data(case: str) -> tuple[Any, Any]:
 
 
 def outputs(model: Any, x: Any) -> list[Any]:
-    """Predictions, those of a dict in the order of its keys."""
+    """Predictions; for a dict in the order of its keys."""
     found = model.predict(x, verbose=0)
     if isinstance(found, dict):
         found = [found[key] for key in sorted(found)]

@@ -19,7 +19,7 @@ Case = Callable[[Any], Any]
 
 
 def set_weights(model: Any) -> Any:
-    """The same numbers in both libraries."""
+    """Sets the same weights in both libraries."""
     sizes = [w.shape for w in model.get_weights()]
     model.set_weights(
         [
@@ -50,7 +50,7 @@ def make(
 
 
 def told(arrays: Any) -> Any:
-    """A number for each array, to which all of its values add, and its shape."""
+    """For each array its shape and a weighted sum of its values."""
     if isinstance(arrays, dict):
         return {name: told(array) for name, array in arrays.items()}
     if isinstance(arrays, (list, tuple)):
@@ -71,7 +71,7 @@ def two_by_two(k: Any, form: type = list, last: str | None = "softmax") -> Any:
 
 
 def trained(model: Any, y: Any, weight: Any = None, x: Any = None, **compiled: Any) -> Any:
-    """What training and evaluation return, with the order of names."""
+    """Results of training and evaluation, with the order of names."""
     model.compile("sgd", **compiled)
     x = [X, Z] if x is None else x
     history = model.fit(

@@ -1,4 +1,4 @@
-"""Cases of optimizers for keras_cases.py: their settings, the arguments that all have, and schedules."""
+"""Cases of optimizers for keras_cases.py: their settings, common arguments, and schedules."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def optimizer(name: str, **settings: Any) -> Case:
 
 
 def counted(k: Any) -> Any:
-    """Of an optimizer that accumulates: its rate by a schedule, and its updates, which steps of fit count."""
+    """Learning rate by a schedule, and number of updates, of an optimizer that accumulates gradients."""
     decay = k.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)
     own = k.optimizers.Adam(decay, gradient_accumulation_steps=2, use_ema=True, weight_decay=0.1)
     model, found = make(k, optimizer=own), []

@@ -18,7 +18,7 @@ EDGES = np.array([0.0, -0.0, 1.0, 0.5, np.inf, -np.inf, np.nan, -1.0, 30.0], np.
 
 
 def steps(name: str) -> Case:
-    """Weights after one and after ten steps with each optimizer, from the same ones."""
+    """Weights after one and after ten steps of each optimizer, from the same initial weights."""
     inputs = LOSSES[losses.CLASSES[name]._function.__name__].inputs
     y = row_targets(np.random.default_rng(6), inputs, (12, 4))
     last = None if inputs in PLAIN else "sigmoid" if inputs == "bits" else "softmax"
@@ -39,7 +39,7 @@ def steps(name: str) -> Case:
 
 
 def reductions(k: Any) -> Any:
-    """Values alone, and in training with weights of samples."""
+    """Values of losses with each reduction, and trainings with sample weights."""
     y, weight, found = X[:, :2], np.linspace(0, 2, 12, dtype=np.float32), {}
     for reduction in ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None):
         alone = k.losses.MeanAbsoluteError(reduction)
@@ -79,7 +79,7 @@ def edges(name: str) -> Case:
 
 
 def metric_edges(name: str) -> Case:
-    """A stream without positive targets, one without negative ones, equal scores, and no samples."""
+    """Results without positive targets, without negative ones, with equal scores, and without samples."""
     ours = complete(metrics.CLASSES[name])
 
     def case(k: Any) -> Any:

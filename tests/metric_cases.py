@@ -1,4 +1,4 @@
-"""The metrics of nncore, with settings and data on which each is tested, and compared with Keras."""
+"""Settings and data for tests of each metric, and for comparisons with Keras."""
 
 from __future__ import annotations
 
@@ -80,12 +80,12 @@ def required(cls: type[metrics.Metric]) -> list[str]:
 
 
 def copied(result: Any) -> Any:
-    """In Keras, some change with the next update."""
+    """A copy of a result: in Keras, some results change with the next update."""
     return np.array(result)
 
 
 def complete(cls: type[metrics.Metric]) -> Callable[..., Any]:
-    """A function that makes one with a single value."""
+    """A function that makes the metric with settings for a single value."""
     if "average" in inspect.signature(cls).parameters:
         return partial(cls, average="micro", threshold=0.5)
     if cls.in_python:
@@ -109,7 +109,7 @@ def inputs_of(cls: type[metrics.Metric]) -> str:
 
 
 def columns(cls: type[metrics.Metric]) -> int:
-    """As many as the default k asks for, and one more."""
+    """The number of columns: one more than the default k."""
     return 6 if "k" in inspect.signature(cls).parameters else 4
 
 

@@ -17,7 +17,7 @@ QUICK = (1, 7, 16, 33)
 
 
 def grid(sizes: Iterable[int]) -> list[Any]:
-    """Sizes to run a test with; all but a few in full runs alone."""
+    """Parametrizes a test with sizes; most of them run in full runs only."""
     return [n if n in QUICK else pytest.param(n, marks=pytest.mark.full) for n in sizes]
 
 
@@ -175,7 +175,7 @@ for _op in ("global_max_pool2d", "global_average_pool2d"):
 
 
 def row_targets(rng: np.random.Generator, inputs: str, shape: tuple[int, ...]) -> Array:
-    """Targets of outputs of a shape, as `inputs` of a loss names them."""
+    """Targets for outputs of a shape, of the kind `inputs` of a loss."""
     if inputs == "numbers":
         return normal(rng, *shape)
     if inputs in ("bits", "signs"):
@@ -192,7 +192,7 @@ PLAIN = ("numbers", "signs")  # `inputs` of losses whose outputs are numbers of 
 def row_outputs(
     rng: np.random.Generator, inputs: str, shape: tuple[int, ...], from_logits: bool = False
 ) -> Array:
-    """Numbers, or probabilities that do not add up to 1."""
+    """Outputs of the kind `inputs`: numbers, or probabilities that do not add up to 1."""
     if inputs in PLAIN or from_logits:
         return normal(rng, *shape, scale=3.0)
     return rng.uniform(0.02, 0.98, size=shape).astype(np.float32)

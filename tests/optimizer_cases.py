@@ -1,4 +1,4 @@
-"""Every optimizer, with each group of settings with which it is tested, and its step by the reference."""
+"""Settings for tests of every optimizer, and its step by the reference."""
 
 from __future__ import annotations
 
@@ -66,18 +66,18 @@ def update_of(optimizer: Optimizer) -> Update:
 
 
 def moments_of(optimizer: Optimizer) -> list[str]:
-    """Their names in files."""
+    """The names of the moments in files."""
     return ROWS[optimizer.spec()[0]][1]
 
 
 def initial_moments(optimizer: Optimizer, like: Array) -> dict[str, Array]:
-    """Before the first step, by their names in files."""
+    """The moments before the first step, by their names in files."""
     starts = {name: getattr(optimizer, f"initial_{name}_value", 0.0) for name in moments_of(optimizer)}
     return {name: np.full_like(like, start) for name, start in starts.items()}
 
 
 def arguments_of(optimizer: Optimizer, moments: dict[str, Array], step: int) -> dict[str, Any]:
-    """What the function of the optimizer's step takes besides w and g."""
+    """Arguments of the function of the optimizer's step besides w and g."""
     update = update_of(optimizer)
     names = [*inspect.signature(update.reference).parameters]
     arguments: dict[str, Any] = {name: moments.get(moment) for name, moment in update.moments.items()}
@@ -87,7 +87,7 @@ def arguments_of(optimizer: Optimizer, moments: dict[str, Array], step: int) -> 
 
 
 class ReferenceRules:
-    """The weights of a model and what its optimizer keeps, in float64, through steps with given gradients."""
+    """Weights of a model and state of its optimizer in float64, updated by steps with given gradients."""
 
     def __init__(self, optimizer: Optimizer, weights: list[Array], decays: list[bool] | None = None) -> None:
         self.optimizer, self.weights, self.batches = optimizer, [wide(w) for w in weights], 0

@@ -1,4 +1,4 @@
-"""Every regularizer and constraint, with each group of settings with which it is tested."""
+"""Settings for tests of every regularizer and constraint."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REGULARIZERS, CONSTRAINTS = (
 
 
 def fits(made: Made, *shape: int) -> bool:
-    """Whether weights of this shape may have it."""
+    """Whether the regularizer or constraint applies to weights of this shape."""
     try:
         made().spec("", shape)
     except ValueError:
@@ -82,7 +82,7 @@ def told_of(value: Any) -> Any:
 
 
 def _images(k: Any) -> Any:
-    """A small CNN with all there is."""
+    """A small CNN with all kinds of penalties and constraints."""
     n, r, c = k.layers, k.regularizers, k.constraints
     layers = [
         n.Conv2D(
@@ -113,7 +113,7 @@ def _images(k: Any) -> Any:
 
 
 def _frozen(k: Any) -> Any:
-    """Weights that do not train have no penalty; what their layer gives has."""
+    """Weights that do not train have no penalty, but the outputs of their layer have."""
     n = k.layers
     frozen = n.Dense(4, kernel_regularizer="l2", activity_regularizer="l2", kernel_constraint="unit_norm")
     model = set_weights(k.Sequential([k.Input((3,)), frozen, n.Dense(1, kernel_regularizer="l1")]))
@@ -145,7 +145,7 @@ def _shared(k: Any) -> Any:
 
 
 def _outputs(k: Any) -> Any:
-    """The losses of outputs are without penalties."""
+    """Losses of single outputs do not contain penalties."""
     n, a, b = k.layers, k.Input((3,), name="a"), k.Input((2,), name="b")
     h = n.Dense(5, activation="relu", kernel_regularizer="l2", activity_regularizer="l1", name="h")(
         n.Concatenate(name="c", activity_regularizer="l2")([a, b])

@@ -1,4 +1,4 @@
-"""Programs that run in a process of their own: hangs and crashes end there, and are told from results."""
+"""Runs programs in a process of their own, so that hangs and crashes are results of a test."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def run(program: str, timeout: float = TIMEOUT, **environment: str) -> subproces
 
 
 def output(program: str, timeout: float = TIMEOUT, **environment: str) -> str:
-    """What a program prints, after it ended well."""
+    """The output of a program that ends without an error."""
     result = run(program, timeout, **environment)
     assert result.returncode == 0, f"exit code {result.returncode}\n{result.stdout}{result.stderr}"
     return result.stdout.strip()

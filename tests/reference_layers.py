@@ -62,7 +62,7 @@ def pooling(
     strides: int | tuple[int, int] | None = None,
     padding: str = "valid",
 ) -> Spec:
-    """kind: max_pooling2d or average_pooling2d."""
+    """The spec of a pooling layer. kind: max_pooling2d or average_pooling2d."""
     strides = pool_size if strides is None else strides
     return kind, {"pool_size": pair(pool_size), "strides": pair(strides), "padding": padding}
 
@@ -77,13 +77,13 @@ def batch_normalization(axis: int = -1, center: bool = True, scale: bool = True,
 
 
 def loss_spec(name: str, from_logits: bool = False, **settings: float) -> Spec:
-    """The row of a function with these arguments."""
+    """The spec of a loss: the row of a function with these arguments."""
     numbers = {key: float(value) if value is True else value for key, value in settings.items()}
     return name + "_logits" * from_logits, numbers
 
 
 def loss_call(loss: Spec) -> tuple[str, dict[str, Any]]:
-    """The function of a row, and its arguments."""
+    """The function for a spec, and its arguments."""
     name, settings = loss
     function = name.removesuffix("_logits")
     return function, settings if function == name else {**settings, "from_logits": True}
@@ -170,7 +170,7 @@ def _product(spec: Spec, x: Array, parameters: list[Array]) -> tuple[str, dict[s
 
 
 def _affine(attributes: dict[str, Any], parameters: list[Array]) -> tuple[dict[str, Any], list[Array]]:
-    """Arguments of the reference of a normalization, and its state."""
+    """Arguments of the reference of a normalization, and its moving statistics."""
     given, arguments = list(parameters), {name: attributes[name] for name in ("axis", "epsilon")}
     for name, used in (("gamma", attributes["scale"]), ("beta", attributes["center"])):
         arguments[name] = given.pop(0) if used else None
@@ -178,7 +178,7 @@ def _affine(attributes: dict[str, Any], parameters: list[Array]) -> tuple[dict[s
 
 
 class Affine(NamedTuple):
-    """What a normalization makes of its parameters."""
+    """Values that a normalization computes from its parameters."""
 
     arguments: dict[str, Any]  # of the reference
     state: list[Array]
@@ -252,7 +252,7 @@ def recurrence(spec: Spec, parameters: list[Array], mask: Any = None) -> Recurre
 
 
 def layer_forward(spec: Spec, x: Array, parameters: list[Array], mask: Any = None) -> Array:
-    """mask: in training, what a dropout layer keeps, or True; None outside training."""
+    """The outputs of a layer. mask: in training, the elements that dropout keeps, or True; else None."""
     kind, attributes = spec
     if kind in ("dense", "conv2d"):
         name, arguments, plain = _product(spec, x, parameters)

@@ -26,7 +26,7 @@ from nncore import _core, reference
 
 @dataclass
 class Penalties:
-    """Regularizers of what layers give, and those and constraints of weights, by layer and parameter."""
+    """Regularizers of outputs, and regularizers and constraints of weights, by layer and parameter."""
 
     activities: dict[int, Any] = field(default_factory=dict)
     regularizers: dict[tuple[int, int], Any] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class Penalties:
                     drawn[layer, index] = fitting[rng.integers(len(fitting))]()
 
     def specs(self, net: _core.Network) -> list[list[tuple[int, int, Spec]]]:
-        """What `_core.Network.compile` takes."""
+        """The penalties in the form of `_core.Network.compile`."""
         shapes: dict[tuple[int, int], tuple[int, ...]] = {}
         for layer, _, _, shape in net.layout:
             shapes[layer, sum(known == layer for known, _ in shapes)] = shape
@@ -121,7 +121,7 @@ class ReferenceModel:
         return Result(loss, self.forward(x)[-1], gradients, d)
 
     def penalty(self, values: list[Array]) -> float:
-        """Of the weights, and of what layers give, as `forward` has it."""
+        """The penalty of the weights, and of the outputs that `forward` returned."""
         weights = (r.value(self.parameters[i][p]) for (i, p), r in self.penalties.regularizers.items())
         activities = (r.value(values[i + 1]) for i, r in self.penalties.activities.items())
         return sum(weights, 0.0) + sum(activities, 0.0) / len(values[0])

@@ -1,4 +1,4 @@
-"""Trainings that are interrupted and go on from what a callback has kept: to the bits of one that was not."""
+"""Interrupted trainings resume from a backup, and end with the bits of one that was not interrupted."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Interrupted(Exception):
 
 
 class Breaks(Callback):
-    """Raises after so many batches of its life."""
+    """Raises an error after a number of batches."""
 
     def __init__(self, batches: int) -> None:
         super().__init__()
@@ -133,7 +133,7 @@ def test_goes_on_to_the_same_bits(data: str, optimizer: str, save_freq: Any, tmp
 
 
 def test_the_same_object_goes_on(tmp_path: Path) -> None:
-    """In one process, with the same model and callback, as in the example of Keras."""
+    """Resumes in one process with the same model and callback, as in the example of Keras."""
     nncore.utils.set_random_seed(3)
     whole, model = make(), make()
     model._net.seed = whole._net.seed
@@ -166,7 +166,7 @@ def files(folder: Path) -> list[str]:
 
 
 def test_a_damaged_backup(tmp_path: Path) -> None:
-    """Is an error that leaves the model as it was, or the one before is taken."""
+    """A damaged backup is an error that leaves the model as it was, or the older backup is used."""
     nncore.utils.set_random_seed(3)
     whole = make()
     fit(whole, DATA["rows"])
@@ -222,7 +222,7 @@ def test_a_backup_of_something_else(what: str, tmp_path: Path) -> None:
 
 
 def test_damage_of_any_kind_is_refused(tmp_path: Path) -> None:
-    """Or does no harm: numbers that are others, as weights, cannot be told."""
+    """Damage is refused, or has changed only numbers such as weights."""
     with pytest.raises(Interrupted):
         fit(make(), DATA["rows"], BackupAndRestore(tmp_path, 5), Breaks(12))
     path, rng = tmp_path / "latest.safetensors", np.random.default_rng(7)
@@ -273,7 +273,7 @@ print(kills_.trained(Path(sys.argv[1]), np.random.default_rng(1), int(sys.argv[2
 @pytest.mark.skipif(not (ROOT / "tools" / "stress").is_dir(), reason="not in a clone of the repository")
 @pytest.mark.parametrize("kills", [2, pytest.param(100, marks=pytest.mark.slow)])
 def test_killed_processes_go_on_to_the_same_bits(kills: int, tmp_path: Path) -> None:
-    """Killed at random moments, from files of both callbacks."""
+    """Processes are killed at random moments, and resume from files of either callback."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(tmp_path), str(kills)],
         cwd=ROOT,

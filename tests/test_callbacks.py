@@ -1,4 +1,4 @@
-"""Callbacks beyond what facts of Keras say of them: when they are called, and what they tell."""
+"""Callbacks, beyond the comparison with Keras: when they are called, and their messages."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def test_averages_come_and_go() -> None:
 
 
 def events(folder: Path) -> dict[str, list[Any]]:
-    """By tag: steps and values, of a scalar the number and of a histogram how many it counts."""
+    """Steps and values by tag: the number of a scalar, or how many values a histogram counts."""
     from tensorboardX.proto import event_pb2
 
     found: dict[str, list[Any]] = {}

@@ -1,4 +1,4 @@
-"""tools/compare.py: what it makes of digests and times. Nothing is built, and nothing is measured."""
+"""tools/compare.py: its evaluation of digests and times. Nothing is built or measured."""
 
 from __future__ import annotations
 

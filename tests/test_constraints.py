@@ -1,4 +1,4 @@
-"""Constraints: what they make of weights of any shape, however those are held, after each update."""
+"""Constraints: weights of any shape and storage satisfy them after each update."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_threads_and_instruction_sets_change_no_bit(made: Callable[[], Constrain
 @pytest.mark.parametrize("made", CONSTRAINTS.values(), ids=CONSTRAINTS)
 @pytest.mark.parametrize("batch", [7, 400])
 def test_every_update_keeps_them(made: Callable[[], Constraint], batch: int) -> None:
-    """Of few and of many samples, as the passes differ; of weights that train alone."""
+    """With few and with many samples, which take different passes, and with frozen layers beside."""
     rng = np.random.default_rng(2)
     bias = made() if fits(made, 60) else None
     layers = [

@@ -1,4 +1,4 @@
-"""What the compiled core itself refuses: sizes beyond memory, and corners of the plan."""
+"""Errors of the core itself: sizes beyond memory, and corner cases of the plan."""
 
 from __future__ import annotations
 

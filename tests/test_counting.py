@@ -1,4 +1,4 @@
-"""Metrics made of counts, all that there are: against NumPy, alone and in a network."""
+"""All metrics computed from counts, against NumPy, alone and in a network."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def data(rng: np.random.Generator, samples: int, labels: int = 4) -> tuple[Array
 
 
 def expected(metric: Any, y: Array, p: Array, weight: Array | float = 1.0) -> Array:
-    """What a metric is of all samples, from the definition of its counts."""
+    """The value of a metric for all samples, from the definition of its counts."""
     p = p.astype(np.float64)
     if metric.from_logits:
         p = 1 / (1 + np.exp(-p))

@@ -1,4 +1,4 @@
-"""What can be given as data: all forms give what a plain float32 array gives, and nothing large is copied."""
+"""Forms of data: all give the results of a plain float32 array, and nothing large is copied."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ def batches(size: int = 5) -> Iterator[Any]:
 
 
 class Again:
-    """Can be iterated more than once, and knows its length."""
+    """A source that can be iterated more than once, and knows its length."""
 
     def __len__(self) -> int:
         return 4
@@ -278,7 +278,7 @@ def test_batches_to_evaluate_predict_and_validate() -> None:
 
 
 class Indexed:
-    """As a keras.utils.PyDataset: no __iter__, and an IndexError ends nothing."""
+    """A source like keras.utils.PyDataset: without __iter__; an IndexError does not end it."""
 
     def __init__(self) -> None:
         self.asked: list[int] = []

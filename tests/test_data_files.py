@@ -1,4 +1,4 @@
-"""Data sets of one file: what Keras makes of them, what is refused, and where they are looked for."""
+"""Data sets of one file: the same arrays as in Keras, refused files, and places of files."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def put(
     data: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, content: bytes, name: str = "_FILE"
 ) -> Path:
-    """The content as the file of a data set, and its hash as the known one."""
+    """Writes the content as the file of a data set, and makes its hash the known one."""
     file = getattr(module, name)
     monkeypatch.setattr(module, name, replace(file, hash=hashlib.sha256(content).hexdigest()))
     path = data / file.name / file.addresses[0].rpartition("/")[2]
@@ -62,7 +62,7 @@ def rows_of(*rows: list[int]) -> np.ndarray:
 
 
 class Python2(pickle._Pickler):  # type: ignore[name-defined]
-    """Writes text, bytes and truths as Python 2 did, which made the files of CIFAR."""
+    """Pickles text, bytes and booleans as Python 2 did for the files of CIFAR."""
 
     def save_string(self, value: str | bytes) -> None:
         content = value if isinstance(value, bytes) else value.encode()
@@ -250,7 +250,7 @@ class Harm:
 
 
 def test_nothing_but_arrays_is_unpickled(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even from a file whose hash is the known one."""
+    """Other objects are refused even in a file with the known hash."""
     harm = np.array([Harm()], object)
     put(data, monkeypatch, imdb, npz(x_train=harm, y_train=harm, x_test=harm, y_test=harm))
     with pytest.raises(pickle.UnpicklingError, match=r"arrays only, got posix.rename"):
@@ -276,7 +276,7 @@ def test_another_file_is_not_opened(data: Path, monkeypatch: pytest.MonkeyPatch,
 
 @pytest.fixture
 def server() -> Iterator[tuple[str, list[bytes]]]:
-    """Its address, and what it delivers, one after another."""
+    """The address of a server, and its answers, one after another."""
     contents: list[bytes] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Files of data sets that are whole and yet wrong: in the cache, in archives, and what is no file at all."""
+"""Files of data sets that are complete but wrong, in the cache and in archives; and special files."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def whole(path: Path, compression: int = zipfile.ZIP_DEFLATED) -> bytearray:
 
 
 def flagged(path: Path) -> None:
-    """Marked as encrypted, in every header."""
+    """An archive whose headers all say that it is encrypted."""
     data = whole(path)
     for signature, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         start = data.find(signature)

@@ -198,7 +198,7 @@ def test_every_weight_starts_from_numbers_of_its_own() -> None:
 
 
 def test_every_epoch_has_an_order_of_its_own() -> None:
-    """Seen through the loss of the first batch of one sample each."""
+    """The loss of the first batch, of one sample, shows the order."""
     x, y = data()
     model = make("rescaling", "SGD")
     model.optimizer.learning_rate = 0.0  # type: ignore[union-attr]

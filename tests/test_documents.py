@@ -21,7 +21,7 @@ NAMED = re.compile(
 
 @cache
 def text_of(document: Path) -> str:
-    """Without blocks of code."""
+    """The text without blocks of code."""
     return re.sub(r"^```.*?^```", "", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
 
 

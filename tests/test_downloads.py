@@ -1,4 +1,4 @@
-"""Data sets from mirrors that fail in every way: what is kept, what is asked again, what the user is told."""
+"""Data sets from failing mirrors: files that are kept, repeated requests, and messages."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ Case = tuple[str, type[Exception], str, str, tuple[Any, ...], dict[str, Any]]
 
 
 def batches(*items: Any) -> Any:
-    """For an iterator of its own in each test."""
+    """A new iterator for each test."""
     return partial(iter, items)
 
 

@@ -1,4 +1,4 @@
-"""Events of passes: those of callbacks, those of a source of batches, and a pass that is told to stop."""
+"""Events of passes: of callbacks, of a source of batches, and the end of a pass by a flag."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that promise another format than what is written are refused."""
+"""Names whose suffix belongs to a format that is not written are refused."""
 
 from __future__ import annotations
 

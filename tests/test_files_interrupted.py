@@ -109,7 +109,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next_save(tmp_path: Path) 
 
 
 def test_two_processes_save_to_one_name(tmp_path: Path) -> None:
-    """What the other is writing is left alone, and neither waits."""
+    """A process leaves the other's unfinished file alone, and neither waits."""
     first = paused_save(tmp_path / "m")
     temporary = names(tmp_path)
     second = small()
@@ -134,7 +134,7 @@ def test_many_threads_save_to_one_name(tmp_path: Path) -> None:
 
 
 def test_a_file_that_another_process_made_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
-    """With overwrite=False not even one that came after the first look."""
+    """With overwrite=False not even a file that appears after the first check."""
     code = PAUSED.replace("model.save(sys.argv[1])", "model.save(sys.argv[1], overwrite=False)")
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path / "m")],

@@ -1,4 +1,4 @@
-"""Steps that do the work of several layers, held equal to the layers one by one."""
+"""Fused steps for several layers, compared with the layers one by one."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def bits(model: Any) -> bytes:
 
 @pytest.mark.parametrize("case", [*OPTIMIZERS, *RULES, "schedule"])
 def test_a_function_that_changes_nothing(case: str) -> None:
-    """Also given back as new arrays: the bits of training without it, and the same history."""
+    """Weights and history have the bits of training without it, also if it returns new arrays."""
 
     def optimizer() -> Any:
         if case == "schedule":
@@ -128,7 +128,7 @@ def test_trained_weights_alone() -> None:
 
 
 def test_gradients_of_parts_add_up() -> None:
-    """As several processes would: the mean of what each has of its part of the batch."""
+    """The mean of the gradients of parts of a batch, as of several processes, gives the same update."""
     whole, half, rest = small(), small(), small()
     gradients: list[Any] = []
     rest.gradients = copied(gradients)
@@ -199,7 +199,7 @@ def test_statistics_of_the_step_remain_its_own_when_other_shapes_are_used_in_bet
 
 
 def test_weights_that_change_in_between_are_packed_again() -> None:
-    """Also those of layers that do not train."""
+    """Also weights of layers that do not train."""
     model, twin = made(optimizers.SGD(0.1)), made(optimizers.SGD(0.1))
     for one in (model, twin):
         one.layers[2].trainable = False

@@ -40,7 +40,7 @@ class ReferenceGraph:
         return values
 
     def gradients(self, values: list[Array], slopes: dict[int, Array], inputs: int) -> list[list[Array]]:
-        """slopes: the gradient of the loss by each output, by its number."""
+        """Gradients of inputs and parameters. slopes: those of the loss by each output, by number."""
         d = [slopes.get(n, np.zeros_like(value)) for n, value in enumerate(values)]
         sums = [[np.zeros_like(p) for p in parameters] for parameters in self.parameters]
         for at in reversed(range(len(self.calls))):
@@ -157,7 +157,7 @@ TWICE_CALLS: Calls = [(0, [0]), (0, [1]), (1, [2]), (2, [3])]
 
 
 def twice(shape: tuple[int | None, ...], fuse: bool) -> _core.Network:
-    """Compiled, for images of this shape."""
+    """A compiled network for images of this shape."""
     variables = [_core.Variables(spec, [sample]) for spec, sample in zip(TWICE, [(6, 5, 3), (6, 5, 3), (3,)])]
     network = _core.Network([shape], TWICE, TWICE_CALLS, [4], fuse, variables)
     network.compile([MSE], [1.0], [()], [()], ("sgd", {"learning_rate": 0.1}), [True] * 3)

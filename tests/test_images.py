@@ -1,4 +1,4 @@
-"""Pictures: as arrays, in files, and in folders as batches."""
+"""Images as arrays, in files, and in folders as batches."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_without_pillow_the_error_says_what_to_install(monkeypatch: pytest.Monke
 
 
 def test_resized() -> None:
-    """As keras.ops.image.resize 3.15.1 on PyTorch."""
+    """Values of keras.ops.image.resize 3.15.1 on PyTorch."""
     x = np.arange(12, dtype=np.float32).reshape(3, 4, 1)
     assert resized(x, (2, 2), False, False)[..., 0].tolist() == [[1.5, 3.5], [7.5, 9.5]]
     assert resized(x, (2, 5), True, False)[..., 0].tolist() == [

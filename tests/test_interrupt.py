@@ -1,4 +1,4 @@
-"""Signals while the core works: Ctrl-C leaves whole steps behind, and what a handler raises comes out."""
+"""Signals while the core works: training ends after a whole step, with the error of the handler."""
 
 from __future__ import annotations
 

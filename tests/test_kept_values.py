@@ -1,4 +1,4 @@
-"""What optimizers and metrics keep can be read, and optimizers make steps without a compiled model."""
+"""The state of optimizers and metrics can be read, and optimizers make steps without a compiled model."""
 
 from __future__ import annotations
 

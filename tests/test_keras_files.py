@@ -1,4 +1,4 @@
-"""Keras' files: those that Keras wrote are read, and what is written has the layout that they have."""
+"""Keras' files: files of Keras are read, and written files have the same layout."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def test_configs_make_equal_models(case: str) -> None:
 
 
 def test_configs_of_early_versions_are_read() -> None:
-    """As Keras 2.1 wrote them: layers without a name around them, a rate called lr."""
+    """Configs of Keras 2.1: layers in a plain list, and a learning rate called lr."""
     scaling = {
         "class_name": "VarianceScaling",
         "config": {"scale": 1.0, "mode": "fan_avg", "distribution": "normal"},

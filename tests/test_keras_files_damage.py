@@ -47,7 +47,7 @@ def doctored(data: bytes, change: Callable[[Any], Any]) -> bytes:
 
 
 def put(*path: Any) -> Callable[[Any], None]:
-    """A change: the value at the end takes the place that the path leads to."""
+    """A change of a config: the last argument becomes the value at the path."""
     *keys, last, value = path
 
     def change(table: Any) -> None:

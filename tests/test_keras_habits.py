@@ -1,4 +1,4 @@
-"""What programs for Keras write around their models: the backend, arguments without effect, types."""
+"""Code around models in programs for Keras: the backend, arguments without effect, types."""
 
 from __future__ import annotations
 

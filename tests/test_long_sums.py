@@ -23,7 +23,7 @@ def mixed(rng: np.random.Generator, *shape: int, sign: bool = True) -> np.ndarra
 
 
 def assert_sums(actual: Any, terms: Callable[[Any], Any]) -> None:
-    """terms(f): the sums in float64 of what f makes of each term's factors."""
+    """terms(f): sums in float64 of f applied to the factors of each term."""
     exact, size = terms(lambda a: a.astype(np.float64)), terms(lambda a: np.abs(a.astype(np.float64)))
     assert np.max(np.abs(np.asarray(actual, np.float64) - exact) / size) < LIMIT
 
@@ -91,7 +91,7 @@ def test_gradients_of_conv2d_by_winograd(rng: np.random.Generator) -> None:
 
 
 def gradients_of(model: nncore.Sequential, x: Any, y: Any) -> list[np.ndarray]:
-    """By a step of 1 from the weights at hand."""
+    """Gradients, from a step of SGD with learning rate 1."""
     model.compile(nncore.optimizers.SGD(1.0), "mse")
     before = model.get_weights()
     model.train_on_batch(x, y)
@@ -171,7 +171,7 @@ def test_normalization_of_long_rows_and_of_many(rng: np.random.Generator, rows: 
 
 @pytest.mark.parametrize("offset", [0.1, 1e4, -3e6])
 def test_normalization_of_values_far_from_0(rng: np.random.Generator, offset: float) -> None:
-    """What the rounding of the mean leaves is not lost."""
+    """The remainder from rounding the mean is not lost."""
     x = (rng.normal(size=(7, 5000)) + offset).astype(np.float32)
     np.testing.assert_allclose(
         ops.layer_normalization(x), reference.layer_normalization(x), rtol=0, atol=4e-6

@@ -85,7 +85,7 @@ def test_values(layer: Layer, shapes: list[tuple[int, ...]], function: Any, rng:
 
 
 def aligned(xs: Arrays) -> Arrays:
-    """With axes of size 1 after the batch axis, so that NumPy broadcasts samples and not batches."""
+    """The arrays with axes of size 1 after the batch axis, so that NumPy broadcasts within samples."""
     axes = max(x.ndim for x in xs)
     return [x.reshape(len(x), *(1,) * (axes - x.ndim), *x.shape[1:]) for x in xs]
 

@@ -1,4 +1,6 @@
-"""Metrics of values, initializers of matrices, and reductions of losses: what the table does not test."""
+"""Metrics of values, initializers of matrices, and reductions of losses: parts that the table does not
+test.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sequential: structure, weights, training and what it shows on the screen."""
+"""Sequential: structure, weights, training and printed output."""
 
 from __future__ import annotations
 
@@ -330,7 +330,7 @@ model.compile("sgd", "mse")
 
 
 def in_terminal(code: str) -> str:
-    """What a program writes on a terminal."""
+    """The output of a program on a terminal."""
     master, slave = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code)],

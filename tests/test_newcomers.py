@@ -1,4 +1,4 @@
-"""The README's commands and lessons go together, and no text leads to another project of the same name."""
+"""The README's commands and lessons fit together, and no text leads to another project of the same name."""
 
 from __future__ import annotations
 

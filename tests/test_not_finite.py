@@ -1,4 +1,4 @@
-"""A loss that is not finite ends a training, and the layer that went wrong is named."""
+"""A loss that is not finite ends a training, and the first layer that is not finite is named."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def test_slopes_of_activations_at_extreme_values(isa: str, op: str) -> None:
 
 @pytest.mark.parametrize("op", ELEMENTWISE)
 def test_activations_are_accurate_everywhere(isa: str, op: str) -> None:
-    """Relative to the value itself, where `assert_close` is relative to the largest."""
+    """Errors are relative to the value itself; in `assert_close` to the largest value."""
     x = np.concatenate([np.linspace(-12, 12, 4801), 10.0 ** np.linspace(-30, 0, 200)]).astype(np.float32)
     expected = getattr(reference, op)(x)
     np.testing.assert_allclose(getattr(ops, op)(x), expected, rtol=ACTIVATIONS[op].tolerance, atol=1e-12)

@@ -1,4 +1,4 @@
-"""What ops accept, what they refuse, and that they are twins of the reference."""
+"""Arguments that ops accept and refuse, and equal signatures of ops and reference."""
 
 from __future__ import annotations
 

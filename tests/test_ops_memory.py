@@ -68,7 +68,7 @@ def test_updates_read_nothing_past_the_end(isa: str, rng: np.random.Generator, n
 
 
 def test_the_page_behind_cannot_be_read() -> None:
-    """The kernel of the system says so, where an attempt from here would end the process."""
+    """The operating system is asked, as reading the page would end the process."""
     a = at_the_end_of_memory(np.ones(3))
     libc = ctypes.CDLL(None, use_errno=True)
     read, write = os.pipe()
@@ -87,7 +87,7 @@ SIDES = (10, 150, 181, 182, 256, 400)
 
 
 def test_results_keep_their_values_while_anybody_holds_them() -> None:
-    """Also rows of one that is gone, and while threads make and drop others."""
+    """Also rows of a result that is deleted, and while threads make and delete other results."""
 
     def make_and_drop(first: int) -> list[tuple[float, Array]]:
         held: list[tuple[float, Array]] = []

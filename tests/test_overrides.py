@@ -1,4 +1,4 @@
-"""Code of one's own that the compiled core would not run: refused where it is written, never ignored."""
+"""The user's code that the core would not run is refused where it is defined, never ignored."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_method_that_would_be_ignored_cannot_be_put_on_an_instance(
 
 
 class Mine(nncore.Sequential):
-    """Of own ways to make, describe and train it, none of which replaces what the core does."""
+    """A subclass with methods of its own that do not replace work of the core."""
 
     def __init__(self, units: int = 4, name: str | None = None) -> None:
         super().__init__([Input((3,)), Dense(units, "relu"), Dense(1)], name=name)

@@ -279,7 +279,7 @@ def test_a_figure_can_be_copied_and_pickled() -> None:
 
 @pytest.mark.full
 def test_plain_scripts(tmp_path: Path) -> None:
-    """plt.show() shows it where pyplot was imported before; without pyplot there is nothing to leak."""
+    """plt.show() shows the figure if pyplot was imported before; without pyplot no figure is kept."""
     before = "import matplotlib.pyplot as plt\n"
     code = "from nncore import plot\nfor i in range(25): figure = plot.history({'loss': [1, 2]})\n"
     after = "import matplotlib.pyplot as plt\nfigure.savefig('a.png'); print(len(plt.get_fignums()))"

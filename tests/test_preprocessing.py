@@ -1,6 +1,6 @@
 """`nncore.preprocessing`: training from generators, folders, loops without end, and what is refused.
 
-What is made of pictures and texts is held to Keras in test_keras_parity.py.
+test_keras_parity.py compares the resulting images and texts with Keras.
 """
 
 from __future__ import annotations

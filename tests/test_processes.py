@@ -1,4 +1,4 @@
-"""Fork, exit, subinterpreters, small stacks and threads that cannot be had: never a hang, never a crash."""
+"""Fork, exit, subinterpreters, small stacks and threads that cannot be started: no hang, no crash."""
 
 from __future__ import annotations
 

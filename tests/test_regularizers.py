@@ -58,7 +58,9 @@ def test_slopes_of_the_reference_are_those_of_its_values(
 def test_compiled_penalties_are_those_of_the_reference(
     made: Callable[[], Regularizer], shape: tuple[int, ...], rng: np.random.Generator
 ) -> None:
-    """A kernel alone: inputs and targets are 0. Wide, narrow (which are held transposed) and of images."""
+    """The penalty of a kernel alone, as inputs and targets are 0: wide, narrow (stored transposed), of
+    images.
+    """
     if not fits(made, *shape):
         pytest.skip("not for this shape")
     regularizer = made()
@@ -124,7 +126,7 @@ GRADIENTS: dict[str, Callable[[Any], list[Layer]]] = {
 def test_the_gradient_of_every_argument(
     argument: str, made: Callable[[], Regularizer], rng: np.random.Generator
 ) -> None:
-    """Along a random direction, that of the loss that is reported."""
+    """Gradients along a random direction, against differences of the reported loss."""
     is_activity, is_kernel = argument.startswith("activity"), argument.startswith("kernel")
     if not (takes_activities(made) if is_activity else is_kernel or fits(made, 5)):
         pytest.skip("not for this argument")
@@ -255,7 +257,7 @@ def test_the_number_of_threads_changes_no_bit(isa: str) -> None:
 
 @pytest.mark.parametrize("made", REGULARIZERS.values(), ids=REGULARIZERS)
 def test_penalties_have_the_same_bits_with_every_instruction_set(made: Callable[[], Regularizer]) -> None:
-    """But for products of matrices on the baseline, which has no fused ones."""
+    """Except products of matrices on the baseline, which has no fused multiply-add."""
     found, before = [], _core.isa()
     for isa in _core.available_isas():
         if isa == "baseline" and not takes_activities(made):

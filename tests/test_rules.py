@@ -1,4 +1,4 @@
-"""The arguments that all optimizers have: clipping, averages, accumulation, and what does not decay."""
+"""The common arguments of optimizers: clipping, averages, accumulation, and weights that do not decay."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CASES: dict[str, Callable[[], Any]] = {
 
 
 def made(optimizer: Any, units: int = 150, seed: int = 5) -> nncore.Sequential:
-    """Weights of one piece, of several, and small ones."""
+    """A model with weights of one tile, of several tiles, and small ones."""
     nncore.utils.set_random_seed(seed)
     layers = [Input((8, 8, 3)), Conv2D(9, 3, activation="relu"), MaxPooling2D(), Flatten(), Dropout(0.2)]
     layers += [Dense(units, activation="tanh"), Dense(units, activation="relu")]
@@ -111,7 +111,7 @@ def test_instruction_sets_give_the_same_bits(case: str) -> None:
     ],
 )
 def test_rules_that_have_nothing_to_do_leave_the_bits(rule: dict[str, Any]) -> None:
-    """Also where the others take each tile from its gradient to its update in one go."""
+    """Also compared with steps that compute gradient and update of each tile at once."""
     plain, ruled = (made(Adam(0.01, weight_decay=0.1, **own), units=400) for own in ({}, rule))
     assert bits(steps(plain, 6)) == bits(steps(ruled, 6))
 
@@ -239,7 +239,7 @@ def test_large_gradients_are_clipped_whatever_their_squares_are() -> None:
 def test_training_goes_on_after_saving_as_if_nothing_had_happened(
     case: str, way: str, tmp_path: Path
 ) -> None:
-    """In the middle of an accumulation as well."""
+    """Also in the middle of an accumulation."""
     for first in (4, 5):
         model = steps(made(CASES[case]()), first)
         if way == "file":

@@ -1,4 +1,4 @@
-"""Model files: what is written is read again, and nothing else is."""
+"""Model files: all that is written is read again."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_a_subclass_stays_one() -> None:
 
 
 def test_a_file_of_the_first_version_trains_on(tmp_path: Path) -> None:
-    """It has layers in place of objects, one loss, and the moments of frozen layers."""
+    """Version 1 has layers instead of objects, one loss, and the moments of frozen layers."""
     parts = [Dense(4, activation="relu", name="a"), Dropout(0.25, name="drop")]
     parts += [Dense(4, name="b", trainable=False), Dense(1, use_bias=False, name="c")]
     model = nncore.Sequential([Input((3,)), *parts], name="s")

@@ -41,7 +41,7 @@ def doctor(path: Path, settings: Callable[[Settings], Any] | None = None, tensor
 
 
 def put(*path: Any) -> Callable[[Settings], None]:
-    """A change of the settings: the value at the end takes the place that the path leads to."""
+    """A change of the settings: the last argument becomes the value at the path."""
     *keys, last, value = path
 
     def change(table: Settings) -> None:

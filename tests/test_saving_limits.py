@@ -1,4 +1,4 @@
-"""What a model file may cost: memory by what is in it and not by what it says, and work in proportion."""
+"""Costs of a model file: memory and work are in proportion to its size, whatever its settings say."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def small() -> nncore.Sequential:
 
 
 def loaded(tmp_path: Path, content: bytes) -> tuple[str, int]:
-    """What loading such a file says, and the bytes that it takes at most."""
+    """The error of loading such a file, and the most bytes that loading takes."""
     small().save(tmp_path / "small")
     (tmp_path / "m").write_bytes(content)
     command = [sys.executable, "-c", LOAD, str(tmp_path / "small"), str(tmp_path / "m")]
@@ -150,7 +150,7 @@ def test_shapes_take_no_memory(case: str, tmp_path: Path) -> None:
 @sanitized
 @pytest.mark.parametrize("pooled", [False, True])
 def test_a_model_of_large_images_takes_memory_when_it_works(pooled: bool, tmp_path: Path) -> None:
-    """Not when it is made, compiled, saved or loaded."""
+    """No memory for images is taken when the model is made, compiled, saved or loaded."""
     code = f"""
 import sys
 import nncore

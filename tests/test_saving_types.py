@@ -56,7 +56,7 @@ PAIRS = ("kernel_size", "strides", "dilation_rate", "pool_size", "learning_rate"
 
 
 def places(value: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
-    """Everything in a JSON value, with the way there."""
+    """Every value inside a JSON value, with its path."""
     yield path, value
     for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
         if isinstance(inner, (dict, list)):
@@ -107,7 +107,7 @@ def models_of_all_kinds() -> list[nncore.Sequential]:
 
 
 def what_is_wrong(path: Path, model: nncore.Sequential) -> str:
-    """Nothing, if the file is refused as it should be, or is the model's."""
+    """A message if the file is neither refused properly nor loads the same model; else nothing."""
     try:
         found = models.load_model(path)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Schedules of the learning rate: when they are asked, what is refused, and what is saved."""
+"""Schedules of the learning rate: when they are called, errors, and saving."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CASES = [(name, given) for name, cls in schedules.CLASSES.items() for given in c
 
 
 class Asked(LearningRateSchedule):
-    """One of a user's own that remembers its steps."""
+    """A user's schedule that records the steps."""
 
     def __init__(self, give: Any = lambda step: 0.1 / (1 + step)) -> None:
         self.give, self.steps = give, []  # type: tuple[Any, list[int]]
@@ -47,7 +47,7 @@ def bits(model: Any) -> bytes:
 
 
 def by_hand(optimizer: Any, schedule: Any, steps: int, batch: int) -> Any:
-    """A model after some steps, whose rate was set before each."""
+    """A model after some steps, with the learning rate set before each."""
     model = made(optimizer)
     for step in range(steps):
         optimizer.learning_rate = float(np.float32(schedule(step)))
@@ -58,7 +58,7 @@ def by_hand(optimizer: Any, schedule: Any, steps: int, batch: int) -> Any:
 
 @pytest.mark.parametrize("way", ["fit", "batches seen", "iterator", "train_on_batch"])
 def test_each_step_has_its_rate(way: str) -> None:
-    """Of 600 steps, which are more than are asked for at a time."""
+    """For 600 steps, more than are computed at a time."""
     decay = ExponentialDecay(0.2, 100, 0.5)
     for optimizer in (lambda rate: SGD(rate, weight_decay=0.1), Adam):
         model = made(optimizer(decay))
@@ -223,7 +223,7 @@ def test_pieces_that_do_not_fit(boundaries: list[int], values: list[float], mess
 
 
 def test_restarts_are_exact() -> None:
-    """Also where logarithms round: each wave begins at its rate."""
+    """Each wave begins at its rate, also where logarithms round."""
     for t in (1.5, 2, 3, 7):
         restarts, start = CosineDecayRestarts(1.0, 16, t_mul=t, m_mul=0.5), 16.0
         for wave in range(1, 5):

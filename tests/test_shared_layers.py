@@ -33,7 +33,7 @@ def trained(*layers: Any, optimizer: Any = "adam", epochs: int = 2) -> Sequentia
 
 
 def twin(model: Sequential) -> Sequential:
-    """The same weights in layers of its own."""
+    """A model with the same weights in new layers."""
     return pickle.loads(pickle.dumps(model))
 
 
@@ -42,7 +42,7 @@ def same(a: Any, b: Any) -> bool:
 
 
 def test_a_change_through_one_model_is_seen_by_all(isa: str) -> None:
-    """Also by weights that are packed for products: wide layers, and their input gradients."""
+    """Also packed weights change: of wide layers, and for their input gradients."""
     first = trained(Dense(130, activation="relu"), Dense(70, activation="relu"), Dense(1))
     features = Sequential(first.layers[:-1])
     assert features.predict(X).shape == (64, 70)
@@ -180,7 +180,7 @@ def test_a_layer_outlives_its_models_and_joins_others() -> None:
 def test_a_model_whose_layers_cannot_be_joined_is_as_before(
     error: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in a signal's handler while one of them is at work, or where the handler raises."""
+    """Joining in a signal handler while a model is running, or in a handler that raises, changes nothing."""
     model = trained(Dense(3), Dense(1))
     before, expected = model.layers, model.predict(X, verbose=0)
 

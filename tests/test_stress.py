@@ -1,4 +1,4 @@
-"""The stress commands find faults: each fails when one of the kind that it looks for is put in."""
+"""The stress commands find faults: each fails if a fault of its kind is put in."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def defined(tree: ast.AST) -> set[str]:
 
 
 def is_own(value: ast.expr) -> bool:
-    """Whether it is the object or the class itself."""
+    """Whether an expression is `self` or `cls`."""
     if isinstance(value, ast.Call):
         return isinstance(value.func, ast.Name) and value.func.id in ("super", "type")
     return isinstance(value, ast.Name) and value.id in ("self", "cls")

@@ -27,7 +27,7 @@ def model_of(units: int = 8, optimizer: Any = "sgd") -> tuple[nncore.Sequential,
 
 
 def at_once(*functions: Callable[[], None]) -> None:
-    """Runs all in threads, and raises what the first of them raised."""
+    """Runs all functions in threads, and raises the first error."""
     errors: list[BaseException] = []
 
     def guarded(function: Callable[[], None]) -> None:
@@ -66,7 +66,7 @@ def test_evaluations_at_the_same_time_have_their_own_means() -> None:
 
 
 class Asks(nncore.callbacks.Callback):
-    """Evaluates the model that is in training."""
+    """A callback that evaluates the model while it trains."""
 
     def __init__(self, ask: Callable[[nncore.Sequential], Any]) -> None:
         super().__init__()

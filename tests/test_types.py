@@ -34,7 +34,7 @@ NAMES = {
 
 
 def text() -> str:
-    """Of nncore/common/choices.pyi."""
+    """The text of nncore/common/choices.pyi."""
     lines = ["# Written by tests/test_types.py: the names of each family, for type checkers", "# fmt: off"]
     lines += ["from typing import Any, Literal", "", "Several = list[Any] | tuple[Any, ...] | dict[str, Any]"]
     for family, names in NAMES.items():

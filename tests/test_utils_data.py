@@ -1,4 +1,4 @@
-"""What `nncore.utils` does with sequences, series and batches, as the tests of Keras have it."""
+"""Sequences, series and batches of `nncore.utils`, as in the tests of Keras."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def changed() -> nncore.Sequential:
 
 
 class Again:
-    """Two batches, as often as they are asked for."""
+    """A source of two batches that can be iterated again."""
 
     def __iter__(self) -> Iterator[Any]:
         return batches()
@@ -146,7 +146,7 @@ def test_no_warning_beside_an_error() -> None:
 
 
 class Box:
-    """What EarlyStopping needs of a model."""
+    """The methods of a model that EarlyStopping needs."""
 
     def __init__(self) -> None:
         self.weights, self.stop_training = [np.zeros(1)], False
@@ -159,7 +159,7 @@ class Box:
 
 
 def train(stop: callbacks.EarlyStopping, values: list[float]) -> tuple[Box, int]:
-    """A training by hand: the model after it, and how many epochs it took."""
+    """A custom training loop: the model afterwards, and the number of epochs."""
     model = Box()
     stop.set_model(model)  # type: ignore[arg-type]
     stop.on_train_begin()
@@ -200,7 +200,7 @@ def test_early_stopping_of_another_model(monitor: str, mode: str, largest: bool)
 
 @pytest.mark.parametrize("monitor", ["f1", "val_gain", "reward"])
 def test_early_stopping_does_not_guess(monitor: str) -> None:
-    """As Keras: a training that stops at the wrong end would look like any other."""
+    """Like Keras it raises an error: a training that stops by the wrong direction would go unnoticed."""
     with pytest.raises(
         ValueError, match=rf"\[EarlyStopping\] monitor='{monitor}'.* mode must be 'min' or 'max'"
     ):
