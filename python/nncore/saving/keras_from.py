@@ -174,7 +174,7 @@ class Maker:
     def _prepared(
         self, owner: Any, before: list[OpenShape], options: Options = NO_OPTIONS
     ) -> list[OpenShape]:
-        """Creates the weights of a layer, or of a net's layers, before any call, and returns output shapes."""
+        """Creates the weights of a layer, or of a net's layers, before any call; returns output shapes."""
         if isinstance(owner, Net):
             if owner.network is not None:
                 return owner.shapes_for(before)
