@@ -1,4 +1,4 @@
-"""Lesson 5: transfer learning. What a network has learnt of the digits 0 to 4 helps it to read 5 to 9.
+"""Transfer learning. What a network has learnt of the digits 0 to 4 helps it to read 5 to 9.
 
 Its last layer is taken off, the others are frozen, and a new last layer learns from ten images of each new
 digit. The same network with new weights learns from the same images, for comparison. Everything between the
