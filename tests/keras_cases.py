@@ -20,6 +20,7 @@ import keras_graph_cases as graphs
 import keras_normalization_cases as normalizations
 import keras_optimizer_cases as optimizers
 import keras_recurrent_cases as recurrent
+import keras_sequence_cases as sequences
 import keras_step_cases as steps
 import metric_cases
 import numpy as np
@@ -325,6 +326,7 @@ CASES: dict[str, Case] = {
     **optimizers.CASES,
     **callbacks.CASES,
     **data.CASES,
+    **sequences.CASES,
     **steps.CASES,
     "models that share layers": gan,
     "first layers of a trained model": features,

@@ -124,6 +124,24 @@ def parts(k: Any) -> Any:
     return model
 
 
+def steps(k: Any) -> Any:
+    """Words and series, with masks, which Keras' files have as operations."""
+    of = k.layers
+    x, z = of.Input((6,), name="words"), of.Input((6, 3), name="series")
+    e = of.Embedding(9, 4, mask_zero=True, embeddings_regularizer="l2", name="table")(x)
+    both = of.Concatenate(name="joined")([e, of.Masking(0.5)(z)])
+    deep = of.TimeDistributed(of.Dense(4, "tanh", kernel_initializer="he_normal"), name="each")(both)
+    mean = of.GlobalAveragePooling1D()(of.Multiply()([deep, e]))
+    causal = of.Conv1D(3, 2, padding="causal", dilation_rate=2, activation="relu", name="causal")(z)
+    first = of.Flatten()(of.MaxPooling1D(2)(of.SpatialDropout1D(0.0)(causal)))
+    turned = of.AveragePooling1D(2, padding="same")(of.Permute((2, 1))(z))
+    many = of.RepeatVector(2)(of.GlobalMaxPooling1D()(turned))
+    joined = of.Concatenate(name="wide")([mean, first, of.Flatten()(many)])
+    model = k.Model([x, z], [of.Dense(2, name="ends")(joined), deep], name="steps")
+    model.compile(k.optimizers.Adam(0.01), "mse")
+    return model
+
+
 def series(k: Any) -> Any:
     of = k.layers
     model = k.Sequential([of.Input((None, 3), name="steps")], name="series")
@@ -139,7 +157,7 @@ def series(k: Any) -> Any:
     return model
 
 
-MODELS = {case.__name__: case for case in (images, shapes, graph, names, parts, series)}
+MODELS = {case.__name__: case for case in (images, shapes, graph, names, parts, series, steps)}
 
 
 def data(case: str) -> tuple[Any, Any]:
@@ -157,6 +175,9 @@ def data(case: str) -> tuple[Any, Any]:
         return [some(6, 8, 3), some(4, 5), (some(4, 6) > -0.5).astype(np.float32)], some(2)
     if case == "series":
         return some(6, 3), some(2)
+    if case == "steps":
+        words = rng.integers(0, 9, (8, 6)) * (np.arange(6) < 1 + np.arange(8)[:, None])
+        return [words, some(6, 3) * (words > 2)[..., None]], [some(2), some(6, 4)]
     if case == "graph":
         return [some(4), some(4)], [rng.integers(2, size=(8, 1)).astype(np.float32), some(2)]
     return some(3), {"u": some(2), "t": some(1)}

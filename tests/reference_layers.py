@@ -67,6 +67,29 @@ def pooling(
     return kind, {"pool_size": pair(pool_size), "strides": pair(strides), "padding": padding}
 
 
+def of_steps(spec: Spec) -> Spec:
+    """A layer for images of height 1 as one for (n, steps, channels)."""
+    return spec[0], {**spec[1], "of_steps": True}
+
+
+def conv1d(
+    filters: int,
+    kernel_size: int,
+    strides: int = 1,
+    padding: str = "valid",
+    dilation_rate: int = 1,
+    groups: int = 1,
+    **settings: Any,
+) -> Spec:
+    sizes = (1, kernel_size), (1, strides), padding, (1, dilation_rate), groups
+    return of_steps(conv2d(filters, *sizes, **settings))
+
+
+def each_step(spec: Spec) -> Spec:
+    """A layer applied to each step."""
+    return "time_distributed", {"layer": spec[0], **spec[1]}
+
+
 def activation(activation: str, **settings: float) -> Spec:
     return "activation", {"activation": activation, **settings}
 
@@ -249,11 +272,37 @@ def recurrence(spec: Spec, parameters: list[Array], mask: Any = None) -> Recurre
         attributes["go_backwards"],
         *(mask if isinstance(mask, tuple) else ()),
     )
+def _as_image(spec: Spec, x: Array, parameters: list[Array]) -> tuple[Spec, Array, list[Array]]:
+    """A layer for (n, steps, channels), as one for images of height 1; "causal" is zeros in front."""
+    attributes = {name: value for name, value in spec[1].items() if name != "of_steps"}
+    x = np.pad(x, ((0, 0), (_zeros_in_front(attributes), 0), (0, 0)))
+    if attributes.get("padding") == "causal":
+        attributes["padding"] = "valid"
+    return (spec[0], attributes), x[:, None], [p[None] if p.ndim == 3 else p for p in parameters]
+
+
+def _zeros_in_front(attributes: dict[str, Any]) -> int:
+    if attributes.get("padding") != "causal":
+        return 0
+    return int((attributes["kernel_size"][1] - 1) * attributes["dilation_rate"][1])
+
+
+def _of_steps(x: Array) -> Array:
+    """The steps of all samples, one after the other."""
+    return x.reshape(-1, *x.shape[2:])
+
+
+def _counts(x: Array, value: float) -> Array:
+    """Which steps (..., features) have a feature that is not `value`."""
+    return np.any(x != value, axis=-1)
 
 
 def layer_forward(spec: Spec, x: Array, parameters: list[Array], mask: Any = None) -> Array:
     """The outputs of a layer. mask: in training, the elements that dropout keeps, or True; else None."""
     kind, attributes = spec
+    if "of_steps" in attributes:
+        y = layer_forward(*_as_image(spec, x, parameters))
+        return y[:, 0] if y.ndim == 4 else y
     if kind in ("dense", "conv2d"):
         name, arguments, plain = _product(spec, x, parameters)
         return activate(attributes, getattr(reference, name)(x, *plain, **arguments))
@@ -271,6 +320,17 @@ def layer_forward(spec: Spec, x: Array, parameters: list[Array], mask: Any = Non
         return x.reshape(len(x), *attributes["target_shape"])
     if kind == "rescaling":
         return reference.rescale(x, **attributes)
+    if kind == "masking":
+        return x * _counts(x, attributes["mask_value"])[..., None]
+    if kind == "mask":
+        return 1.0 * _counts(x if attributes["of_features"] else x[..., None], attributes["value"])
+    if kind == "repeat_vector":
+        return np.repeat(x[:, None], attributes["n"], axis=1)
+    if kind == "permute":
+        return np.transpose(x, (0, *attributes["dims"]))
+    if kind == "time_distributed":
+        y = layer_forward((attributes["layer"], attributes), _of_steps(x), parameters, mask)
+        return y.reshape(*x.shape[:2], *y.shape[1:])
     if kind == "layer_normalization":
         return reference.layer_normalization(x, **_affine(attributes, parameters)[0])
     assert kind == "dropout"
@@ -282,6 +342,10 @@ def layer_backward(
 ) -> tuple[Array, list[Array]]:
     """(dx, gradient of each parameter), in training."""
     kind, attributes = spec
+    if "of_steps" in attributes:
+        image, x_image, kernel = _as_image(spec, x, parameters)
+        dx, gradients = layer_backward(image, dy[:, None] if dy.ndim == 3 else dy, x_image, kernel)
+        return dx[:, 0, _zeros_in_front(attributes) :], [g[0] if g.ndim == 4 else g for g in gradients]
     if kind in ("dense", "conv2d"):
         name, arguments, plain = _product(spec, x, parameters)
         z = getattr(reference, name)(x, *plain, **arguments)
@@ -311,4 +375,16 @@ def layer_backward(
         return dx, [dgamma] * attributes["scale"] + [dbeta] * attributes["center"]
     if kind == "dropout":
         return layer_forward(spec, dy, [], mask), []
+    if kind == "masking":
+        return dy * _counts(x, attributes["mask_value"])[..., None], []
+    if kind == "mask":
+        return np.zeros(x.shape), []
+    if kind == "repeat_vector":
+        return dy.sum(1), []
+    if kind == "permute":
+        return np.transpose(dy, (0, *(1 + np.argsort(attributes["dims"])))), []
+    if kind == "time_distributed":
+        inner = attributes["layer"], attributes
+        dx, gradients = layer_backward(inner, _of_steps(dy), _of_steps(x), parameters, mask)
+        return dx.reshape(x.shape), gradients
     return dy.reshape(x.shape), []

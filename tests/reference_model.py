@@ -150,9 +150,14 @@ class ReferenceModel:
         kind, attributes = self.layers[number]
         if kind in RECURRENT:
             return recurrent_masks(self.layers[number], shape, self.seed, step, number)
+        if attributes.get("layer") == "dropout":
+            kind, shape = "dropout", (shape[0] * shape[1], *shape[2:])
         if kind != "dropout":
             return True
-        return reference.dropout_mask(shape, attributes["rate"], self.seed, step, number)
+        noise = attributes.get("noise_shape", (-1,) * len(shape))
+        drawn = tuple(n if given == -1 else given for n, given in zip(shape, noise))
+        mask = reference.dropout_mask(drawn, attributes["rate"], self.seed, step, number)
+        return np.broadcast_to(mask, shape)
 
 
 # ---- the compiled twin

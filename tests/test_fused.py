@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from op_cases import row_targets
-from reference_layers import FLATTEN, Spec, activation, conv2d, dense, loss_spec, pooling
+from reference_layers import FLATTEN, Spec, activation, conv1d, conv2d, dense, loss_spec, of_steps, pooling
 from reference_model import assert_close, network, of_layers
 from test_layers import ADAM, BATCH, SGD, Shape, pictures, train
 
 from nncore import _core
 from nncore.common.rows import LOSSES
 
+GLOBAL = of_steps(("global_max_pooling2d", {"keepdims": False}))
 FUSED: dict[str, tuple[Shape, list[Spec], Spec]] = {
     "conv2d + relu + max_pooling2d": (
         (11, 12, 1),
@@ -63,6 +64,26 @@ FUSED: dict[str, tuple[Shape, list[Spec], Spec]] = {
     "conv2d + relu + max_pooling2d of 3": (
         (13, 14, 2),
         [conv2d(9, 2, activation="relu"), pooling("max_pooling2d", 3), FLATTEN, dense(4)],
+        loss_spec("mean_squared_error"),
+    ),
+    "conv2d + relu + max_pooling2d of steps": (
+        (19, 6),
+        [conv1d(21, 4, activation="relu"), of_steps(pooling("max_pooling2d", (1, 3))), FLATTEN, dense(4)],
+        loss_spec("mean_squared_error"),
+    ),
+    "conv2d + max_pooling2d of four steps": (
+        (19, 1),
+        [conv1d(5, 3), of_steps(pooling("max_pooling2d", (1, 4))), FLATTEN, dense(4)],
+        loss_spec("mean_squared_error"),
+    ),
+    "conv2d + relu + max_pooling2d, global_max_pooling2d": (
+        (30, 9),
+        [conv1d(35, 5, activation="relu"), GLOBAL, dense(4)],
+        loss_spec("mean_squared_error"),
+    ),
+    "conv2d, relu, max_pooling2d, global_max_pooling2d, in two windows": (
+        (301, 2),
+        [conv1d(5, 2, use_bias=False), activation("relu"), GLOBAL, dense(4)],
         loss_spec("mean_squared_error"),
     ),
     "dense + relu, dense, softmax": (

@@ -15,13 +15,16 @@ from reference_layers import (
     activation,
     batch_normalization,
     by_channel,
+    conv1d,
     conv2d,
     dense,
+    each_step,
     jumps,
     layer_backward,
     layer_forward,
     layer_normalization,
     loss_spec,
+    of_steps,
     pooling,
     recurrent,
 )
@@ -102,6 +105,33 @@ LAYERS: dict[str, Row] = {
     "layer_normalization without weights": Row(
         layer_normalization(-2, -1, scale=False, center=False), IMAGE, IMAGE, []
     ),
+    "masking": Row(("masking", {"mask_value": 0.0}), (5, 3), (5, 3), []),
+    "mask": Row(("mask", {"value": 0.0, "of_features": True}), (5, 3), (5,), []),
+    "mask of numbers": Row(("mask", {"value": 0.0, "of_features": False}), (5,), (5,), []),
+    "repeat_vector": Row(("repeat_vector", {"n": 4}), (6,), (4, 6), []),
+    "permute": Row(("permute", {"dims": (3, 1, 2)}), IMAGE, (6, 7, 8), []),
+    "dropout of channels": Row(("dropout", {"rate": 0.4, "noise_shape": (-1, 1, 1, -1)}), IMAGE, IMAGE, []),
+    "dropout of a batch": Row(("dropout", {"rate": 0.4, "noise_shape": (1, 7, 1, -1)}), IMAGE, IMAGE, []),
+    "conv1d": Row(conv1d(5, 3), (9, 6), (7, 5), [(3, 6, 5), (5,)]),
+    "conv1d same": Row(conv1d(33, 4, 2, "same", activation="silu"), (9, 6), (5, 33), [(4, 6, 33), (33,)]),
+    "conv1d causal": Row(conv1d(4, 3, 1, "causal", 2, 2), (9, 6), (9, 4), [(3, 3, 4), (4,)]),
+    "max_pooling1d": Row(of_steps(pooling("max_pooling2d", (1, 2))), (9, 6), (4, 6), []),
+    "average_pooling1d": Row(
+        of_steps(pooling("average_pooling2d", (1, 3), (1, 2), "same")), (9, 6), (5, 6), []
+    ),
+    "global_max_pooling1d": Row(of_steps(("global_max_pooling2d", {"keepdims": True})), (9, 6), (1, 6), []),
+    "global_average_pooling1d": Row(
+        of_steps(("global_average_pooling2d", {"keepdims": False})), (9, 6), (6,), []
+    ),
+    "time distributed conv2d": Row(
+        each_step(conv2d(5, 3, activation="silu")), (3, *IMAGE), (3, 5, 6, 5), [(3, 3, 6, 5), (5,)]
+    ),
+    "time distributed conv2d winograd": Row(
+        each_step(conv2d(33, 3, activation="relu")), (2, 10, 11, 32), (2, 8, 9, 33), [(3, 3, 32, 33), (33,)]
+    ),
+    "time distributed dense": Row(each_step(dense(3, "tanh")), (4, 6), (4, 3), [(6, 3), (3,)]),
+    "time distributed flatten": Row(each_step(FLATTEN), (3, *IMAGE), (3, 336), []),
+    "time distributed dropout": Row(each_step(("dropout", {"rate": 0.3})), (3, 6), (3, 6), []),
     "rescaling": Row(("rescaling", {"scale": 0.5, "offset": -1.0}), IMAGE, IMAGE, []),
 }
 STEPS = (7, 5)  # (steps, inputs); two steps where outputs grow from step to step
@@ -150,8 +180,11 @@ def surrounded(row: Row) -> list[Spec]:
 
 
 def test_every_kind_has_a_row() -> None:
-    of_several_inputs = {cls.kind for cls in layers.CLASSES.values() if cls._several}  # see test_merging.py
-    assert {row.spec[0] for row in LAYERS.values()} | of_several_inputs == set(_core.layer_kinds())
+    of_several_inputs = {cls.kind for cls in layers.CLASSES.values() if cls.takes_several}  # see test_merging.py
+    elsewhere = {"embedding", "masked_average", "select"}  # see test_masks.py and test_embedding.py
+    assert {row.spec[0] for row in LAYERS.values()} | of_several_inputs | elsewhere == set(
+        _core.layer_kinds()
+    )
 
 
 @rows
@@ -277,8 +310,9 @@ def train(
 
 
 def many_rows(row: Row) -> tuple[Shape, list[Spec], Spec]:
-    """Vectors become 40 rows a sample, for more work."""
-    shape = row.input if len(row.input) > 1 else (40, *row.input)
+    """Vectors become 40 rows a sample, for more work, where the layer takes rows."""
+    takes_rows = len(row.input) == 1 and row.spec[0] != "repeat_vector"
+    shape = (40, *row.input) if takes_rows else row.input
     return shape, surrounded(row), loss_spec("mean_absolute_error")
 
 

@@ -90,6 +90,36 @@ def everything() -> nncore.Sequential:
     return model
 
 
+def sequences() -> nncore.Sequential:
+    """Every layer for sequences."""
+    model = nncore.Sequential(
+        [
+            Input((24,)),
+            layers.Embedding(30, 6, "normal", embeddings_constraint="max_norm", mask_zero=True),
+            layers.SpatialDropout1D(0.2),
+            layers.TimeDistributed(Dense(5, "relu", bias_regularizer="l2"), name="each"),
+            layers.Masking(0.25),
+            Reshape((24, 5)),
+            layers.Conv1D(4, 3, padding="causal", dilation_rate=2),
+            layers.MaxPooling1D(2),
+            layers.AveragePooling1D(2, 1, "same"),
+            layers.Permute((2, 1)),
+            layers.TimeDistributed(Reshape((4, 3)), trainable=False),
+            layers.SpatialDropout2D(0.1),
+            Dropout(0.1, (None, 1, 4, 3)),
+            Reshape((12, 4)),
+            layers.GlobalAveragePooling1D(keepdims=True),
+            layers.GlobalMaxPooling1D(),
+            layers.RepeatVector(3),
+            layers.GlobalAveragePooling1D(),
+            Dense(5, "softmax"),
+        ],
+        name="sequences",
+    )
+    model.compile("adam", losses.SparseCategoricalCrossentropy(), metrics=["accuracy"])
+    return model
+
+
 def small(optimizer: Any = "adam") -> nncore.Sequential:
     model = nncore.Sequential(
         [Input((3,)), Dense(4, activation="relu", name="a"), Dense(1, name="b")], name="s"
@@ -133,6 +163,18 @@ def test_everything_comes_back(way: str, epochs: int, tmp_path: Path) -> None:
     same(model, found)
     assert not found.layers[2].trainable
     assert found.layers[1].kernel_initializer == initializers.HeNormal()  # type: ignore[attr-defined]
+
+
+@pytest.mark.filterwarnings("ignore:.*does not support masking")
+@pytest.mark.parametrize("way", WAYS)
+def test_layers_for_sequences_come_back(way: str, tmp_path: Path) -> None:
+    model, x = sequences(), RNG.integers(0, 30, (24, 24))
+    model.fit(x, Y, verbose=0)
+    found = WAYS[way](model, tmp_path)
+    same(model, found)
+    np.testing.assert_array_equal(found.predict(x), model.predict(x))
+    again, as_well = (m.fit(x, Y, epochs=2, batch_size=7, verbose=0).history for m in (model, found))
+    assert again == as_well
 
 
 @pytest.mark.parametrize("way", WAYS)

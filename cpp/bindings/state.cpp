@@ -89,17 +89,18 @@ void bind_network(py::module_& m) {
                        const std::vector<std::pair<std::size_t, std::vector<std::size_t>>>& calls,
                        const std::vector<std::size_t>& outputs, bool fuse,
                        const std::vector<std::shared_ptr<Variables>>& variables,
-                       const py::iterable& penalized) {
+                       const py::iterable& penalized, const std::vector<std::optional<std::size_t>>& masks) {
              Graph graph{shapes_from(input_shapes, true), specs_from(layers), {}, outputs};
              for (const py::handle item : penalized)
                graph.penalized.push_back(
                    {item[py::int_(0)].cast<std::size_t>(), spec_from(item[py::int_(1)])});
+             for (const auto& mask : masks) graph.masks.push_back(mask.value_or(kNoMask));
              for (const auto& [layer, inputs] : calls) graph.calls.push_back({layer, inputs});
              return run_core([&] { return std::make_unique<Network>(graph, fuse, variables); });
            }),
            py::arg("input_shapes"), py::arg("layers"), py::arg("calls"), py::arg("outputs"),
            py::arg("fuse") = true, py::arg("variables") = std::vector<std::shared_ptr<Variables>>(),
-           py::arg("penalized") = py::tuple())
+           py::arg("penalized") = py::tuple(), py::arg("masks") = std::vector<std::optional<std::size_t>>())
       .def(
           "output_shapes",
           [](Network& n, const py::sequence& input_shapes) {
@@ -203,9 +204,8 @@ void bind_network(py::module_& m) {
           py::arg("sums"))
       .def(
           "set_totals",
-          [](const Network& n, Sums& sums, const std::vector<double>& totals) {
-            looking(n, [&] { sums.set_totals(totals); });
-          },
+          [](const Network& n, Sums& sums,
+             const std::vector<double>& totals) { looking(n, [&] { sums.set_totals(totals); }); },
           py::arg("sums"), py::arg("totals"))
       .def("state", [](const Network& n) {
         // Arrays need the GIL, so they are made before the network is locked to read all of them at once, and

@@ -81,6 +81,7 @@ void Network::forward(const ArrayCall& call, float* y, bool training) {
               c.training = training;
               s.layer->forward(c);
             });
+    if (refusals_.any()) throw_refused(refusals_.sample());
   });
 }
 
@@ -143,6 +144,10 @@ void Network::backward(const ArrayCall& call, const float* dy, float* dx,
       s.layer->save(c);
       s.layer->backward(c);
     });
+    if (refusals_.any()) throw_refused(refusals_.sample());
+    if (whole)
+      s.layer->before_gradient(count, memory_.arena.data() + from.value,
+                               memory_.arena.data() + s.saved.activations);
 
     const auto is_turned = [&](std::size_t i) { return v.list()[i].transposed; };
     if (std::ranges::any_of(v.list(), &Parameter::transposed))

@@ -34,7 +34,7 @@ void Network::infer_chunk(const Samples& s, std::size_t position, std::size_t co
     for (std::size_t i = 0; i < inputs; ++i) xs[i] = values + p.infer_values.at(step.inference.in[i]);
     step.layer->forward({.kernels = kernels_,
                          .samples = count,
-                         .first = 0,
+                         .first = position,
                          .key = 0,
                          .training = false,
                          .parameters = step.values,
@@ -44,7 +44,8 @@ void Network::infer_chunk(const Samples& s, std::size_t position, std::size_t co
                          .saved = nullptr,
                          .x = xs[0],
                          .y = values + p.infer_values.at(step.inference.out),
-                         .xs = xs.data()});
+                         .xs = xs.data(),
+                         .refusals = &refusals_});
   }
 }
 
@@ -53,12 +54,14 @@ template <class Body>
 void Network::infer_batch(const Samples& s, std::size_t start, std::size_t count, Body body) {
   const std::size_t size = inference_chunk(count), chunks = (count + size - 1) / size;
   inference().infer_values.fit(size);
+  refusals_.take();
   memory_.lay_out_scratch(team_size(), inference().sizes.layer_scratch + inference().infer_values.size());
   run_pass(chunks, count * inference().sizes.sample_work, [&](std::size_t task, int worker) {
     const std::size_t first = task * size, n = std::min(size, count - first);
     infer_chunk(s, start + first, n, memory_.scratch_of(worker));
     body(first, n, memory_.scratch_of(worker) + inference().sizes.layer_scratch);
   });
+  throw_if_refused(s, 0);
 }
 
 std::size_t Network::test(const Samples& samples, double seconds, Sums& sums) {
@@ -72,16 +75,21 @@ std::size_t Network::test(const Samples& samples, double seconds, Sums& sums) {
       [&](std::size_t position, std::size_t count) {
         read_targets(samples, position, count);
         infer_batch(samples, position, count, [&](std::size_t first, std::size_t n, const float* values) {
+          const auto mask_of = [&](const Output& output) {
+            return output.infer_mask == kNoMask ? nullptr
+                                                : values + inference().infer_values.at(output.infer_mask);
+          };
           for (std::size_t o = 0; o < inference().outputs.size(); ++o) {
             const float* const y = values + inference().infer_values.at(inference().outputs[o].infer_storage);
             if (samples.out && o < judged_.size())
               write_output(o, samples.out[o] + first * size_of(inference().outputs[o].shape), y, n);
             if (o < judged_.size())
-              evaluate_chunk(samples, o, y, nullptr, first, n, 1.0f);
+              evaluate_chunk(samples, o, y, mask_of(inference().outputs[o]), nullptr, first, n, 1.0f);
             else
               penalize_chunk(o, y, nullptr, first, n, 1.0f);
           }
         });
+        set_factors(samples, count);
         add_metrics(samples, count, sums);
         return true;
       });

@@ -70,7 +70,8 @@ std::unique_ptr<Program> Network::program_for(std::vector<Shape> inputs, const s
     std::vector<Spec> metrics = judged[i].metrics;
     metrics.insert(metrics.end(), judged[i].weighted_metrics.begin(), judged[i].weighted_metrics.end());
     program->objectives.emplace_back(judged[i].loss, metrics, judged[i].metrics.size(),
-                                     program->plan.outputs[i].shape, graph_.last_activation(i));
+                                     program->plan.outputs[i].shape, graph_.last_activation(i),
+                                     program->plan.outputs[i].mask != kNoMask);
   }
   for (const Graph::Penalized& p : graph_.penalized) {
     program->penalties.emplace_back(p.regularizer);

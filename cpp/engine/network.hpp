@@ -151,10 +151,22 @@ class Network {
   template <class Body>
   void infer_batch(const Samples& s, std::size_t start, std::size_t count, Body body);
   void read_targets(const Samples& s, std::size_t start, std::size_t count);
-  void evaluate_chunk(const Samples& s, std::size_t output, const float* y, float* gradient,
-                      std::size_t first, std::size_t count, float scale) {
+  void set_factors(const Samples& s, std::size_t count);
+  // Counts the rows that the masks leave in a batch, after pass 1 has computed the masks.
+  void count_rows(const Samples& s, std::size_t count);
+  // Throws std::invalid_argument if a layer has refused a value; `start`: of the batch that it counts from.
+  void throw_if_refused(const Samples& s, std::size_t start) {
+    if (refusals_.any()) throw_refused(s.row(start + refusals_.sample()));
+  }
+  [[noreturn, gnu::cold]] void throw_refused(std::size_t row) {
+    throw std::invalid_argument(refusals_.take() + " of sample " + std::to_string(row));
+  }
+  // mask: of the rows of these samples, or null
+  void evaluate_chunk(const Samples& s, std::size_t output, const float* y, const float* mask,
+                      float* gradient, std::size_t first, std::size_t count, float scale) {
     program().objectives[output].evaluate(kernels_, memory_.results.data(), program().results[output],
-                                          s.weight && s.weight[output], first, count, y, gradient, scale);
+                                          s.weight && s.weight[output], mask, first, count, y, gradient,
+                                          scale);
   }
   // The same for a penalized value. Their numbers follow those of the outputs.
   void penalize_chunk(std::size_t output, const float* y, float* gradient, std::size_t first,
@@ -169,6 +181,7 @@ class Network {
                      float* scratch);
   void step_gradient(const Plan& p, const Step& step, const ParameterTile& t, std::size_t count,
                      float* gradient, std::size_t row, float* scratch);
+  void before_gradients(std::size_t count);
   void pack_all(Plan& plan, const TileTask& task);
   void update_all();
   void update(float* values, std::size_t at, const float* gradient, std::size_t n, bool decays = true);
@@ -194,6 +207,7 @@ class Network {
   Programs programs_;
   Weights weights_;
   BatchMemory memory_;
+  Refusals refusals_;
 
   Penalties penalties_;
   bool penalizes_ = false;  // weights or values are penalized, or weights constrained

@@ -56,13 +56,22 @@ void Network::update(float* values, std::size_t at, const float* gradient, std::
 // constraints need all gradients and weights.
 bool Network::is_fused(std::size_t count) const {
   constexpr std::size_t kLong = std::size_t{1} << 32;
-  const std::size_t work = count * plan().sizes.sample_work;
+  const std::size_t work = count * plan().sizes.sample_work + plan().sizes.table_work;
   return work >= kTeamWork && work < kLong && !updates_by_pieces();
+}
+
+// Before the gradients of tiles that are computed over the whole batch.
+void Network::before_gradients(std::size_t count) {
+  float* const a = memory_.arena.data();
+  for (const Step& s : plan().steps)
+    if (s.is_trained && s.saved.sums_size == 0)
+      s.layer->before_gradient(count, a + plan().storages[s.training.in[0]].value, a + s.saved.activations);
 }
 
 // If is_fused, the gradient of a tile is used at once and stays in the worker's scratch. Else all gradients
 // are computed first, and contiguous parameters are updated in one run.
 void Network::parameter_pass(std::size_t count, bool with_update) {
+  before_gradients(count);
   if (with_update && is_fused(count)) {
     optimizer_->begin(iterations + 1);
     const Unstoppable whole;
@@ -81,13 +90,14 @@ void Network::parameter_pass(std::size_t count, bool with_update) {
     });
   }
 
-  run_pass(plan().tiles.size(), count * plan().sizes.sample_work, [&](std::size_t number, int worker) {
-    const TileTask& task = plan().tiles[number];
-    const Step& s = plan().steps[task.step];
-    if (!s.is_trained) return;
-    tile_gradient(plan(), task, count, weights_.gradients.data() + s.trained_at + task.tile.at(),
-                  task.tile.row_length, memory_.scratch_of(worker));
-  });
+  run_pass(plan().tiles.size(), count * plan().sizes.sample_work + plan().sizes.table_work,
+           [&](std::size_t number, int worker) {
+             const TileTask& task = plan().tiles[number];
+             const Step& s = plan().steps[task.step];
+             if (!s.is_trained) return;
+             tile_gradient(plan(), task, count, weights_.gradients.data() + s.trained_at + task.tile.at(),
+                           task.tile.row_length, memory_.scratch_of(worker));
+           });
   if (penalizes_) penalty_ = penalties_.evaluate(kernels_, weights_.gradients.data());
   if (with_update) update_all();
 }

@@ -32,8 +32,22 @@ void Network::read_targets(const Samples& s, std::size_t start, std::size_t coun
     for (std::size_t i = 0; objective.has_labels() && i < count; ++i)
       objective.check_labels(target + i * objective.target_size(), s.row(start + i));
     for (std::size_t i = 0; from && i < count; ++i) weight[i] = from[s.row(start + i)];
-    objective.set_factor(memory_.results.data(), p, from ? weight : nullptr, count);
   }
+  set_factors(s, count);
+}
+
+void Network::set_factors(const Samples& s, std::size_t count) {
+  for (std::size_t o = 0; o < program().objectives.size(); ++o)
+    program().objectives[o].set_factor(memory_.results.data(), program().results[o], s.weight && s.weight[o],
+                                       count);
+}
+
+void Network::count_rows(const Samples& s, std::size_t count) {
+  for (std::size_t o = 0; o < judged_.size(); ++o)
+    if (const std::size_t mask = plan().outputs[o].mask; mask != kNoMask)
+      program().objectives[o].count_rows(memory_.results.data(), program().results[o],
+                                         value_at(plan(), mask, 0), 0, count);
+  set_factors(s, count);
 }
 
 double Network::output_loss(std::size_t output, std::size_t count) const {
@@ -112,10 +126,12 @@ void Network::add_metrics(const Samples& s, std::size_t count, Sums& sums) const
       double value = sums.values[next], total = sums.weights[next];
       for (std::size_t i = 0; weighted && i < count; ++i) {
         value += double{weight[i]} * mean[i];
-        total += double{weight[i]};
+        total += double{weight[i]} * objective.share(r, p, i);
       }
       for (std::size_t i = 0; !weighted && i < count; ++i) value += double{mean[i]};
-      if (!weighted) total += static_cast<double>(count);
+      for (std::size_t i = 0; !weighted && objective.is_masked() && i < count; ++i)
+        total += objective.share(r, p, i);
+      if (!weighted && !objective.is_masked()) total += static_cast<double>(count);
       sums.values[next] = value;
       sums.weights[next] = total;
     }

@@ -63,7 +63,8 @@ Chunk Network::chunk(const Plan& p, const Step& s, std::size_t first, std::size_
           .gradient = s.saved.sums_size
                           ? a + s.saved.sums + first / p.stages[s.stage].chunk_size * s.saved.sums_size
                           : nullptr,
-          .statistics = s.statistics ? a + s.saved.statistics : nullptr};
+          .statistics = s.statistics ? a + s.saved.statistics : nullptr,
+          .refusals = &refusals_};
 }
 
 // Runs `summarize` of a step with BatchStatistics on a chunk: forward at the end of the stage before the
@@ -106,13 +107,13 @@ void Network::forward_chunk(const Plan& p, const Stage& stage, std::size_t first
 // If other readers have written a gradient, the layer writes to scratch, and the result is added.
 void Network::backward_chunk(const Plan& p, const Stage& stage, std::size_t first, std::size_t count,
                              float* scratch) {
-  // The first step of the next stage runs backward in this one.
+  // A step with statistics, the first of the next stage, runs backward in this one.
   const std::vector<Step>& steps = p.steps;
   for (std::size_t number = std::min(stage.last + 1, steps.size()); number-- > stage.first;) {
     const Step& s = steps[number];
-    if (!s.training.runs()) continue;
+    if (!s.training.runs() || (number == stage.last && !s.statistics)) continue;
     Chunk c = chunk(p, s, first, count, scratch);
-    if (!c.dy) continue;
+    if (!c.dy && (s.layer->traits().has_slope || !c.dx)) continue;
     if (s.statistics && &p.stages[s.stage] == &stage) {
       summarize_chunk(s, stage, c, &BatchStatistics::summarize_backward);
       continue;
@@ -167,7 +168,8 @@ inline void Network::judge_chunk(const Samples& s, std::size_t first, std::size_
     if (const std::size_t size = p.storages[output.storage].size; dy && gradient)
       std::copy_n(dy[o] + first * size, n * size, own);
     else
-      evaluate_chunk(s, o, value_at(p, output.storage, first), own, first, n,
+      evaluate_chunk(s, o, value_at(p, output.storage, first),
+                     output.mask == kNoMask ? nullptr : value_at(p, output.mask, first), own, first, n,
                      static_cast<float>(judged_[o].weight) / static_cast<float>(count));
     if (output.adds && gradient) kernels_.add(gradient, own, n * p.storages[output.storage].size);
   }
@@ -193,6 +195,7 @@ void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count
     p.chunked_batch = count;
   }
   memory_.arena.reserve(p.arena_floats);
+  refusals_.take();
   step_key_ = key_of_step(seed, iterations);
   if (goes_back && !dy) read_targets(s, start, count);
   memory_.lay_out_scratch(team_size(), std::max(p.sizes.layer_scratch + p.gradients.size() +
@@ -206,23 +209,23 @@ void Network::sample_pass(const Samples& s, std::size_t start, std::size_t count
         s.x[i].read(memory_.arena.data() + p.storages[i].value + first * p.storages[i].size, s.order,
                     start + first, n);
       forward_chunk(p, stage, first, n, scratch);
-      if (number < last) {
-        const Step& next = p.steps[stage.last];
-        Chunk c = chunk(p, next, first, n, scratch);
-        return summarize_chunk(next, stage, c, &BatchStatistics::summarize);
+      if (const Step* const next = p.barrier(stage)) {
+        Chunk c = chunk(p, *next, first, n, scratch);
+        return summarize_chunk(*next, stage, c, &BatchStatistics::summarize);
       }
-      if (!goes_back) return;
+      if (!goes_back || number < last) return;
       judge_chunk(s, first, n, scratch, count, dy);
       if (p.goes_back) backward_chunk(p, stage, first, n, scratch);
     });
-    if (number == last) break;
-    const Step& next = p.steps[stage.last];
-    next.statistics->combine(partials(next, stage, count));
+    throw_if_refused(s, start);
+    if (number == p.mask_stage && goes_back && !dy) count_rows(s, count);
+    if (const Step* const next = p.barrier(stage)) next->statistics->combine(partials(*next, stage, count));
   }
   for (std::size_t number = last; goes_back && p.goes_back && number-- > 0;) {
-    const Step& next = p.steps[p.stages[number].last];
-    if (p.storages[next.training.out].needs_gradient)
-      next.statistics->combine_backward(partials(next, p.stages[number + 1], count));
+    if (!p.stages[number].goes_back) continue;
+    if (const Step* const next = p.barrier(p.stages[number]);
+        next && p.storages[next->training.out].needs_gradient)
+      next->statistics->combine_backward(partials(*next, p.stages[number + 1], count));
     for_chunks(p.stages[number], count, [&](std::size_t first, std::size_t n, float* scratch) {
       backward_chunk(p, p.stages[number], first, n, scratch);
     });

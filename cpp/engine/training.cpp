@@ -10,7 +10,7 @@ namespace nncore {
 
 int Network::threads_for_training(const Samples& s) const {
   const std::size_t batch = std::min(s.batch_size, s.stop - s.start);
-  return batch * plan().sizes.sample_work * 2 < kTeamWork ? 1 : get_num_threads();
+  return batch * plan().sizes.sample_work * 2 + plan().sizes.table_work < kTeamWork ? 1 : get_num_threads();
 }
 
 void Network::check_order(const Samples& s, std::size_t start, std::size_t stop) const {

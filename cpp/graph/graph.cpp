@@ -22,12 +22,15 @@ void Graph::check() const {
     for (const std::size_t value : calls[i].inputs)
       require(value < value_of(i), "calls that read values made before them");
   }
+  require(masks.empty() || masks.size() == outputs.size(), "a mask for each output, or none");
   for (const std::size_t value : ends()) require(value < values(), "outputs that are values");
 }
 
 std::vector<std::size_t> Graph::ends() const {
   std::vector<std::size_t> all = outputs;
   for (const Penalized& p : penalized) all.push_back(p.value);
+  for (const std::size_t mask : masks)
+    if (mask != kNoMask) all.push_back(mask);
   return all;
 }
 

@@ -16,6 +16,8 @@ struct Call {
   std::vector<std::size_t> inputs;  // numbers of values
 };
 
+constexpr std::size_t kNoMask = SIZE_MAX;
+
 // Values are numbered: first the inputs of the graph, then the output of each call.
 struct Graph {
   std::vector<Shape> inputs;  // of one sample; a size may be kOpen
@@ -28,12 +30,15 @@ struct Graph {
     Spec regularizer;
   };
   std::vector<Penalized> penalized = {};
+  // For each output the value that masks its rows, 1 where a row counts for the loss and 0 where it does not,
+  // or kNoMask. Empty: no masks.
+  std::vector<std::size_t> masks = {};
 
   static Graph chain(Shape input, std::vector<Spec> layers);
 
   std::size_t value_of(std::size_t call) const { return inputs.size() + call; }
   std::size_t values() const { return inputs.size() + calls.size(); }
-  // The outputs, then the penalized values: what is read when all calls have run.
+  // The outputs, the penalized values, then the masks: what is read when all calls have run.
   std::vector<std::size_t> ends() const;
   // For each value, whether one of `those` depends on it.
   std::vector<bool> needed_by(const std::vector<std::size_t>& those) const;

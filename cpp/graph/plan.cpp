@@ -17,9 +17,20 @@ Plan::Plan(const Graph& graph, std::vector<Shape> input_shapes, const std::vecto
     if (node.made->parameters() != variables[node.layer]->list())
       node.spec.fail("expected variables for samples of shape " + to_string(node.made->input()) +
                      ", got others");
-  for (const std::size_t value : graph.ends())
-    outputs.push_back(
-        {value < inputs.size() ? inputs[value] : nodes[value - inputs.size()].made->output(), 0, 0, false});
+  const auto shape_of = [&](std::size_t value) {
+    return value < inputs.size() ? inputs[value] : nodes[value - inputs.size()].made->output();
+  };
+  const std::vector<std::size_t> ends = graph.ends();
+  for (std::size_t i = 0; i < graph.outputs.size() + graph.penalized.size(); ++i)
+    outputs.push_back({shape_of(ends[i]), 0, 0, false});
+  for (std::size_t i = 0; i < graph.masks.size(); ++i) {
+    if (graph.masks[i] == kNoMask) continue;
+    Shape rows = outputs[i].shape;
+    if (!rows.empty()) rows.pop_back();
+    if (const Shape mask = shape_of(graph.masks[i]); mask != rows)
+      throw std::invalid_argument("expected a mask of shape " + to_string(rows) + " for outputs of shape " +
+                                  to_string(outputs[i].shape) + ", got " + to_string(mask));
+  }
   drop_unused(graph, nodes);
   std::size_t values = graph.values();
   if (is_fused)
@@ -73,6 +84,10 @@ void Plan::wire(const Graph& graph, const std::vector<Node>& nodes, std::size_t 
     const std::size_t storage = of[ends[i]];
     (training ? outputs[i].storage : outputs[i].infer_storage) = storage;
     all[storage].last = nodes.size() + 1;
+    if (i >= graph.masks.size() || graph.masks[i] == kNoMask) continue;
+    std::size_t& mask = training ? outputs[i].mask : outputs[i].infer_mask;
+    mask = of[graph.masks[i]];
+    all[mask].last = nodes.size() + 1;
   }
 }
 
@@ -93,7 +108,7 @@ void Plan::find_memory(const TrainedLayout& trained, const Kernels& kernels) {
     if (s.is_trained && layer.traits().sums_by_chunk) s.saved.sums_size = s.parameter_floats;
     const bool for_dx =
         std::ranges::any_of(s.training.in, [&](std::size_t in) { return storages[in].needs_gradient; });
-    if (s.is_trained || for_dx) storages[s.training.out].needs_gradient = true;
+    if (s.is_trained || (for_dx && layer.traits().has_slope)) storages[s.training.out].needs_gradient = true;
     if (s.is_trained && s.saved.sums_size == 0) storages[s.training.out].lasting = true;
     if (s.parameter_floats > 0) {
       s.is_first = last[s.number] == 0;
@@ -101,6 +116,10 @@ void Plan::find_memory(const TrainedLayout& trained, const Kernels& kernels) {
       last[s.number] = i + 1;
     }
     sizes.sample_work += layer.traits().work;
+    // A large table is updated as a whole, however few of its rows a batch reads.
+    constexpr std::size_t kUpdate = 8, kMany = 4;
+    if (s.is_trained && s.parameter_floats > kMany * layer.traits().work)
+      sizes.table_work += kUpdate * s.parameter_floats;
     sizes.layer_scratch = std::max(sizes.layer_scratch, layer.traits().scratch);
     sizes.least_samples = std::max(sizes.least_samples, layer.traits().least_samples);
   }
@@ -144,11 +163,12 @@ void Plan::find_memory(const TrainedLayout& trained, const Kernels& kernels) {
   for (std::size_t i = steps.size(); i-- > 0;) {
     Step& s = steps[i];
     std::size_t added = 0;
+    const bool flows_back = s.training.runs() && runs_back(s);
     for (const std::size_t in : s.training.in) {
-      const bool adds = s.training.runs() && storages[in].needs_gradient && written[in];
+      const bool adds = flows_back && storages[in].needs_gradient && written[in];
       s.adds.push_back(adds);
       if (adds) added += aligned(storages[in].size);
-      if (s.training.runs()) written[in] = true;
+      if (flows_back) written[in] = true;
     }
     s.is_chained = s.training.in.size() == 1 && !s.adds[0];
     sizes.most_added = std::max(sizes.most_added, added);
@@ -166,7 +186,8 @@ void Plan::find_memory(const TrainedLayout& trained, const Kernels& kernels) {
   sizes.infer_floats = std::max(2 * widest, infer_values.peak());
 }
 
-// Cuts the steps into stages. A gradient that one stage writes and another reads lasts.
+// Cuts the steps into stages. A gradient that one stage writes and another reads lasts. Losses divide by the
+// number of rows that a mask leaves, so a stage ends where all masks are known.
 void Plan::find_stages() {
   std::vector<std::size_t> written(storages.size());            // stage that writes the gradient first
   std::vector<std::size_t> counted(storages.size(), SIZE_MAX);  // last stage that has counted its floats
@@ -176,18 +197,31 @@ void Plan::find_stages() {
     const Storage& s = storages[storage];
     stage.sample_floats += s.size * (s.needs_gradient ? 2 : 1);
   };
+  bool masked = false;
+  std::size_t masks_known = 0;  // the step before which all masks are known
+  for (const Output& output : outputs)
+    if (output.mask != kNoMask)
+      masked = true, masks_known = std::max(masks_known, storages[output.mask].first);
   Stage stage;
+  const auto begin_stage = [&](std::size_t step) {
+    if (masked && step == masks_known) mask_stage = stages.size();
+    stage.last = step;
+    stages.push_back(stage);
+    stage = {.first = step};
+  };
   for (std::size_t i = 0; i < inputs.size(); ++i) add(i, stage);
   for (std::size_t i = 0; i < steps.size(); ++i) {
     Step& s = steps[i];
+    const bool flows_back = runs_back(s);
+    if (masked && i == masks_known && !s.statistics) begin_stage(i);
     for (const std::size_t in : s.training.in) written[in] = std::max(written[in], stages.size());
     if (s.statistics) {
-      stage.last = i;
       for (const std::size_t in : s.training.in) add(in, stage);
-      stages.push_back(stage);
-      stage = {.first = i};
+      stage.goes_back = stage.goes_back || flows_back;
+      begin_stage(i);
       storages[s.training.out].lasting = storages[s.training.out].needs_gradient;
     }
+    stage.goes_back = stage.goes_back || flows_back;
     s.stage = stages.size();
     for (const std::size_t in : s.training.in) add(in, stage);
     add(s.training.out, stage);
@@ -196,6 +230,7 @@ void Plan::find_stages() {
     stage.least_samples = std::max(stage.least_samples, s.layer->traits().least_samples);
     if (s.is_first) stage.parameters += s.parameter_floats;
   }
+  if (masked && masks_known == steps.size()) begin_stage(steps.size());
   stage.last = steps.size();
   for (const Output& output : outputs) add(output.storage, stage), written[output.storage] = stages.size();
   stages.push_back(stage);
@@ -203,6 +238,11 @@ void Plan::find_stages() {
   for (const Step& s : steps)
     if (written[s.training.out] != s.stage && storages[s.training.out].needs_gradient)
       storages[s.training.out].lasting = true;
+}
+
+bool Plan::runs_back(const Step& s) const {
+  const auto needs = [&](std::size_t storage) { return storages[storage].needs_gradient; };
+  return needs(s.training.out) || (!s.layer->traits().has_slope && std::ranges::any_of(s.training.in, needs));
 }
 
 // All steps of a layer share its tiles. They are whole parameters if the steps have different tile shapes.

@@ -91,14 +91,15 @@ struct TileTask {
   ParameterTile tile;
 };
 
-// Steps that a chunk of a training batch runs without waiting for other chunks. All stages but the first
-// begin with a step that has BatchStatistics.
+// Steps that a chunk of a training batch runs without waiting for other chunks. A stage begins with a step
+// that has BatchStatistics, or where the masks of outputs are known.
 struct Stage {
   std::size_t first = 0, last = 0;  // steps, the last not included
   std::size_t sample_floats = 0;    // of values and gradients in the arena, for one sample
   std::size_t sample_work = 0;      // multiply-adds forward, for one sample
   std::size_t parameters = 0;       // floats of parameters that a chunk reads
   std::size_t least_samples = 1;    // of a chunk, if the batch has as many
+  bool goes_back = false;           // a gradient is computed
   std::size_t chunk_size = 0;       // samples, for the last batch of training
   std::size_t apart = 0;            // samples at the end that are a chunk of their own
 
@@ -111,11 +112,13 @@ struct Stage {
 struct Output {
   Shape shape;
   std::size_t storage, infer_storage;
-  bool adds;  // an earlier output is the same value
+  bool adds;                                         // an earlier output is the same value
+  std::size_t mask = kNoMask, infer_mask = kNoMask;  // storages
 };
 
 struct Sizes {
   std::size_t sample_work = 0;    // multiply-adds forward, for one sample
+  std::size_t table_work = 0;     // of updating parameters that samples hardly read, in multiply-adds
   std::size_t infer_floats = 0;   // of values at inference, for one sample
   std::size_t least_samples = 1;  // of a chunk, if the batch has as many
   std::size_t layer_scratch = 0;  // floats of a worker for products and for the scratch of any layer
@@ -135,11 +138,16 @@ struct Plan {
   // arena. chunks: the largest number of chunks of each stage.
   std::size_t lay_out_training(std::size_t batch, const std::vector<std::size_t>& chunks);
   bool sums_chunks() const;
+  // The step at which a stage waits for all chunks, or null.
+  const Step* barrier(const Stage& stage) const {
+    return stage.last < steps.size() && steps[stage.last].statistics ? &steps[stage.last] : nullptr;
+  }
 
   std::vector<Shape> inputs;
   std::vector<Output> outputs;  // of the graph, then the penalized values
   std::vector<Step> steps;
-  std::vector<Stage> stages;  // of training
+  std::vector<Stage> stages;          // of training
+  std::size_t mask_stage = SIZE_MAX;  // at whose end the masks of outputs are known, if there are any
   std::vector<Storage> storages, infer_storages;
   std::vector<TileTask> tiles;
   std::vector<std::size_t> runs;  // starts of runs of tiles of about equal work, and the end
@@ -163,6 +171,8 @@ struct Plan {
   void find_stages();
   std::vector<ParameterTile> tiles_of_all(std::size_t first) const;
   void cut_tiles();
+  // Whether a step runs backward: it has the gradient of its output, or a constant output.
+  bool runs_back(const Step& s) const;
 };
 
 }  // namespace nncore

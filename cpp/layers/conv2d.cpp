@@ -9,6 +9,7 @@ namespace {
 
 // y = f(bias + sum over taps of x[window] * kernel), channels last. kernel (kh, kw, in / groups, filters), or
 // with depth_multiplier (kh, kw, in, depth_multiplier), where each channel is a group. bias (filters).
+// Samples (steps, channels) are images of height 1, whose kernel has no axis of height.
 //
 // All three products are Gemm calls on the padded image itself: output positions and taps are two lists of
 // offsets into it. In the forward product positions are the rows and taps the segments; the weight gradient
@@ -19,10 +20,11 @@ class Conv2D final : public ActivatedLayer {
  public:
   Conv2D(const Shape& input, const WindowAxis& h, const WindowAxis& w, const Parameter& kernel,
          std::size_t groups, bool use_bias, const ActivationFunction& activation)
-      : ActivatedLayer(input, {h.out, w.out, kernel.units}, kernel, use_bias, activation),
+      : ActivatedLayer(input, without_height(input, {h.out, w.out, kernel.units}), kernel, use_bias,
+                       activation),
         h_(h),
         w_(w),
-        channels_(input[2]),
+        channels_(input.back()),
         groups_(groups),
         frame_{h.in, w.in, channels_, h.before, w.before, h.padded(), w.padded()},
         whole_rows_(groups_ == 1 && w.dilation == 1),
@@ -226,15 +228,15 @@ class Conv2D final : public ActivatedLayer {
 }  // namespace
 
 std::unique_ptr<Layer> make_conv2d(const Spec& spec, const Shape& input) {
-  expect_image(spec, input);
+  const Shape image = image_of(spec, input);
   const bool by_channel = spec.attributes.count("depth_multiplier") > 0;
-  const std::size_t groups = by_channel ? input[2] : spec.positive("groups"),
+  const std::size_t channels = image[2], groups = by_channel ? channels : spec.positive("groups"),
                     filters =
                         by_channel ? groups * spec.positive("depth_multiplier") : spec.positive("filters");
-  if (input[2] % groups || filters % groups)
-    spec.fail("groups=" + std::to_string(groups) + " must divide the " + std::to_string(input[2]) +
+  if (channels % groups || filters % groups)
+    spec.fail("groups=" + std::to_string(groups) + " must divide the " + std::to_string(channels) +
               " input channels and the " + std::to_string(filters) + " filters");
-  const auto [h, w] = windows(spec, input, "kernel_size");
+  const auto [h, w] = windows(spec, image, "kernel_size");
   // Limit for the tables of offsets and for the arrays that they point into.
   constexpr std::size_t kMost = std::size_t{1} << 27;
   const auto limit = [&](const char* what, std::initializer_list<std::size_t> factors) {
@@ -243,18 +245,19 @@ std::unique_ptr<Layer> make_conv2d(const Spec& spec, const Shape& input) {
       if (__builtin_mul_overflow(n, f, &n) || n > kMost)
         spec.fail(std::string(what) + " has more than " + std::to_string(kMost) + " elements");
   };
-  limit("a filter", {h.size, w.size, input[2] / groups});
+  limit("a filter", {h.size, w.size, channels / groups});
   limit("one channel of the output", {h.out, w.out});
-  limit("the padded image", {h.padded(), w.padded(), input[2]});
-  const Parameter kernel{.name = spec.attributes.count("kernel_name") ? spec.text("kernel_name") : "kernel",
-                         .shape = by_channel ? Shape{h.size, w.size, groups, filters / groups}
-                                             : Shape{h.size, w.size, input[2] / groups, filters},
-                         .units = filters};
+  limit("the padded image", {h.padded(), w.padded(), channels});
+  const Parameter kernel{
+      .name = spec.attributes.count("kernel_name") ? spec.text("kernel_name") : "kernel",
+      .shape = without_height(input, by_channel ? Shape{h.size, w.size, groups, filters / groups}
+                                                : Shape{h.size, w.size, channels / groups, filters}),
+      .units = filters};
   const auto plain = [&, h = h, w = w](const ActivationFunction& activation) {
     return std::make_unique<Conv2D>(input, h, w, kernel, groups, spec.flag("use_bias"), activation);
   };
   const ActivationFunction activation = activation_of(spec);
-  if (by_channel || !fits_winograd(spec, input, {h.out, w.out, filters})) return plain(activation);
+  if (by_channel || !fits_winograd(spec, image, {h.out, w.out, filters})) return plain(activation);
   return make_conv2d_winograd(activation, h, w, plain(ActivationFunction{}));
 }
 

@@ -4,6 +4,7 @@
 
 #include "conv2d_winograd.hpp"
 #include "long_sum.hpp"
+#include "window.hpp"
 
 namespace nncore {
 namespace {
@@ -13,10 +14,11 @@ namespace {
 // window is then a tile), and the transposed kernel (filters, taps) for the input gradient.
 class Conv2DPool final : public Layer {
  public:
-  Conv2DPool(const Shape& input, const ConvPool& c, std::vector<Parameter> parameters, bool by_winograd)
-      : Layer(input, {c.out_h, c.out_w, c.filters}),
+  Conv2DPool(const Shape& input, const ConvPool& c, std::unique_ptr<Layer> conv, bool by_winograd)
+      : Layer(input, without_height(input, {c.out_h, c.out_w, c.filters})),
         c_(c),
-        parameters_(std::move(parameters)),
+        parameters_(conv->parameters()),
+        conv_(input.size() == 2 && c.pool_h * c.pool_w != 4 ? std::move(conv) : nullptr),
         block_(by_winograd ? winograd_block(c.out_h, c.out_w) : 0) {
     Traits& t = traits_;
     // The list of windows, then the argmax of one byte an output, up to the next possible start of a list.
@@ -24,7 +26,8 @@ class Conv2DPool final : public Layer {
     // Forward: the list of windows if nothing is saved, or the transforms of a block of tiles. Backward: the
     // transposed kernel gradient and the scratch of its kernel.
     t.scratch = std::max({window_floats(), aligned(kernel_size()) + conv_pool_scratch(c_),
-                          kWinogradElements * block_ * c_.out_w * (c_.channels + c_.filters)});
+                          kWinogradElements * block_ * c_.out_w * (c_.channels + c_.filters),
+                          conv_ ? size_of(conv_->output()) + c_.filters : 0});
     t.work = output_size() * c_.pool_h * c_.pool_w * taps();
     // If the parameters are fewer than the outputs of a sample, or the fast kernel adds over samples anyway.
     t.sums_by_chunk = has_quads(c_) || kernel_size() + c_.filters <= output_size();
@@ -33,6 +36,9 @@ class Conv2DPool final : public Layer {
   }
 
   std::vector<Parameter> parameters() const override { return parameters_; }
+  void prepare() override {
+    if (conv_) conv_->prepare();
+  }
 
   void forward(const Chunk& c) const override {
     const float* bias = use_bias() ? c.parameters + kernel_size() : nullptr;
@@ -40,6 +46,10 @@ class Conv2DPool final : public Layer {
       float* y = c.y + s * output_size();
       std::uint8_t* a = c.saved ? argmax(c.saved, s) : nullptr;
       const float* x = c.x + s * input_size();
+      if (conv_) {
+        by_products(c, y, a, x);
+        continue;
+      }
       // Winograd's transforms make NaN of infinities, so such samples are computed again.
       if (block_ == 0 || !by_winograd(c, y, a, x, bias))
         c.kernels.conv_pool(y, a, reinterpret_cast<PoolWindow*>(c.saved ? c.saved + s * saved() : c.scratch),
@@ -111,6 +121,33 @@ class Conv2DPool final : public Layer {
       for (std::size_t f = 0; f < filters; ++f) to[k * to_row + f] = from[f * taps() + k];
   }
 
+  // One sample, whose convolution is one product, in scratch.
+  void by_products(const Chunk& c, float* y, std::uint8_t* argmax, const float* x) const {
+    Chunk one = c;
+    one.samples = 1, one.x = x, one.y = c.scratch, one.saved = nullptr;
+    conv_->forward(one);
+    const std::size_t n = c_.filters;
+    auto* const index = reinterpret_cast<std::int32_t*>(c.scratch + size_of(conv_->output()));
+    for (std::size_t o = 0; o < c_.out_w; ++o, y += n) {
+      const float* z = c.scratch + o * c_.pool_w * n;
+      std::copy_n(z, n, y);
+      std::fill_n(index, n, 0);
+      for (std::int32_t q = 1; q < offset(c_.pool_w); ++q) {
+        z += n;
+        for (std::size_t f = 0; f < n; ++f) {
+          const bool better = !(z[f] <= y[f]) & (y[f] == y[f]);
+          y[f] = better ? z[f] : y[f];
+          index[f] = better ? q : index[f];
+        }
+      }
+      if (!argmax) continue;
+      const auto none = static_cast<std::uint8_t>(c_.pool_w);
+      for (std::size_t f = 0; f < n; ++f)
+        argmax[f] = c_.relu && !(y[f] > 0.0f) ? none : static_cast<std::uint8_t>(index[f]);
+      argmax += n;
+    }
+  }
+
   // One sample; false if an output is not finite.
   bool by_winograd(const Chunk& c, float* y, std::uint8_t* argmax, const float* x, const float* bias) const {
     const std::size_t v_element = block_ * c_.out_w * c_.channels, m_element = block_ * c_.out_w * c_.filters,
@@ -140,7 +177,8 @@ class Conv2DPool final : public Layer {
 
   ConvPool c_;
   std::vector<Parameter> parameters_;
-  std::size_t block_;  // rows of tiles in a block of Winograd's filtering; 0 if it is not used
+  std::unique_ptr<Layer> conv_;  // of sequences, unless a window has four positions
+  std::size_t block_;            // rows of tiles in a block of Winograd's filtering; 0 if it is not used
 };
 
 }  // namespace
@@ -158,12 +196,13 @@ std::unique_ptr<Layer> fuse_conv2d_pool(const Spec& conv, const Spec& pool, cons
       pool_h * pool_w > kMostPoolPositions)
     return nullptr;
 
-  const auto layer = make_layer(conv, {input});
-  const Shape output = make_layer(pool, {layer->output()})->output();
+  auto layer = make_layer(conv, {input});
+  const Shape image = image_of(conv, input), convolved = image_of(conv, layer->output()),
+              output = image_of(conv, make_layer(pool, {layer->output()})->output());
   const auto [kernel_h, kernel_w] = conv.positive_pair("kernel_size");
-  const ConvPool c{.in_h = input[0],
-                   .in_w = input[1],
-                   .channels = input[2],
+  const ConvPool c{.in_h = image[0],
+                   .in_w = image[1],
+                   .channels = image[2],
                    .filters = output[2],
                    .out_h = output[0],
                    .out_w = output[1],
@@ -172,8 +211,8 @@ std::unique_ptr<Layer> fuse_conv2d_pool(const Spec& conv, const Spec& pool, cons
                    .pool_h = pool_h,
                    .pool_w = pool_w,
                    .relu = !activation.is_linear()};
-  const bool by_winograd = pool_h == 2 && pool_w == 2 && fits_winograd(conv, input, layer->output());
-  return std::make_unique<Conv2DPool>(input, c, layer->parameters(), by_winograd);
+  const bool by_winograd = pool_h == 2 && pool_w == 2 && fits_winograd(conv, image, convolved);
+  return std::make_unique<Conv2DPool>(input, c, std::move(layer), by_winograd);
 }
 
 }  // namespace nncore

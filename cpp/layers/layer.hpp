@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../core/spec.hpp"
@@ -40,6 +42,24 @@ struct Tile {
   std::size_t parameter, row, rows, column, columns;
 };
 
+// What layers refuse of the values that they read. Any thread may add; that of the first sample is kept.
+class Refusals {
+ public:
+  // text follows "[layer] " and is followed by the number of the sample. Keeps one text.
+  [[gnu::cold]] void add(std::size_t sample, const std::string& text) {
+    const std::lock_guard hold(busy_);
+    if (text_.empty() || sample < sample_) sample_ = sample, text_ = text;
+  }
+  bool any() const { return !text_.empty(); }
+  std::size_t sample() const { return sample_; }
+  std::string take() { return std::exchange(text_, {}); }
+
+ private:
+  std::mutex busy_;
+  std::size_t sample_ = 0;
+  std::string text_;
+};
+
 // The arguments of a layer for consecutive samples of a batch. Arrays hold these samples one after the other.
 struct Chunk {
   const Kernels& kernels;
@@ -66,6 +86,7 @@ struct Chunk {
   // Statistics of this chunk and of the batch, for BatchStatistics. Null if the moving statistics are used.
   float* partial = nullptr;
   const float* statistics = nullptr;
+  Refusals* refusals = nullptr;  // of the network
 };
 
 // The arguments of Layer::gradient: a whole batch, after backward.
@@ -129,6 +150,7 @@ struct Traits {
   // faster if the parameters are few and dy is large.
   bool sums_by_chunk = false;
   std::size_t least_samples = 1;  // of a chunk, if the batch has as many; at most 32
+  bool has_slope = true;  // false: backward has no dy and writes zeros
 };
 
 class Layer {
@@ -161,6 +183,8 @@ class Layer {
 
   // Largest rows and columns of a tile of a parameter. Gradients and updates are computed tile by tile.
   virtual Shape tile_shape(std::size_t) const { return {}; }
+  // Runs once, on one thread, before the gradients of a batch: x and saved of all samples.
+  virtual void before_gradient(std::size_t /*samples*/, const float* /*x*/, float* /*saved*/) const {}
   // Writes the gradient of one tile over the whole batch.
   virtual void gradient(const Batch&, const Tile&) const {}
 

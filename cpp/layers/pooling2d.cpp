@@ -36,17 +36,17 @@ class Pooling2D final : public Layer {
 };
 
 std::unique_ptr<Layer> make_pooling(const Spec& spec, const Shape& input, Pool pool) {
-  expect_image(spec, input);
-  const auto [h, w] = windows(spec, input, "pool_size");
-  const Pool2D window{h.in,   w.in,     input[2], h.out,    w.out,   h.size,
+  const Shape image = image_of(spec, input);
+  const auto [h, w] = windows(spec, image, "pool_size");
+  const Pool2D window{h.in,   w.in,     image[2], h.out,    w.out,   h.size,
                       w.size, h.stride, w.stride, h.before, w.before};
-  return std::make_unique<Pooling2D>(input, Shape{h.out, w.out, input[2]}, window, pool);
+  return std::make_unique<Pooling2D>(input, without_height(input, {h.out, w.out, image[2]}), window, pool);
 }
 
 std::unique_ptr<Layer> make_global_pooling(const Spec& spec, const Shape& input, Pool pool) {
-  expect_image(spec, input);
-  const Pool2D window{input[0], input[1], input[2], 1, 1, input[0], input[1], 1, 1, 0, 0};
-  const Shape output = spec.flag("keepdims") ? Shape{1, 1, input[2]} : Shape{input[2]};
+  const Shape image = image_of(spec, input);
+  const Pool2D window{image[0], image[1], image[2], 1, 1, image[0], image[1], 1, 1, 0, 0};
+  const Shape output = spec.flag("keepdims") ? without_height(input, {1, 1, image[2]}) : Shape{image[2]};
   return std::make_unique<Pooling2D>(input, output, window, pool);
 }
 

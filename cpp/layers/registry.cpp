@@ -13,13 +13,19 @@ namespace nncore {
   LAYER(conv2d)                   \
   LAYER(dense)                    \
   LAYER(dropout)                  \
+  LAYER(embedding)                \
   LAYER(flatten)                  \
   LAYER(global_average_pooling2d) \
   LAYER(global_max_pooling2d)     \
   LAYER(layer_normalization)      \
+  LAYER(mask)                     \
+  LAYER(masking)                  \
   LAYER(max_pooling2d)            \
+  LAYER(permute)                  \
+  LAYER(repeat_vector)            \
   LAYER(rescaling)                \
-  LAYER(reshape)
+  LAYER(reshape)                  \
+  LAYER(time_distributed)
 // The kinds with several inputs, without those in merges.def.
 #define NNCORE_MERGES(LAYER) \
   LAYER(attention)           \
@@ -27,6 +33,8 @@ namespace nncore {
   LAYER(dot)                 \
   LAYER(gru)                 \
   LAYER(lstm)                \
+  LAYER(masked_average)      \
+  LAYER(select)              \
   LAYER(simple_rnn)
 
 #define NNCORE_DECLARE(kind) std::unique_ptr<Layer> make_##kind(const Spec& spec, const Shape& input);

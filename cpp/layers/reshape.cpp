@@ -18,7 +18,83 @@ class Reshape final : public Layer {
   }
 };
 
+// (features) -> (n, features), n times the same.
+class RepeatVector final : public Layer {
+ public:
+  RepeatVector(const Shape& input, std::size_t n) : Layer(input, {n, input[0]}), n_(n) {}
+  void forward(const Chunk& c) const override {
+    for_each_row(c, [&](std::size_t in, std::size_t out) { std::copy_n(c.x + in, input_size(), c.y + out); });
+  }
+  void save(const Chunk&) const override {}
+  void backward(const Chunk& c) const override {
+    if (!c.dx) return;
+    std::fill_n(c.dx, c.samples * input_size(), 0.0f);
+    for_each_row(
+        c, [&](std::size_t in, std::size_t out) { c.kernels.add(c.dx + in, c.dy + out, input_size()); });
+  }
+
+ private:
+  template <class Body>
+  void for_each_row(const Chunk& c, Body body) const {
+    for (std::size_t row = 0; row < c.samples * n_; ++row) body(row / n_ * input_size(), row * input_size());
+  }
+
+  std::size_t n_;
+};
+
+// The same elements with axes in another order.
+class Permute final : public Layer {
+ public:
+  // steps: for each axis of the output its step in the input.
+  Permute(const Shape& input, Shape output, Shape steps)
+      : Layer(input, std::move(output)), steps_(std::move(steps)) {}
+  void forward(const Chunk& c) const override {
+    for_each(c, [&](std::size_t in, std::size_t out) { c.y[out] = c.x[in]; });
+  }
+  void save(const Chunk&) const override {}
+  void backward(const Chunk& c) const override {
+    if (c.dx) for_each(c, [&](std::size_t in, std::size_t out) { c.dx[in] = c.dy[out]; });
+  }
+
+ private:
+  template <class Body>
+  void for_each(const Chunk& c, Body body) const {
+    std::size_t out = 0;
+    for (std::size_t s = 0; s < c.samples; ++s) walk(0, s * input_size(), out, body);
+  }
+  template <class Body>
+  void walk(std::size_t axis, std::size_t in, std::size_t& out, Body body) const {
+    for (std::size_t i = 0; i < output()[axis]; ++i, in += steps_[axis])
+      if (axis + 1 == steps_.size())
+        body(in, out++);
+      else
+        walk(axis + 1, in, out, body);
+  }
+
+  Shape steps_;
+};
+
 }  // namespace
+
+// dims: the axis of a sample, counted from 1, that becomes the first, the second, ...
+std::unique_ptr<Layer> make_permute(const Spec& spec, const Shape& input) {
+  const std::vector<std::int64_t>& dims = spec.integers("dims");
+  Shape output, steps;
+  for (const std::int64_t d : dims) {
+    if (dims.size() != input.size() || std::ranges::count(dims, d) > 1 || d < 1 || d > offset(input.size()))
+      spec.fail("dims must hold each of the " + std::to_string(input.size()) + " axes of samples of shape " +
+                to_string(input) + " once, counted from 1");
+    output.push_back(input[static_cast<std::size_t>(d) - 1]);
+    steps.push_back(size_of({input.begin() + d, input.end()}));
+  }
+  if (dims.empty()) spec.fail("dims must hold at least one axis");
+  return std::make_unique<Permute>(input, std::move(output), std::move(steps));
+}
+
+std::unique_ptr<Layer> make_repeat_vector(const Spec& spec, const Shape& input) {
+  if (input.size() != 1) spec.fail("expected samples of shape (features,), got " + to_string(input));
+  return std::make_unique<RepeatVector>(input, spec.positive("n"));
+}
 
 std::unique_ptr<Layer> make_flatten(const Spec&, const Shape& input) {
   return std::make_unique<Reshape>(input, Shape{size_of(input)});

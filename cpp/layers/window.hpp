@@ -13,7 +13,8 @@ struct WindowAxis {
   std::size_t padded() const { return before + in + after; }
 };
 
-// "valid": no padding. "same": out = ceil(in / stride), with the odd element of padding at the end, as in
+// "valid": no padding. "causal": all of it at the beginning, so that an output reads nothing behind its
+// position. "same": out = ceil(in / stride), with the odd element of padding at the end, as in
 // TensorFlow.
 inline WindowAxis window_axis(const Spec& spec, const char* axis, std::size_t in, std::size_t size,
                               std::size_t dilation, std::size_t stride) {
@@ -24,7 +25,8 @@ inline WindowAxis window_axis(const Spec& spec, const char* axis, std::size_t in
     const std::size_t total = span > in ? span - in : 0;
     return {in, out, size, dilation, stride, total / 2, total - total / 2};
   }
-  if (padding != "valid") spec.fail("padding must be 'valid' or 'same', got '" + padding + "'");
+  if (padding == "causal") return {in, (in - 1) / stride + 1, size, dilation, stride, extent - 1, 0};
+  if (padding != "valid") spec.fail("padding must be 'valid', 'same' or 'causal', got '" + padding + "'");
   if (extent > in)
     spec.fail("the window of " + std::to_string(extent) + " does not fit into the " + axis + " of " +
               std::to_string(in) + "; use padding='same' or a smaller window");
@@ -66,11 +68,22 @@ struct Frame {
   std::size_t at(std::size_t y) const { return ((top + y) * w + left) * channels; }
 };
 
-inline void expect_image(const Spec& spec, const Shape& input) {
-  if (input.size() != 3)
-    spec.fail("expected images of shape (height, width, channels), got samples of shape " + to_string(input));
+// The image of a sample (height, width, channels). With the attribute `of_steps`, samples (steps, channels)
+// are images of height 1.
+inline Shape image_of(const Spec& spec, const Shape& input) {
+  const bool of_steps = spec.attributes.count("of_steps");
+  if (input.size() != (of_steps ? 2 : 3))
+    spec.fail((of_steps ? "expected samples of shape (steps, channels), got "
+                        : "expected images of shape (height, width, channels), got samples of shape ") +
+              to_string(input));
   for (std::size_t d : input)
     if (d == 0) spec.fail("an axis of the input is empty: " + to_string(input));
+  return of_steps ? Shape{1, input[0], input[1]} : input;
+}
+// The shape of an output or a kernel, without the height if samples have none.
+inline Shape without_height(const Shape& input, Shape shape) {
+  if (input.size() == 2) shape.erase(shape.begin());
+  return shape;
 }
 
 }  // namespace nncore

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 #include <span>
 
 namespace nncore {
@@ -105,8 +106,9 @@ bool Objective::takes_over(const std::optional<Spec>& loss, const ActivationFunc
 }
 
 Objective::Objective(const std::optional<Spec>& loss, const std::vector<Spec>& metrics,
-                     std::size_t weighted_from, const Shape& output, const ActivationFunction& last)
-    : output_(output), columns_(output.empty() ? 1 : output.back()) {
+                     std::size_t weighted_from, const Shape& output, const ActivationFunction& last,
+                     bool masked)
+    : output_(output), columns_(output.empty() ? 1 : output.back()), masked_(masked) {
   rows_ = columns_ ? size_of(output) / columns_ : 0;
   if (loss) {
     loss_ = loss_of(*loss);
@@ -179,36 +181,56 @@ Objective::Offsets Objective::lay_out(Layout& layout, std::size_t batch) const {
           .loss = layout.place(batch, 1),
           .factor = layout.place(1, 1),
           .mean = layout.place(batch, mean_count()),
+          .counted = layout.place(batch, masked_),
           .code = layout.place(batch, codes())};
 }
 
-void Objective::set_factor(float* buffer, const Offsets& p, const float* weight, std::size_t samples) const {
-  const auto count = static_cast<double>(samples);
-  double weights = 0.0;
-  for (std::size_t i = 0; weight && i < samples; ++i) weights += weight[i];
+void Objective::set_factor(float* buffer, const Offsets& p, bool weighted, std::size_t samples) const {
+  const auto count = static_cast<double>(samples), per_row = static_cast<double>(rows_);
+  const float *const weight = buffer + p.weight, *const counted = buffer + p.counted;
+  double weights = 0.0, rows = 0.0;
+  for (std::size_t i = 0; i < samples; ++i) {
+    const double share = masked_ ? double{counted[i]} / per_row : 1.0;
+    weights += (weighted ? double{weight[i]} : 1.0) * share;
+    rows += share;
+  }
   const Reduction reduction = loss_ ? loss_->reduction : Reduction::mean;
-  const double by_weights = !weight ? 1.0 : weights != 0.0 ? count / weights : 0.0;
-  buffer[p.factor] = static_cast<float>(reduction == Reduction::sum ? count * static_cast<double>(rows_)
-                                        : reduction == Reduction::weighted_mean ? by_weights
-                                                                                : 1.0);
+  const double total = reduction == Reduction::weighted_mean ? weights : rows;
+  buffer[p.factor] = static_cast<float>(reduction == Reduction::sum ? count * per_row
+                                        : total != 0.0              ? count / total
+                                                                    : 0.0);
 }
 
-void Objective::evaluate(const Kernels& k, float* buffer, const Offsets& p, bool weighted, std::size_t first,
-                         std::size_t samples, const float* output, float* gradient, float scale) const {
+void Objective::count_rows(float* buffer, const Offsets& p, const float* mask, std::size_t first,
+                           std::size_t samples) const {
+  for (std::size_t s = 0; s < samples; ++s, mask += rows_)
+    buffer[p.counted + first + s] = std::accumulate(mask, mask + rows_, 0.0f);
+}
+
+void Objective::evaluate(const Kernels& k, float* buffer, const Offsets& p, bool weighted, const float* mask,
+                         std::size_t first, std::size_t samples, const float* output, float* gradient,
+                         float scale) const {
   const std::size_t rows = samples * rows_;
   const float *target = buffer + p.target + first * target_size(),
               *weight = weighted ? buffer + p.weight + first : nullptr;
   float *value = buffer + p.value + first * rows_, *scales = buffer + p.scale + first * rows_,
         *loss = buffer + p.loss + first;
   const auto by_row = [&](float* by_sample) { return rows_ > 1 ? value : by_sample; };
+  const auto reduce = [&](float* by_sample) {  // to the mean over the rows of each sample
+    float* const each = by_row(by_sample);
+    for (std::size_t r = 0; mask && r < rows; ++r) each[r] *= mask[r];
+    if (rows_ > 1) means(by_sample, value, rows_, samples);
+  };
+  if (mask) count_rows(buffer, p, mask, first, samples);
   if (loss_) {
     const auto per_row = static_cast<float>(rows_);
     scale *= buffer[p.factor];
     if (!weight) std::fill_n(scales, rows, scale / per_row);
     for (std::size_t s = 0; weight && s < samples; ++s)
       std::fill_n(scales + s * rows_, rows_, weight[s] * scale / per_row);
+    for (std::size_t r = 0; mask && r < rows; ++r) scales[r] *= mask[r];
     (*loss_)(k, by_row(loss), gradient, target, output, scales, rows, columns_);
-    if (rows_ > 1) means(loss, value, rows_, samples);
+    reduce(loss);
     for (std::size_t s = 0; weight && s < samples; ++s) loss[s] *= weight[s];
   } else {
     std::fill_n(loss, samples, 0.0f);
@@ -223,7 +245,7 @@ void Objective::evaluate(const Kernels& k, float* buffer, const Offsets& p, bool
   for (std::size_t m = 0; m < means_.size(); ++m) {
     float* const mean = buffer + p.mean + m * p.batch + first;
     means_[m](k, by_row(mean), target, output, rows, columns_);
-    if (rows_ > 1) means(mean, value, rows_, samples);
+    reduce(mean);
   }
   for (const Counted& c : counted_)
     c.counter.encode(k, buffer + p.code + c.offset * p.batch + first * codes(c), target, output, rows,

@@ -80,9 +80,10 @@ struct Sums {
 class Objective {
  public:
   // Metrics from index `weighted_from` on use sample weights. last: the activation that ends the network.
+  // masked: whether a mask says which rows of outputs count, for the loss and for metrics that are means.
   // Throws std::invalid_argument for unknown names and for metrics that do not suit the loss.
   Objective(const std::optional<Spec>& loss, const std::vector<Spec>& metrics, std::size_t weighted_from,
-            const Shape& output, const ActivationFunction& last);
+            const Shape& output, const ActivationFunction& last, bool masked = false);
 
   // Whether the loss is computed from the inputs of this activation, the last one.
   static bool takes_over(const std::optional<Spec>& loss, const ActivationFunction& last);
@@ -115,20 +116,31 @@ class Objective {
     std::size_t loss;            // (batch): mean over a sample's rows, times its weight
     std::size_t factor;          // by which their mean is multiplied to give the loss
     std::size_t mean;            // (mean_count(), batch): of each metric, over a sample's rows
+    std::size_t counted;         // (batch): rows of a sample that the mask leaves
     std::size_t code;            // for each counted metric (batch, codes of a sample)
   };
   Offsets lay_out(Layout& layout, std::size_t batch) const;
-  // Sets the factor of a batch, by the weights (samples) or null.
-  void set_factor(float* buffer, const Offsets& p, const float* weight, std::size_t samples) const;
+  // Sets the factor of a batch by the weights, if it is weighted, and by the rows counted.
+  void set_factor(float* buffer, const Offsets& p, bool weighted, std::size_t samples) const;
+  // Counts the rows that a mask leaves in each of `samples` samples from `first` of the batch on.
+  void count_rows(float* buffer, const Offsets& p, const float* mask, std::size_t first,
+                  std::size_t samples) const;
+  bool is_masked() const { return masked_; }
+  // The share of the rows of a sample that count.
+  double share(const float* buffer, const Offsets& p, std::size_t sample) const {
+    return masked_ ? double{buffer[p.counted + sample]} / static_cast<double>(rows_) : 1.0;
+  }
   // Evaluates `samples` samples from `first` of the batch on. output: the last values of the network.
   // gradient: null, or receives that of the sum over samples of weight * loss * scale by output.
-  void evaluate(const Kernels& k, float* buffer, const Offsets& p, bool weighted, std::size_t first,
-                std::size_t samples, const float* output, float* gradient, float scale) const;
+  // mask: (samples, rows()) or null.
+  void evaluate(const Kernels& k, float* buffer, const Offsets& p, bool weighted, const float* mask,
+                std::size_t first, std::size_t samples, const float* output, float* gradient,
+                float scale) const;
 
  private:
   Shape output_;
   std::size_t rows_, columns_;
-  bool sparse_ = false;
+  bool sparse_ = false, masked_;
   std::optional<LossFunction> loss_;
   std::vector<MetricFunction> means_;
   std::size_t weighted_means_from_ = 0;

@@ -126,6 +126,7 @@ class Network:
         fuse: bool = True,
         variables: Sequence[Variables] = (),
         penalized: Sequence[tuple[int, Spec]] = (),
+        masks: Sequence[int | None] = (),
     ) -> None:
         """A graph for samples of these shapes, in which None may be any size.
 
@@ -133,6 +134,7 @@ class Network:
             calls: the number of a layer and of the values that it reads, which are made before.
             variables: of each layer; none for new ones, which needs all sizes.
             penalized: numbers of values, and what regularizes them.
+            masks: for each output the number of the value that masks its rows, or None; empty for no masks.
         """
 
     def output_shapes(self, input_shapes: Sequence[Shape]) -> list[Shape]: ...

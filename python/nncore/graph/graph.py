@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from .. import _core
 from ..common.messages import warn
 from ..common.values import Call, Form, OpenShape, Parameters, Value, described, is_named, unpacked
-from ..layers import BeforeNetwork, InputLayer, Layer, unfolded
+from ..layers import BeforeNetwork, InputLayer, Layer, unfolded_with_masks
 
 _T = TypeVar("_T")
 _MOST_CALLS, _MOST_DEPTH = 2**16, 256  # limits, as nested models can multiply calls
@@ -39,6 +39,7 @@ class Flat(NamedTuple):
         uses: for each layer, the input shapes of its first call, and its weights.
         calls: for each call, the number of its layer and the numbers of its input values.
         outputs: numbers of the output values.
+        masks: for each output the number of the value that masks it, or None.
     """
 
     layers: list[Layer]
@@ -46,6 +47,7 @@ class Flat(NamedTuple):
     uses: list[tuple[list[OpenShape], Parameters]]
     calls: list[tuple[int, list[int]]]
     outputs: list[int]
+    masks: list[int | None]
 
     def of_weights(self, what: str) -> list[tuple[int, int, _core.Spec]]:
         """(number of a layer, number of its weight, spec) for each regularizer or constraint of a weight."""
@@ -240,6 +242,9 @@ class Graph:
         first = len(self.read)
 
         def made_by(layer: Layer, given: list[tuple[int, OpenShape]]) -> tuple[int, OpenShape]:
+            if id(layer) not in number:  # it has no weights, see `Helper`
+                number[id(layer)] = len(layers)
+                layers[id(layer)] = layer, layer.name
             before, at = [shape for _, shape in given], number[id(layer)]
             after, parameters = layer.infer(before)
             known = uses.setdefault(at, (before, parameters))
@@ -251,7 +256,8 @@ class Graph:
             calls.append((at, [value for value, _ in given]))
             return first + len(calls) - 1, after
 
-        outputs = self._unfolded([(i, value.sample) for i, value in enumerate(self.read)], made_by)
+        inputs = [((i, value.sample), None) for i, value in enumerate(self.read)]
+        outputs = self._unfolded(inputs, made_by)
         used = [(i, *each) for i, each in enumerate(layers.values()) if i in uses]  # parts need not be called
         place = {i: at for at, (i, _, _) in enumerate(used)}
         return Flat(
@@ -259,15 +265,21 @@ class Graph:
             [path for _, _, path in used],
             [uses[i] for i, _, _ in used],
             [(place[i], values) for i, values in calls],
-            [value for value, _ in outputs],
+            [value for (value, _), _ in outputs],
+            [mask and mask[0] for _, mask in outputs],
         )
 
-    def _unfolded(self, inputs: Sequence[_T], made_by: Callable[[Layer, list[_T]], _T]) -> list[_T]:
-        """Walks the graph as `run` does, with models, and layers of parts, replaced by the calls inside."""
+    def _unfolded(
+        self, inputs: Sequence[tuple[_T, _T | None]], made_by: Callable[[Layer, list[_T]], _T]
+    ) -> list[tuple[_T, _T | None]]:
+        """Walks the graph as `run` does, with models, and layers of parts, replaced by the calls inside.
 
-        def apply(call: Call, given: list[_T]) -> list[_T]:
+        A value goes with its mask.
+        """
+
+        def apply(call: Call, given: list[tuple[_T, _T | None]]) -> list[tuple[_T, _T | None]]:
             if call.net is None:
-                return unfolded(call.owner, made_by, given, call.options)
+                return unfolded_with_masks(call.owner, made_by, given, call.options)
             graph: Graph = call.net.required_graph()
             return graph._unfolded(given, made_by)
 

@@ -175,7 +175,9 @@ class Net:
         ]
         inputs, specs = [value.sample for value in graph.read], [layer.spec() for layer in flat.layers]
         penalized = flat.penalized(len(inputs))
-        network = _core.Network(inputs, specs, flat.calls, flat.outputs, True, blocks, penalized=penalized)
+        network = _core.Network(
+            inputs, specs, flat.calls, flat.outputs, True, blocks, penalized=penalized, masks=flat.masks
+        )
         network.seed = seed
         return Built(graph, flat, network, blocks)
 

@@ -19,6 +19,8 @@ from . import (
     normalization,
     recurrence,
     separable,
+    sequences,
+    series,
     text,
 )
 from ._before import BeforeNetwork as BeforeNetwork
@@ -27,7 +29,7 @@ from ._lookup import Lookup as Lookup
 from ._unfolding import block_for as block_for
 from ._unfolding import outlined as outlined
 from ._unfolding import restore as restore
-from ._unfolding import unfolded as unfolded
+from ._unfolding import unfolded_with_masks as unfolded_with_masks
 from ._weights import Variable
 from ._weights import Weighted as Weighted
 from .activation import *  # noqa: F403
@@ -39,6 +41,8 @@ from .merging import *  # noqa: F403
 from .normalization import *  # noqa: F403
 from .recurrence import *  # noqa: F403
 from .separable import *  # noqa: F403
+from .sequences import *  # noqa: F403
+from .series import *  # noqa: F403
 from .text import *  # noqa: F403
 
 __all__ = ["Layer", "Variable"]
@@ -51,6 +55,8 @@ __all__ += merging.__all__
 __all__ += normalization.__all__
 __all__ += recurrence.__all__
 __all__ += separable.__all__
+__all__ += sequences.__all__
+__all__ += series.__all__
 __all__ += text.__all__
 
 # The layer classes that a model file may contain, by name.

@@ -29,13 +29,15 @@ from ..common.values import (
     values_in,
 )
 from . import _of_weights
-from ._unfolding import block_for, computed, inferred, outlined, restore, take_shapes_of_parts, unfit
+from ._unfolding import block_for, computed, inferred, outlined, remade, take_shapes_of_parts, unfit
 from ._weights import Variable, Weighted
 
 if TYPE_CHECKING:
     from ..regularizers import Regularizer
 
 _L = TypeVar("_L", bound="Layer")
+_T = TypeVar("_T")
+Run = Callable[["Layer", list[_T]], _T]  # gives what a layer of the core makes of inputs
 
 # Arguments that Keras' layers also take, with the only value that is accepted.
 _NEUTRAL: dict[str, Any] = {"dtype": "float32", "autocast": True}
@@ -69,8 +71,10 @@ class Layer(Weighted, Settings):
         "Use the layers of nncore.layers, and NumPy before or after the model for what they cannot compute"
     )
     kind: ClassVar[str]
-    _several: ClassVar[bool] = False  # whether the layer takes a list of inputs
+    takes_several: ClassVar[bool] = False  # whether the layer takes a list of inputs
     activity_regularizer: Regularizer | None
+    supports_masking: bool = False  # whether it keeps or makes a mask, the steps of a value that count
+    reads_mask: ClassVar[bool] = False  # whether a call reads the masks of its inputs, see `unfold`
     unavailable: ClassVar[Mapping[str, Any]] = {}
     state: ClassVar[tuple[str, ...]] = ()  # weights that the layer itself updates in training
     parts: tuple[Layer, ...] = ()  # see `_set_parts`
@@ -110,7 +114,7 @@ class Layer(Weighted, Settings):
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes the weights. A change takes effect in the next ``compile``."""
+        """Whether training changes the weights, from the next ``compile`` on."""
         return any(part.trainable for part in self.parts) if self.parts else self._trainable
 
     @trainable.setter
@@ -136,7 +140,7 @@ class Layer(Weighted, Settings):
     def _with_batch(self, samples: Iterable[OpenShape]) -> Any:
         """Shapes of inputs as `input_shape` has them, from shapes of one sample."""
         shapes = [(None, *sample) for sample in samples]
-        return shapes if self._several else shapes[0]
+        return shapes if self.takes_several else shapes[0]
 
     @property
     def output_shape(self) -> Any:
@@ -161,7 +165,7 @@ class Layer(Weighted, Settings):
         AttributeError if neither a model nor the user has called the layer on symbolic values.
         """
         values = list(self._first_call().inputs)
-        return values if self._several else values[0]
+        return values if self.takes_several else values[0]
 
     @property
     def output(self) -> Any:
@@ -199,15 +203,15 @@ class Layer(Weighted, Settings):
 
     def _open_shapes(self, name: str, given: Any) -> list[OpenShape]:
         """Shapes of one sample of each input, from one shape with the batch axis, or a list of them."""
-        each = given if self._several else [given]
-        if not isinstance(each, (list, tuple)) or (self._several and not all(map(several, each))):
+        each = given if self.takes_several else [given]
+        if not isinstance(each, (list, tuple)) or (self.takes_several and not all(map(several, each))):
             raise TypeError(f"[{self.name}] {name} must be a list of shapes, got {given!r}")
         return [shape(self.name, name, one, batch_axis=True, is_open=True) for one in each]
 
     def compute_output_shape(self, input_shape: Sequence[Any]) -> Any:
         """The output shape for an input shape, or lists of them; all with the batch axis, or None for it."""
         after = outlined(self, self._open_shapes("input_shape", input_shape), {})[0]
-        batch = input_shape[0][0] if self._several else input_shape[0]
+        batch = input_shape[0][0] if self.takes_several else input_shape[0]
         return one_or_list([(batch, *sample) for sample in after])
 
     # ---- calls
@@ -241,7 +245,7 @@ class Layer(Weighted, Settings):
         Raises:
             ValueError: they do not fit the layer or its weights.
         """
-        if not self._several and len(resolved(before, options)[0]) != 1:
+        if not self.takes_several and len(resolved(before, options)[0]) != 1:
             raise ValueError(
                 f"[{self.name}] takes one input, got {len(before)}: join them, for example by Concatenate"
             )
@@ -274,14 +278,21 @@ class Layer(Weighted, Settings):
     def prepare(self, before: Sequence[OpenShape]) -> None:
         """Makes parts that depend on the shapes of the inputs, before the layer unfolds for these."""
 
-    def unfold(self, call: Callable[[Any, list[Any]], Any], *inputs: Any, **named: Any) -> list[Any]:
+    def unfold(self, call: Run[Any], *inputs: Any, mask: Any = None, **named: Any) -> list[Any]:
         """What a call of the layer makes, where `call` returns what a layer of the core makes of inputs.
 
-        A layer of parts calls their `unfold`. The arguments are those of the call, with any type of inputs.
+        A layer of parts calls their `unfold`. The arguments are those of the call, with any type of inputs,
+        and the mask of its input if the layer `reads_mask`, of several a list. It is read after the inputs.
         """
+        if mask is not None:
+            inputs, named = (*inputs, mask), named if self.reads_mask else {"mask": mask}
         if named:
             raise TypeError(f"[{self.name}] got an unexpected argument {next(iter(named))!r}")
         return [call(self, list(inputs))]
+
+    def mask_after(self, call: Run[_T], inputs: Sequence[_T], masks: Sequence[_T | None]) -> _T | None:
+        """The mask of the first output, for those of the inputs. `call` as in `unfold`."""
+        return masks[0] if self.supports_masking else None
 
     def leaves(self, path: str) -> Iterator[tuple[Layer, str]]:
         """The layers of the core that the layer consists of, itself without parts, with their paths.
@@ -313,11 +324,12 @@ class Layer(Weighted, Settings):
                 self.block = self.block or variables
         return self.block
 
-    def __call__(self, x: Any, training: bool | None = None) -> Any:
+    def __call__(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Calls the layer on an array (n, ...), or on a symbolic value of a model that is being described.
 
-        A call on an array returns an array, and builds the layer if need be. A call on a `Value`, as `Input`
-        or another layer returns it, returns a `Value`. Layers with several inputs take a list.
+        A call on an array returns an array, and builds the layer if need be; a call on a `Value`, as `Input`
+        or a layer returns it, a `Value`. Layers with several inputs take a list. A mask (n, steps), 1 for
+        steps that count and 0 for others, is for layers that read it; default that of a value.
 
         >>> from nncore.layers import Flatten
         >>> Flatten()([[[1, 2], [3, 4]]]).tolist()
@@ -325,9 +337,9 @@ class Layer(Weighted, Settings):
         """
         if isinstance(x, Layer):
             raise TypeError(f"[{self.name}] must be called on an array or a value, got the layer {x.name!r}")
-        if self._several and (not isinstance(x, (list, tuple)) or not x):
+        if self.takes_several and (not isinstance(x, (list, tuple)) or not x):
             raise TypeError(f"[{self.name}] must be called on a list of arrays or values, got {x!r:.100}")
-        return self._applied(x if self._several else values_in(x) or [x], {}, training)
+        return self._applied(x if self.takes_several else values_in(x) or [x], {"mask": mask}, training)
 
     def _applied(self, inputs: Sequence[Any], keywords: Mapping[str, Any], training: bool | None) -> Any:
         """What a call with these arguments returns: arrays, or values; a list if there are several."""
@@ -339,8 +351,7 @@ class Layer(Weighted, Settings):
                 )
             call = self.called(values, options)
             self.register(call)
-            made = call.values()
-            return made if len(made) > 1 else made[0]
+            return one_or_list(call.values())
         on = in_training(self.name, training)
         arrays = [as_array(self.name, "x", one) for one in every]
         given = [(None, *a.shape[1:]) for a in arrays]
@@ -389,12 +400,4 @@ class Layer(Weighted, Settings):
 
     def __reduce__(self) -> tuple[Callable[..., Layer], tuple[Any, ...]]:
         shapes = self.shapes and tuple(self.shapes)
-        return _remade, (type(self), self.get_config(), self.declared, shapes, self.get_weights())
-
-
-def _remade(cls: type[_L], config: Any, declared: Any, shapes: Any, values: list[Floats]) -> _L:
-    layer = cls.from_config(config)
-    layer.declared = declared
-    if shapes is not None:
-        restore(layer, Shapes(*shapes), values)
-    return layer
+        return remade, (type(self), self.get_config(), self.declared, shapes, self.get_weights())

@@ -1,4 +1,5 @@
-"""Arguments of layers that belong to one weight, such as kernel_initializer, and entries of configs."""
+"""Arguments of layers that belong to one weight, such as kernel_initializer, or are layers; and entries of
+configs."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from ..common import described, whole
 from ..common.described import Described
 
 # The last part of such an argument's name.
-_FAMILIES = ("initializer", "regularizer", "constraint")
+_FAMILIES = ("initializer", "regularizer", "constraint", "layer")
 
 
 def _family(what: str) -> Any:
@@ -19,7 +20,7 @@ def _family(what: str) -> Any:
 
 
 def is_of_weights(name: str) -> bool:
-    """Whether an argument belongs to a weight; the compiled layer does not get it."""
+    """Whether an argument belongs to a weight, or is a layer; the compiled layer does not get it."""
     return name.rpartition("_")[2] in _FAMILIES
 
 
@@ -35,6 +36,8 @@ def entry(value: Any) -> Any:
     """An argument's value in types that JSON can hold, for a config."""
     if isinstance(value, Described):
         return described.entry(value)
+    if hasattr(value, "get_config"):
+        return {"class_name": type(value).__name__, "config": value.get_config()}
     if callable(value):
         return value.__name__
     return list(value) if isinstance(value, tuple) else value
@@ -49,4 +52,4 @@ def value(owner: str, name: str, entry: Any) -> Any:
     if known is None or not isinstance(settings, Mapping):
         article = "an" if what == "initializer" else "a"
         raise ValueError(f"[{owner}] {name} is not {article} {what}: {entry!r:.200}")
-    return known(**settings)
+    return known.from_config(settings) if what == "layer" else known(**settings)

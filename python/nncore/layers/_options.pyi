@@ -11,7 +11,9 @@ Constraint = choices.Constraint | constraints.Constraint | None
 DataFormat = Literal["channels_last", "channels_first"] | None
 Initializer = choices.Initializer | initializers.Initializer
 Padding = Literal["valid", "same"]
+Padding1D = Literal["valid", "same", "causal"]
 Pair = int | Sequence[int]
+Single = int | Sequence[int]
 Regularizer = choices.Regularizer | regularizers.Regularizer | None
 
 class _All(TypedDict, total=False):
@@ -30,6 +32,17 @@ class Unnamed(_All, total=False):
     activity_regularizer: Regularizer
 
 class Options(Unnamed, Named, total=False): ...
+
+class OfEmbedding(TypedDict, total=False):
+    """As `Options`, without input_dim."""
+
+    name: str | None
+    trainable: bool
+    input_shape: Sequence[int | None]
+    activity_regularizer: Regularizer
+    dtype: Any
+    autocast: bool
+    input_length: int | None
 
 class OfLeaky(Options, total=False):
     alpha: float

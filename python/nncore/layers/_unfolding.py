@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from .. import _core
 from ..common import seeds
 from ..common.arrays import ONE_SAMPLE, Floats
+from ..common.messages import warn
 from ..common.values import OpenShape, Options, Parameters, Shapes, closed, resolved
 
 Layer = Any  # a layer, whose module imports this one
 _T = TypeVar("_T")
+Masked = tuple[_T, _T | None]  # a value and its mask
 
 # Shapes with open sizes are inferred twice, with each of these numbers in place of None. Output sizes that
 # differ are open; weight shapes that differ are an error. Both numbers have many divisors, as Reshape needs.
@@ -89,6 +91,15 @@ def restore(layer: Layer, shapes: Shapes, values: Sequence[Floats]) -> None:
         del rest[:count]
 
 
+def remade(cls: Any, config: Any, declared: Any, shapes: Any, values: list[Floats]) -> Layer:
+    """The layer that `Layer.__reduce__` has taken apart."""
+    layer = cls.from_config(config)
+    layer.declared = declared
+    if shapes is not None:
+        restore(layer, Shapes(*shapes), values)
+    return layer
+
+
 # ---- layers of parts
 
 
@@ -99,6 +110,25 @@ def unfolded(
     positional, keywords = resolved(inputs, options)
     made: list[_T] = layer.unfold(call, *positional, **keywords)
     return made
+
+
+def unfolded_with_masks(
+    layer: Layer, call: Callable[[Layer, list[_T]], _T], inputs: Sequence[Masked[_T]], options: Options
+) -> list[Masked[_T]]:
+    """As `unfolded`, of values with their masks. Only the first output of a call has a mask."""
+    positional, keywords = resolved([value for value, _ in inputs], options)
+    masks = resolved([mask for _, mask in inputs], options)[0]
+    if keywords.get("mask") is not None:
+        masks = keywords["mask"] if isinstance(keywords["mask"], list) else [keywords["mask"]]
+    elif layer.reads_mask and any(mask is not None for mask in masks):
+        keywords["mask"] = masks if layer.takes_several else masks[0]
+    elif not layer.supports_masking and any(mask is not None for mask in masks):
+        warn(
+            f"[{layer.name}] does not support masking, so the mask of its input ends here: later layers and "
+            "the loss count all steps"
+        )
+    made: list[_T] = layer.unfold(call, *positional, **keywords)
+    return [(value, None if i else layer.mask_after(call, positional, masks)) for i, value in enumerate(made)]
 
 
 def unfit(layer: Layer, known: Sequence[OpenShape], given: Sequence[OpenShape]) -> str:

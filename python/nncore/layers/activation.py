@@ -27,6 +27,7 @@ class Activation(Layer):
     """
 
     kind = "activation"
+    supports_masking = True
     _settings = ("activation",)
 
     def __init__(self, activation: OneActivation, **options: Unpack[Options]) -> None:
@@ -38,6 +39,7 @@ class _Function(Layer):
     """Base class of layers for one function each, with the function's settings as arguments."""
 
     kind = "activation"
+    supports_masking = True
     _function: ClassVar[str]
 
     def spec(self) -> tuple[str, dict[str, Any]]:

@@ -105,7 +105,7 @@ class MultiHeadAttention(Layer):
     """
 
     kind = "attention"
-    _several = True
+    takes_several = True
     supports_masking = reads_mask = True
     unavailable: ClassVar[Mapping[str, Any]] = {
         "sliding_window": None,

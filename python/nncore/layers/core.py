@@ -111,7 +111,7 @@ class InputLayer(Layer):
     def own(self) -> None:
         return None
 
-    def __call__(self, x: Any, training: bool | None = None) -> Any:
+    def __call__(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Raises TypeError: an InputLayer cannot be called."""
         raise TypeError(f"[{self.name}] cannot be called: call other layers on its output")
 
@@ -207,6 +207,7 @@ class Dense(Weighted):
     """
 
     kind = "dense"
+    supports_masking = True
     unavailable: ClassVar[Mapping[str, Any]] = {
         "lora_rank": None,
         "lora_alpha": None,
@@ -281,22 +282,43 @@ class Dropout(Layer):
 
     Args:
         rate: in [0, 1]; with 1, the output is 0 in training.
-        noise_shape: None; other values are not available yet.
+        noise_shape: shape of the random numbers, with the batch first: None for the size of x, 1 where
+            elements share a number. Default: a number for each element.
         seed: None; other values are not available yet.
         options: name, trainable, input_shape, dtype, see `Layer`.
     """
 
     kind = "dropout"
-    _settings = ("rate",)
+    supports_masking = True
+    _settings: ClassVar[tuple[str, ...]] = ("rate", "noise_shape")
+    noise_shape: tuple[int | None, ...] | None
 
     def __init__(
-        self, rate: float, noise_shape: None = None, seed: None = None, **options: Unpack[Options]
+        self,
+        rate: float,
+        noise_shape: Sequence[int | None] | None = None,
+        seed: None = None,
+        **options: Unpack[Options],
     ) -> None:
         super().__init__(options)
-        self.rate = number("Dropout", "rate", rate, 0.0, 1.0)
-        reject_unsupported(
-            "Dropout", {"noise_shape": noise_shape, "seed": seed}, {"noise_shape": None, "seed": None}
-        )
+        owner = type(self).__name__
+        self.rate = number(owner, "rate", rate, 0.0, 1.0)
+        reject_unsupported(owner, {"seed": seed}, {"seed": None})
+        given = None if noise_shape is None else several(noise_shape) or ("none",)
+        if given and given[0] not in (None, 1):
+            raise ValueError(
+                f"[{owner}] noise_shape must be a tuple that begins with None or 1, for the batch, got "
+                f"{noise_shape!r}"
+            )
+        self.noise_shape = given and tuple(n and integer(owner, "noise_shape", n) for n in given)
+
+    def spec(self) -> tuple[str, dict[str, Any]]:
+        if self.noise_shape is None:
+            return self.kind, {"rate": self.rate}
+        return self.kind, {
+            "rate": self.rate,
+            "noise_shape": [-1 if n is None else n for n in self.noise_shape],
+        }
 
 
 class Rescaling(Layer):
@@ -309,6 +331,7 @@ class Rescaling(Layer):
     """
 
     kind = "rescaling"
+    supports_masking = True
     _settings = ("scale", "offset")
 
     def __init__(self, scale: float, offset: float = 0.0, **options: Unpack[Options]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..common.arguments import boolean, integer
-from ._layer import Layer
+from ._helper import Helper
+from ._layer import Layer, Run
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -33,14 +35,49 @@ __all__ = [
 ]
 
 
+_T = TypeVar("_T")
+
+
 class Merge(Layer):
     """Base class of layers that are called on a list of arrays or values."""
 
     _abstract = True
-    _several = True
+    takes_several = True
+    supports_masking = reads_mask = True
 
     def __init__(self, **options: Unpack[Options]) -> None:
         super().__init__(options)
+        self._or = Helper(self, "maximum")
+
+    def unfold(self, call: Run[_T], *inputs: _T, mask: Any = None, **named: Any) -> list[_T]:
+        return [call(self, list(inputs))]
+
+    def mask_after(self, call: Run[_T], inputs: Sequence[_T], masks: Sequence[_T | None]) -> _T | None:
+        """Steps that count in one of the inputs; all, without a mask, if an input has none."""
+        known = [mask for mask in masks if mask is not None]
+        if not known or len(known) < len(masks):
+            return None
+        return call(self._or, known) if len(known) > 1 else known[0]
+
+
+class Extreme(Merge):
+    """Base class of `Maximum` and `Minimum`: where a mask leaves out a step of one of two inputs, the other
+    stands in for it, as in Keras.
+    """
+
+    _abstract = True
+
+    def unfold(self, call: Run[_T], *inputs: _T, mask: Any = None, **named: Any) -> list[_T]:
+        if mask is None or len(inputs) < 2:
+            return super().unfold(call, *inputs)
+        select = Helper(self, "select")
+        y, known = inputs[0], mask[0]
+        for x, own in zip(inputs[1:], mask[1:]):
+            other = x if own is None else call(select, [own, x, y])
+            y = y if known is None else call(select, [known, y, other])
+            known = None if known is None or own is None else call(self._or, [known, own])
+            y = call(self, [y, other])
+        return [y]
 
 
 class Add(Merge):
@@ -69,11 +106,25 @@ class Subtract(Merge):
 class Multiply(Merge):
     """The product of its inputs. Shapes and args as of `Add`.
 
+    Steps that the mask of an input leaves out count as 1, and as 0 where all masks do.
+
     >>> Multiply()([[[1, 2]], [[3, 4]]]).tolist()
     [[3.0, 8.0]]
     """
 
     kind = "multiply"
+
+    def unfold(self, call: Run[_T], *inputs: _T, mask: Any = None, **named: Any) -> list[_T]:
+        if mask is None:
+            return super().unfold(call, *inputs)
+        select = Helper(self, "select")
+
+        def where(own: _T | None, x: _T, other: float) -> _T:
+            constant = Helper(self, "rescaling", scale=0.0, offset=other)
+            return x if own is None else call(select, [own, x, call(constant, [x])])
+
+        y = call(self, [where(own, x, 1.0) for own, x in zip(mask, inputs)])
+        return [where(self.mask_after(call, inputs, mask), y, 0.0)]
 
 
 class Average(Merge):
@@ -86,7 +137,7 @@ class Average(Merge):
     kind = "average"
 
 
-class Maximum(Merge):
+class Maximum(Extreme):
     """The largest of its inputs; equal ones share the gradient. Shapes and args as of `Add`.
 
     >>> Maximum()([[[1, 5]], [[3, 4]]]).tolist()
@@ -96,7 +147,7 @@ class Maximum(Merge):
     kind = "maximum"
 
 
-class Minimum(Merge):
+class Minimum(Extreme):
     """The smallest of its inputs; equal ones share the gradient. Shapes and args as of `Add`.
 
     >>> Minimum()([[[1, 5]], [[3, 4]]]).tolist()
@@ -126,6 +177,15 @@ class Concatenate(Merge):
 
     def spec(self) -> tuple[str, dict[str, Any]]:
         return self.kind, {"axis": self.axis - (self.axis > 0)}
+
+    def mask_after(self, call: Run[_T], inputs: Sequence[_T], masks: Sequence[_T | None]) -> _T | None:
+        """The masks joined along an axis of steps; inputs without one count. Joined features: as `Add`."""
+        axes = len(self._known_shapes().before[0]) + 1
+        if self.axis % axes == axes - 1 or not any(mask is not None for mask in masks):
+            return super().mask_after(call, inputs, masks)
+        every = Helper(self, "mask", value=math.nan, of_features=True)
+        joined = Helper(self, "concatenate", axis=self.axis % axes - 1)
+        return call(joined, [call(every, [x]) if mask is None else mask for x, mask in zip(inputs, masks)])
 
 
 class Dot(Merge):
@@ -160,6 +220,9 @@ class Dot(Merge):
 
     def spec(self) -> tuple[str, dict[str, Any]]:
         return self.kind, {"axes": tuple(axis - (axis > 0) for axis in self.axes)}
+
+    def mask_after(self, call: Run[_T], inputs: Sequence[_T], masks: Sequence[_T | None]) -> _T | None:
+        return None
 
 
 def axis_of(owner: str, name: str, value: Any) -> int:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from ..common.absent import answer
 from ..common.arguments import boolean, integer, number, several
-from ._layer import Layer
+from ._layer import Layer, Run
 from ._weights import Variable
 from .merging import axis_of
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["BatchNormalization", "LayerNormalization"]
 
 answer(__name__)
+
+_T = TypeVar("_T")
 
 _OF_GAMMA_AND_BETA = (
     "beta_initializer", "gamma_initializer", "beta_regularizer", "gamma_regularizer", "beta_constraint",
@@ -92,6 +94,7 @@ class BatchNormalization(Normalizing):
     """
 
     kind = "batch_normalization"
+    supports_masking = reads_mask = True
     state = ("moving_mean", "moving_variance")
     _settings = (
         "axis", "momentum", "epsilon", "center", "scale", *_OF_GAMMA_AND_BETA, "moving_mean_initializer",
@@ -131,6 +134,14 @@ class BatchNormalization(Normalizing):
         kind, attributes = super().spec()
         return kind, attributes | {"activation": "linear"}
 
+    def unfold(self, call: Run[_T], *inputs: _T, mask: Any = None, **named: Any) -> list[_T]:
+        if mask is not None:
+            raise ValueError(
+                f"[{self.name}] cannot leave out the masked steps of its input: use LayerNormalization, or "
+                "Embedding and Masking without a mask"
+            )
+        return super().unfold(call, *inputs, **named)
+
     @property
     def moving_mean(self) -> Variable:
         return self._weight("moving_mean")
@@ -169,6 +180,7 @@ class LayerNormalization(Normalizing):
     """
 
     kind = "layer_normalization"
+    supports_masking = True
     unavailable: ClassVar[Mapping[str, Any]] = {"rms_scaling": False}
     _settings = ("axis", "epsilon", "center", "scale", *_OF_GAMMA_AND_BETA)
 

@@ -32,6 +32,9 @@ _OF_WEIGHTS: dict[str, Any] = {
 
 def _of_weights(name: str, entry: Any) -> Any:
     what = name.rpartition("_")[2]
+    if what == "layer":
+        inner = _layer(*class_of(entry, "layer"), is_first=False)
+        return {"class_name": type(inner).__name__, "config": inner.get_config()}
     if what not in _OF_WEIGHTS or not isinstance(entry, Mapping):
         return entry
     found = described(entry, what, _OF_WEIGHTS[what].CLASSES)
@@ -76,7 +79,7 @@ def _layer(name: str, config: dict[str, Any], is_first: bool) -> Layer:
     axis = given.get("axis")
     if isinstance(axis, list) and len(axis) == 1:
         given["axis"] = axis[0]
-    if name in ("Dropout", "GRU", "LSTM", "SimpleRNN"):
+    if name in ("GRU", "LSTM", "SimpleRNN") or name.endswith(("Dropout", "Dropout1D", "Dropout2D")):
         given.pop("seed", None)  # of other random numbers: masks follow from the model's seed
     return cls.from_config({key: _of_weights(key, value) for key, value in given.items()})
 
@@ -197,7 +200,12 @@ class Maker:
         owners: dict[str, tuple[Any, Net | None]] = {}
         nodes: list[tuple[str, Any, list[Reference]]] = []
         is_old = False  # of Keras 2
+        operations = {
+            str(entry.get("name")): entry for entry in entries if ".ops" in str(entry.get("module"))
+        }
         for entry in entries:
+            if str(entry.get("name")) in operations:  # of masks, which the layers make themselves
+                continue
             owner, trainer = self._of(entry, is_first=False)
             name = text("file", "name", entry.get("name", owner.name))
             if name in owners or name != owner.name:
@@ -206,11 +214,16 @@ class Maker:
             own = expect(list, entry["inbound_nodes"], "inbound_nodes")
             for node in own:
                 args, kwargs = _arguments(node)
+                if "mask" in kwargs and all(of[0] in operations for of in _references(kwargs["mask"])):
+                    del kwargs["mask"]
                 read = [each for each in kwargs.values() if not isinstance(each, (bool, str))]
                 nodes.append((name, (args, kwargs), _references([*args, *read])))
             is_old = is_old or any(isinstance(node, list) for node in own)
         used = [each for _, _, references in nodes for each in references]
         used += _references(config["output_layers"])
+        for label, *_ in used:
+            if label in operations:
+                class_of(operations[label], "layer")  # raises
         first, last = _first_calls(owners, used if is_old else None)
         made = _run(owners, nodes, first, self._called)
         inputs = _packed(config["input_layers"], made, first)

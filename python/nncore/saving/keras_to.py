@@ -36,7 +36,7 @@ def keras_class(owner: Any, net: Any) -> str:
 def _with_modules(config: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of a layer, with the modules in Keras of its initializers, regularizers and constraints."""
     return {
-        name: _entry(f"keras.{name.rpartition('_')[2]}s", value["class_name"], value["config"])
+        name: _entry(f"keras.{name.rpartition('_')[2]}s", value["class_name"], _with_modules(value["config"]))
         if isinstance(value, Mapping) and "module" not in value
         else value
         for name, value in config.items()
