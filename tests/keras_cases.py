@@ -17,6 +17,7 @@ import keras_attention_cases as attention
 import keras_callback_cases as callbacks
 import keras_data_cases as data
 import keras_graph_cases as graphs
+import keras_image_cases as images
 import keras_normalization_cases as normalizations
 import keras_optimizer_cases as optimizers
 import keras_recurrent_cases as recurrent
@@ -325,6 +326,7 @@ CASES: dict[str, Case] = {
     **recurrent.CASES,
     **optimizers.CASES,
     **callbacks.CASES,
+    **images.CASES,
     **data.CASES,
     **sequences.CASES,
     **steps.CASES,

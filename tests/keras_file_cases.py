@@ -44,6 +44,50 @@ def images(k: Any) -> Any:
     return model
 
 
+def sizes(k: Any) -> Any:
+    """Layers that change the size of images, and random ones that leave images of one pixel as they are."""
+    of = k.layers
+    model = k.Sequential(
+        [
+            of.Input((9, 8, 2), name="given"),
+            of.Normalization(mean=[0.5, 0.25], variance=2.0 * np.ones(2), name="by_numbers"),
+            of.Normalization(axis=(1, -1), name="by_data"),
+            of.Resizing(6, 5, interpolation="nearest", crop_to_aspect_ratio=True),
+            of.ZeroPadding2D(((1, 0), (2, 1))),
+            of.Conv2DTranspose(
+                3, (3, 2), (2, 1), "same", output_padding=(1, 0), activation="relu", name="wider"
+            ),
+            of.PReLU("ones", shared_axes=[1, 2]),
+            of.Cropping2D((1, 2)),
+            of.UpSampling2D((1, 2), interpolation="bilinear"),
+            of.CenterCrop(5, 6),
+            of.Softmax(axis=1),
+            of.ReLU(0.5, 0.1, 0.01),
+            of.GaussianNoise(0.0),
+            of.GaussianDropout(0.0),
+            of.AlphaDropout(0.0),
+            of.RandomRotation((0.1, 0.1), "constant", fill_value=0.1),
+            of.RandomZoom((0.1, 0.1), (0.2, 0.2), "nearest", "nearest"),
+            of.RandomTranslation((0.1, 0.1), (-0.2, -0.2)),
+            of.RandomBrightness((0.1, 0.1), (-1.0, 1.0)),
+            of.RandomContrast((-0.1, 0.1), (-1.0, 1.0)),
+            of.GlobalAveragePooling2D(keepdims=True),
+            of.RandomFlip("horizontal", seed=3),
+            of.RandomCrop(1, 1, seed=4),
+            of.Reshape((1, 3)),
+            of.UpSampling1D(3),
+            of.ZeroPadding1D((0, 1)),
+            of.Cropping1D((1, 0)),
+            of.Flatten(),
+            of.Dense(2),
+        ],
+        name="sizes",
+    )
+    model.get_layer("by_data").adapt(data("sizes")[0])
+    model.compile(k.optimizers.SGD(0.1), "mse")
+    return model
+
+
 def shapes(k: Any) -> Any:
     of = k.layers
     model = k.Sequential(name="shapes")
@@ -157,7 +201,9 @@ def series(k: Any) -> Any:
     return model
 
 
-MODELS = {case.__name__: case for case in (images, shapes, graph, names, parts, series, steps)}
+# Keras' own files of these cannot be compiled, or not be written, as RandomBrightness cannot be copied.
+NOT_IN_H5 = ("names", "sizes")
+MODELS = {case.__name__: case for case in (images, sizes, shapes, graph, names, parts, series, steps)}
 
 
 def data(case: str) -> tuple[Any, Any]:
@@ -178,6 +224,8 @@ def data(case: str) -> tuple[Any, Any]:
     if case == "steps":
         words = rng.integers(0, 9, (8, 6)) * (np.arange(6) < 1 + np.arange(8)[:, None])
         return [words, some(6, 3) * (words > 2)[..., None]], [some(2), some(6, 4)]
+    if case == "sizes":
+        return some(9, 8, 2), some(2)
     if case == "graph":
         return [some(4), some(4)], [rng.integers(2, size=(8, 1)).astype(np.float32), some(2)]
     return some(3), {"u": some(2), "t": some(1)}
@@ -337,7 +385,7 @@ def main() -> None:
         model = trained(keras, case)
         x, y = data(case)
         for end in (".keras", ".h5", ".weights.h5"):
-            if end != ".h5" or case != "names":  # of which Keras' own file cannot be compiled
+            if end != ".h5" or case not in NOT_IN_H5:
                 path = folder / f"{case}{end}"
                 (model.save_weights if end == ".weights.h5" else model.save)(path)
                 files[path.name] = path.read_bytes()

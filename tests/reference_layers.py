@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+import reference_images as images
 
 from nncore import _core, reference
 from nncore.common.operations import ACTIVATIONS
@@ -54,6 +55,22 @@ def by_channel(depth_multiplier: int, *arguments: Any, **settings: Any) -> Spec:
     kind, attributes = conv2d(1, *arguments, **settings)
     del attributes["filters"], attributes["groups"]
     return kind, {**attributes, "depth_multiplier": depth_multiplier}
+
+
+def conv2d_transpose(
+    filters: int,
+    kernel_size: int | tuple[int, int],
+    strides: int | tuple[int, int] = 1,
+    padding: str = "valid",
+    output_padding: tuple[int, int] = (-1, -1),
+    dilation_rate: int | tuple[int, int] = 1,
+    use_bias: bool = True,
+    activation: str = "linear",
+    **settings: float,
+) -> Spec:
+    spec = conv2d(filters, kernel_size, strides, padding, dilation_rate, 1, use_bias, activation, **settings)
+    del spec[1]["groups"]
+    return "conv2d_transpose", {**spec[1], "output_padding": output_padding}
 
 
 def pooling(
@@ -215,7 +232,9 @@ class Affine(NamedTuple):
 
 
 def moved_state(spec: Spec, x: Array, parameters: list[Array]) -> list[Array]:
-    """The moving statistics of a normalization after a batch."""
+    """The moving statistics of a normalization after a batch, or the numbers that `adapt` has set."""
+    if spec[0] == "normalization":
+        return parameters
     momentum, axis = spec[1]["momentum"], spec[1]["axis"] % x.ndim
     others = tuple(i for i in range(x.ndim) if i != axis)
     old = Affine.of(spec, x, parameters).state
@@ -298,11 +317,23 @@ def _counts(x: Array, value: float) -> Array:
 
 
 def layer_forward(spec: Spec, x: Array, parameters: list[Array], mask: Any = None) -> Array:
-    """The outputs of a layer. mask: in training, the elements that dropout keeps, or True; else None."""
+    """The outputs of a layer. mask: in training, the elements that dropout keeps, the key of another random
+    layer, or True; else None.
+    """
     kind, attributes = spec
     if "of_steps" in attributes:
         y = layer_forward(*_as_image(spec, x, parameters))
         return y[:, 0] if y.ndim == 4 else y
+    if kind in images.KINDS:
+        return images.forward(kind, attributes, x, mask)
+    if kind == "prelu":
+        return images.prelu(x, parameters[0])
+    if kind == "softmax":
+        return images.softmax(x, attributes["axis"])
+    if kind == "normalization":
+        return images.normalization(attributes, x, parameters)[0]
+    if kind == "conv2d_transpose":
+        return activate(attributes, images.conv2d_transpose(attributes, x, parameters))
     if kind in ("dense", "conv2d"):
         name, arguments, plain = _product(spec, x, parameters)
         return activate(attributes, getattr(reference, name)(x, *plain, **arguments))
@@ -346,6 +377,18 @@ def layer_backward(
         image, x_image, kernel = _as_image(spec, x, parameters)
         dx, gradients = layer_backward(image, dy[:, None] if dy.ndim == 3 else dy, x_image, kernel)
         return dx[:, 0, _zeros_in_front(attributes) :], [g[0] if g.ndim == 4 else g for g in gradients]
+    if kind in images.KINDS:
+        return images.backward(kind, attributes, dy, x, mask), []
+    if kind == "prelu":
+        dx, dalpha = images.prelu_backward(dy, x, parameters[0])
+        return dx, [dalpha]
+    if kind == "softmax":
+        return images.softmax_backward(dy, x, attributes["axis"]), []
+    if kind == "normalization":
+        return dy * images.normalization(attributes, x, parameters)[1], []
+    if kind == "conv2d_transpose":
+        dz = activate_backward(attributes, dy, images.conv2d_transpose(attributes, x, parameters))
+        return images.conv2d_transpose_backward(attributes, dz, x, parameters)
     if kind in ("dense", "conv2d"):
         name, arguments, plain = _product(spec, x, parameters)
         z = getattr(reference, name)(x, *plain, **arguments)

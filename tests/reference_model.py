@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from penalty_cases import CONSTRAINTS, REGULARIZERS, fits, takes_activities
+from reference_images import RANDOM, key_of
 from reference_layers import (
     RECURRENT,
     Array,
@@ -41,7 +42,7 @@ class Penalties:
             seen: dict[int, int] = {}
             for layer, name, _, shape in net.layout:
                 index = seen[layer] = seen.get(layer, -1) + 1
-                if name.startswith("moving"):
+                if name.startswith(("moving", "mean", "variance", "count")):
                     continue
                 fitting = [made for made in known.values() if fits(made, *shape)]
                 if rng.random() < 0.6:
@@ -146,12 +147,16 @@ class ReferenceModel:
         return weight.reshape(-1, *[1] * (rows.ndim - 1))
 
     def mask(self, number: int, shape: tuple[int, ...], step: int) -> Any:
-        """What layer `number` keeps of a batch of this shape if it drops out, else True."""
+        """What layer `number` keeps of a batch of this shape if it drops out; the key of another random
+        layer; else True.
+        """
         kind, attributes = self.layers[number]
         if kind in RECURRENT:
             return recurrent_masks(self.layers[number], shape, self.seed, step, number)
         if attributes.get("layer") == "dropout":
             kind, shape = "dropout", (shape[0] * shape[1], *shape[2:])
+        if kind in RANDOM:
+            return key_of(attributes, self.seed, step, number)
         if kind != "dropout":
             return True
         noise = attributes.get("noise_shape", (-1,) * len(shape))
@@ -211,7 +216,7 @@ def network(
         size = int(np.prod(shape))
         deviation = scale / np.sqrt(max(1, np.prod(shape[:-1]))) if len(shape) > 1 else 0.1
         flat[offset : offset + size] = rng.normal(scale=deviation, size=size)
-        if name in ("gamma", "moving_variance"):
+        if name in ("gamma", "moving_variance", "variance"):
             flat[offset : offset + size] = np.abs(1.0 + flat[offset : offset + size])
     net.write("parameters", flat)
     if penalized:

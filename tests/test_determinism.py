@@ -13,6 +13,7 @@ import pytest
 from optimizer_cases import OPTIMIZERS
 
 import nncore
+from nncore import layers
 from nncore.common.operations import ACTIVATIONS
 from nncore.layers import (
     ELU,
@@ -56,6 +57,19 @@ STACKS: dict[str, Callable[[], list[Any]]] = {
     "layer_normalization": lambda: [
         LayerNormalization(), Conv2D(5, 3), LayerNormalization([1, 2, 3], scale=False), Flatten(), Dense(33),
         LayerNormalization(center=False),
+    ],
+    "conv2d_transpose": lambda: [
+        Conv2D(8, 3, strides=2), layers.Conv2DTranspose(5, 3, 2, activation="relu"), layers.PReLU(),
+        Flatten(),
+    ],
+    "random images": lambda: [
+        layers.RandomFlip(), layers.RandomRotation(0.1), layers.RandomZoom(0.2),
+        layers.RandomContrast(0.2, (0, 1)), layers.RandomTranslation(0.1, 0.1),
+        layers.RandomCrop(10, 9), Conv2D(8, 3), layers.GaussianNoise(0.1), Flatten(),
+    ],
+    "sizes of images": lambda: [
+        layers.Resizing(9, 9), Conv2D(5, 3), layers.UpSampling2D(), layers.ZeroPadding2D(),
+        layers.Cropping2D(2), Flatten(),
     ],
     "dropout": lambda: [Dropout(0.3), Flatten(), Dense(50, activation="relu"), Dropout(0.5)],
     "activations": lambda: [Flatten(), *chain(*([Dense(40), Activation(name)] for name in ACTIVATIONS))],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import image_rows
 import numpy as np
 import pytest
 from op_cases import normal, row_targets
@@ -132,6 +133,7 @@ LAYERS: dict[str, Row] = {
     "time distributed dense": Row(each_step(dense(3, "tanh")), (4, 6), (4, 3), [(6, 3), (3,)]),
     "time distributed flatten": Row(each_step(FLATTEN), (3, *IMAGE), (3, 336), []),
     "time distributed dropout": Row(each_step(("dropout", {"rate": 0.3})), (3, 6), (3, 6), []),
+    **{name: Row(*row) for name, row in image_rows.ROWS.items()},
     "rescaling": Row(("rescaling", {"scale": 0.5, "offset": -1.0}), IMAGE, IMAGE, []),
 }
 STEPS = (7, 5)  # (steps, inputs); two steps where outputs grow from step to step
@@ -199,7 +201,8 @@ def test_shapes(row: Row) -> None:
     elif row.spec[0] in RECURRENT:
         names = ["kernel", "recurrent_kernel", "bias"][: len(parameters)]
     else:
-        names = ["kernel", "bias"][: len(parameters)]
+        of_kind = {"prelu": ["alpha"], "normalization": ["mean", "variance", "count"]}
+        names = of_kind.get(row.spec[0], ["kernel", "bias"])[: len(parameters)]
     assert [name for name, _ in parameters] == names
 
 
@@ -223,7 +226,9 @@ def test_backward(isa: str, rng: np.random.Generator, row: Row) -> None:
     """The layer alone: dx and the gradient of each parameter for a given dy."""
     x, dy = normal(rng, BATCH, *row.input), normal(rng, BATCH, *row.output)
     scale = 0.3 if row.spec[0] in RECURRENT else 1.0  # so that little grows from step to step
-    parameters = [normal(rng, *shape, scale=scale) for shape in row.parameters]
+    parameters = [np.asarray(normal(rng, *shape, scale=scale)) for shape in row.parameters]
+    if row.spec[0] == "normalization":
+        parameters = [np.abs(each) for each in parameters]
     dx, gradients = _core.backward(row.spec, dy, x, parameters, seed=4)
     model = ReferenceModel([row.spec], [parameters], seed=4)
     mask = model.mask(0, x.shape, step=0)

@@ -20,6 +20,7 @@ from reference_layers import (
     activation,
     batch_normalization,
     conv2d,
+    conv2d_transpose,
     dense,
     layer_normalization,
     loss_call,
@@ -44,8 +45,11 @@ paddings = st.sampled_from(["valid", "same"])
 def layers_for(draw: st.DrawFn, shape: tuple[int, ...]) -> Spec:
     """A layer that accepts samples of this shape."""
     kinds = ["dense", "activation", "dropout", "rescaling", "reshape", "batch_normalization"]
-    kinds += ["layer_normalization"]
+    kinds += ["layer_normalization", "prelu", "softmax", "gaussian_noise"]
     if len(shape) == 3:
+        kinds += ["zero_padding", "cropping", "random_translation", "resizing"]
+        if shape[0] * shape[1] <= 100:
+            kinds += ["conv2d_transpose", "up_sampling"]
         kinds += ["conv2d", "conv2d", "conv2d", "max_pooling2d", "max_pooling2d", "average_pooling2d"]
         kinds += ["global_max_pooling2d", "global_average_pooling2d"]
     if len(shape) > 1:
@@ -65,6 +69,32 @@ def layers_for(draw: st.DrawFn, shape: tuple[int, ...]) -> Spec:
     if kind == "layer_normalization":
         axes = range(-draw(st.integers(1, len(shape))), 0)
         return layer_normalization(*axes, epsilon=0.5, center=draw(st.booleans()), scale=draw(st.booleans()))
+    if kind == "prelu":
+        return kind, {"shared_axes": tuple(draw(st.sets(st.integers(1, len(shape)))))}
+    if kind == "softmax":
+        return kind, {"axis": (draw(st.integers(1, len(shape))),)}
+    if kind == "gaussian_noise":
+        return kind, {"stddev": 0.25}
+    if kind in ("zero_padding", "cropping"):
+        return kind, {kind.removeprefix("zero_"): tuple(draw(st.integers(0, 2)) for _ in range(4))}
+    if kind == "random_translation":
+        factors = {"height_factor": (-0.4, 0.4), "width_factor": (0.1, 0.3)}
+        fill = draw(st.sampled_from(["constant", "nearest", "wrap", "reflect"]))
+        return kind, {**factors, "fill_mode": fill, "fill_value": 0.5, "interpolation": "bilinear"}
+    if kind == "resizing":
+        sizes = {"height": draw(st.integers(1, 9)), "width": draw(st.integers(1, 9)), "fill_value": 0.5}
+        fit = draw(st.sampled_from(["stretch", "crop", "pad"]))
+        return kind, {**sizes, "fit": fit, "interpolation": draw(st.sampled_from(["nearest", "bilinear"]))}
+    if kind == "up_sampling":
+        return kind, {"size": draw(pairs), "interpolation": draw(st.sampled_from(["nearest", "bilinear"]))}
+    if kind == "conv2d_transpose":
+        strides = draw(pairs)
+        more = tuple(draw(st.integers(-1, step - 1)) for step in strides)
+        settings = {"use_bias": draw(st.booleans()), **draw(activations)}
+        dilation = draw(pairs) if strides == (1, 1) else 1
+        return conv2d_transpose(
+            draw(st.integers(1, 9)), draw(pairs), strides, draw(paddings), more, dilation, **settings
+        )
     if kind == "reshape":
         return kind, {"target_shape": draw(st.permutations(shape).map(tuple))}
     if kind == "conv2d":

@@ -60,6 +60,8 @@ struct Spec {
     if (values.size() != 2) fail(name + " must be a pair of integers");
     return {positive(name, values[0]), positive(name, values[1])};
   }
+  // The only one of a sequence.
+  std::size_t positive_number(const std::string& name) const { return positive(name, integers(name).at(0)); }
   const std::vector<std::int64_t>& integers(const std::string& name) const {
     return get<std::vector<std::int64_t>>(name, "a sequence of integers");
   }

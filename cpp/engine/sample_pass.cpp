@@ -64,6 +64,7 @@ Chunk Network::chunk(const Plan& p, const Step& s, std::size_t first, std::size_
                           ? a + s.saved.sums + first / p.stages[s.stage].chunk_size * s.saved.sums_size
                           : nullptr,
           .statistics = s.statistics ? a + s.saved.statistics : nullptr,
+          .step = iterations,
           .refusals = &refusals_};
 }
 

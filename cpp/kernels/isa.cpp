@@ -56,6 +56,7 @@ const Kernels kernels = {
     .normalize_rows = normalize_rows,
     .normalize_rows_backward = normalize_rows_backward,
     .dropout = dropout,
+    .noise = noise,
     .column_sums = column_sums,
     .column_products = column_products,
     .column_moments = column_moments,

@@ -112,6 +112,10 @@ struct Kernels {
   // depends on (key, first + i) alone. y may be x.
   void (*dropout)(float* y, const float* x, std::uint64_t key, std::uint64_t first, float rate,
                   std::size_t n);
+  // With g normal of mean 0 and deviation 1, which depends on (key, first + i) alone: y = x + deviation * g,
+  // or x * (1 + deviation * g) if `scales`. y may be x.
+  void (*noise)(float* y, const float* x, std::uint64_t key, std::uint64_t first, float deviation,
+                bool scales, std::size_t n);
 
   // ---- columns.hpp
   // y[j] = sum over i of x[i * ld + j], in order and in runs

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "conv2d_transpose.hpp"
 #include "conv2d_winograd.hpp"
 #include "long_sum.hpp"
 
@@ -18,8 +19,9 @@ namespace {
 // many channels use conv2d_winograd.cpp.
 class Conv2D final : public ActivatedLayer {
  public:
+  // others: floats in front of the padded image that the caller saves for each sample.
   Conv2D(const Shape& input, const WindowAxis& h, const WindowAxis& w, const Parameter& kernel,
-         std::size_t groups, bool use_bias, const ActivationFunction& activation)
+         std::size_t groups, bool use_bias, const ActivationFunction& activation, std::size_t others = 0)
       : ActivatedLayer(input, without_height(input, {h.out, w.out, kernel.units}), kernel, use_bias,
                        activation),
         h_(h),
@@ -27,10 +29,11 @@ class Conv2D final : public ActivatedLayer {
         channels_(input.back()),
         groups_(groups),
         frame_{h.in, w.in, channels_, h.before, w.before, h.padded(), w.padded()},
+        saved_first_(saved_z() + others),
         whole_rows_(groups_ == 1 && w.dilation == 1),
         segment_((whole_rows_ ? w.size : 1) * group_channels()) {
     Traits& t = traits_;
-    t.saved = saved_z() + padded_size();
+    t.saved = saved_first_ + padded_size();
     // Forward: the padded image. Backward: its gradient and one row of products.
     t.scratch = padded_size() + w_.out * taps_count();
     t.work = positions_count() * taps_count() * filters_;
@@ -141,7 +144,7 @@ class Conv2D final : public ActivatedLayer {
   std::size_t padded_size() const { return is_padded() ? frame_.size() : 0; }
   template <class Float>
   Float* padded(Float* saved_memory, std::size_t s) const {
-    return saved_memory + s * saved() + saved_z();
+    return saved_memory + s * saved() + saved_first_;
   }
   const float* pad(const Chunk& c, std::size_t s, float* to) const {
     frame_.pad(to, c.x + s * input_size());
@@ -216,8 +219,9 @@ class Conv2D final : public ActivatedLayer {
   WindowAxis h_, w_;
   std::size_t channels_, groups_;
   Frame frame_;
-  bool whole_rows_;      // whether a segment is a whole row of the kernel
-  std::size_t segment_;  // elements
+  std::size_t saved_first_;  // floats of the saved activations in front of the padded image
+  bool whole_rows_;          // whether a segment is a whole row of the kernel
+  std::size_t segment_;      // elements
   // Made by prepare:
   std::vector<std::ptrdiff_t> segments_;   // offsets of runs of taps that are contiguous in the image
   std::vector<std::ptrdiff_t> taps_;       // (kh, kw, channels of a group)
@@ -225,7 +229,29 @@ class Conv2D final : public ActivatedLayer {
   std::vector<std::ptrdiff_t> positions_;  // (out_h, out_w)
 };
 
+// Limits the tables of offsets and the arrays that they point into.
+void check_limits(const Spec& spec, const WindowAxis& h, const WindowAxis& w, std::size_t channels,
+                  std::size_t group_channels) {
+  constexpr std::size_t kMost = std::size_t{1} << 27;
+  const auto limit = [&](const char* what, std::initializer_list<std::size_t> factors) {
+    std::size_t n = 1;
+    for (std::size_t f : factors)
+      if (__builtin_mul_overflow(n, f, &n) || n > kMost)
+        spec.fail(std::string(what) + " has more than " + std::to_string(kMost) + " elements");
+  };
+  limit("a filter", {h.size, w.size, group_channels});
+  limit("one channel of the output", {h.out, w.out});
+  limit("the padded image", {h.padded(), w.padded(), channels});
+}
+
 }  // namespace
+
+std::unique_ptr<Layer> make_transposed(const Spec& spec, const Shape& image, const WindowAxis& h,
+                                       const WindowAxis& w, const Shape& kernel, std::size_t others) {
+  check_limits(spec, h, w, image[2], image[2]);
+  return std::make_unique<Conv2D>(image, h, w, Parameter{"kernel", kernel}, 1, false, ActivationFunction{},
+                                  others);
+}
 
 std::unique_ptr<Layer> make_conv2d(const Spec& spec, const Shape& input) {
   const Shape image = image_of(spec, input);
@@ -237,17 +263,7 @@ std::unique_ptr<Layer> make_conv2d(const Spec& spec, const Shape& input) {
     spec.fail("groups=" + std::to_string(groups) + " must divide the " + std::to_string(channels) +
               " input channels and the " + std::to_string(filters) + " filters");
   const auto [h, w] = windows(spec, image, "kernel_size");
-  // Limit for the tables of offsets and for the arrays that they point into.
-  constexpr std::size_t kMost = std::size_t{1} << 27;
-  const auto limit = [&](const char* what, std::initializer_list<std::size_t> factors) {
-    std::size_t n = 1;
-    for (std::size_t f : factors)
-      if (__builtin_mul_overflow(n, f, &n) || n > kMost)
-        spec.fail(std::string(what) + " has more than " + std::to_string(kMost) + " elements");
-  };
-  limit("a filter", {h.size, w.size, channels / groups});
-  limit("one channel of the output", {h.out, w.out});
-  limit("the padded image", {h.padded(), w.padded(), channels});
+  check_limits(spec, h, w, channels, channels / groups);
   const Parameter kernel{
       .name = spec.attributes.count("kernel_name") ? spec.text("kernel_name") : "kernel",
       .shape = without_height(input, by_channel ? Shape{h.size, w.size, groups, filters / groups}

@@ -86,6 +86,7 @@ struct Chunk {
   // Statistics of this chunk and of the batch, for BatchStatistics. Null if the moving statistics are used.
   float* partial = nullptr;
   const float* statistics = nullptr;
+  std::uint64_t step = 0;        // its number, for layers with a seed of their own
   Refusals* refusals = nullptr;  // of the network
 };
 
@@ -150,7 +151,7 @@ struct Traits {
   // faster if the parameters are few and dy is large.
   bool sums_by_chunk = false;
   std::size_t least_samples = 1;  // of a chunk, if the batch has as many; at most 32
-  bool has_slope = true;  // false: backward has no dy and writes zeros
+  bool has_slope = true;          // false: backward has no dy and writes zeros
 };
 
 class Layer {

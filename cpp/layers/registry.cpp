@@ -8,24 +8,43 @@ namespace nncore {
 // The kinds of layers with one input. make_<kind> makes one.
 #define NNCORE_LAYERS(LAYER)      \
   LAYER(activation)               \
+  LAYER(alpha_dropout)            \
   LAYER(average_pooling2d)        \
   LAYER(batch_normalization)      \
+  LAYER(center_crop)              \
   LAYER(conv2d)                   \
+  LAYER(conv2d_transpose)         \
+  LAYER(cropping)                 \
   LAYER(dense)                    \
   LAYER(dropout)                  \
   LAYER(embedding)                \
   LAYER(flatten)                  \
+  LAYER(gaussian_dropout)         \
+  LAYER(gaussian_noise)           \
   LAYER(global_average_pooling2d) \
   LAYER(global_max_pooling2d)     \
   LAYER(layer_normalization)      \
   LAYER(mask)                     \
   LAYER(masking)                  \
   LAYER(max_pooling2d)            \
+  LAYER(normalization)            \
   LAYER(permute)                  \
+  LAYER(prelu)                    \
+  LAYER(random_brightness)        \
+  LAYER(random_contrast)          \
+  LAYER(random_crop)              \
+  LAYER(random_flip)              \
+  LAYER(random_rotation)          \
+  LAYER(random_translation)       \
+  LAYER(random_zoom)              \
   LAYER(repeat_vector)            \
   LAYER(rescaling)                \
   LAYER(reshape)                  \
-  LAYER(time_distributed)
+  LAYER(resizing)                 \
+  LAYER(softmax)                  \
+  LAYER(time_distributed)         \
+  LAYER(up_sampling)              \
+  LAYER(zero_padding)
 // The kinds with several inputs, without those in merges.def.
 #define NNCORE_MERGES(LAYER) \
   LAYER(attention)           \

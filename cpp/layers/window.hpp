@@ -44,7 +44,7 @@ inline std::pair<WindowAxis, WindowAxis> windows(const Spec& spec, const Shape& 
           window_axis(spec, "width", input[1], w, dilation_w, stride_w)};
 }
 
-// An image and its zero padding, as a convolution reads it.
+// An image and its padding, as a convolution reads it.
 struct Frame {
   std::size_t in_h, in_w, channels;  // of the image
   std::size_t top, left;             // padding before the image
@@ -54,8 +54,8 @@ struct Frame {
   std::size_t size() const { return h * w * channels; }
   std::size_t row() const { return w * channels; }
 
-  void pad(float* to, const float* image) const {
-    std::fill_n(to, size(), 0.0f);
+  void pad(float* to, const float* image, float fill = 0.0f) const {
+    std::fill_n(to, size(), fill);
     for (std::size_t y = 0; y < in_h; ++y)
       std::copy_n(image + y * in_w * channels, in_w * channels, to + at(y));
   }
@@ -84,6 +84,15 @@ inline Shape image_of(const Spec& spec, const Shape& input) {
 inline Shape without_height(const Shape& input, Shape shape) {
   if (input.size() == 2) shape.erase(shape.begin());
   return shape;
+}
+
+// The shape of images, or of (steps, channels) as images of width 1.
+inline Shape image_of(const Spec& spec, const Shape& input, bool has_steps) {
+  if (has_steps && input.size() != 2)
+    spec.fail("expected samples of shape (steps, channels), got shape " + to_string(input));
+  const Shape image = has_steps ? Shape{input[0], 1, input[1]} : input;
+  expect_image(spec, image);
+  return image;
 }
 
 }  // namespace nncore

@@ -15,19 +15,28 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .activations_more import *  # noqa: F403
-from .common.arguments import boolean, require_default, unknown
+from .common.arguments import boolean, number, unknown
 from .common.arrays import Array as Floats
 from .common.operations import ACTIVATIONS, activation, wide
 
 Activation = Callable[..., Floats]
 
 
+_UNBOUNDED = 3.4e38  # as bounded_relu has it
+
+
 def _row_of_relu(
     x: object, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
 ) -> tuple[str, dict[str, Any]]:
-    require_default("relu", "max_value", max_value, None)
-    require_default("relu", "threshold", float(threshold), 0.0)
-    return ("leaky_relu", {"negative_slope": negative_slope}) if negative_slope else ("relu", {})
+    if max_value is None and threshold == 0.0:
+        return ("leaky_relu", {"negative_slope": negative_slope}) if negative_slope else ("relu", {})
+    largest = _UNBOUNDED if max_value is None else number("relu", "max_value", max_value, 0.0)
+    if largest <= number("relu", "threshold", threshold, 0.0):
+        raise ValueError(
+            f"[relu] max_value must be above threshold, got max_value={max_value!r}, threshold={threshold!r}"
+        )
+    settings = {"negative_slope": negative_slope, "max_value": largest, "threshold": threshold}
+    return "bounded_relu", settings
 
 
 def _row_of_gelu(x: object, approximate: bool = False) -> tuple[str, dict[str, Any]]:
@@ -53,9 +62,12 @@ def _slope_of_linear(x: Floats) -> Floats:
     return np.ones_like(x)
 
 
-def _slope_of_relu(x: Floats, negative_slope: float, *_: Any) -> Floats:
-    """1 where x > 0, else negative_slope."""
-    return np.where(x > 0, 1.0, negative_slope)
+def _slope_of_relu(
+    x: Floats, negative_slope: float, max_value: float | None = None, threshold: float = 0.0
+) -> Floats:
+    """1 where threshold < x < max_value, negative_slope where x <= threshold, else 0."""
+    above = 1.0 if max_value is None else np.where(x < max_value, 1.0, 0.0)
+    return np.where(x > threshold, above, negative_slope)
 
 
 def _slope_of_elu(x: Floats, alpha: float) -> Floats:
@@ -142,17 +154,30 @@ def linear(x: ArrayLike) -> Floats:
     return wide(x)
 
 
-@activation(_slope_of_relu, row=_row_of_relu, variants=({"negative_slope": 0.3},))
+@activation(
+    _slope_of_relu,
+    row=_row_of_relu,
+    variants=(
+        {"negative_slope": 0.3},
+        {"negative_slope": 0.25, "max_value": 2.0, "threshold": 0.5},
+        {"threshold": 1.0},
+    ),
+)
 def relu(
     x: ArrayLike, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
 ) -> Floats:
-    """x where x > 0, else negative_slope * x. max_value and threshold are not available yet.
+    """min(x, max_value) where x > threshold, else negative_slope * (x - threshold).
+
+    negative_slope and threshold are at least 0; max_value is above threshold, or None for no bound.
 
     >>> relu([-2.0, 0.0, 3.0]).tolist()
     [0.0, 0.0, 3.0]
+    >>> relu([-2.0, 0.5, 3.0], negative_slope=0.5, max_value=2.0, threshold=1.0).tolist()
+    [-1.5, -0.25, 2.0]
     """
     x = wide(x)
-    return np.where(x > 0, x, negative_slope * x) if negative_slope else np.maximum(x, 0.0)
+    above = x if max_value is None else np.minimum(x, max_value)
+    return np.where(x <= threshold, negative_slope * (x - threshold) if negative_slope else 0.0, above)
 
 
 @activation(_slope_of_relu, variants=({"negative_slope": 0.9},))

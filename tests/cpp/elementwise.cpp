@@ -24,6 +24,30 @@ void dropout(Report& r, std::size_t n) {
   r.check(good, "dropout", {n, kept});
 }
 
+// Mean and variance, the same numbers in parts, and the two ways to apply them.
+void noise(Report& r, std::size_t n) {
+  const Array x(n, 29, 1, 2);
+  Array whole(n), parts(n), scaled(n);
+  const float deviation = 0.5f;
+  const std::size_t half = n / 2;
+  r.k.noise(whole.data(), x.data(), 77, 1000, deviation, false, n);
+  r.k.noise(parts.data(), x.data(), 77, 1000, deviation, false, half);
+  r.k.noise(parts.data() + half, x.data() + half, 77, 1000 + half, deviation, false, n - half);
+  r.k.noise(scaled.data(), x.data(), 77, 1000, deviation, true, n);
+  bool good = whole.intact() && parts.intact() && scaled.intact();
+  double sum = 0.0, squares = 0.0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const float g = whole[i] - x[i];
+    sum += static_cast<double>(g), squares += static_cast<double>(g * g);
+    good = good && whole[i] == parts[i] && std::fabs(g) < 3.0f;
+    good = good && std::fabs(scaled[i] - x[i] * (1.0f + g)) < 2e-6f;
+  }
+  const auto count = static_cast<double>(n);
+  if (n >= 4096) good = good && std::fabs(sum / count) < 0.03 && std::fabs(squares / count - 0.25) < 0.03;
+  r.digest("noise", whole.data(), n * sizeof(float));
+  r.check(good, "noise", {n});
+}
+
 void update(Report& r, const Golden& c, const OptimizerRow& row) {
   Spec spec{c.name, {{kWeightDecay.name, static_cast<double>(c.settings.back())}}};
   for (std::size_t i = 0; i + 1 < c.settings.size(); ++i)
@@ -46,8 +70,8 @@ void update(Report& r, const Golden& c, const OptimizerRow& row) {
 }  // namespace
 
 void test_elementwise(Report& r, const std::vector<Golden>& cases) {
-  for (std::size_t n : kSizes) dropout(r, n);
-  dropout(r, 5000);
+  for (std::size_t n : kSizes) dropout(r, n), noise(r, n);
+  dropout(r, 5000), noise(r, 5000);
   for_each_golden(r, cases, "optimizer", kOptimizers,
                   [&](const Golden& c, std::size_t row) { update(r, c, kOptimizers[row]); });
 }

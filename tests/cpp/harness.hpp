@@ -162,7 +162,7 @@ void run_golden(Report& r, const std::vector<Golden>& cases, const char* family,
 void test_products(Report& r, const std::vector<Golden>& cases);  // gemm, depthwise, sums over rows
 void test_activations(Report& r, const std::vector<Golden>& cases);
 void test_rows(Report& r, const std::vector<Golden>& cases);         // losses, metrics
-void test_elementwise(Report& r, const std::vector<Golden>& cases);  // dropout, optimizers
+void test_elementwise(Report& r, const std::vector<Golden>& cases);  // dropout, noise, optimizers
 void test_images(Report& r, const std::vector<Golden>& cases);       // pooling, convolution with pooling
 void winograd(Report& r, const Golden& c);
 

@@ -149,6 +149,7 @@ const std::vector<Stack>& stacks() {
        {layer_normalization({1, 2, 3}, false), conv2d(6, "relu"), layer_normalization({-1}, true), kFlatten,
         dense(50), layer_normalization({-1}, true)}},
       {"dropout", {{"dropout", {{"rate", 0.3}}}, kFlatten, dense(50, "relu"), {"dropout", {{"rate", 0.5}}}}},
+      {"noise", {{"gaussian_noise", {{"stddev", 0.3}}}, {"prelu", {{"shared_axes", both(1)}}}}},
       {"views",
        {{"reshape", {{"target_shape", std::vector<std::int64_t>{11, -1, 4}}}},
         {"rescaling", {{"scale", 0.5}, {"offset", -1.0}}}}},

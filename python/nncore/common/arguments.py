@@ -106,13 +106,13 @@ def several(value: object) -> tuple[Any, ...] | None:
         return None
 
 
-def pair(owner: str, name: str, value: object, high: int = _MOST) -> tuple[int, int]:
+def pair(owner: str, name: str, value: object, high: int = _MOST, low: int = 1) -> tuple[int, int]:
     """Two integers, from a pair or from one integer for both."""
     if (items := several(value)) is not None:
         if len(items) != 2:
             raise ValueError(f"[{owner}] {name} must be an integer or a pair of them, got {value!r}")
-        return integer(owner, name, items[0], high=high), integer(owner, name, items[1], high=high)
-    both = integer(owner, name, value, high=high)
+        return integer(owner, name, items[0], low, high), integer(owner, name, items[1], low, high)
+    both = integer(owner, name, value, low, high)
     return both, both
 
 

@@ -17,7 +17,10 @@ from . import (
     lookups,
     merging,
     normalization,
+    random_images,
+    randomness,
     recurrence,
+    resizing,
     separable,
     sequences,
     series,
@@ -39,7 +42,11 @@ from .images import *  # noqa: F403
 from .lookups import *  # noqa: F403
 from .merging import *  # noqa: F403
 from .normalization import *  # noqa: F403
+from .random_images import *  # noqa: F403
+from .random_images import augments as augments
+from .randomness import *  # noqa: F403
 from .recurrence import *  # noqa: F403
+from .resizing import *  # noqa: F403
 from .separable import *  # noqa: F403
 from .sequences import *  # noqa: F403
 from .series import *  # noqa: F403
@@ -52,12 +59,15 @@ __all__ += core.__all__
 __all__ += images.__all__
 __all__ += lookups.__all__
 __all__ += merging.__all__
+__all__ += randomness.__all__
 __all__ += normalization.__all__
 __all__ += recurrence.__all__
 __all__ += separable.__all__
 __all__ += sequences.__all__
 __all__ += series.__all__
 __all__ += text.__all__
+__all__ += random_images.__all__
+__all__ += resizing.__all__
 
 # The layer classes that a model file may contain, by name.
 CLASSES: dict[str, type[Layer]] = {

@@ -199,4 +199,6 @@ def computed(layer: Layer, arrays: Sequence[NDArray[Any]], options: Options, tra
         out = network.forward(tuple(arrays) if len(arrays) > 1 else arrays[0], training)
     except ValueError as error:
         raise ValueError(f"[{layer.name}] {error}") from None
+    if training and any(getattr(leaf, "seed", None) is not None for leaf, _ in layer.leaves("")):
+        network.iterations += 1  # the numbers of a seed move on
     return list(out) if isinstance(out, tuple) else out

@@ -29,7 +29,9 @@ __all__ = [
     "AveragePooling2D",
     "AvgPool2D",
     "Conv2D",
+    "Conv2DTranspose",
     "Convolution2D",
+    "Convolution2DTranspose",
     "GlobalAveragePooling2D",
     "GlobalAvgPool2D",
     "GlobalMaxPool2D",
@@ -41,7 +43,7 @@ __all__ = [
 MOST = 2**20  # largest size that the compiled core takes
 
 
-def _channels_last(owner: str, data_format: DataFormat) -> None:
+def channels_last(owner: str, data_format: DataFormat) -> None:
     reject_unsupported(owner, {"data_format": data_format}, {"data_format": "channels_last"})
 
 
@@ -53,7 +55,7 @@ class Windowed(Weighted):
     def _set_windows(self, given: Mapping[str, Any]) -> None:
         """Sets what these layers have in common, from the arguments `given`."""
         owner = type(self).__name__
-        _channels_last(owner, given["data_format"])
+        channels_last(owner, given["data_format"])
         self.kernel_size = pair(owner, "kernel_size", given["kernel_size"], high=MOST)
         self.strides = pair(owner, "strides", given["strides"], high=MOST)
         self.padding = choice(owner, "padding", given["padding"], ["valid", "same"])
@@ -131,6 +133,79 @@ class Conv2D(Windowed):
             raise ValueError(f"[Conv2D] groups must divide filters, got {self.groups} and {self.filters}")
 
 
+class Conv2DTranspose(Windowed):
+    """Transposed convolution and activation: (n, h, w, channels) -> (n, new h, new w, filters).
+
+    It computes what the input gradient of `Conv2D` with these arguments does: each input pixel adds the
+    kernel, times the pixel, to a window of the output. With "valid" padding the new height is
+    (h - 1) * stride + max(kernel, stride), with "same" h * stride: what is more is cut off on both sides, an
+    odd row or column at the end. output_padding gives other sizes (Dumoulin and Visin 2016).
+
+    Args:
+        filters: number of output channels.
+        kernel_size: one number, or (height, width).
+        strides: distance of the windows, one number or (vertical, horizontal); default 1.
+        padding: "valid" (default) or "same".
+        output_padding: below strides, one number or two: the new height is (h - 1) * stride + kernel +
+            output_padding with "valid", (h - 1) * stride + kernel % 2 + output_padding with "same". Default
+            None, the sizes above.
+        data_format: None or "channels_last"; others are not available yet.
+        dilation_rate: distance of the kernel's taps; default 1. Either strides or dilation_rate must be 1.
+        activation: name or function of `nncore.activations`; default linear.
+        use_bias: default True.
+        kernel_initializer: of the kernel (height, width, filters, channels); default "glorot_uniform".
+        bias_initializer: of the bias (filters,); default zeros.
+        kernel_regularizer, bias_regularizer, activity_regularizer: penalties on the kernel, the bias and
+            the output: names or instances of `nncore.regularizers`; default none.
+        kernel_constraint, bias_constraint: of `nncore.constraints`; default none.
+        options: name, trainable, input_shape, dtype, see `Layer`.
+
+    >>> Conv2DTranspose(8, 3, strides=2, padding="same").compute_output_shape((None, 7, 7, 16))
+    (None, 14, 14, 8)
+    """
+
+    kind = "conv2d_transpose"
+    _settings = (
+        "filters", "kernel_size", "strides", "padding", "output_padding", "dilation_rate", "activation",
+        "use_bias", *OF_KERNEL_AND_BIAS,
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Pair,
+        strides: Pair = (1, 1),
+        padding: Padding = "valid",
+        output_padding: Pair | None = None,
+        data_format: DataFormat = None,
+        dilation_rate: Pair = (1, 1),
+        activation: Activation | None = None,
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer = None,
+        bias_regularizer: Regularizer = None,
+        activity_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        bias_constraint: Constraint = None,
+        **options: Unpack[Named],
+    ) -> None:
+        super().__init__({**options, "activity_regularizer": activity_regularizer})
+        owner = "Conv2DTranspose"
+        self.filters = integer(owner, "filters", filters, high=MOST)
+        self._set_windows(locals())
+        more = None if output_padding is None else pair(owner, "output_padding", output_padding, low=0)
+        if more is not None and (more[0] >= self.strides[0] or more[1] >= self.strides[1]):
+            raise ValueError(
+                f"[{owner}] output_padding must be below strides={self.strides}, got {output_padding!r}"
+            )
+        self.output_padding = more
+
+    def spec(self) -> tuple[str, dict[str, Any]]:
+        kind, settings = super().spec()
+        return kind, {**settings, "output_padding": self.output_padding or (-1, -1)}
+
+
 class _Pooling(Layer):
     _settings = ("pool_size", "strides", "padding")
 
@@ -145,7 +220,7 @@ class _Pooling(Layer):
     ) -> None:
         super().__init__({"name": name, **options})
         owner = type(self).__name__
-        _channels_last(owner, data_format)
+        channels_last(owner, data_format)
         self.pool_size = pair(owner, "pool_size", pool_size, high=MOST)
         self.strides = self.pool_size if strides is None else pair(owner, "strides", strides, high=MOST)
         self.padding = choice(owner, "padding", padding, ["valid", "same"])
@@ -188,7 +263,7 @@ class _GlobalPooling(Layer):
         self, data_format: DataFormat = None, keepdims: bool = False, **options: Unpack[Options]
     ) -> None:
         super().__init__(options)
-        _channels_last(type(self).__name__, data_format)
+        channels_last(type(self).__name__, data_format)
         self.keepdims = boolean(type(self).__name__, "keepdims", keepdims)
 
 
@@ -219,5 +294,5 @@ class GlobalMaxPooling2D(_GlobalPooling):
 
 # Keras' other names.
 AvgPool2D, MaxPool2D = AveragePooling2D, MaxPooling2D
-Convolution2D = Conv2D
+Convolution2D, Convolution2DTranspose = Conv2D, Conv2DTranspose
 GlobalAvgPool2D, GlobalMaxPool2D = GlobalAveragePooling2D, GlobalMaxPooling2D

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import initializers
 from ..common.absent import answer
 from ..common.arguments import boolean, integer, number, several
+from ..common.arrays import as_array
 from ._layer import Layer, Run
 from ._weights import Variable
 from .merging import axis_of
@@ -16,7 +22,7 @@ if TYPE_CHECKING:
 
     from ._options import Constraint, Initializer, Options, Regularizer
 
-__all__ = ["BatchNormalization", "LayerNormalization"]
+__all__ = ["BatchNormalization", "LayerNormalization", "Normalization"]
 
 answer(__name__)
 
@@ -212,3 +218,127 @@ class LayerNormalization(Normalizing):
     def spec(self) -> tuple[str, dict[str, Any]]:
         kind, settings = super().spec()
         return kind, {**settings, "axis": several(self.axis) or (self.axis,)}
+
+
+class Normalization(Layer):
+    """(x - mean) / max(sqrt(variance), 1e-7) for each index of some axes; training leaves the numbers alone.
+
+    `adapt` takes mean and variance from data; before, they are 0 and 1. With `invert` the layer computes
+    x * max(sqrt(variance), 1e-7) + mean.
+
+    Args:
+        axis: whose indices have numbers of their own, counted with the batch axis, or from the end; a list
+            for several; None for one mean and one variance of all. Default -1, the last axis.
+        mean: one number, or one for each index; default None: from `adapt`.
+        variance: as mean; both are given, or none.
+        invert: default False.
+        options: name, trainable, input_shape, dtype, see `Layer`.
+
+    The weights, if mean is None, are mean, variance, each of the sizes of the axes, and count, which Keras'
+    files have and nothing reads.
+
+    >>> layer = Normalization()
+    >>> layer.adapt(np.array([[0.0, 7.0], [2.0, 9.0]]))
+    >>> layer([[0.0, 9.0]]).tolist()
+    [[-1.0, 1.0]]
+    """
+
+    kind = "normalization"
+    _settings = ("axis", "invert")
+
+    def __init__(
+        self,
+        axis: int | Sequence[int] | None = -1,
+        mean: ArrayLike | None = None,
+        variance: ArrayLike | None = None,
+        invert: bool = False,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(options)
+        axes = () if axis is None else several(axis)
+        axes = (axis,) if axes is None else axes
+        self.axis = tuple(axis_of("Normalization", "axis", one) for one in axes)
+        self.invert = boolean("Normalization", "invert", invert)
+        if (mean is None) != (variance is None):
+            raise ValueError(
+                f"[Normalization] mean and variance must be given both, got mean={mean!r}, "
+                f"variance={variance!r}"
+            )
+        self.mean_initializer = self.count_initializer = initializers.Zeros()
+        self.variance_initializer = initializers.Ones()
+        self._given: dict[str, NDArray[np.float64]] = {}
+        if mean is not None and variance is not None:
+            given = [np.asarray(one, np.float64) for one in (mean, variance)]
+            if given[0].shape != given[1].shape or given[0].ndim > len(self.axis) or not given[0].size:
+                raise ValueError(
+                    "[Normalization] mean and variance must have the same shape, with at most as many axes "
+                    f"as axis={self.axis}, got shapes {given[0].shape} and {given[1].shape}"
+                )
+            if not np.isfinite(given).all() or (given[1] < 0).any():
+                raise ValueError(
+                    f"[Normalization] mean must be finite and variance at least 0, got {mean!r}, {variance!r}"
+                )
+            self._given = {"mean": given[0], "variance": given[1]}
+
+    @property
+    def state(self) -> tuple[str, ...]:  # type: ignore[override]
+        return () if self._given else ("mean", "variance", "count")
+
+    @property
+    def mean(self) -> Any:
+        """A view of the mean, or the numbers that were given.
+
+        Raises:
+            AttributeError: the layer is not built.
+        """
+        return self._given["mean"].copy() if self._given else self._weight("mean")
+
+    @property
+    def variance(self) -> Any:
+        return self._given["variance"].copy() if self._given else self._weight("variance")
+
+    def spec(self) -> tuple[str, dict[str, Any]]:
+        kind, settings = super().spec()
+        return kind, {**settings, **{name: given.ravel().tolist() for name, given in self._given.items()}}
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer; `adapt` is not among them."""
+        given = {name: values.tolist() for name, values in self._given.items()}
+        return {**super().get_config(), **(given or {"mean": None, "variance": None})}
+
+    def adapt(self, data: Any) -> None:
+        """Sets mean and variance to those of the data, and builds the layer if need be.
+
+        Args:
+            data: an array (n, ...), or batches of it: an iterable of arrays, or of tuples whose first item
+                is one.
+
+        Raises:
+            ValueError: mean and variance were given to the layer, there is no data, or a shape does not fit.
+        """
+        if self._given:
+            raise ValueError(
+                f"[{self.name}] has its mean and variance from its arguments: adapt changes none"
+            )
+        batches = iter([data])
+        if not hasattr(data, "__array__") and not hasattr(data, "shape"):
+            batches = iter(data)
+            first = next(batches, None)
+            is_batch = isinstance(first, tuple) or hasattr(first, "shape")
+            batches = itertools.chain([first], batches) if is_batch else iter([data])
+        count, mean, squares = 0, np.zeros(()), np.zeros(())
+        for batch in batches:
+            x = as_array(self.name, "data", batch[0] if isinstance(batch, tuple) else batch)
+            if x.size == 0:
+                continue
+            self.build(x.shape)
+            kept = {axis % x.ndim for axis in self.axis}
+            others = tuple(axis for axis in range(x.ndim) if axis not in kept)
+            n = int(np.prod([x.shape[axis] for axis in others]))
+            distance, count = x.mean(others, np.float64) - mean, count + n
+            # Chan, Golub and LeVeque 1983
+            squares = squares + x.var(others, np.float64) * n + distance**2 * (n * (count - n) / count)
+            mean = mean + distance * (n / count)
+        if count == 0:
+            raise ValueError(f"[{self.name}] adapt needs data, got none")
+        self.write(0, [values.astype(np.float32) for values in (mean, squares / count)])

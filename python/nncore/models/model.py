@@ -19,7 +19,7 @@ from ..common.described import Compiled
 from ..common.values import Form, Value, described, is_named, one_or_list, unpacked
 from ..graph.graph import Graph
 from ..graph.net import Net
-from ..layers import Variable, Weighted
+from ..layers import Variable, Weighted, augments
 from ..optimizers import Optimizer
 from ..training import passes
 from ..training.data import require_all
@@ -295,7 +295,8 @@ class Model(Weighted, Compiled):
 
     def __call__(self, x: Any, training: bool | None = None) -> Any:
         """Outputs (n, ...) of inputs (n, ...). With `training`, dropout is applied, and batch normalizations
-        use the statistics of the batch and update the moving ones; other weights stay.
+        use the statistics of the batch and update the moving ones; other weights stay. It is True by default
+        for a model of layers such as `RandomFlip` alone, as for such a layer.
 
         On symbolic values, such as those of `Input`, the model is called like a layer: it returns values in
         the form of its outputs, and its layers, with their weights, become part of the new model.
@@ -314,13 +315,14 @@ class Model(Weighted, Compiled):
                 raise TypeError(f"[{self.name}] expected a value for each input, got {described(given)}")
             values = self._net.called(self, given).values()  # this builds a Sequential
             return self._net.required_graph().out_form.pack(values)
+        training = augments(self.layers) if training is None else training
         if on := training is not False and in_training(self.name, training):
             self._trainer.freeze_state(x)
         return self._trainer.outputs(x, on)
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs of one batch, as `predict`."""
-        return self(x)
+        return self(x, training=False)
 
     def predict(
         self,

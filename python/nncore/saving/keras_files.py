@@ -254,6 +254,11 @@ def _legacy_pairs(net: Net, group: Node, skip: bool) -> Iterator[Pair]:
 # ---- writing
 
 
+def _as_keras_has_it(weight: Variable) -> Any:
+    """The values; those of the count of a Normalization are whole."""
+    return weight.numpy().astype(np.int32) if weight.name == "count" else weight.numpy()
+
+
 def _weights_file(h5py: Any, trainer: Trainer) -> bytes:
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as file:
@@ -271,7 +276,7 @@ def _weights_file(h5py: Any, trainer: Trainer) -> bytes:
                 put(
                     f"{place}/",
                     f"{holder.kind}_cell" if is_cell else holder.name,
-                    [w.numpy() for w in weights],
+                    [_as_keras_has_it(w) for w in weights],
                 )
             if isinstance(owner, Lookup) and owner.idf_weights is not None:
                 file.create_dataset(f"{path}/vars/idf_weights", data=owner.idf_weights)
@@ -306,7 +311,7 @@ def _legacy_file(h5py: Any, trainer: Trainer) -> bytes:
         for owner in net.layers:
             variables = _in_order(owner)
             names = [paths[id(w.layer), w.name] for w in variables]
-            _legacy_group(weights.create_group(owner.name), names, [w.numpy() for w in variables])
+            _legacy_group(weights.create_group(owner.name), names, [_as_keras_has_it(w) for w in variables])
         _legacy_group(weights.create_group("top_level_model_weights"), [], [])
         if compiled is not None:
             optimizer = compiled.pop("optimizer")

@@ -41,7 +41,7 @@ def restore(trainer: Trainer, found: list[Any]) -> None:
     """Sets the state of an optimizer from the variables of a file."""
     net, order, first = trainer.net, _order(trainer), len(_numbers(trainer, 0))
     network, weights = net.network, [w for _, w, _ in weights_of(net)]
-    if network is None or len(found) <= first:
+    if network is None or len(found) < first + bool(order):
         return
     shapes = [values.shape for values in found[first:]]
     if shapes[: len(order)] != [weights[i].shape for _, i in order]:
