@@ -76,7 +76,8 @@ def lstm(
     steps run from the last to the first, and all h stand in that order.
 
     >>> ones = np.ones((1, 4))
-    >>> lstm(np.ones((1, 3, 1)), ones, ones, return_sequences=True).round(3)[0, :, 0].tolist()
+    >>> h = lstm(np.ones((1, 3, 1)), ones, ones, return_sequences=True)
+    >>> [round(one, 3) for one in h[0, :, 0].tolist()]
     [0.37, 0.651, 0.789]
     """
     settings = activation, recurrent_activation, return_sequences, go_backwards
@@ -104,7 +105,7 @@ def lstm_backward(
 
     >>> ones = np.ones((1, 4))
     >>> dx, *_ = lstm_backward([[1.0]], np.zeros((1, 3, 1)), ones, ones)
-    >>> dx.round(3)[0, :, 0].tolist()
+    >>> [round(one, 3) for one in dx[0, :, 0].tolist()]
     [0.141, 0.188, 0.25]
     """
     settings = activation, recurrent_activation, return_sequences, go_backwards
@@ -147,7 +148,8 @@ def gru(
     (2, 3 * units), without reset_after (3 * units,), or None -> as `lstm`.
 
     >>> ones = np.ones((1, 3))
-    >>> gru(np.ones((1, 3, 1)), ones, ones, return_sequences=True).round(3)[0, :, 0].tolist()
+    >>> h = gru(np.ones((1, 3, 1)), ones, ones, return_sequences=True)
+    >>> [round(one, 3) for one in h[0, :, 0].tolist()]
     [0.205, 0.347, 0.452]
     """
     settings = activation, recurrent_activation, return_sequences, go_backwards
