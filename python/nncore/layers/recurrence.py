@@ -34,6 +34,7 @@ class Recurrent(Weighted):
     """Base class of layers that apply a cell to one time step after another."""
 
     _abstract = True
+    supports_masking = reads_mask = True
     _flags: ClassVar[tuple[str, ...]] = ("return_sequences", "go_backwards", "unroll")
     _cell_settings: ClassVar[tuple[str, ...]] = ()  # of the compiled layer alone
     unavailable: ClassVar[Mapping[str, Any]] = {
@@ -76,6 +77,10 @@ class Recurrent(Weighted):
     def stored(self, path: str) -> Iterator[tuple[str, list[Variable]]]:
         yield path, []
         yield f"{path}/cell", self.weights
+
+    def mask_after(self, call: Any, inputs: Any, masks: Any) -> Any:
+        """The mask of the output: that of the input, if there is an output for each step."""
+        return masks[0] if self.return_sequences else None
 
     @property
     def recurrent_kernel(self) -> Variable:
