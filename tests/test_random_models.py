@@ -15,6 +15,7 @@ from reference_layers import (
     ACTIVATION_ROWS,
     FLATTEN,
     LOSS_ROWS,
+    RECURRENT,
     Spec,
     activate,
     activation,
@@ -26,6 +27,7 @@ from reference_layers import (
     loss_call,
     moved_state,
     pooling,
+    recurrent,
 )
 from reference_model import assert_close, network, of_layers
 
@@ -52,6 +54,8 @@ def layers_for(draw: st.DrawFn, shape: tuple[int, ...]) -> Spec:
             kinds += ["conv2d_transpose", "up_sampling"]
         kinds += ["conv2d", "conv2d", "conv2d", "max_pooling2d", "max_pooling2d", "average_pooling2d"]
         kinds += ["global_max_pooling2d", "global_average_pooling2d"]
+    if len(shape) == 2:
+        kinds += [*RECURRENT, *RECURRENT]
     if len(shape) > 1:
         kinds += ["flatten"]
     kind = draw(st.sampled_from(kinds))
@@ -95,6 +99,11 @@ def layers_for(draw: st.DrawFn, shape: tuple[int, ...]) -> Spec:
         return conv2d_transpose(
             draw(st.integers(1, 9)), draw(pairs), strides, draw(paddings), more, dilation, **settings
         )
+    if kind in RECURRENT:
+        names = ("return_sequences", "go_backwards", "use_bias", "reset_after")
+        flags = {name: draw(st.booleans()) for name in names[: None if kind == "gru" else 3]}
+        rates = {name: draw(st.sampled_from([0.0, 0.3])) for name in ("dropout", "recurrent_dropout")}
+        return recurrent(kind, draw(st.integers(1, 18)), **flags, **rates)
     if kind == "reshape":
         return kind, {"target_shape": draw(st.permutations(shape).map(tuple))}
     if kind == "conv2d":
@@ -120,7 +129,8 @@ def layers_for(draw: st.DrawFn, shape: tuple[int, ...]) -> Spec:
 def stacks(draw: st.DrawFn) -> tuple[tuple[int, ...], list[Spec], Spec]:
     """(input shape, layers, loss) with an output that suits the loss."""
     image = st.tuples(st.integers(1, 10), st.integers(1, 10), st.integers(1, 6))
-    shape: tuple[int, ...] = draw(st.one_of(image, image, st.tuples(st.integers(1, 40))))
+    series = st.tuples(st.integers(1, 8), st.integers(1, 12))
+    shape: tuple[int, ...] = draw(st.one_of(image, image, series, st.tuples(st.integers(1, 40))))
     start, layers = shape, []
     for _ in range(draw(st.integers(0, 6))):
         spec = draw(layers_for(shape))
