@@ -6,6 +6,7 @@ test_keras_parity.py compares the resulting images and texts with Keras.
 from __future__ import annotations
 
 import itertools
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -179,6 +180,45 @@ def test_classes_of_folders(folder: Path, mode: str, color: str, y: list | None)
         np.testing.assert_array_equal(x, given)
     else:
         assert given.tolist() == (x[:, 0, 0, 0] == 10).astype(float).tolist()
+
+
+def test_tables(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [os.path.join("b", "0.png"), os.path.join("b", "1.png"), os.path.join("c", "0.png")]
+    table: dict[str, Any] = {"file": [*names, "none.png"], "kind": ["x", "y", "x", "z"]}
+    table |= {"one": [1.0, 2.0, 3.0, 4.0], "two": [5, 6, 7, 8]}
+    generator = ImageDataGenerator()
+    with pytest.warns(UserWarning, match="1 names in the column 'file' are of no picture"):
+        flow = generator.flow_from_dataframe(table, folder, "file", "kind", "one", (2, 3), shuffle=False)
+    assert capsys.readouterr().out == "Found 3 validated image filenames belonging to 2 classes.\n"
+    assert (flow.class_indices, flow.classes, flow.filenames) == ({"x": 0, "y": 1}, [0, 1, 0], names)
+    x, y, weights = flow[0]
+    of_folder = generator.flow_from_directory(
+        folder, (2, 3), classes=["b", "c"], shuffle=False, batch_size=99
+    )
+    rows = [of_folder.filenames.index(name) for name in names]
+    np.testing.assert_array_equal(x, of_folder[0][0][rows])
+    assert y.tolist() == [[1, 0], [0, 1], [1, 0]]
+    assert weights.tolist() == [1, 2, 3]
+
+    def targets(**settings: Any) -> Any:
+        rest = {name: column[:3] for name, column in table.items()}
+        made = generator.flow_from_dataframe(rest, folder, "file", shuffle=False, **settings)
+        return made[0][1], made
+
+    assert targets(y_col="kind", class_mode="sparse")[0].tolist() == [0, 1, 0]
+    assert targets(y_col="kind", class_mode="binary", classes=["y", "x"])[0].tolist() == [1, 0, 1]
+    assert targets(y_col="one", class_mode="raw")[0].tolist() == [1, 2, 3]
+    assert targets(y_col=["one", "two"], class_mode="raw")[0].tolist() == [[1, 5], [2, 6], [3, 7]]
+    several = targets(y_col=["one", "two"], class_mode="multi_output")[0]
+    assert [t.tolist() for t in several] == [[1, 2, 3], [5, 6, 7]]
+    y, made = targets(y_col="kind", class_mode="categorical", classes=["y"])
+    assert (y.tolist(), made.filenames) == ([[1]], names[1:2])
+    table["kind"] = [["x", "y"], ["y"], ["x"], []]
+    assert targets(y_col="kind")[0].tolist() == [[1, 1], [0, 1], [1, 0]]
+    with pytest.raises(TypeError, match="several classes for a picture"):
+        targets(y_col="kind", class_mode="sparse")
+    with pytest.raises(TypeError, match="classes must be strings, got 5"):
+        targets(y_col="two")
 
 
 def test_an_empty_folder(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from ._before import BeforeNetwork
 
 _MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
 _EARLIER = {"binary": "multi_hot", "tf-idf": "tf_idf"}
+SLICE = 2**12  # samples whose tokens are in memory at a time
 _ABSENT, _DROPPED = -2, -1  # numbers of tokens that have no place of their own
 
 
@@ -258,7 +260,9 @@ class Lookup(BeforeNetwork):
     def _batches(self, data: Any, most: int | None) -> Iterator[NDArray[Any]]:
         if not arrays.is_batches(data):
             array = arrays.raw(self.name, "data", data)
-            yield array[:, np.newaxis] if array.ndim == 1 else array
+            array = array[:, np.newaxis] if array.ndim == 1 else array
+            for at in range(0, len(array), SLICE):
+                yield array[at : at + SLICE]
             return
         for number, batch in enumerate(arrays.each(data)):
             if number == most:
@@ -297,7 +301,7 @@ class Lookup(BeforeNetwork):
         """The places of tokens."""
         unknown = self._first if self.num_oov_indices == 1 else _ABSENT
         find = self._places.get
-        found = np.fromiter((find(key, unknown) for key in keys), np.int64, len(keys))
+        found = np.fromiter(map(find, keys, itertools.repeat(unknown)), np.int64, len(keys))
         if unknown == _ABSENT and (absent := np.flatnonzero(found == _ABSENT)).size:
             if not self.num_oov_indices:
                 raise ValueError(

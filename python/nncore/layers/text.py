@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import string
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from ..common import custom
 from ..common.absent import answer
 from ..common.arguments import choice, integer, require_default, several
 from ..common.values import OpenShape
-from ._lookup import Lookup, bytes_of, encoded
+from ._lookup import SLICE, Lookup, bytes_of, encoded
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -189,7 +190,7 @@ class TextVectorization(Lookup):
                 ]
                 for row in rows
             ]
-        return [token for row in rows for token in row], np.array([len(row) for row in rows], np.int64)
+        return list(itertools.chain.from_iterable(rows)), np.array([len(row) for row in rows], np.int64)
 
     def after(self, sample: OpenShape) -> OpenShape:
         if len(sample) > 1 or (self.split is not None and sample not in ((), (1,), (None,))):
@@ -197,6 +198,11 @@ class TextVectorization(Lookup):
         return (self.output_sequence_length,) if self.output_mode == "int" else (self._depth(),)
 
     def prepared(self, x: NDArray[Any]) -> NDArray[Any]:
+        parts = [self._prepared(x[at : at + SLICE]) for at in range(0, max(len(x), 1), SLICE)]
+        width = max(part.shape[1] for part in parts)
+        return np.concatenate([np.pad(part, [(0, 0), (0, width - part.shape[1])]) for part in parts])
+
+    def _prepared(self, x: NDArray[Any]) -> NDArray[Any]:
         keys, lengths = self._rows(x)
         numbers, rows = self._numbers(keys), np.repeat(np.arange(len(lengths)), lengths)
         if self.output_mode != "int":

@@ -27,7 +27,7 @@ def first_not_finite(net: Net, settings: Settings, network: _core.Network, data:
         return "The batch has inputs that are not finite"
     flat, graph = net.flat, net.required_graph()
     assert flat is not None
-    inputs = [value.sample for value in graph.inputs]
+    inputs = [value.sample for value in graph.read]
     values = range(len(inputs), len(inputs) + len(flat.calls))
     specs = [layer.spec() for layer in flat.layers]
     blocks = [layer.block for layer in flat.layers if layer.block is not None]
