@@ -108,6 +108,7 @@ def owners() -> dict[str, Callable[..., Any]]:
         if arguments and name in getattr(module, "__all__", ()):
             found[path] = getattr(module, name)
     methods = ("compile", "evaluate", "fit", "save", "summary")
+    found |= {f"Sequential.{name}": getattr(nncore.Sequential(), name) for name in ("add", "pop")}
     return found | {f"Model.{name}": getattr(nncore.Sequential(), name) for name in methods}
 
 

@@ -1,4 +1,4 @@
-"""python -m benchmarks, at tiny sizes and without peers. Nothing is said about times."""
+"""python -m benchmarks, at tiny sizes and without peers. Times are not checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is printed where characters are missing, and names that hold codes for the terminal."""
+"""Output on terminals without some characters, and names that contain codes for the terminal."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def piped(arguments: list[str], cwd: Path, **environment: str) -> bytes:
 
 
 def in_terminal(arguments: list[str], cwd: Path, **environment: str) -> bytes:
-    """The same on a terminal of 100 columns."""
+    """The output of a program on a terminal of 100 columns."""
     master, slave = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, *arguments],

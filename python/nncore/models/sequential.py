@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..common.absent import explains
 from ..common.arguments import boolean, shape
 from ..common.values import OpenShape, Value
 from ..graph.net import Chain
@@ -50,6 +51,7 @@ class Sequential(Model):
             net.rebuild()
         self._own(net, trainable)
 
+    @explains
     def add(self, layer: Any) -> None:
         """Appends a layer or model. The weights of the other layers stay; the optimizer starts anew.
 
@@ -62,6 +64,7 @@ class Sequential(Model):
         """
         self._net.add(layer, net_of(layer))
 
+    @explains
     def pop(self) -> Any:
         """Removes the last layer and returns it, with its weights. After an exception the model is as before.
 
