@@ -291,6 +291,8 @@ def recurrence(spec: Spec, parameters: list[Array], mask: Any = None) -> Recurre
         attributes["go_backwards"],
         *(mask if isinstance(mask, tuple) else ()),
     )
+
+
 def _as_image(spec: Spec, x: Array, parameters: list[Array]) -> tuple[Spec, Array, list[Array]]:
     """A layer for (n, steps, channels), as one for images of height 1; "causal" is zeros in front."""
     attributes = {name: value for name, value in spec[1].items() if name != "of_steps"}

@@ -182,7 +182,7 @@ def surrounded(row: Row) -> list[Spec]:
 
 
 def test_every_kind_has_a_row() -> None:
-    of_several_inputs = {cls.kind for cls in layers.CLASSES.values() if cls.takes_several}  # see test_merging.py
+    of_several_inputs = {cls.kind for cls in layers.CLASSES.values() if cls.takes_several}  # test_merging.py
     elsewhere = {"embedding", "masked_average", "select"}  # see test_masks.py and test_embedding.py
     assert {row.spec[0] for row in LAYERS.values()} | of_several_inputs | elsewhere == set(
         _core.layer_kinds()

@@ -248,8 +248,8 @@ class ImageDataGenerator(Explained):
                 interpolation: as `flow_from_directory`.
         """
         return DataFrameIterator(
-            dataframe, directory, self, x_col, y_col, weight_col, target_size, color_mode, classes, class_mode,
-            batch_size, shuffle, seed, save_to_dir, save_prefix, save_format, subset, interpolation,
+            dataframe, directory, self, x_col, y_col, weight_col, target_size, color_mode, classes,
+            class_mode, batch_size, shuffle, seed, save_to_dir, save_prefix, save_format, subset, interpolation,
             validate_filenames,
         )  # fmt: skip
 
