@@ -249,8 +249,8 @@ class ImageDataGenerator(Explained):
         """
         return DataFrameIterator(
             dataframe, directory, self, x_col, y_col, weight_col, target_size, color_mode, classes,
-            class_mode, batch_size, shuffle, seed, save_to_dir, save_prefix, save_format, subset, interpolation,
-            validate_filenames,
+            class_mode, batch_size, shuffle, seed, save_to_dir, save_prefix, save_format, subset,
+            interpolation, validate_filenames,
         )  # fmt: skip
 
     def fit(self, x: Any, augment: bool = False, rounds: int = 1, seed: int | None = None) -> None:
