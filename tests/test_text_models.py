@@ -16,7 +16,7 @@ import pytest
 from text_cases import LABELS, LAYERS, TEXTS, adapted, classifier, shout
 
 import nncore
-from nncore import utils
+from nncore import layers, utils
 from nncore.layers import (
     CategoryEncoding,
     Concatenate,
@@ -126,6 +126,27 @@ def test_a_vocabulary_before_a_trained_model() -> None:
 
 
 # ---- saving
+
+
+@pytest.mark.parametrize("name", ["m.safetensors", "m.keras", "m.h5"])
+def test_words_as_vectors(name: str, tmp_path: Path) -> None:
+    """With a mask, which of the parts of the average only some read."""
+    text = adapted(output_sequence_length=4)
+    inner = [
+        text,
+        layers.Embedding(7, 3, mask_zero=True),
+        layers.GlobalAveragePooling1D(),
+        Dense(1, "sigmoid"),
+    ]
+    model = nncore.Sequential(inner)
+    model.compile("adam", "binary_crossentropy")
+    before = model.evaluate(TEXTS, LABELS, verbose=0)
+    model.fit(TEXTS, LABELS, epochs=20, verbose=0)
+    assert model.evaluate(TEXTS, LABELS, verbose=0) < before
+    model.save(tmp_path / name)
+    np.testing.assert_array_equal(
+        nncore.models.load_model(tmp_path / name).predict(TEXTS), model.predict(TEXTS)
+    )
 
 
 @pytest.mark.parametrize("make", LAYERS)

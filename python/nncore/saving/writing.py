@@ -63,8 +63,8 @@ class _Objects:
                 entry = named(thing)
                 if thing.shapes is not None and not isinstance(thing, InputLayer):
                     shapes = [list(one) for one in thing.shapes.before]
-                    leaf, within = next(thing.leaves(""), (None, ""))
-                    path = self._paths[id(leaf)].removesuffix(within) if leaf else ""
+                    used = ((self._paths.get(id(leaf)), within) for leaf, within in thing.leaves(""))
+                    path = next((at.removesuffix(within) for at, within in used if at), "")
                     entry |= {"path": path, "shapes": shapes}
                     entry |= {"options": dict(thing.shapes.options)} if thing.shapes.options else {}
             self._number[id(thing)] = self._put(entry)
