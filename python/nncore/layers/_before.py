@@ -50,10 +50,12 @@ class BeforeNetwork(Layer):
         """None: the core does not know the layer."""
         return iter(())
 
-    def __call__(self, x: Any, training: bool | None = None) -> Any:
-        """Calls the layer on an array or list (samples, ...), or on the value of an `Input`."""
+    def __call__(self, x: Any, training: bool | None = None, mask: None = None) -> Any:
+        """Calls the layer on an array or list (samples, ...), or on the value of an `Input`; mask is None."""
         if isinstance(x, Layer) or values_in(x) is not None:
-            return super().__call__(x, training)
+            return super().__call__(x, training, mask)
+        if mask is not None:
+            raise ValueError(f"[{self.name}] reads no mask")
         in_training(self.name, training)
         array = raw(self.name, "x", x)
         return self.prepared(array) if array.ndim else self.prepared(array[np.newaxis])[0]
