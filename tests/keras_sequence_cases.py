@@ -81,6 +81,14 @@ def nested(k: Any) -> Any:
     return trained(k.Model(x, n.Dense(1)(out)), WORDS, Y)
 
 
+def attended(k: Any) -> Any:
+    """Attention that brings its masks along."""
+    n, x = k.layers, k.Input((7,))
+    e = n.Embedding(11, 4, mask_zero=True)(x)
+    out = n.Dense(1)(n.Add()([e, n.MultiHeadAttention(2, 3)(e, e)]))
+    return trained(k.Model(x, out), WORDS, STEPS)
+
+
 def reductions(k: Any) -> Any:
     """The sum and the weighted mean of a masked loss."""
     found = []
@@ -121,6 +129,9 @@ CASES: dict[str, Case] = {
         "masked mean": words(lambda n: n.GlobalAveragePooling1D(), lambda n: n.Dense(1)),
         "masked loss": words(lambda n: n.Dense(1), y=STEPS),
         "masked loss, weights": words(lambda n: n.Dense(1), y=STEPS, weight=WEIGHT),
+        "masked LSTM": words(lambda n: n.LSTM(3), lambda n: n.Dense(1)),
+        "masked GRU": words(lambda n: n.GRU(3, return_sequences=True), lambda n: n.Dense(1), y=STEPS),
+        "masked attention": attended,
         "masked classes": words(
             lambda n: n.Dense(3, "softmax"),
             y=CLASSES,

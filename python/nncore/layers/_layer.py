@@ -278,14 +278,14 @@ class Layer(Weighted, Settings):
     def prepare(self, before: Sequence[OpenShape]) -> None:
         """Makes parts that depend on the shapes of the inputs, before the layer unfolds for these."""
 
-    def unfold(self, call: Run[Any], *inputs: Any, mask: Any = None, **named: Any) -> list[Any]:
+    def unfold(self, call: Run[Any], *inputs: Any, **named: Any) -> list[Any]:
         """What a call of the layer makes, where `call` returns what a layer of the core makes of inputs.
 
         A layer of parts calls their `unfold`. The arguments are those of the call, with any type of inputs,
         and the mask of its input if the layer `reads_mask`, of several a list. It is read after the inputs.
         """
-        if mask is not None:
-            inputs, named = (*inputs, mask), named if self.reads_mask else {"mask": mask}
+        if self.reads_mask and (mask := named.pop("mask", None)) is not None:
+            inputs = (*inputs, mask)
         if named:
             raise TypeError(f"[{self.name}] got an unexpected argument {next(iter(named))!r}")
         return [call(self, list(inputs))]

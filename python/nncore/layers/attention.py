@@ -267,7 +267,6 @@ class Attention(Merge):
     """
 
     kind = "attention"
-    supports_masking = reads_mask = True
     _settings = ("use_scale", "score_mode", "dropout")
 
     def __init__(
@@ -290,6 +289,9 @@ class Attention(Merge):
         self._attending = _Attending(self.name, 1, 1.0, self.dropout)
         self._kept = Multiply(name=f"{self.name}_kept")
         self._set_parts(*self._attending.parts, self._kept)
+
+    def mask_after(self, call: Any, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+        return masks[0]
 
     def unfold(
         self,

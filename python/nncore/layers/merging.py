@@ -49,7 +49,7 @@ class Merge(Layer):
         super().__init__(options)
         self._or = Helper(self, "maximum")
 
-    def unfold(self, call: Run[_T], *inputs: _T, mask: Any = None, **named: Any) -> list[_T]:
+    def unfold(self, call: Run[Any], *inputs: Any, **named: Any) -> list[Any]:
         return [call(self, list(inputs))]
 
     def mask_after(self, call: Run[_T], inputs: Sequence[_T], masks: Sequence[_T | None]) -> _T | None:
@@ -67,7 +67,8 @@ class Extreme(Merge):
 
     _abstract = True
 
-    def unfold(self, call: Run[_T], *inputs: _T, mask: Any = None, **named: Any) -> list[_T]:
+    def unfold(self, call: Run[Any], *inputs: Any, **named: Any) -> list[Any]:
+        mask = named.pop("mask", None)
         if mask is None or len(inputs) < 2:
             return super().unfold(call, *inputs)
         select = Helper(self, "select")
@@ -114,7 +115,8 @@ class Multiply(Merge):
 
     kind = "multiply"
 
-    def unfold(self, call: Run[_T], *inputs: _T, mask: Any = None, **named: Any) -> list[_T]:
+    def unfold(self, call: Run[Any], *inputs: Any, **named: Any) -> list[Any]:
+        mask = named.pop("mask", None)
         if mask is None:
             return super().unfold(call, *inputs)
         select = Helper(self, "select")

@@ -140,7 +140,8 @@ class BatchNormalization(Normalizing):
         kind, attributes = super().spec()
         return kind, attributes | {"activation": "linear"}
 
-    def unfold(self, call: Run[_T], *inputs: _T, mask: Any = None, **named: Any) -> list[_T]:
+    def unfold(self, call: Run[Any], *inputs: Any, **named: Any) -> list[Any]:
+        mask = named.pop("mask", None)
         if mask is not None:
             raise ValueError(
                 f"[{self.name}] cannot leave out the masked steps of its input: use LayerNormalization, or "

@@ -228,7 +228,8 @@ class GlobalAveragePooling1D(_GlobalPooling):
         super().__init__(data_format, keepdims, **options)
         self.block = without_weights()
 
-    def unfold(self, call: Run[_T], *inputs: _T, mask: Any = None, **named: Any) -> list[_T]:
+    def unfold(self, call: Run[Any], *inputs: Any, **named: Any) -> list[Any]:
+        mask = named.pop("mask", None)
         if mask is None:
             return super().unfold(call, *inputs)
         return [call(Helper(self, "masked_average", keepdims=self.keepdims), [*inputs, mask])]
