@@ -1,4 +1,4 @@
-"""Cases of layers of parts for keras_cases.py: separable convolutions and attention."""
+"""Cases of layers of parts for keras_cases.py: separable convolutions, attention, Bidirectional."""
 
 from __future__ import annotations
 
@@ -67,7 +67,27 @@ def dot_attention(k: Any) -> Any:
     return [np.asarray(y) for y in calls]
 
 
+def bidirectional(merge_mode: Any) -> Case:
+    """Weights, outputs and steps of two layers, the first with all steps."""
+
+    def case(k: Any) -> Any:
+        n, x = k.layers, k.Input((7, 4))
+        both = n.Bidirectional(n.LSTM(3, return_sequences=True, name="long"), merge_mode, name="both")(x)
+        both = n.Concatenate()(both) if merge_mode is None else both
+        back = n.GRU(2, "relu", go_backwards=True, recurrent_regularizer="l2")
+        last = n.Bidirectional(n.SimpleRNN(2), backward_layer=back, activity_regularizer="l2")(both)
+        model = set_weights(k.Model(x, n.Dense(2)(last)))
+        model.compile("sgd", "mse")
+        found = [[w.shape for w in model.weights], k.Model(x, both).predict(VALUE, verbose=0)]
+        found.append([model.train_on_batch(VALUE, VALUE[:, 0, :2]) for _ in range(5)])
+        layers = [k.Model(x, both).get_layer("both").forward_layer, model.get_layer("both").backward_layer]
+        return [*found, [layer.name for layer in layers], model.get_weights()]
+
+    return case
+
+
 CASES: dict[str, Case] = {
+    **{f"bidirectional, {mode}": bidirectional(mode) for mode in ("concat", "sum", "mul", "ave", None)},
     "separable convolutions": separable,
     "attention": attending(False, num_heads=2, key_dim=3),
     "attention, masked": attending(True, num_heads=3, key_dim=2, value_dim=4, output_shape=5),

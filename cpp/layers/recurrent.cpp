@@ -146,9 +146,21 @@ class Recurrent final : public Layer {
         c.kernels.gru_mix(s);
       }
       for (std::size_t i = 0; set_.sequences && i < r.count; ++i)
-        std::copy_n(r.h + i * units_, units_, c.y + (r.first + i) * output_size() + step * units_);
+        if (float* const y = c.y + (r.first + i) * output_size() + place(step) * units_; hides(s, i))
+          std::fill_n(y, units_, 0.0f);
+        else
+          std::copy_n(r.h + i * units_, units_, y);
     }
     if (!set_.sequences) std::copy_n(r.h, r.count * units_, c.y + r.first * units_);
+  }
+
+  // The place of a step among the outputs.
+  std::size_t place(std::size_t step) const {
+    return set_.joined && set_.backwards ? steps_ - 1 - step : step;
+  }
+  // Whether the output of a step is 0, as the mask hides it.
+  bool hides(const RecurrentStep& s, std::size_t i) const {
+    return set_.joined && set_.sequences && s.mask && s.mask[i * s.mask_stride] == 0.0f;
   }
 
   // dh and dc are in r.h and r.c.
@@ -156,10 +168,12 @@ class Recurrent final : public Layer {
     for (std::size_t step = steps_; step-- > 0;) {
       const std::size_t time = set_.backwards ? steps_ - 1 - step : step;
       float* const record = saved_at(c, r, time);
-      for (std::size_t i = 0; (set_.sequences || step + 1 == steps_) && i < r.count; ++i)
-        c.kernels.add(r.h + i * units_,
-                      c.dy + (r.first + i) * output_size() + (set_.sequences ? step * units_ : 0), units_);
       const RecurrentStep s = step_of(c, r, record, saved(), time);
+      for (std::size_t i = 0; (set_.sequences || step + 1 == steps_) && i < r.count; ++i)
+        if (!hides(s, i))
+          c.kernels.add(r.h + i * units_,
+                        c.dy + (r.first + i) * output_size() + (set_.sequences ? place(step) * units_ : 0),
+                        units_);
       if (set_.cell == Cell::simple_rnn) {
         close(c.kernels, s);
       } else if (set_.cell == Cell::lstm) {
@@ -362,6 +376,7 @@ std::unique_ptr<Layer> make(Cell cell, const Spec& spec, const std::vector<Shape
                         .use_bias = spec.flag("use_bias"),
                         .sequences = spec.flag("return_sequences"),
                         .backwards = spec.flag("go_backwards"),
+                        .joined = spec.attributes.count("is_joined") > 0 && spec.flag("is_joined"),
                         .dropout = rate(spec, "dropout"),
                         .recurrent_dropout = rate(spec, "recurrent_dropout")});
 }

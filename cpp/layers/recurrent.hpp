@@ -15,6 +15,7 @@ struct RecurrentSettings {
   std::size_t units;
   ActivationFunction activation, recurrent_activation;
   bool use_bias, sequences, backwards;
+  bool joined;  // outputs stand at their time also backwards, with 0 at steps that a mask hides
   float dropout, recurrent_dropout;
 };
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from . import (
     activation,
     attention,
+    bidirectional,
     core,
     images,
     lookups,
@@ -37,6 +38,7 @@ from ._weights import Variable
 from ._weights import Weighted as Weighted
 from .activation import *  # noqa: F403
 from .attention import *  # noqa: F403
+from .bidirectional import *  # noqa: F403
 from .core import *  # noqa: F403
 from .images import *  # noqa: F403
 from .lookups import *  # noqa: F403
@@ -55,6 +57,7 @@ from .text import *  # noqa: F403
 __all__ = ["Layer", "Variable"]
 __all__ += activation.__all__
 __all__ += attention.__all__
+__all__ += bidirectional.__all__
 __all__ += core.__all__
 __all__ += images.__all__
 __all__ += lookups.__all__

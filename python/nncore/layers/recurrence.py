@@ -52,6 +52,8 @@ class Recurrent(Weighted):
     return_sequences: bool
     go_backwards: bool
     unroll: bool
+    # Whether outputs of all steps stand at their time also backwards, with 0 at those that a mask hides.
+    is_joined: bool = False
 
     def _set_steps(self, given: Mapping[str, Any]) -> None:
         """Sets what these layers have in common, from the arguments `given`."""
@@ -68,7 +70,7 @@ class Recurrent(Weighted):
     def spec(self) -> tuple[str, dict[str, Any]]:
         names = ("units", "use_bias", *_OF_STEPS[:-1], *self._cell_settings)
         attributes = {name: getattr(self, name) for name in names}
-        attributes["cell_activation"] = self.activation.__name__
+        attributes |= {"cell_activation": self.activation.__name__, "is_joined": self.is_joined}
         return self.kind, {k: v.__name__ if callable(v) else v for k, v in attributes.items()}
 
     def of_weight(self, name: str, what: str) -> Any:
