@@ -37,7 +37,7 @@ std::unique_ptr<Layer> make_framed(const Spec& spec, const Shape& input, const c
       std::ranges::any_of(edges, [](std::int64_t edge) { return edge < 0 || edge > kMost; }))
     spec.fail(std::string(sizes) + " must be two or four numbers between 0 and " + std::to_string(kMost));
   const bool has_steps = edges.size() == 2;
-  const Shape image = image_of(spec, input, has_steps);
+  const Shape image = image_of(spec, input, has_steps, 1);
   std::size_t cut[4] = {};
   std::ranges::transform(edges, cut, [](std::int64_t edge) { return static_cast<std::size_t>(edge); });
   const std::size_t h = cut[0] + cut[1], w = cut[2] + cut[3];

@@ -121,7 +121,7 @@ bool is_bilinear(const Spec& spec) {
 // size: how often height and width are repeated; one number for steps.
 std::unique_ptr<Layer> make_up_sampling(const Spec& spec, const Shape& input) {
   const bool has_steps = spec.integers("size").size() == 1;
-  const Shape image = image_of(spec, input, has_steps);
+  const Shape image = image_of(spec, input, has_steps, 1);
   const auto [by_h, by_w] =
       has_steps ? std::pair(spec.positive_number("size"), std::size_t{1}) : spec.positive_pair("size");
   Shape output = {image[0] * by_h, image[1] * by_w, image[2]};

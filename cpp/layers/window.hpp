@@ -68,31 +68,31 @@ struct Frame {
   std::size_t at(std::size_t y) const { return ((top + y) * w + left) * channels; }
 };
 
-// The image of a sample (height, width, channels). With the attribute `of_steps`, samples (steps, channels)
-// are images of height 1.
-inline Shape image_of(const Spec& spec, const Shape& input) {
-  const bool of_steps = spec.attributes.count("of_steps");
-  if (input.size() != (of_steps ? 2 : 3))
-    spec.fail((of_steps ? "expected samples of shape (steps, channels), got "
-                        : "expected images of shape (height, width, channels), got samples of shape ") +
-              to_string(input));
+inline void expect_image(const Spec& spec, const Shape& input) {
+  if (input.size() != 3)
+    spec.fail("expected images of shape (height, width, channels), got samples of shape " + to_string(input));
   for (std::size_t d : input)
     if (d == 0) spec.fail("an axis of the input is empty: " + to_string(input));
-  return of_steps ? Shape{1, input[0], input[1]} : input;
+}
+
+// The shape of images, or of samples (steps, channels) as images whose height (axis 0) or
+// width (axis 1) is 1.
+inline Shape image_of(const Spec& spec, const Shape& input, bool of_steps, std::size_t axis) {
+  if (of_steps && input.size() != 2)
+    spec.fail("expected samples of shape (steps, channels), got shape " + to_string(input));
+  Shape image = input;
+  if (of_steps) image.insert(image.begin() + offset(axis), 1);
+  expect_image(spec, image);
+  return image;
+}
+// With the attribute `of_steps`, samples (steps, channels) are images of height 1.
+inline Shape image_of(const Spec& spec, const Shape& input) {
+  return image_of(spec, input, spec.attributes.count("of_steps") > 0, 0);
 }
 // The shape of an output or a kernel, without the height if samples have none.
 inline Shape without_height(const Shape& input, Shape shape) {
   if (input.size() == 2) shape.erase(shape.begin());
   return shape;
-}
-
-// The shape of images, or of (steps, channels) as images of width 1.
-inline Shape image_of(const Spec& spec, const Shape& input, bool has_steps) {
-  if (has_steps && input.size() != 2)
-    spec.fail("expected samples of shape (steps, channels), got shape " + to_string(input));
-  const Shape image = has_steps ? Shape{input[0], 1, input[1]} : input;
-  expect_image(spec, image);
-  return image;
 }
 
 }  // namespace nncore
