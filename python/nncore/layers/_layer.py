@@ -267,8 +267,6 @@ class Layer(Weighted, Settings):
             self.take_shapes(Shapes(before, list(call.shapes), call.options))
             self._calls[call] = None
 
-    # ---- parts
-
     def _set_parts(self, *parts: Layer) -> None:
         """Makes the layer consist of others: `unfold` calls them, and their weights are the layer's."""
         self.parts = parts
@@ -328,8 +326,8 @@ class Layer(Weighted, Settings):
         """Calls the layer on an array (n, ...), or on a symbolic value of a model that is being described.
 
         A call on an array returns an array, and builds the layer if need be; a call on a `Value`, as `Input`
-        or a layer returns it, a `Value`. Layers with several inputs take a list. A mask (n, steps), 1 for
-        steps that count and 0 for others, is for layers that read it; default that of a value.
+        or a layer returns it, a `Value`. Layers with several inputs take a list, those that read a mask
+        (n, steps) of 1 for steps that count: by default that of a value.
 
         >>> from nncore.layers import Flatten
         >>> Flatten()([[[1, 2], [3, 4]]]).tolist()
@@ -349,8 +347,7 @@ class Layer(Weighted, Settings):
                 raise ValueError(
                     f"[{self.name}] training={training!r} is not available for a value: models decide it"
                 )
-            call = self.called(values, options)
-            self.register(call)
+            self.register(call := self.called(values, options))
             return one_or_list(call.values())
         on = in_training(self.name, training)
         arrays = [as_array(self.name, "x", one) for one in every]

@@ -61,9 +61,9 @@ class _RandomImage(Prepares, Random):
     _abstract = True
     unavailable: ClassVar[Mapping[str, Any]] = {"bounding_box_format": None, "data_format": "channels_last"}
 
-    def __call__(self, x: Any, training: bool | None = None) -> Any:
+    def __call__(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
         """As `Layer.__call__`, but a call on an array is one of training unless ``training=False``."""
-        return super().__call__(x, True if training is None and values_in(x) is None else training)
+        return super().__call__(x, True if training is None and values_in(x) is None else training, mask)
 
 
 class RandomFlip(_RandomImage):

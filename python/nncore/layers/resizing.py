@@ -201,11 +201,11 @@ class Prepares(Layer):
 
     _abstract = True
 
-    def __call__(self, x: Any, training: bool | None = None) -> Any:
+    def __call__(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
         """As `Layer.__call__`, also on one image."""
         if values_in(x) is None and np.ndim(x) == 3:
             return super().__call__(np.asarray(x)[None], training)[0]
-        return super().__call__(x, training)
+        return super().__call__(x, training, mask)
 
 
 class OfSize(Prepares):
