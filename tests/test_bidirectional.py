@@ -120,6 +120,14 @@ def test_models_come_back(way: str, tmp_path: Path) -> None:
     assert found.train_on_batch(X, y) == model.train_on_batch(X, y)
 
 
+def test_keras_sets_that_hidden_steps_are_0() -> None:
+    """Its files say so of the layers inside, where it is always so here."""
+    text = model_of(Bidirectional(LSTM(3, return_sequences=True))).to_json()
+    of_keras = text.replace('"unroll": false', '"unroll": false, "seed": 1, "zero_output_for_mask": true')
+    assert of_keras.count("zero_output_for_mask") == 2
+    assert nncore.models.model_from_json(of_keras).to_json() == text
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

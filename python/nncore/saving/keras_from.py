@@ -79,8 +79,15 @@ def _layer(name: str, config: dict[str, Any], is_first: bool) -> Layer:
     axis = given.get("axis")
     if isinstance(axis, list) and len(axis) == 1:
         given["axis"] = axis[0]
-    if name in ("GRU", "LSTM", "SimpleRNN") or name.endswith(("Dropout", "Dropout1D", "Dropout2D")):
+    if name in ("Attention", "GRU", "LSTM", "MultiHeadAttention", "SimpleRNN") or name.endswith(
+        ("Dropout", "Dropout1D", "Dropout2D")
+    ):
         given.pop("seed", None)  # of other random numbers: masks follow from the model's seed
+    if name == "Bidirectional":  # which sets this setting of its layers
+        for inner in ("layer", "backward_layer"):
+            expect(dict, expect(dict, given.get(inner, {}), "layer").get("config", {}), "config").pop(
+                "zero_output_for_mask", None
+            )
     return cls.from_config({key: _of_weights(key, value) for key, value in given.items()})
 
 
