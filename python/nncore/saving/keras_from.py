@@ -228,9 +228,9 @@ class Maker:
             is_old = is_old or any(isinstance(node, list) for node in own)
         used = [each for _, _, references in nodes for each in references]
         used += _references(config["output_layers"])
-        for label, *_ in used:
-            if label in operations:
-                class_of(operations[label], "layer")  # raises
+        for name, *_ in used:
+            if name in operations:
+                class_of(operations[name], "layer")  # raises
         first, last = _first_calls(owners, used if is_old else None)
         made = _run(owners, nodes, first, self._called)
         inputs = _packed(config["input_layers"], made, first)
