@@ -152,6 +152,7 @@ def parts(k: Any) -> Any:
     of = k.layers
     image, text, mask = of.Input((6, 8, 3), name="image"), of.Input((4, 5), name="text"), of.Input((4, 6))
     image_steps = of.DepthwiseConv2D(3, depth_multiplier=2, padding="same", name="by_channel")(image)
+    image_steps = of.SpatialDropout2D(0.0)(image_steps)
     image_steps = of.SeparableConv2D(5, (1, 3), strides=(1, 1), depthwise_regularizer="l2", name="both")(
         image_steps
     )
@@ -162,6 +163,7 @@ def parts(k: Any) -> Any:
     found = attention(text, image_steps, attention_mask=mask)
     found = of.MultiHeadAttention(1, 2, use_bias=False, name="own")(found, found, use_causal_mask=True)
     found = of.Attention(name="dots")([found, of.Dense(6, name="wide")(image_steps)])
+    found = of.Bidirectional(of.LSTM(2, return_sequences=True, name="way"), "ave", name="ways")(found)
     ends = of.Dense(2, name="ends")(of.Flatten()(found))
     model = k.Model([image, text, mask], ends, name="parts")
     model.compile(k.optimizers.Adam(0.01), "mse")

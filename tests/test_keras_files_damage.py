@@ -110,8 +110,8 @@ CHANGES: dict[str, tuple[bytes, str, Callable[[Any], Any]]] = {
     "an operation": (GRAPH, "operation Dense of keras.ops", layer("both", "module", "keras.src.ops.numpy")),
     "an unknown layer": (
         IMAGES,
-        "'wide' is a 'GRU', which is not available",
-        layer("wide", "class_name", "GRU"),
+        "'wide' is a 'ConvLSTM2D', which is not available",
+        layer("wide", "class_name", "ConvLSTM2D"),
     ),
     "a layer by its path": (IMAGES, "not available", layer("wide", "class_name", "nncore.layers.Dense")),
     "a class as a list": (IMAGES, "has the class", layer("wide", "class_name", ["Dense"])),
@@ -133,7 +133,7 @@ CHANGES: dict[str, tuple[bytes, str, Callable[[Any], Any]]] = {
         layer("wide", "config", "data_format", "channels_first"),
     ),
     "an unknown setting": (IMAGES, "unexpected argument", layer("wide", "config", "evil", 1)),
-    "training": (GRAPH, "training=False is not available", node("both", put("kwargs", "training", False))),
+    "training": (GRAPH, "training=True is not available", node("both", put("kwargs", "training", True))),
     "two arguments": (
         GRAPH,
         "takes one input, got 2",

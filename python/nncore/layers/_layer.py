@@ -302,9 +302,9 @@ class Layer(Weighted, Settings):
         for part in self.parts:
             yield from part.leaves(path if part.name == self.name else f"{path}/{part.name}")
 
-    def stored(self, path: str) -> Iterator[tuple[str, list[Variable]]]:
-        """Where Keras' files have the weights of a layer that is at `path`."""
-        yield path, self.weights
+    def stored(self, path: str) -> Iterator[tuple[str, str, list[Variable]]]:
+        """Groups of Keras' files for a layer at `path`: where, the name in it, and the weights in it."""
+        yield path, self.name, self.weights
 
     def of_weight(self, name: str, what: str) -> Any:
         """The initializer, regularizer or constraint of a weight; None without."""

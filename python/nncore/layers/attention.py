@@ -238,10 +238,11 @@ class MultiHeadAttention(Layer):
         given = {"key": key, **masks, "attention_mask": attention_mask, "use_causal_mask": causal}
         return self._applied([query, value], given, training)
 
-    def stored(self, path: str) -> Iterator[tuple[str, list[Variable]]]:
-        yield path, []
+    def stored(self, path: str) -> Iterator[tuple[str, str, list[Variable]]]:
+        yield path, self.name, []
         for place in ("query_dense", "key_dense", "value_dense", "output_dense"):
-            yield f"{path}/{place}", getattr(self, place).weights
+            part = getattr(self, place)
+            yield f"{path}/{place}", part.name, part.weights
 
     def get_config(self) -> dict[str, Any]:
         units = None if self._units is None else [self._units]

@@ -104,8 +104,8 @@ class Bidirectional(Layer):
         """The mask of the output: that of the input, if there is an output for each step."""
         return masks[0] if self.return_sequences else None
 
-    def stored(self, path: str) -> Iterator[tuple[str, list[Variable]]]:
-        yield path, []
+    def stored(self, path: str) -> Iterator[tuple[str, str, list[Variable]]]:
+        yield path, self.name, []
         for name in ("forward_layer", "backward_layer"):
             yield from getattr(self, name).stored(f"{path}/{name}")
 

@@ -76,9 +76,9 @@ class Recurrent(Weighted):
     def of_weight(self, name: str, what: str) -> Any:
         return super().of_weight("recurrent" if name == "recurrent_kernel" else name, what)
 
-    def stored(self, path: str) -> Iterator[tuple[str, list[Variable]]]:
-        yield path, []
-        yield f"{path}/cell", self.weights
+    def stored(self, path: str) -> Iterator[tuple[str, str, list[Variable]]]:
+        yield path, self.name, []
+        yield f"{path}/cell", f"{self.kind}_cell", self.weights
 
     def mask_after(self, call: Any, inputs: Any, masks: Any) -> Any:
         """The mask of the output: that of the input, if there is an output for each step."""

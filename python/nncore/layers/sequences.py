@@ -267,5 +267,6 @@ class TimeDistributed(Layer):
     def of_weight(self, name: str, what: str) -> Any:
         return self.layer.of_weight(name, what)
 
-    def stored(self, path: str) -> Iterator[tuple[str, list[Variable]]]:
-        yield f"{path}/layer", self.weights
+    def stored(self, path: str) -> Iterator[tuple[str, str, list[Variable]]]:
+        yield path, self.name, []
+        yield f"{path}/layer", self.layer.name, self.weights

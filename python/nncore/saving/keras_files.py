@@ -180,7 +180,7 @@ def _numbered_pairs(net: Net, root: Node, skip: bool) -> Iterator[Pair]:
     for path, owner, inner in _paths(net):
         if inner is not None or not owner.weights:
             continue
-        for place, weights in owner.stored(path):
+        for place, _, weights in owner.stored(path):
             found, wanted = _numbered(root.at(f"{place}/vars")), [w.shape for w in weights]
             if (shapes := [values.shape for values in found]) == wanted:
                 yield from zip(weights, found)
@@ -270,14 +270,8 @@ def _weights_file(h5py: Any, trainer: Trainer) -> bytes:
                 group.create_dataset(str(i), data=one)
 
         for path, owner, inner in _paths(trainer.net):
-            for place, weights in owner.stored(path) if inner is None else [(path, [])]:
-                holder = weights[0].layer if weights else owner
-                is_cell = place.endswith("/cell") and weights  # a cell is named by its class
-                put(
-                    f"{place}/",
-                    f"{holder.kind}_cell" if is_cell else holder.name,
-                    [_as_keras_has_it(w) for w in weights],
-                )
+            for place, name, weights in owner.stored(path) if inner is None else [(path, owner.name, [])]:
+                put(f"{place}/", name, [_as_keras_has_it(w) for w in weights])
             if isinstance(owner, Lookup) and owner.idf_weights is not None:
                 file.create_dataset(f"{path}/vars/idf_weights", data=owner.idf_weights)
         if trainer.settings is not None:

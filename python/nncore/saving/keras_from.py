@@ -119,8 +119,10 @@ def _arguments(node: Any) -> tuple[list[Any], dict[str, Any]]:
     """The arguments of a call of a layer, from a node of Keras 3 or 2."""
     if not isinstance(node, Mapping):
         return [node], {}
-    kwargs = expect(dict, node["kwargs"], "kwargs").items()
-    return expect(list, node["args"], "args"), {name: each for name, each in kwargs if each is not None}
+    kwargs = {name: v for name, v in expect(dict, node["kwargs"], "kwargs").items() if v is not None}
+    if kwargs.pop("training", False):  # Keras notes False of all calls that do not say otherwise
+        raise ValueError("a call with training=True is not available: models decide it")
+    return expect(list, node["args"], "args"), kwargs
 
 
 class Maker:
