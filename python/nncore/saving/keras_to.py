@@ -76,6 +76,8 @@ class Writer:
     def _layer(layer: Layer) -> dict[str, Any]:
         own = named(layer)
         entry = _entry("keras.layers", own["class_name"], _with_modules(own["config"]))
+        if own["class_name"].startswith("SpatialDropout"):
+            del entry["config"]["trainable"]  # which Keras does not take there
         if not isinstance(layer, BeforeNetwork):
             entry["config"]["dtype"] = _POLICY
         if layer.built and (isinstance(layer, Merge) or not isinstance(layer.input_shape, list)):
