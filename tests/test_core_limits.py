@@ -61,7 +61,7 @@ def test_convolutions_beyond_reason_are_refused(kernel: Any, padding: str, shape
 )
 def test_settings_outside_their_range_are_refused(name: str, setting: _core.Setting) -> None:
     key, default, least, most, below = setting
-    message = rf"{key} must be in \[{least:g}, {most:g}{re.escape(')' if below else ']')}, got"
+    message = re.escape(f"{key} must be in [{least:g}, {most:g}{')' if below else ']'}, got")
     for value in (least - 0.5, most if below else most + 0.5, float("nan"), float("inf")):
         with pytest.raises(ValueError, match=message):
             _core.infer(("activation", {"activation": name, key: value}), [(3,)])

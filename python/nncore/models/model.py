@@ -131,9 +131,7 @@ class Model(Weighted, Compiled):
 
     @property
     def inputs(self) -> list[Value]:
-        """The values of the inputs. This and the following properties raise AttributeError before the model
-        is built.
-        """
+        """The values of the inputs. Before the model is built, all such properties raise AttributeError."""
         return list(self._graph("inputs").inputs)
 
     @property
@@ -154,16 +152,12 @@ class Model(Weighted, Compiled):
 
     @property
     def input_names(self) -> list[str]:
-        """The names of the `Input` layers; an input that comes from another layer has that layer's name, with
-        a number if the name is not unique.
-        """
+        """The names of the `Input` layers, or of the layers that inputs come from, numbered if need be."""
         return list(self._graph("input names").input_names)
 
     @property
     def output_names(self) -> list[str]:
-        """The keys of a dict of outputs, or the names of the layers of the outputs, numbered if a layer gives
-        several.
-        """
+        """The keys of a dict of outputs, or the names of the outputs' layers, numbered if need be."""
         return self._graph("output names").output_names()
 
     @property
