@@ -175,7 +175,7 @@ def steps(k: Any) -> Any:
     of = k.layers
     x, z = of.Input((6,), name="words"), of.Input((6, 3), name="series")
     e = of.Embedding(9, 4, mask_zero=True, embeddings_regularizer="l2", name="table")(x)
-    both = of.Concatenate(name="joined")([e, of.Masking(0.5)(z)])
+    both = of.Concatenate(name="joined")([of.Masking(0.5)(z), e])
     deep = of.TimeDistributed(of.Dense(4, "tanh", kernel_initializer="he_normal"), name="each")(both)
     mean = of.GlobalAveragePooling1D()(of.Multiply()([deep, e]))
     causal = of.Conv1D(3, 2, padding="causal", dilation_rate=2, activation="relu", name="causal")(z)
@@ -203,8 +203,9 @@ def series(k: Any) -> Any:
     return model
 
 
-# Keras' own files of these cannot be compiled, or not be written, as RandomBrightness cannot be copied.
-NOT_IN_H5 = ("names", "sizes")
+# Keras' own files of these cannot be compiled, not be written (RandomBrightness cannot be copied), or not be
+# read (operations of masks).
+NOT_IN_H5 = ("names", "sizes", "steps")
 MODELS = {case.__name__: case for case in (images, sizes, shapes, graph, names, parts, series, steps)}
 
 
