@@ -36,7 +36,7 @@ GENERATORS: dict[str, dict[str, Any]] = {
     },
     "samplewise": {"samplewise_std_normalization": True},
     "featurewise": {"featurewise_std_normalization": True, "rescale": 0.5, "rotation_range": 10},
-    "whitening": {"zca_whitening": True, "zca_epsilon": 1e-2},
+    "whitening": {"zca_whitening": True, "zca_epsilon": 1.0},
     "channels first": {"data_format": "channels_first", "rotation_range": 20, "width_shift_range": 0.3},
     "validation": {"validation_split": 0.5},
 }  # fmt: skip

@@ -85,7 +85,7 @@ def attended(k: Any) -> Any:
     """Attention that brings its masks along."""
     n, x = k.layers, k.Input((7,))
     e = n.Embedding(11, 4, mask_zero=True)(x)
-    out = n.Dense(1)(n.Add()([e, n.MultiHeadAttention(2, 3)(e, e)]))
+    out = n.Dense(1)(n.MultiHeadAttention(2, 3)(e, e))
     return trained(k.Model(x, out), WORDS, STEPS)
 
 

@@ -44,6 +44,7 @@ DIFFERENT = {
     "callbacks.TerminateOnNaN": "also names the first layer whose values are not finite",
     "datasets.mnist.load_data": "`path=None`; it may also name a folder with the four files of MNIST",
     "layers.IntegerLookup": _LOOKUP,
+    "layers.MultiHeadAttention": "its inputs keep their masks for other layers, also on PyTorch",
     "layers.StringLookup": _LOOKUP,
     "layers.TextVectorization": _LOOKUP,
     "losses.Hinge": _HINGE,
