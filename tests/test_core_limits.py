@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -62,7 +63,7 @@ def test_convolutions_beyond_reason_are_refused(kernel: Any, padding: str, shape
 def test_settings_outside_their_range_are_refused(name: str, setting: _core.Setting) -> None:
     key, default, least, most, below = setting
     message = re.escape(f"{key} must be in [{least:g}, {most:g}{')' if below else ']'}, got")
-    for value in (least - 0.5, most if below else most + 0.5, float("nan"), float("inf")):
+    for value in (least - 0.5, most if below else math.nextafter(most, math.inf), math.nan, math.inf):
         with pytest.raises(ValueError, match=message):
             _core.infer(("activation", {"activation": name, key: value}), [(3,)])
     _core.infer(("activation", {"activation": name, key: default}), [(3,)])
@@ -74,7 +75,7 @@ def test_settings_outside_their_range_are_refused(name: str, setting: _core.Sett
 def test_settings_of_losses_outside_their_range_are_refused(name: str, setting: _core.Setting) -> None:
     key, default, least, most, below = setting
     x = np.ones((2, 3), np.float32)
-    for value in (least - 0.5, most if below else most + 0.5, float("nan"), float("inf")):
+    for value in (least - 0.5, most if below else math.nextafter(most, math.inf), math.nan, math.inf):
         with pytest.raises(ValueError, match=rf"\[{name}\] {key} must be in \[{least:g}, {most:g}.*, got"):
             _core.metric((name, {key: value}), x, x)
     assert (_core.metric((name, {key: default}), x, x) == _core.metric((name, {}), x, x)).all()
