@@ -4,7 +4,7 @@ Everything between the digits and the pictures is Keras code; only the imports s
 
     python examples/mnist_cnn.py
 
-Trains on all of MNIST (60,000 digits) if it is at hand or can be downloaded, else on the 5,000 digits that
+Trains on all of MNIST (60,000 digits) if it is at hand or can be downloaded, else on the 4,500 digits that
 come with nncore. The pictures need matplotlib: pip install matplotlib.
 """
 
@@ -32,7 +32,7 @@ def main(
         (x_train, y_train), (x_test, y_test) = mnist.load_sample() if sample else mnist.load_data()
     except OSError as error:
         print(f"The full MNIST cannot be had here. {error}")
-        print("Going on with the 5,000 digits that come with nncore.")
+        print("Going on with the 4,500 digits that come with nncore.")
         (x_train, y_train), (x_test, y_test) = mnist.load_sample()
     epochs = epochs or (3 if len(x_train) > 10_000 else 12)
 

@@ -13,7 +13,7 @@ What makes it fast, in the order of what it brings:
     python examples/mnist_fast.py
 
 Trains once for each of five seeds, on all of MNIST if it is at hand or can be downloaded, else for eight
-epochs on the 5,000 digits that come with nncore.
+epochs on the 4,500 digits that come with nncore.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def main(seeds: tuple[int, ...] = (1, 2, 3, 4, 5), sample: bool = False) -> floa
         (x_train, y_train), (x_test, y_test) = mnist.load_sample() if sample else mnist.load_data()
     except OSError as error:
         print(f"The full MNIST cannot be had here. {error}")
-        print("Going on with the 5,000 digits that come with nncore.")
+        print("Going on with the 4,500 digits that come with nncore.")
         (x_train, y_train), (x_test, y_test) = mnist.load_sample()
     epochs = 1 if len(x_train) > 10_000 else 8
     x_train, x_test = x_train[:, 2:26, 2:26, None], x_test[:, 2:26, 2:26, None]

@@ -5,7 +5,7 @@ difference. Everything between the digits and the time is Keras code; only the i
 
     python examples/residual.py
 
-Trains on all of MNIST (60,000 digits) if it is at hand or can be downloaded, else on the 5,000 digits that
+Trains on all of MNIST (60,000 digits) if it is at hand or can be downloaded, else on the 4,500 digits that
 come with nncore.
 """
 
@@ -48,7 +48,7 @@ def main(epochs: int | None = None, sample: bool = False, seed: int = 1) -> floa
         (x_train, y_train), (x_test, y_test) = mnist.load_sample() if sample else mnist.load_data()
     except OSError as error:
         print(f"The full MNIST cannot be had here. {error}")
-        print("Going on with the 5,000 digits that come with nncore.")
+        print("Going on with the 4,500 digits that come with nncore.")
         (x_train, y_train), (x_test, y_test) = mnist.load_sample()
     epochs = epochs or (5 if len(x_train) > 10_000 else 12)
     x_train, x_test = x_train[..., None], x_test[..., None]

@@ -6,7 +6,7 @@ digits and the picture is Keras code; only the imports say nncore.
 
     python examples/transfer.py
 
-Uses all of MNIST if it is at hand or can be downloaded, else the 5,000 digits that come with nncore. The
+Uses all of MNIST if it is at hand or can be downloaded, else the 4,500 digits that come with nncore. The
 picture needs matplotlib: pip install matplotlib.
 """
 
@@ -48,7 +48,7 @@ def main(
         (x_train, y_train), (x_test, y_test) = mnist.load_sample() if sample else mnist.load_data()
     except OSError as error:
         print(f"The full MNIST cannot be had here. {error}")
-        print("Going on with the 5,000 digits that come with nncore.")
+        print("Going on with the 4,500 digits that come with nncore.")
         (x_train, y_train), (x_test, y_test) = mnist.load_sample()
     epochs = epochs or (2 if len(x_train) > 10_000 else 12)
     x_train, x_test = x_train[..., None], x_test[..., None]

@@ -84,7 +84,7 @@ def test_mnist_cnn_goes_on_without_a_network(
     for name in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # nothing listens there
     assert lesson("mnist_cnn").main(epochs=1, folder=None) > 0.8
-    assert "Going on with the 5,000 digits" in capsys.readouterr().out
+    assert "Going on with the 4,500 digits" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -103,7 +103,7 @@ def test_no_network(tmp_path: Path, data: str) -> None:
         assert done.returncode == 0, done.stderr
         assert "The full MNIST is not available" in done.stdout
         assert (
-            "the 5,000 real digits that come with nncore, instead of the full MNIST: 4,000 digits"
+            "the 4,500 real digits that come with nncore, instead of the full MNIST: 3,600 digits"
             in done.stdout
         )
 
@@ -114,7 +114,7 @@ def test_no_network(tmp_path: Path, data: str) -> None:
 def test_no_network_is_told_in_one_line(tmp_path: Path, data: str, verbose: bool) -> None:
     options = ["--verbose"] if verbose else []
     done = run(tmp_path, "train", "--data", data, "--epochs", "1", *options, **OFFLINE)
-    told = done.stderr if data == "full" else done.stdout.partition("Data: the 5,000")[0]
+    told = done.stderr if data == "full" else done.stdout.partition("Data: the 4,500")[0]
     assert "mnist: no mirror delivered t10k-labels-idx1-ubyte.gz" in told
     if verbose:
         assert len(told.splitlines()) > 4

@@ -66,7 +66,7 @@ def run(data: str, epochs: int | None, batch_size: int, seed: int, out: Path, ve
 
 def _digits(data: str, verbose: bool) -> tuple[Split, str, bool]:
     """(the digits, their description, whether they are few)."""
-    sample = "the 5,000 real digits that come with nncore"
+    sample = "the 4,500 real digits that come with nncore"
     if data == "sample":
         return mnist.load_sample(), sample, True
     if data in ("full", "auto"):

