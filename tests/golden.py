@@ -64,7 +64,7 @@ def of_activation(operation: Operation, given: dict[str, Any], x: Array, dy: Arr
         dx = operation.reference_backward(dy, x.clip(-1e4, 1e4), **given)
     if over_rows(row):
         largest = np.abs(dy).max(axis=-1, keepdims=True)
-        cancels = 0.25 if (y < 0).any() else 0.0  # of a logarithm, the difference of two numbers
+        cancels = 0.25 if (y <= 0).any() else 0.0  # differences of two numbers
         allowed = 16 * (np.abs(y) + cancels), 16 * (np.abs(dx) + np.abs(y) * largest)
     else:  # 0.25, as parts of y and of the slope cancel
         allowed = 16 * (np.abs(y) + 0.25), 16 * (np.abs(dx) + 0.25 * np.abs(dy))

@@ -85,8 +85,8 @@ def _slope_of_softsign(x: Floats) -> Floats:
 
 
 def _slope_of_shrink(x: Floats, threshold: float) -> Floats:
-    """1 where |x| > threshold, else 0."""
-    return np.where(np.abs(x) > threshold, 1.0, 0.0)
+    """0 where |x| <= threshold, else 1."""
+    return np.where(np.abs(x) <= threshold, 0.0, 1.0)
 
 
 def _slope_of_tanh_shrink(x: Floats) -> Floats:

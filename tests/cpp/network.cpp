@@ -111,6 +111,29 @@ Spec batch_normalization(std::int64_t axis, bool has_weights) {
 Spec global_pooling(const std::string& kind) { return {kind, {{"keepdims", true}}}; }
 const Spec kFlatten{"flatten", {}};
 
+const std::vector<double> kFactors{-0.2, 0.2};
+Spec random(const std::string& kind, const std::vector<const char*>& factors) {
+  Spec spec{kind,
+            {{"fill_mode", std::string("reflect")},
+             {"interpolation", std::string("bilinear")},
+             {"fill_value", 0.0}}};
+  for (const char* factor : factors) spec.attributes[factor] = kFactors;
+  return spec;
+}
+Spec recurrent(const std::string& kind, std::int64_t units) {
+  return {kind,
+          {{"units", units},
+           {"use_bias", true},
+           {"dropout", 0.1},
+           {"recurrent_dropout", 0.1},
+           {"return_sequences", true},
+           {"go_backwards", false},
+           {"reset_after", true},
+           {"recurrent_activation", std::string("sigmoid")},
+           {"cell_activation", std::string("tanh")},
+           {"is_joined", false}}};
+}
+
 const Window kPairs{.size = 2, .strides = 2};
 const Shape kImage{13, 11, 4};
 constexpr std::size_t kSamples = 288, kBatch = 96, kClasses = 10;
@@ -125,8 +148,67 @@ struct Stack {
   const char* name;
   Specs specs;  // from kImage; a flatten and a dense layer follow
 };
-const std::vector<Stack>& stacks() {
-  static const std::vector<Stack> all{
+std::vector<Stack> stacks_of_sizes() {
+  return {
+      {"sizes",
+       {{"zero_padding", {{"padding", std::vector<std::int64_t>{1, 2, 0, 1}}}},
+        with({"conv2d_transpose",
+              {{"filters", std::int64_t{3}},
+               {"kernel_size", both(3)},
+               {"strides", both(2)},
+               {"padding", std::string("same")},
+               {"output_padding", both(-1)},
+               {"dilation_rate", both(1)},
+               {"use_bias", true}}},
+             "relu"),
+        {"cropping", {{"cropping", std::vector<std::int64_t>{1, 0, 2, 1}}}},
+        {"up_sampling", {{"size", both(2)}, {"interpolation", std::string("bilinear")}}},
+        {"resizing",
+         {{"height", std::int64_t{9}},
+          {"width", std::int64_t{8}},
+          {"interpolation", std::string("bilinear")},
+          {"fill_value", 0.0},
+          {"fit", std::string("stretch")}}},
+        {"center_crop", {{"height", std::int64_t{7}}, {"width", std::int64_t{6}}}},
+        {"softmax", {{"axis", std::vector<std::int64_t>{1}}}}}},
+      {"random images",
+       {{"random_flip", {{"mode", std::string("horizontal_and_vertical")}}},
+        random("random_rotation", {"factor"}),
+        random("random_zoom", {"height_factor"}),
+        random("random_translation", {"height_factor", "width_factor"}),
+        {"random_contrast", {{"factor", kFactors}, {"value_range", std::vector<double>{0.0, 255.0}}}},
+        {"random_brightness", {{"factor", kFactors}, {"value_range", std::vector<double>{0.0, 255.0}}}},
+        {"random_crop", {{"height", std::int64_t{9}}, {"width", std::int64_t{8}}}},
+        {"normalization",
+         {{"axis", std::vector<std::int64_t>{-1}},
+          {"mean", std::vector<double>{10.0, 20.0, 30.0, 40.0}},
+          {"variance", std::vector<double>{100.0, 200.0, 300.0, 400.0}},
+          {"invert", false}}}}},
+  };
+}
+std::vector<Stack> stacks_of_steps() {
+  return {
+      {"steps",
+       {{"reshape", {{"target_shape", std::vector<std::int64_t>{11, 52}}}},
+        {"masking", {{"mask_value", 0.0}}},
+        recurrent("lstm", 5),
+        recurrent("gru", 6),
+        {"permute", {{"dims", std::vector<std::int64_t>{2, 1}}}},
+        with({"time_distributed",
+              {{"layer", std::string("dense")}, {"units", std::int64_t{4}}, {"use_bias", true}}},
+             "tanh"),
+        recurrent("simple_rnn", 7),
+        kFlatten,
+        {"repeat_vector", {{"n", std::int64_t{2}}}}}},
+      {"embedding",
+       {{"embedding",
+         {{"input_dim", std::int64_t{256}},
+          {"output_dim", std::int64_t{2}},
+          {"name", std::string("table")}}}}},
+  };
+}
+std::vector<Stack> plain_stacks() {
+  return {
       {"dense", {kFlatten, dense(65, "relu"), dense(70, "gelu", false), dense(9, "tanh")}},
       {"activations", activations()},
       {"conv2d", {conv2d(17, "relu"), conv2d(5, "silu", {.size = 2, .strides = 2})}},
@@ -149,11 +231,23 @@ const std::vector<Stack>& stacks() {
        {layer_normalization({1, 2, 3}, false), conv2d(6, "relu"), layer_normalization({-1}, true), kFlatten,
         dense(50), layer_normalization({-1}, true)}},
       {"dropout", {{"dropout", {{"rate", 0.3}}}, kFlatten, dense(50, "relu"), {"dropout", {{"rate", 0.5}}}}},
-      {"noise", {{"gaussian_noise", {{"stddev", 0.3}}}, {"prelu", {{"shared_axes", both(1)}}}}},
+      {"noise",
+       {{"gaussian_noise", {{"stddev", 0.3}}},
+        {"prelu", {{"shared_axes", both(1)}}},
+        {"alpha_dropout", {{"rate", 0.2}}},
+        {"gaussian_dropout", {{"rate", 0.2}}}}},
       {"views",
        {{"reshape", {{"target_shape", std::vector<std::int64_t>{11, -1, 4}}}},
         {"rescaling", {{"scale", 0.5}, {"offset", -1.0}}}}},
   };
+}
+const std::vector<Stack>& stacks() {
+  static const std::vector<Stack> all = [] {
+    std::vector<Stack> each = plain_stacks();
+    for (const auto& more : {stacks_of_sizes(), stacks_of_steps()})
+      each.insert(each.end(), more.begin(), more.end());
+    return each;
+  }();
   return all;
 }
 
@@ -268,7 +362,15 @@ class Tests {
     const std::size_t flat = call(kFlatten, {value});
     const std::size_t product = call({"dot", {{"axes", std::vector<std::int64_t>{0, 0}}}}, {2, 2});
     const std::size_t both = call({"concatenate", {{"axis", std::int64_t{0}}}}, {flat, product});
-    graph.outputs = {call(dense(kClasses, "softmax"), {both})};
+    const std::size_t steps = call({"reshape", {{"target_shape", std::vector<std::int64_t>{13, 66}}}}, {1});
+    const std::size_t mask = call({"mask", {{"value", 0.0}, {"of_features", true}}}, {steps});
+    const std::size_t attended =
+        call({"attention", {{"heads", std::int64_t{2}}, {"scale", 0.2}, {"dropout", 0.1}, {"causal", true}}},
+             {steps, steps, steps});
+    const std::size_t selected = call({"select", {}}, {mask, attended, steps});
+    const std::size_t mean = call({"masked_average", {{"keepdims", false}}}, {selected, mask});
+    const std::size_t every = call({"concatenate", {{"axis", std::int64_t{0}}}}, {both, mean});
+    graph.outputs = {call(dense(kClasses, "softmax"), {every})};
     return graph;
   }
 
@@ -328,8 +430,8 @@ class Tests {
   }
 
   // y, dx and the gradients of a layer between arrays.
-  std::vector<std::vector<float>> run_alone(const Spec& spec, int threads) {
-    const auto made = make_layer(spec, {kImage});
+  std::vector<std::vector<float>> run_alone(const Spec& spec, const Shape& input, int threads) {
+    const auto made = make_layer(spec, {input});
     const Layer& layer = *made;
     set_num_threads(threads);
     const std::size_t in = kSamples * size_of(layer.input()), out = kSamples * size_of(layer.output());
@@ -352,20 +454,24 @@ class Tests {
       if (!layer.parameters()[i].is_state) gradients.push_back(results[i + 2].data());
     }
     const ArrayCall call{held, x.data(), kSamples, 5};
-    (*OneNode(spec, kImage, false)).forward(call, results[0].data(), true);
-    (*OneNode(spec, kImage, true)).backward(call, dy.data(), results[1].data(), gradients);
+    (*OneNode(spec, input, false)).forward(call, results[0].data(), true);
+    (*OneNode(spec, input, true)).backward(call, dy.data(), results[1].data(), gradients);
     return results;
   }
 
   void layers_alone() {
-    for (const Stack& stack : stacks())
+    for (const Stack& stack : stacks()) {
+      Shape input = kImage;
       for (const Spec& spec : stack.specs) {
-        const auto one = run_alone(spec, 1);
+        if (spec.kind == "embedding") break;  // reads whole numbers
+        const auto one = run_alone(spec, input, 1);
         for (const int threads : {2, 3})
-          check(run_alone(spec, threads) == one, std::string(stack.name) + ", " + spec.kind +
-                                                     " alone: the bits of one thread with " +
-                                                     std::to_string(threads));
+          check(run_alone(spec, input, threads) == one, std::string(stack.name) + ", " + spec.kind +
+                                                            " alone: the bits of one thread with " +
+                                                            std::to_string(threads));
+        input = make_layer(spec, {input})->output();
       }
+    }
   }
 
   void counter() {
