@@ -24,6 +24,7 @@ class Case(NamedTuple):
 
 
 Normal = Callable[..., Array]  # of a shape
+TOP = ("top_k_categorical", "sparse_top_k_categorical")
 
 
 def cases(group: str, quick: bool) -> Iterator[Case]:
@@ -80,6 +81,7 @@ def _pooling(normal: Normal, quick: bool) -> Iterator[Case]:
 
 def _rows(normal: Normal, quick: bool) -> Iterator[Case]:
     """Softmax, normalization, losses and accuracies."""
+    from nncore import _core
     from nncore import losses  # noqa: F401 (their operations)
     from nncore.common.rows import LOSSES
 
@@ -87,8 +89,9 @@ def _rows(normal: Normal, quick: bool) -> Iterator[Case]:
         x, t, dy, size = normal(n, classes), normal(n, classes), normal(n), f" {n} x {classes}"
         p, labels = numpy_forms.softmax(x), np.argmax(normal(n, classes), axis=1)
         one_hot = np.eye(classes, dtype=np.float32)[labels]
-        yield Case("softmax" + size, "softmax", [x], {})
-        yield Case("softmax_backward" + size, "softmax_backward", [t, x], {})
+        for op in (name for name, (_, of_rows, *_) in _core.activations().items() if of_rows):
+            yield Case(op + size, op, [x], {})
+            yield Case(f"{op}_backward{size}", f"{op}_backward", [t, x], {})
         gamma, beta = normal(classes), normal(classes)
         yield Case("layer_normalization" + size, "layer_normalization", [x, gamma, beta], {})
         yield Case(f"layer_normalization_backward{size}", "layer_normalization_backward", [t, x, gamma], {})
@@ -98,9 +101,18 @@ def _rows(normal: Normal, quick: bool) -> Iterator[Case]:
             target, output = {"numbers": (t, x), "classes": (labels, p)}.get(loss.inputs, (one_hot, p))
             yield Case(op + size, op, [target, output], {})
             yield Case(f"{op}_backward{size}", f"{op}_backward", [dy, target, output], {})
-        for kind in ("binary", "categorical", "sparse_categorical"):
+        for kind in ("binary", "categorical", "sparse_categorical", *TOP):
             target = labels if kind.startswith("sparse") else one_hot
             yield Case(f"{kind}_accuracy{size}", f"{kind}_accuracy", [target, p], {})
+
+
+def _recurrent(normal: Normal, quick: bool) -> Iterator[Case]:
+    n, steps, inputs, units = (2, 3, 4, 4) if quick else (64, 50, 32, 64)
+    x, dy = normal(n, steps, inputs), normal(n, units)
+    for op, gates in (("simple_rnn", 1), ("lstm", 4), ("gru", 3)):
+        kernels = [normal(size, gates * units) / np.float32(size**0.5) for size in (inputs, units)]
+        yield Case(op, op, [x, *kernels], {})
+        yield Case(f"{op}_backward", f"{op}_backward", [dy, x, *kernels], {})
 
 
 def _updates(normal: Normal, quick: bool) -> Iterator[Case]:
@@ -128,6 +140,7 @@ GROUPS: dict[str, Callable[[Normal, bool], Iterator[Case]]] = {
     "elementwise": _elementwise,
     "pooling": _pooling,
     "rows": _rows,
+    "recurrent": _recurrent,
     "updates": _updates,
 }
 TITLES = {
@@ -136,5 +149,6 @@ TITLES = {
     "elementwise": "Elementwise, 32 x 26 x 26 x 64",
     "pooling": "Pooling, 32 x 26 x 26 x 64",
     "rows": "Softmax, normalization, losses and accuracies",
+    "recurrent": "Recurrent layers, 64 x 50 steps of 32 values, 64 units",
     "updates": "Optimizers, 1,000,000 weights",
 }

@@ -40,6 +40,8 @@ OPTIONAL = (
     "compile",
     "loss",
     "activation",
+    "recurrent_activation",
+    "output_padding",
     "kernel_initializer",
     "bias_initializer",
     "weight_decay",
@@ -50,9 +52,11 @@ OPTIONAL = (
     "ema_overwrite_frequency",
     "gradient_accumulation_steps",
 )
-OPTIONAL_NUMBERS = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
-# One number stands for both, or for a schedule.
-PAIRS = ("kernel_size", "strides", "dilation_rate", "pool_size", "learning_rate")
+OPTIONAL_NUMBERS = ("max_value", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
+# One number stands for the list.
+PAIRS = frozenset(
+    "kernel_size strides dilation_rate pool_size padding cropping size factor height_factor width_factor".split()
+)
 
 
 def places(value: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
@@ -137,7 +141,9 @@ def test_every_setting_of_a_wrong_type_is_refused_or_means_the_same(tmp_path: Pa
                 last = way[-1] if way else ""
                 if (wrong is None and last in OPTIONAL) or (wrong == {} and last == "config"):
                     continue
-                if (type(wrong) is int and last in PAIRS) or (
+                of_pair = isinstance(value, list) and not PAIRS.isdisjoint(way[-2:])
+                of_axes = last == "axis" and isinstance(wrong, (int, list, type(None)))
+                if of_axes or (type(wrong) is int and (of_pair or last == "learning_rate")) or (
                     type(wrong) is float and last in OPTIONAL_NUMBERS
                 ):
                     continue

@@ -269,6 +269,9 @@ class Normalization(Layer):
         self.variance_initializer = initializers.Ones()
         self._given: dict[str, NDArray[np.float64]] = {}
         if mean is not None and variance is not None:
+            for name, one in (("mean", mean), ("variance", variance)):
+                if np.asarray(one).dtype.kind not in "iuf":
+                    raise ValueError(f"[Normalization] {name} must be numbers, got {one!r}")
             given = [np.asarray(one, np.float64) for one in (mean, variance)]
             if given[0].shape != given[1].shape or given[0].ndim > len(self.axis) or not given[0].size:
                 raise ValueError(
