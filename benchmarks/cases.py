@@ -81,8 +81,10 @@ def _pooling(normal: Normal, quick: bool) -> Iterator[Case]:
 
 def _rows(normal: Normal, quick: bool) -> Iterator[Case]:
     """Softmax, normalization, losses and accuracies."""
-    from nncore import _core
-    from nncore import losses  # noqa: F401 (their operations)
+    from nncore import (
+        _core,
+        losses,  # noqa: F401 (their operations)
+    )
     from nncore.common.rows import LOSSES
 
     for n, classes in [(50, 10)] if quick else [(10_000, 10), (1_000, 1_000)]:

@@ -54,9 +54,10 @@ OPTIONAL = (
 )
 OPTIONAL_NUMBERS = ("max_value", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
 # One number stands for the list.
-PAIRS = frozenset(
-    "kernel_size strides dilation_rate pool_size padding cropping size factor height_factor width_factor".split()
-)
+PAIRS = {
+    "kernel_size", "strides", "dilation_rate", "pool_size", "padding", "cropping", "size", "factor",
+    "height_factor", "width_factor",
+}  # fmt: skip
 
 
 def places(value: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
@@ -143,8 +144,10 @@ def test_every_setting_of_a_wrong_type_is_refused_or_means_the_same(tmp_path: Pa
                     continue
                 of_pair = isinstance(value, list) and not PAIRS.isdisjoint(way[-2:])
                 of_axes = last == "axis" and isinstance(wrong, (int, list, type(None)))
-                if of_axes or (type(wrong) is int and (of_pair or last == "learning_rate")) or (
-                    type(wrong) is float and last in OPTIONAL_NUMBERS
+                if (
+                    of_axes
+                    or (type(wrong) is int and (of_pair or last == "learning_rate"))
+                    or (type(wrong) is float and last in OPTIONAL_NUMBERS)
                 ):
                     continue
                 header["__metadata__"]["nncore"] = json.dumps(changed(settings, way, wrong))

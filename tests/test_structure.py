@@ -13,6 +13,7 @@ from types import ModuleType
 import pytest
 
 import nncore
+from nncore import layers
 
 pytestmark = pytest.mark.once
 
@@ -135,3 +136,9 @@ def test_a_module_shows_its_public_names(module: ModuleType) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_files_are_short(name: str) -> None:
     assert len(FILES[name].read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("module", layers._ON_DEMAND)
+def test_layers_on_demand_are_told_whole(module: str) -> None:
+    told = layers._ON_DEMAND[module].split()
+    assert told == sorted(importlib.import_module(f"nncore.layers.{module}").__all__)

@@ -99,7 +99,7 @@ _ON_DEMAND = (
     "utils",
 )
 answer(__name__, "keras", "nn", "saving", *_ON_DEMAND)
-for _module in (activations, initializers, layers, losses, metrics):
+for _module in (activations, initializers, losses, metrics):
     answer(_module.__name__)
 
 

@@ -47,7 +47,8 @@ def answer(module: str, *on_demand: str, **within: str) -> None:
                 return importlib.import_module(f"{module}.{name}")
         if name in within:
             with whole:
-                return getattr(importlib.import_module(f"{module}.{within[name]}"), name)
+                own[name] = getattr(importlib.import_module(f"{module}.{within[name]}"), name)
+            return own[name]
         if name.startswith("_"):
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         if real(f"{module}.{name}"):

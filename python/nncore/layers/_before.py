@@ -1,8 +1,8 @@
-"""The base class of layers that Python applies to data before the network reads them."""
+"""The base classes of layers that prepare data, and of those that do so in Python, before the network."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +12,7 @@ from ..common.arguments import training as in_training
 from ..common.arrays import raw
 from ..common.values import OpenShape, Parameters, values_in
 from ._layer import Layer
+from .core import InputLayer, Rescaling
 
 
 class BeforeNetwork(Layer):
@@ -59,3 +60,23 @@ class BeforeNetwork(Layer):
         in_training(self.name, training)
         array = raw(self.name, "x", x)
         return self.prepared(array) if array.ndim else self.prepared(array[np.newaxis])[0]
+
+
+class Prepares(Layer):
+    """Base class of layers that prepare images. An array (h, w, channels) is a single image."""
+
+    _abstract = True
+    at_random = False  # in training, and in calls on arrays
+
+    def __call__(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """As `Layer.__call__`, also on one image."""
+        if values_in(x) is None and np.ndim(x) == 3:
+            return super().__call__(np.asarray(x)[None], training)[0]
+        return super().__call__(x, training, mask)
+
+
+def augments(given: Iterable[object]) -> bool:
+    """Whether layers change images at random and do nothing else but prepare them."""
+    every = list(given)
+    prepare = all(isinstance(layer, (Prepares, Rescaling, InputLayer)) for layer in every)
+    return prepare and any(getattr(layer, "at_random", False) for layer in every)

@@ -1,11 +1,22 @@
-"""Layers of the core that layers of Python call besides themselves."""
+"""What several modules of layers use."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from .. import _core
+from ..common.arguments import integer
 from ._layer import Layer
+
+
+def axis_of(owner: str, name: str, value: Any) -> int:
+    """The index of an axis that is not the batch axis; ValueError for others."""
+    axis = integer(owner, name, value, low=-64, high=64)
+    if axis == 0:
+        raise ValueError(
+            f"[{owner}] {name}=0 is the batch axis: give an axis within samples, such as 1 or -1"
+        )
+    return axis
 
 
 def without_weights() -> _core.Variables:

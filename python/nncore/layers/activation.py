@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from .. import activations, initializers
 from ..common.arguments import number, several
 from ..common.operations import ACTIVATIONS
+from ._helper import axis_of
 from ._layer import Layer
 from ._weights import Variable
-from .merging import axis_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..common.arguments import boolean, integer
-from ._helper import Helper
+from ..common.arguments import boolean
+from ._helper import Helper, axis_of
 from ._layer import Layer, Run
 
 if TYPE_CHECKING:
@@ -225,15 +225,6 @@ class Dot(Merge):
 
     def mask_after(self, call: Run[_T], inputs: Sequence[_T], masks: Sequence[_T | None]) -> _T | None:
         return None
-
-
-def axis_of(owner: str, name: str, value: Any) -> int:
-    axis = integer(owner, name, value, low=-64, high=64)
-    if axis == 0:
-        raise ValueError(
-            f"[{owner}] {name}=0 is the batch axis: give an axis within samples, such as 1 or -1"
-        )
-    return axis
 
 
 def add(inputs: Sequence[Any], **options: Unpack[Options]) -> Any:

@@ -13,9 +13,9 @@ from .. import initializers
 from ..common.absent import answer
 from ..common.arguments import boolean, integer, number, several
 from ..common.arrays import as_array
+from ._helper import axis_of
 from ._layer import Layer, Run
 from ._weights import Variable
-from .merging import axis_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

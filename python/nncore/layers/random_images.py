@@ -7,16 +7,16 @@ A layer that is called on an array alone changes it, unless ``training=False``, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..common.absent import answer
 from ..common.arguments import choice, number, several
 from ..common.values import values_in
-from .core import InputLayer, Rescaling
+from ._before import Prepares
 from .images import channels_last
 from .randomness import Random
-from .resizing import OfSize, Prepares, interpolation_of
+from .resizing import OfSize, interpolation_of
 
 if TYPE_CHECKING:
     from typing import Literal, TypeAlias
@@ -59,6 +59,7 @@ def range_of(
 
 class _RandomImage(Prepares, Random):
     _abstract = True
+    at_random = True
     unavailable: ClassVar[Mapping[str, Any]] = {"bounding_box_format": None, "data_format": "channels_last"}
 
     def __call__(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
@@ -307,10 +308,3 @@ class RandomBrightness(_RandomColor):
 
     kind = "random_brightness"
     _least = -1.0
-
-
-def augments(given: Iterable[object]) -> bool:
-    """Whether layers change images at random and do nothing else but prepare them."""
-    every = list(given)
-    prepare = all(isinstance(layer, (Prepares, Rescaling, InputLayer)) for layer in every)
-    return prepare and any(isinstance(layer, _RandomImage) for layer in every)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..common.absent import answer
 from ..common.arguments import boolean, choice, integer, number, pair, require_default, several
-from ..common.values import values_in
+from ._before import Prepares
 from ._layer import Layer
 from .images import MOST, channels_last
 
@@ -194,18 +192,6 @@ class UpSampling2D(Layer):
         channels_last("UpSampling2D", data_format)
         self.size = pair("UpSampling2D", "size", size, high=MOST)
         self.interpolation = interpolation_of("UpSampling2D", interpolation)
-
-
-class Prepares(Layer):
-    """Base class of layers that prepare images. An array (h, w, channels) is a single image."""
-
-    _abstract = True
-
-    def __call__(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """As `Layer.__call__`, also on one image."""
-        if values_in(x) is None and np.ndim(x) == 3:
-            return super().__call__(np.asarray(x)[None], training)[0]
-        return super().__call__(x, training, mask)
 
 
 class OfSize(Prepares):
