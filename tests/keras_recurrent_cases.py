@@ -54,7 +54,30 @@ def initial(k: Any) -> Any:
     return [*found, free.get_weights()[2]]
 
 
+def states(k: Any) -> Any:
+    """Networks whose second recurrent layer starts with the state of the first: predictions and steps."""
+    found = []
+    cases = [(getattr(k.layers, kind), each) for kind, every in KINDS.items() for each in every]
+    for cls, settings in cases:
+        for both in (False, True):
+            inputs = [k.Input((5, 3)), k.Input((5, 3))]
+            first = cls(4, return_state=True, **settings)
+            second = cls(4, return_state=True, return_sequences=True, **settings)
+            if both:
+                first, second = k.layers.Bidirectional(first), k.layers.Bidirectional(second)
+            _, *state = first(inputs[0])
+            y, *after = second(inputs[1], initial_state=state)
+            joined = k.layers.Concatenate()([k.layers.Flatten()(y), *after])
+            model = k.Model(inputs, k.layers.Dense(2)(joined))
+            set_weights(model).compile(k.optimizers.SGD(0.1), "mse")
+            before = model.predict([X, X[::-1]], verbose=0)
+            losses = [model.train_on_batch([X, X[::-1]], Y) for _ in range(3)]
+            found.append([before, losses, told(model.get_weights()), len(state)])
+    return found
+
+
 CASES: dict[str, Case] = {
     **{f"layer {kind}": trained(kind) for kind in KINDS},
+    "states of recurrent layers": states,
     "initial weights of recurrent layers": initial,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from reference_model import assert_close, of_layers
 
 import nncore
 from nncore import _core, layers, reference
-from nncore.layers import GRU, LSTM, Dense, Input, SimpleRNN
+from nncore.layers import GRU, LSTM, Bidirectional, Dense, Input, SimpleRNN
 
 STEPS, INPUTS, UNITS, SAMPLES = 6, 4, 5, 37
 VARIANTS: dict[str, Spec] = {
@@ -163,6 +164,84 @@ def test_any_number_of_steps(rng: np.random.Generator) -> None:
         assert model.predict(x).shape == (5, 1)
 
 
+def made(kind: str, both: bool, **settings: Any) -> Any:
+    cls, early = getattr(layers, kind.partition(" ")[0]), {"reset_after": False} if "early" in kind else {}
+    layer = cls(UNITS, return_state=True, name="own", **settings, **early)
+    return Bidirectional(layer, name="own") if both else layer
+
+
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU", "GRU early"])
+def test_states_carry_a_sequence_on(isa: str, kind: str, sequences: bool, rng: np.random.Generator) -> None:
+    """Two calls, the second with the state after the first, are one call: outputs, states and gradients."""
+    layer = made(kind, False, return_sequences=sequences)
+    ends = [Input((2, INPUTS)), Input((4, INPUTS)), Input((6, INPUTS))]
+    first, *state = layer(ends[0])
+    second, *after = layer(ends[1], initial_state=state)
+    whole, *last = layer(ends[2])
+    outputs = layers.Concatenate(axis=1)([first, second]) if sequences else second
+    parts, alone = nncore.Model(ends[:2], [outputs, *after]), nncore.Model(ends[2], [whole, *last])
+    x = normal(rng, SAMPLES, STEPS, INPUTS)
+    halves, targets = [x[:, :2], x[:, 2:]], [normal(rng, *y.shape) for y in alone.predict(x, verbose=0)]
+    for one, other in zip(parts.predict(halves, verbose=0), alone.predict(x, verbose=0), strict=True):
+        np.testing.assert_array_equal(one, other)
+    before = layer.get_weights()
+    found = []
+    for model, given in ((alone, x), (parts, halves)):
+        layer.set_weights(before)
+        model.compile("sgd", ["mse"] * len(targets))
+        model.train_on_batch(given, targets)
+        found.append(layer.get_weights())
+    for one, other in zip(*found, strict=True):
+        assert_close(one, other, 100)
+
+
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU", "GRU early"])
+def test_states_with_masks_on_arrays_and_in_files(
+    kind: str, both: bool, rng: np.random.Generator, tmp_path: Path
+) -> None:
+    layer = made(kind, both)
+    x, mask = normal(rng, 3, STEPS, INPUTS), np.array([[1, 1, 0, 0, 0, 0], [1] * 6, [0] * 6])
+    count = len(layer(x)) - 1
+    state = [normal(rng, 3, UNITS) for _ in range(count)]
+    y, *after = layer(x, state, mask)
+    alone = [layer(x[i : i + 1, : mask[i].sum()], [part[i : i + 1] for part in state]) for i in range(2)]
+    for i, outputs in enumerate(alone):
+        for one, other in zip([y, *after], outputs, strict=True):
+            np.testing.assert_allclose(one[i : i + 1], other, rtol=1e-5, atol=1e-6)
+    for one, other in zip(after, state, strict=True):
+        np.testing.assert_array_equal(one[2], other[2])
+    ends = [Input((STEPS, INPUTS)), *(Input((UNITS,)) for _ in state)]
+    model = nncore.Model(ends, layer(ends[0], initial_state=ends[1:]))
+    expected = model.predict([x, *state], verbose=0)
+    for name in ("m.safetensors", "m.keras"):
+        model.save(tmp_path / name)
+        loaded = nncore.models.load_model(tmp_path / name)
+        for one, other in zip(loaded.predict([x, *state], verbose=0), expected, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_wrong_states_are_refused() -> None:
+    x, h = np.ones((2, 3, 4)), np.ones((2, 5))
+    with pytest.raises(
+        ValueError, match=r"\[own\] initial_state must be a list of 2 arrays or values \(n, 5\)"
+    ):
+        LSTM(5, name="own")(x, initial_state=h)
+    with pytest.raises(
+        ValueError, match=r"\[own\] initial_state must be one array or value \(n, 5\), got \["
+    ):
+        GRU(5, name="own")(x, [h, h])
+    with pytest.raises(ValueError, match=r"a list of 4 arrays or values \(n, 5\)"):
+        Bidirectional(LSTM(5))(x, [h, h])
+    with pytest.raises(ValueError, match=r"a state of shape \(1, 5\), each at most once, got \(1, 6\)"):
+        GRU(5)(x, np.ones((2, 6)))
+    with pytest.raises(ValueError, match="must have the same return_state"):
+        Bidirectional(LSTM(5), backward_layer=LSTM(5, go_backwards=True, return_state=True))
+    with pytest.raises(ValueError, match="the item 'own' has 3 outputs: in a Sequential each item has one"):
+        nncore.Sequential([Input((3, 4)), LSTM(5, return_state=True, name="own")])
+
+
 @pytest.mark.parametrize("cls", [LSTM, GRU, SimpleRNN])
 @pytest.mark.parametrize(
     ("given", "error", "text"),
@@ -171,8 +250,12 @@ def test_any_number_of_steps(rng: np.random.Generator) -> None:
         ({"units": 2.5}, TypeError, "units must be"),
         ({"dropout": 1.0}, ValueError, r"dropout must be in \[0, 1\), got 1"),
         ({"recurrent_dropout": -0.1}, ValueError, r"recurrent_dropout must be in \[0, 1\)"),
-        ({"stateful": True}, ValueError, "stateful=True is not available yet: give a sequence with all"),
-        ({"return_state": True}, ValueError, "not available yet: with return_sequences=True the last output"),
+        (
+            {"stateful": True},
+            ValueError,
+            "not available yet: return_state=True gives the state, which initial",
+        ),
+        ({"return_state": 1}, TypeError, "return_state"),
         ({"seed": 3}, ValueError, "seed"),
         ({"return_sequences": 1}, TypeError, "return_sequences"),
         ({"activation": "nothing"}, ValueError, "nothing"),

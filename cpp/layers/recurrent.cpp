@@ -8,16 +8,22 @@
 namespace nncore {
 namespace {
 
+// The number of states: h, and c of an LSTM.
+std::size_t states(const RecurrentSettings& s) { return s.cell == Cell::lstm ? 2 : 1; }
+
 // h of each step from x (steps, in), or the last h. kernel (in, gates * units), recurrent_kernel (units,
 // gates * units), bias (gates * units), or (2, gates * units) for a GRU that resets after its product.
+// Further inputs: a mask (steps), and a state (states, units): h, and c of an LSTM, before the first step,
+// else 0. A layer that returns its state has the state after the last step as the first rows of its output.
 //
 // In training the records of all steps are saved, and gradients of the parameters are products over all
 // records. At inference the records of one step are in scratch.
 class Recurrent final : public Layer {
  public:
   Recurrent(const std::vector<Shape>& inputs, const RecurrentSettings& s)
-      : Layer(inputs[0], s.sequences ? Shape{inputs[0][0], s.units} : Shape{s.units}),
-        is_masked_(inputs.size() > 1),
+      : Layer(inputs[0], output_of(inputs[0][0], s)),
+        mask_(index_of_rank(inputs, 1)),
+        state_(index_of_rank(inputs, 2)),
         steps_(input()[0]),
         in_(input()[1]),
         units_(s.units),
@@ -40,7 +46,7 @@ class Recurrent final : public Layer {
     for_rows(c, [&](const Rows& r) { forward_rows(c, r); });
   }
   void backward(const Chunk& c) const override {
-    if (is_masked_ && c.dxs[1]) std::fill_n(c.dxs[1], c.samples * steps_, 0.0f);
+    if (mask_ > 0 && c.dxs[mask_]) std::fill_n(c.dxs[mask_], c.samples * steps_, 0.0f);
     for_rows(c, [&](const Rows& r) { backward_rows(c, r); });
   }
 
@@ -92,6 +98,18 @@ class Recurrent final : public Layer {
   }
 
  private:
+  static Shape output_of(std::size_t steps, const RecurrentSettings& s) {
+    if (s.returns_state) return {states(s) + (s.sequences ? steps : 0), s.units};
+    return s.sequences ? Shape{steps, s.units} : Shape{s.units};
+  }
+  // The place of the mask or the state among the inputs, 0 if there is none.
+  static std::size_t index_of_rank(const std::vector<Shape>& inputs, std::size_t rank) {
+    std::size_t i = inputs.size();
+    while (--i > 0 && inputs[i].size() != rank) {
+    }
+    return i;
+  }
+
   static constexpr std::size_t kRows = 32;       // samples that run through the steps together
   static constexpr std::size_t kLeastRows = 16;  // fewer leave the tiles of products empty
 
@@ -122,7 +140,25 @@ class Recurrent final : public Layer {
     }
   }
 
+  // Copies between h and c of rows and an array of states whose samples are `stride` floats apart.
+  void load_state(const Rows& r, const float* from, std::size_t stride) const {
+    for (std::size_t i = 0; i < r.count; ++i, from += stride) {
+      std::copy_n(from, units_, r.h + i * units_);
+      if (states(set_) > 1) std::copy_n(from + units_, units_, r.c + i * units_);
+    }
+  }
+  void store_state(const Rows& r, float* to, std::size_t stride) const {
+    for (std::size_t i = 0; i < r.count; ++i, to += stride) {
+      std::copy_n(r.h + i * units_, units_, to);
+      if (states(set_) > 1) std::copy_n(r.c + i * units_, units_, to + units_);
+    }
+  }
+  std::size_t state_size() const { return states(set_) * units_; }
+  // Where the outputs of the steps begin in a sample of the output.
+  std::size_t lead() const { return set_.returns_state ? state_size() : 0; }
+
   void forward_rows(const Chunk& c, const Rows& r) const {
+    if (state_ > 0) load_state(r, c.xs[state_] + r.first * state_size(), state_size());
     if (c.saved)
       multiply_inputs(c, r, saved_at(c, r, 0), record_.size, c.x + r.first * input_size(), in_,
                       r.count * steps_, steps_);
@@ -146,12 +182,15 @@ class Recurrent final : public Layer {
         c.kernels.gru_mix(s);
       }
       for (std::size_t i = 0; set_.sequences && i < r.count; ++i)
-        if (float* const y = c.y + (r.first + i) * output_size() + place(step) * units_; hides(s, i))
+        if (float* const y = c.y + (r.first + i) * output_size() + lead() + place(step) * units_; hides(s, i))
           std::fill_n(y, units_, 0.0f);
         else
           std::copy_n(r.h + i * units_, units_, y);
     }
-    if (!set_.sequences) std::copy_n(r.h, r.count * units_, c.y + r.first * units_);
+    if (set_.returns_state)
+      store_state(r, c.y + r.first * output_size(), output_size());
+    else if (!set_.sequences)
+      std::copy_n(r.h, r.count * units_, c.y + r.first * units_);
   }
 
   // The place of a step among the outputs.
@@ -165,15 +204,19 @@ class Recurrent final : public Layer {
 
   // dh and dc are in r.h and r.c.
   void backward_rows(const Chunk& c, const Rows& r) const {
+    float* const dstate = state_ > 0 ? c.dxs[state_] : nullptr;
+    const bool reads_last = !set_.sequences && !set_.returns_state;
+    if (set_.returns_state) load_state(r, c.dy + r.first * output_size(), output_size());
     for (std::size_t step = steps_; step-- > 0;) {
       const std::size_t time = set_.backwards ? steps_ - 1 - step : step;
       float* const record = saved_at(c, r, time);
       const RecurrentStep s = step_of(c, r, record, saved(), time);
-      for (std::size_t i = 0; (set_.sequences || step + 1 == steps_) && i < r.count; ++i)
+      for (std::size_t i = 0; (set_.sequences || (reads_last && step + 1 == steps_)) && i < r.count; ++i)
         if (!hides(s, i))
-          c.kernels.add(r.h + i * units_,
-                        c.dy + (r.first + i) * output_size() + (set_.sequences ? place(step) * units_ : 0),
-                        units_);
+          c.kernels.add(
+              r.h + i * units_,
+              c.dy + (r.first + i) * output_size() + lead() + (set_.sequences ? place(step) * units_ : 0),
+              units_);
       if (set_.cell == Cell::simple_rnn) {
         close(c.kernels, s);
       } else if (set_.cell == Cell::lstm) {
@@ -189,7 +232,7 @@ class Recurrent final : public Layer {
           c.kernels.gru_reset_backward(s);
         }
       }
-      for (std::size_t i = 0; step > 0 && i < record_.of_h.size(); ++i) {
+      for (std::size_t i = 0; (step > 0 || dstate) && i < record_.of_h.size(); ++i) {
         const Part& p = record_.of_h[i];
         const bool drops = set_.recurrent_dropout > 0;
         multiply_back(c, drops ? r.other : r.h, units_, record + record_.part + p.column, saved(), 1, p,
@@ -198,6 +241,7 @@ class Recurrent final : public Layer {
       }
       if (c.dx && set_.dropout > 0) dropped_dx(c, r, record, time);
     }
+    if (dstate) store_state(r, dstate + r.first * state_size(), state_size());
     if (c.dx && set_.dropout == 0)
       multiply_back(c, c.dx + r.first * input_size(), in_, saved_at(c, r, 0), record_.size, 0,
                     record_.of_x[0], r.count * steps_, false);
@@ -309,7 +353,7 @@ class Recurrent final : public Layer {
             .h = r.h,
             .c = r.c,
             .scratch = r.room,
-            .mask = is_masked_ ? c.xs[1] + r.first * steps_ + time : nullptr,
+            .mask = mask_ > 0 ? c.xs[mask_] + r.first * steps_ + time : nullptr,
             .mask_stride = steps_};
   }
   static Gate gate_of(const Kernels& k, const ActivationFunction& f) {
@@ -341,7 +385,7 @@ class Recurrent final : public Layer {
   }
   bool has_reset() const { return set_.cell == Cell::gru_before; }
 
-  bool is_masked_;
+  std::size_t mask_, state_;  // among the inputs, or 0
   std::size_t steps_, in_, units_;
   RecurrentSettings set_;
   Record record_;
@@ -358,27 +402,32 @@ float rate(const Spec& spec, const std::string& name) {
   return rate;
 }
 
-// inputs: x (steps, features), and perhaps a mask (steps), whose zeros are steps to skip.
+// inputs: x (steps, features), and perhaps a mask (steps), whose zeros are steps to skip, and a state.
 std::unique_ptr<Layer> make(Cell cell, const Spec& spec, const std::vector<Shape>& inputs) {
   const Shape& x = inputs[0];
-  if (inputs.size() > 2) spec.fail("takes one input and a mask, got " + std::to_string(inputs.size()));
   if (x.size() != 2) spec.fail("expected samples of shape (steps, features), got " + to_string(x));
   if (size_of(x) == 0) spec.fail("an axis of the input is empty: " + to_string(x));
-  if (inputs.size() > 1 && inputs[1] != Shape{x[0]})
-    spec.fail("expected a mask of shape " + to_string(Shape{x[0]}) + ", got " + to_string(inputs[1]));
-  return std::make_unique<Recurrent>(
-      inputs,
-      RecurrentSettings{.cell = cell,
-                        .units = spec.positive("units"),
-                        .activation = activation_named(spec, "cell_activation"),
-                        .recurrent_activation = activation_named(
-                            spec, cell == Cell::simple_rnn ? "cell_activation" : "recurrent_activation"),
-                        .use_bias = spec.flag("use_bias"),
-                        .sequences = spec.flag("return_sequences"),
-                        .backwards = spec.flag("go_backwards"),
-                        .joined = spec.attributes.count("is_joined") > 0 && spec.flag("is_joined"),
-                        .dropout = rate(spec, "dropout"),
-                        .recurrent_dropout = rate(spec, "recurrent_dropout")});
+  const auto has = [&](const char* name) { return spec.attributes.count(name) > 0 && spec.flag(name); };
+  const RecurrentSettings s = {
+      .cell = cell,
+      .units = spec.positive("units"),
+      .activation = activation_named(spec, "cell_activation"),
+      .recurrent_activation =
+          activation_named(spec, cell == Cell::simple_rnn ? "cell_activation" : "recurrent_activation"),
+      .use_bias = spec.flag("use_bias"),
+      .sequences = spec.flag("return_sequences"),
+      .backwards = spec.flag("go_backwards"),
+      .joined = has("is_joined"),
+      .returns_state = has("return_state"),
+      .dropout = rate(spec, "dropout"),
+      .recurrent_dropout = rate(spec, "recurrent_dropout")};
+  const Shape mask = {x[0]}, state = {states(s), s.units};
+  for (std::size_t i = 1; i < inputs.size(); ++i)
+    if (const bool again = i > 1 && inputs[i].size() == inputs[1].size();
+        again || i > 2 || inputs[i] != (inputs[i].size() == 1 ? mask : state))
+      spec.fail("expected a mask of shape " + to_string(mask) + " and a state of shape " + to_string(state) +
+                ", each at most once, got " + to_string(inputs[i]));
+  return std::make_unique<Recurrent>(inputs, s);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ struct RecurrentSettings {
   ActivationFunction activation, recurrent_activation;
   bool use_bias, sequences, backwards;
   bool joined;  // outputs stand at their time also backwards, with 0 at steps that a mask hides
+  bool returns_state;
   float dropout, recurrent_dropout;
 };
 

@@ -164,8 +164,7 @@ ARGUMENTS = {
 # What to do instead of a value that is not available.
 _VALUES = {
     "data_format": "give x.transpose(0, 2, 3, 1), whose last axis is the channels",
-    "return_state": "with return_sequences=True the last output is h, the state of a GRU or SimpleRNN",
-    "stateful": "give a sequence with all of its steps as one sample; samples may have any number of steps",
+    "stateful": "return_state=True gives the state, which initial_state=... of the next call takes",
 }
 
 

@@ -28,8 +28,7 @@ from ..common.values import (
     resolved,
     values_in,
 )
-from . import _of_weights
-from ._unfolding import block_for, computed, inferred, outlined, remade, take_shapes_of_parts, unfit
+from . import _of_weights, _unfolding
 from ._weights import Variable, Weighted
 
 if TYPE_CHECKING:
@@ -75,6 +74,7 @@ class Layer(Weighted, Settings):
     activity_regularizer: Regularizer | None
     supports_masking: bool = False  # whether it keeps or makes a mask, the steps of a value that count
     reads_mask: ClassVar[bool] = False  # whether a call reads the masks of its inputs, see `unfold`
+    states: ClassVar[int] = 0  # parts of the state that a recurrent layer carries from step to step
     unavailable: ClassVar[Mapping[str, Any]] = {}
     state: ClassVar[tuple[str, ...]] = ()  # weights that the layer itself updates in training
     parts: tuple[Layer, ...] = ()  # see `_set_parts`
@@ -199,7 +199,7 @@ class Layer(Weighted, Settings):
 
     def infer(self, before: Sequence[OpenShape]) -> tuple[OpenShape, Parameters]:
         """Output shape of one sample, and names and shapes of the weights, of a layer without parts."""
-        return inferred(self.name, self.spec(), before)
+        return _unfolding.inferred(self.name, self.spec(), before)
 
     def _open_shapes(self, name: str, given: Any) -> list[OpenShape]:
         """Shapes of one sample of each input, from one shape with the batch axis, or a list of them."""
@@ -210,7 +210,7 @@ class Layer(Weighted, Settings):
 
     def compute_output_shape(self, input_shape: Sequence[Any]) -> Any:
         """The output shape for an input shape, or lists of them; all with the batch axis, or None for it."""
-        after = outlined(self, self._open_shapes("input_shape", input_shape), {})[0]
+        after = _unfolding.outlined(self, self._open_shapes("input_shape", input_shape), {})[0]
         batch = input_shape[0][0] if self.takes_several else input_shape[0]
         return one_or_list([(batch, *sample) for sample in after])
 
@@ -237,7 +237,7 @@ class Layer(Weighted, Settings):
         if self.shapes is None or self._live_call() is None:
             self.shapes = shapes
             if self.parts:
-                take_shapes_of_parts(self, shapes)
+                _unfolding.take_shapes_of_parts(self, shapes)
 
     def shapes_for(self, before: Sequence[OpenShape], options: Options = NO_OPTIONS) -> list[OpenShape]:
         """Output shapes of a call on samples of these shapes.
@@ -249,11 +249,11 @@ class Layer(Weighted, Settings):
             raise ValueError(
                 f"[{self.name}] takes one input, got {len(before)}: join them, for example by Concatenate"
             )
-        after, parameters = outlined(self, before, options)
+        after, parameters = _unfolding.outlined(self, before, options)
         known = self.shapes if self._live_call() is not None else None
         is_other = known is not None and known.before != list(before)
-        if known and is_other and parameters != outlined(self, known.before, known.options)[1]:
-            raise ValueError(unfit(self, known.before, before))
+        if known and is_other and parameters != _unfolding.outlined(self, known.before, known.options)[1]:
+            raise ValueError(_unfolding.unfit(self, known.before, before))
         return after
 
     def called(self, values: Sequence[Value], options: Options = NO_OPTIONS) -> Call:
@@ -263,8 +263,7 @@ class Layer(Weighted, Settings):
 
     def register(self, call: Call) -> None:
         with whole:
-            before = [value.sample for value in call.inputs]
-            self.take_shapes(Shapes(before, list(call.shapes), call.options))
+            self.take_shapes(Shapes([v.sample for v in call.inputs], list(call.shapes), call.options))
             self._calls[call] = None
 
     def _set_parts(self, *parts: Layer) -> None:
@@ -315,11 +314,11 @@ class Layer(Weighted, Settings):
         for part in self.parts:
             part.own()
         if self.block is None and self.shapes is not None and not self.parts:
-            before, seed = self.shapes.before, seeds.draw_seed()
+            before, seed = _unfolding.of_weights(self), seeds.draw_seed()
             parameters = self.infer(before)[1]
-            variables = block_for(self, before, parameters, lambda i: seeds.of_parameter(seed, 0, i))
+            made = _unfolding.block_for(self, before, parameters, lambda i: seeds.of_parameter(seed, 0, i))
             with whole:  # another thread may have created them meanwhile
-                self.block = self.block or variables
+                self.block = self.block or made
         return self.block
 
     def __call__(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
@@ -353,7 +352,7 @@ class Layer(Weighted, Settings):
         arrays = [as_array(self.name, "x", one) for one in every]
         given = [(None, *a.shape[1:]) for a in arrays]
         self._build([shape(self.name, "x", one, batch_axis=True, is_open=True) for one in given], options)
-        return computed(self, arrays, options, on)
+        return _unfolding.computed(self, arrays, options, on)
 
     # ---- weights
 
@@ -397,4 +396,4 @@ class Layer(Weighted, Settings):
 
     def __reduce__(self) -> tuple[Callable[..., Layer], tuple[Any, ...]]:
         shapes = self.shapes and tuple(self.shapes)
-        return remade, (type(self), self.get_config(), self.declared, shapes, self.get_weights())
+        return _unfolding.remade, (type(self), self.get_config(), self.declared, shapes, self.get_weights())

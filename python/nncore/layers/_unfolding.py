@@ -77,6 +77,12 @@ def block_for(
     return _new_block(layer, before, drawn)
 
 
+def of_weights(layer: Layer) -> Sequence[OpenShape]:
+    """The input shapes that weights depend on: not those of a state, which the core takes as one input."""
+    before: Sequence[OpenShape] = layer.shapes.before
+    return before[:1] if layer.states else before
+
+
 def restore(layer: Layer, shapes: Shapes, values: Sequence[Floats]) -> None:
     """Sets a layer's shapes, and new variables with these values of all its weights."""
     layer.prepare(shapes.before)
@@ -85,7 +91,7 @@ def restore(layer: Layer, shapes: Shapes, values: Sequence[Floats]) -> None:
     for leaf, _ in layer.leaves(""):
         if leaf.shapes is None:  # a part that is not called
             continue
-        before = leaf.shapes.before
+        before = of_weights(leaf)
         count = len(leaf.infer(before)[1])
         leaf.block = _new_block(leaf, before, rest[:count])
         del rest[:count]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..common.absent import answer
 from ..common.arguments import choice, reject_unsupported
+from ..common.values import values_in
 from ._layer import Layer
 from .merging import Add, Average, Concatenate, Multiply
 from .recurrence import Recurrent
@@ -27,6 +28,7 @@ class Bidirectional(Layer):
 
     Schuster and Paliwal 1997. (n, steps, inputs) -> (n, 2 * units), or (n, steps, 2 * units) with
     return_sequences, where both outputs of a step stand at that step. At steps that a mask hides these are 0.
+    With return_state, a call returns a list of the output and of both states after the last steps.
 
     Args:
         layer: `LSTM`, `GRU` or `SimpleRNN`. Both layers are new ones with its settings, as forward_layer and
@@ -79,7 +81,9 @@ class Bidirectional(Layer):
             )
         if first.return_sequences != second.return_sequences:
             raise ValueError(f"[{owner}] layer and backward_layer must have the same return_sequences")
-        self.return_sequences = first.return_sequences
+        if first.return_state != second.return_state:
+            raise ValueError(f"[{owner}] layer and backward_layer must have the same return_state")
+        self.return_sequences, self.return_state = first.return_sequences, first.return_state
         if self.merge_mode is None:
             if self.activity_regularizer is not None:
                 raise ValueError(f"[{owner}] activity_regularizer needs a merge_mode: give it to the layers")
@@ -95,10 +99,30 @@ class Bidirectional(Layer):
         """The forward layer."""
         return self.forward_layer
 
-    def unfold(self, call: Any, x: Any, mask: Any = None) -> list[Any]:
-        inputs = [x] if mask is None else [x, mask]
-        outputs = [call(layer, inputs) for layer in (self.forward_layer, self.backward_layer)]
-        return outputs if self.merge_mode is None else [call(self._merge, outputs)]
+    def __call__(  # type: ignore[override]
+        self, x: Any, initial_state: Any = None, mask: Any = None, training: bool | None = None
+    ) -> Any:
+        """As a call of the layers, with the states of both in one list: those of forward_layer first.
+
+        With ``return_state`` the list of outputs has the states in that order, too.
+        """
+        each = (self.forward_layer, self.backward_layer)
+        state = self.forward_layer.state_of(initial_state, sum(layer.states for layer in each))
+        return self._applied(values_in(x) or [x], {"initial_state": state, "mask": mask}, training)
+
+    def unfold(self, call: Any, x: Any, mask: Any = None, initial_state: Any = None) -> list[Any]:
+        first, second = self.forward_layer, self.backward_layer
+        parts = (
+            initial_state and initial_state[: first.states],
+            initial_state and initial_state[first.states :],
+        )
+        one, other = (
+            layer.unfold(call, x, mask=mask, initial_state=part)
+            for layer, part in zip((first, second), parts)
+        )
+        outputs = [one[0], other[0]]
+        merged = outputs if self.merge_mode is None else [call(self._merge, outputs)]
+        return [*merged, *one[1:], *other[1:]]
 
     def mask_after(self, call: Any, inputs: Any, masks: Any) -> Any:
         """The mask of the output: that of the input, if there is an output for each step."""

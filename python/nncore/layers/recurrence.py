@@ -11,6 +11,9 @@ from .. import activations
 from ..common.absent import answer
 from ..common.arguments import boolean, integer, number
 from ..common.arrays import Floats
+from ..common.values import described, values_in
+from ._helper import Helper
+from ._layer import Run
 from ._weights import Variable
 from .core import OF_KERNEL_AND_BIAS, Weighted
 
@@ -27,7 +30,7 @@ answer(__name__)
 _OF_WEIGHTS = (
     *OF_KERNEL_AND_BIAS, "recurrent_initializer", "recurrent_regularizer", "recurrent_constraint",
 )  # fmt: skip
-_OF_STEPS = ("dropout", "recurrent_dropout", "return_sequences", "go_backwards", "unroll")
+_OF_STEPS = ("dropout", "recurrent_dropout", "return_sequences", "return_state", "go_backwards", "unroll")
 
 
 class Recurrent(Weighted):
@@ -35,11 +38,11 @@ class Recurrent(Weighted):
 
     _abstract = True
     supports_masking = reads_mask = True
-    _flags: ClassVar[tuple[str, ...]] = ("return_sequences", "go_backwards", "unroll")
+    states: ClassVar[int] = 1  # h, and c of an LSTM
+    _flags: ClassVar[tuple[str, ...]] = ("return_sequences", "return_state", "go_backwards", "unroll")
     _cell_settings: ClassVar[tuple[str, ...]] = ()  # of the compiled layer alone
     unavailable: ClassVar[Mapping[str, Any]] = {
         "seed": None,
-        "return_state": False,
         "stateful": False,
         "use_cudnn": "auto",
         "implementation": 2,
@@ -50,6 +53,7 @@ class Recurrent(Weighted):
     recurrent_regularizer: regularizers.Regularizer | None
     recurrent_constraint: constraints.Constraint | None
     return_sequences: bool
+    return_state: bool
     go_backwards: bool
     unroll: bool
     # Whether outputs of all steps stand at their time also backwards, with 0 at those that a mask hides.
@@ -66,6 +70,53 @@ class Recurrent(Weighted):
         )
         for name in self._flags:
             setattr(self, name, boolean(owner, name, given[name]))
+        # The compiled layer has a state as rows, which come first in its output.
+        self._row = Helper(self, "repeat_vector", n=1)
+        self._stacked = Helper(self, "concatenate", axis=0)
+        self._flat = Helper(self, "flatten")
+        self._cuts = [Helper(self, "cropping", cropping=(i, -1)) for i in range(self.states)]
+        self._outputs = Helper(self, "cropping", cropping=(self.states, 0))
+
+    def __call__(  # type: ignore[override]
+        self, x: Any, initial_state: Any = None, mask: Any = None, training: bool | None = None
+    ) -> Any:
+        """Calls the layer on an array or a value.
+
+        Args:
+            x: (n, steps, inputs).
+            initial_state: the state before the first step: h (n, units), of an LSTM a list of h and c;
+                default zeros.
+            mask: (n, steps), where 0 is a step that leaves the state as it is; default that of x.
+            training: True, on arrays, for dropout.
+
+        Returns:
+            The output; with return_state a list of it and the state after the last step.
+        """
+        keywords = {"initial_state": self.state_of(initial_state), "mask": mask}
+        return self._applied(values_in(x) or [x], keywords, training)
+
+    def state_of(self, given: Any, count: int = 0) -> list[Any] | None:
+        """A state as a list. count: of its parts, default that of the layer."""
+        count = count or self.states
+        if given is None:
+            return None
+        parts = list(given) if isinstance(given, (list, tuple)) else [given]
+        if len(parts) != count or any(part is None for part in parts):
+            expected = f"a list of {count} arrays or values" if count > 1 else "one array or value"
+            raise ValueError(
+                f"[{self.name}] initial_state must be {expected} (n, {self.units}), got {described(given)}"
+            )
+        return parts
+
+    def unfold(self, call: Run[Any], *inputs: Any, **named: Any) -> list[Any]:
+        if (state := named.pop("initial_state", None)) is not None:
+            rows = [call(self._row, [part]) for part in state]
+            inputs = (*inputs, rows[0] if len(rows) == 1 else call(self._stacked, rows))
+        (y,) = super().unfold(call, *inputs, **named)
+        if not self.return_state:
+            return [y]
+        after = [call(self._flat, [call(cut, [y])]) for cut in self._cuts]
+        return [call(self._outputs, [y]) if self.return_sequences else after[0], *after]
 
     def spec(self) -> tuple[str, dict[str, Any]]:
         names = ("units", "use_bias", *_OF_STEPS[:-1], *self._cell_settings)
@@ -135,7 +186,8 @@ class LSTM(Recurrent):
             masks of its own.
         seed: None; other values are not available yet. Masks depend on the model's seed.
         return_sequences: whether the output has the h of all steps, or the last; default False.
-        return_state: False; True is not available yet.
+        return_state: whether a call returns a list of the output and the state after the last step: h and c,
+            each (n, units). Default False.
         go_backwards: whether the steps run from the last to the first; the h of all steps then stand in that
             order. Default False.
         stateful: False; True is not available yet.
@@ -148,9 +200,12 @@ class LSTM(Recurrent):
     >>> import numpy as np
     >>> LSTM(4)(np.zeros((2, 10, 3))).shape, LSTM(4, return_sequences=True)(np.zeros((2, 10, 3))).shape
     ((2, 4), (2, 10, 4))
+    >>> y, h, c = LSTM(4, return_state=True)(np.ones((2, 10, 3)))
+    >>> later = LSTM(4)(np.ones((2, 10, 3)), initial_state=[h, c])
     """
 
     kind = "lstm"
+    states = 2
     _cell_settings = ("recurrent_activation",)
     _settings = ("units", "activation", "recurrent_activation", "use_bias", "unit_forget_bias", *_OF_WEIGHTS,
                  *_OF_STEPS)  # fmt: skip
@@ -182,7 +237,7 @@ class LSTM(Recurrent):
         unroll: bool = False,
         **options: Unpack[Named],
     ) -> None:
-        off = {"seed": seed, "return_state": return_state, "stateful": stateful}
+        off = {"seed": seed, "stateful": stateful}
         super().__init__({**options, **off, "activity_regularizer": activity_regularizer})
         self.recurrent_activation = activations.get(recurrent_activation, "LSTM")
         self.unit_forget_bias = boolean("LSTM", "unit_forget_bias", unit_forget_bias)
@@ -214,7 +269,8 @@ class GRU(Recurrent):
             weights and the output: names or instances of `nncore.regularizers`; default none.
         kernel_constraint, recurrent_constraint, bias_constraint: of `nncore.constraints`; default none.
         dropout, recurrent_dropout: as in `LSTM`.
-        seed, return_sequences, return_state, go_backwards, stateful, unroll, options: as in `LSTM`.
+        seed, return_sequences, go_backwards, stateful, unroll, options: as in `LSTM`.
+        return_state: whether a call returns a list of the output and h after the last step; default False.
         reset_after: whether r is applied after the product with the recurrent kernel (default), or before
             it: g = activation(x @ kernel + (r * h) @ recurrent_kernel).
 
@@ -258,7 +314,7 @@ class GRU(Recurrent):
         reset_after: bool = True,
         **options: Unpack[Named],
     ) -> None:
-        off = {"seed": seed, "return_state": return_state, "stateful": stateful}
+        off = {"seed": seed, "stateful": stateful}
         super().__init__({**options, **off, "activity_regularizer": activity_regularizer})
         self.recurrent_activation = activations.get(recurrent_activation, "GRU")
         self._set_steps(locals())
@@ -280,8 +336,9 @@ class SimpleRNN(Recurrent):
         kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer: penalties on the
             weights and the output: names or instances of `nncore.regularizers`; default none.
         kernel_constraint, recurrent_constraint, bias_constraint: of `nncore.constraints`; default none.
-        dropout, recurrent_dropout, return_sequences, return_state, go_backwards, stateful, unroll, seed,
-            options: as in `LSTM`.
+        dropout, recurrent_dropout, return_sequences, go_backwards, stateful, unroll, seed, options: as in
+            `LSTM`.
+        return_state: as in `GRU`.
 
     >>> import numpy as np
     >>> SimpleRNN(4)(np.zeros((2, 10, 3))).shape
@@ -316,6 +373,6 @@ class SimpleRNN(Recurrent):
         seed: None = None,
         **options: Unpack[Named],
     ) -> None:
-        off = {"seed": seed, "return_state": return_state, "stateful": stateful}
+        off = {"seed": seed, "stateful": stateful}
         super().__init__({**options, **off, "activity_regularizer": activity_regularizer})
         self._set_steps(locals())
