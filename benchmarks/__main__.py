@@ -91,9 +91,7 @@ def measure(options: argparse.Namespace) -> None:
     threads = options.threads or found["cores"]
     if threads > found["cores"]:
         raise Failed(f"--threads {threads}: {found['cores']} may be used here")
-    needs_data = any(
-        TRAININGS.get(name, TRAININGS["mlp"]).shape[-1] not in (2, 3) for name in options.workloads
-    )
+    needs_data = any(TRAININGS.get(name, TRAININGS["mlp"]).of_mnist for name in options.workloads)
     if "peers" in options.parts and needs_data and not options.quick and not data.folder().is_dir():
         raise Failed("the peers learn MNIST: NNCORE_DATA_DIR must name a folder with mnist/*.gz")
     written = results.Results(options.folder, found, options.quick)

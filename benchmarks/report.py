@@ -8,7 +8,7 @@ from typing import Any
 
 from .cases import TITLES
 from .processes import FRAMEWORKS
-from .workloads import WORKLOADS, Target
+from .workloads import TRAININGS, WORKLOADS, Target
 
 Runs = dict[str, list[float]]  # framework -> the value of each run
 UNITS = ((1.0, "s"), (1e3, "ms"), (1e6, "us"))
@@ -96,8 +96,22 @@ def _peers(sections: dict[str, Any]) -> list[str]:
             rows.append([name, figure, *cells, quotients[0], target.text, met(target, values), quotients[1]])
     head = ["workload", "figure", *columns, "best peer / nncore", "target", "met", "among all forms"]
     lines += table(head, rows)
-    rows = [[name, WORKLOADS[name].title, _accuracies(sections[name]["accuracy"])] for name in known]
-    return lines + table(["workload", "what it is", "test accuracy"], rows)
+    rows = [
+        [name, WORKLOADS[name].title, _accuracies(sections[name]["accuracy"]), _speed(name, sections[name])]
+        for name in known
+    ]
+    return lines + table(["workload", "what it is", "test accuracy", "nncore's products"], rows)
+
+
+def _speed(name: str, section: dict[str, Any]) -> str:
+    """GFLOP/s of a training's products, forward and backward, and their share of the peak."""
+    of, runs = TRAININGS.get(name), section["figures"].get("train", {}).get("nncore")
+    if of is None or not of.products or not runs:
+        return ""
+    speed = 6e-9 * of.products * of.samples * of.epochs / statistics.median(runs)
+    sitting = section["sitting"]
+    share = 100 * speed / sitting["peak"][str(sitting["threads"])]["GFLOP/s"]
+    return f"{speed:.0f} GFLOP/s, {share:.0f} % of the peak"
 
 
 def _cell(values: Runs, framework: str, missing: bool, unit: str) -> str:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-# ("conv", filters): 3 x 3, relu; ("normalized", filters): 3 x 3, padded, batch normalization, relu;
-# ("pool",): 2 x 2; ("dense", units, activation); ...
+# ("conv", filters): 3 x 3, relu; ("same", filters): padded; ("normalized", filters): padded, batch
+# normalization, relu; ("separable", filters): padded, relu; ("pool",): 2 x 2; ("average",): over the image;
+# ("embedding", tokens, width); ("lstm", units), ("gru", units), ("both", units): the last state, of an LSTM
+# in both directions; ("conv1d", filters): 5 steps, relu; ("largest",): over the steps; ("dense", units,
+# activation); ...
 Layer = tuple[Any, ...]
 
 
 class Training(NamedTuple):
-    """With Adam as in Keras, in the order of the data. `least`: the test accuracy of one that has learnt."""
+    """With Adam as in Keras, in the order of the data. `least`: the test accuracy of one that has learnt.
+
+    `products`: multiplications of dense layers and convolutions forward, a sample.
+    """
 
     shape: tuple[int, ...]
     layers: tuple[Layer, ...]
@@ -19,6 +25,16 @@ class Training(NamedTuple):
     batch: int
     epochs: int = 1
     least: float = 0.0
+    products: float = 0.0
+
+    @property
+    def of_mnist(self) -> bool:
+        return self.shape in ((28, 28, 1), (784,))
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens samples are made of; 0 if they are numbers."""
+        return int(self.layers[0][1]) if self.layers[0][0] == "embedding" else 0
 
 
 def mlp(width: int = 512, depth: int = 2) -> tuple[Layer, ...]:
@@ -43,15 +59,50 @@ NORMALIZED: tuple[Layer, ...] = (
     ("flatten",),
     ("dense", 10, "softmax"),
 )
-BINARY: tuple[Layer, ...] = (("dense", 10, "relu"), ("dense", 1, "sigmoid"))
+PROBABILITY: Layer = ("dense", 1, "sigmoid")
+LSTM: tuple[Layer, ...] = (("embedding", 10_000, 32), ("lstm", 32), PROBABILITY)
+BOTH: tuple[Layer, ...] = (("embedding", 10_000, 64), ("both", 64), PROBABILITY)
+GRU: tuple[Layer, ...] = (("gru", 64), ("dense", 1, None))
+CONV1D: tuple[Layer, ...] = (
+    ("embedding", 10_000, 64),
+    ("conv1d", 128),
+    ("largest",),
+    ("dense", 64, "relu"),
+    PROBABILITY,
+)
+SEPARABLE: tuple[Layer, ...] = (
+    ("same", 32),
+    ("separable", 64),
+    ("pool",),
+    ("separable", 128),
+    ("pool",),
+    ("separable", 256),
+    ("average",),
+    ("dense", 10, "softmax"),
+)
+BINARY: tuple[Layer, ...] = (("dense", 10, "relu"), PROBABILITY)
 SPARSE, ONE_HOT = "sparse_categorical_crossentropy", "categorical_crossentropy"
+YES_OR_NO, NUMBER = "binary_crossentropy", "mean_squared_error"
 
 TRAININGS = {
     "mnist_cnn": Training((28, 28, 1), CNN, SPARSE, 60_000, 32, least=0.95),
-    "binary": Training((2,), BINARY, "binary_crossentropy", 1_000, 10, epochs=100, least=0.9),
+    "binary": Training((2,), BINARY, YES_OR_NO, 1_000, 10, epochs=100, least=0.9),
     "mnist_convnet": Training((28, 28, 1), CONVNET, ONE_HOT, 12_800, 128, least=0.85),
     "mlp": Training((784,), mlp(), SPARSE, 60_000, 128, least=0.93),
     "normalized": Training((32, 32, 3), NORMALIZED, SPARSE, 6_400, 64, least=0.5),
+    "lstm": Training((100,), LSTM, YES_OR_NO, 6_400, 64, least=0.7, products=100 * 4 * 32 * 64),
+    "bidirectional": Training((100,), BOTH, YES_OR_NO, 3_200, 64, least=0.7, products=100 * 8 * 64 * 128),
+    "gru": Training((24, 8), GRU, NUMBER, 12_800, 32, least=0.5, products=24 * 3 * 64 * 72),
+    "conv1d": Training((200,), CONV1D, YES_OR_NO, 6_400, 64, least=0.7, products=196 * 5 * 64 * 128),
+    "separable": Training(
+        (32, 32, 3),
+        SEPARABLE,
+        SPARSE,
+        3_200,
+        64,
+        least=0.2,
+        products=1024 * (27 * 32 + 9 * 32 + 32 * 64) + 256 * (9 + 128) * 64 + 64 * (9 + 256) * 128,
+    ),
 }
 
 
@@ -83,6 +134,7 @@ class Workload(NamedTuple):
 
 
 EVERY = ("nncore", "keras", "torch", "jax")
+THREE = EVERY[:3]
 WORKLOADS = {
     "mnist_cnn": Workload(
         "Conv2D(64, 3), MaxPooling2D, Dense(10): 60,000 images, batch 32",
@@ -110,8 +162,30 @@ WORKLOADS = {
     ),
     "normalized": Workload(
         "two convolutions with batch normalization: 6,400 made-up images of 32 x 32 x 3, batch 64",
-        ("nncore", "keras", "torch"),
+        THREE,
         {"train": Target("1.5 x", ratio=1.5)},
+    ),
+    "lstm": Workload(
+        "Embedding(10000, 32), LSTM(32), Dense(1): 6,400 x 100 tokens, batch 64",
+        THREE,
+        {"train": Target("1.5 x", ratio=1.5)},
+    ),
+    "bidirectional": Workload(
+        "Embedding(10000, 64), Bidirectional(LSTM(64)), Dense(1): 3,200 x 100 tokens, batch 64",
+        THREE,
+        {"train": Target("1.3 x", ratio=1.3)},
+    ),
+    "gru": Workload("GRU(64), Dense(1): 12,800 x 24 x 8, batch 32", THREE, {"train": Target("3 x", ratio=3)}),
+    "conv1d": Workload(
+        "Embedding(10000, 64), Conv1D(128, 5), GlobalMaxPooling1D, Dense(64), Dense(1): 6,400 x 200 tokens, "
+        "batch 64",
+        THREE,
+        {"train": Target("2 x", ratio=2)},
+    ),
+    "separable": Workload(
+        "a convolution and three separable ones: 3,200 made-up images of 32 x 32 x 3, batch 64",
+        THREE,
+        {"train": Target("1.3 x", ratio=1.3)},
     ),
     "script": Workload(
         "mnist_cnn as a program from start to end: 3 epochs with validation, evaluate, predict",

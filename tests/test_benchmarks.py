@@ -65,7 +65,8 @@ def test_what_is_measured(measured: Path) -> None:
     assert content["machine"].keys() == {"cpu", "architecture", "cores", "instruction sets"}
     peers, kernels, curves = (content["parts"][part] for part in ("peers", "kernels", "curves"))
     assert list(peers) == [
-        "mnist_cnn", "binary", "mnist_convnet", "mlp", "normalized", "script", "import", "memory",
+        "mnist_cnn", "binary", "mnist_convnet", "mlp", "normalized", "lstm", "bidirectional", "gru", "conv1d",
+        "separable", "script", "import", "memory",
     ]  # fmt: skip
     assert {"train", "predict one", "predict 10,000"} == peers["mnist_cnn"]["figures"].keys()
     for section in peers.values():
@@ -81,7 +82,7 @@ def test_what_is_measured(measured: Path) -> None:
 
 def test_what_is_written(measured: Path) -> None:
     names = {path.name for path in measured.iterdir()}
-    groups = ("gemm", "convolution", "elementwise", "pooling", "rows", "updates")
+    groups = ("gemm", "convolution", "elementwise", "pooling", "recurrent", "rows", "updates")
     pictures = {"peers.png", "curves.png", *(f"kernels-{group}.png" for group in groups)}
     assert names == {"results.json", "report.md", *pictures}
     for picture in pictures:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,6 +133,47 @@ def test_mnist_fast_on_the_sample(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.skipif(not HAS_MNIST, reason="NNCORE_DATA_DIR has no MNIST")
 def test_mnist_fast_on_all_of_mnist() -> None:
     assert lesson("mnist_fast").main() >= 0.99
+
+
+SMALL: dict[str, tuple[dict[str, Any], Callable[[Any], bool]]] = {
+    "sentiment": ({"count": 3_000}, lambda found: found[0] > 0.98 > 0.9 > found[1] > 0.75),
+    "forecast": ({"epochs": 3}, lambda found: found[0] < 0.9 * found[1]),
+    "autoencoder": ({"epochs": 4, "sample": True}, lambda found: found[0] < 0.25 * found[1]),
+    "transformer": ({"count": 4_000, "epochs": 4}, lambda found: found[0] > 0.95 and found[1] > 0.7),
+    "mnist_best": ({"epochs": 4, "sample": True}, lambda found: found > 0.95),
+}
+PICTURES = {"mnist_best": "misread"}
+
+
+@pytest.mark.full
+@pytest.mark.once
+@pytest.mark.parametrize("name", SMALL)
+def test_examples_in_small(name: str, tmp_path: Path) -> None:
+    given, holds = SMALL[name]
+    found = lesson(name).main(**given, folder=str(tmp_path))
+    assert holds(found), found
+    if importlib.util.find_spec("matplotlib"):
+        assert (tmp_path / f"{PICTURES.get(name, name)}.png").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["sentiment", "forecast", "transformer"])
+def test_examples_on_made_up_data(name: str) -> None:
+    """They reach what README states."""
+    found = lesson(name).main(folder=None)
+    holds = {
+        "sentiment": lambda: found[0] > 0.995 and found[1] < 0.87,
+        "forecast": lambda: found[0] < 0.8 * found[1],
+        "transformer": lambda: found[0] > 0.999 and found[1] > 0.99,
+    }
+    assert holds[name](), found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_MNIST, reason="NNCORE_DATA_DIR has no MNIST")
+def test_autoencoder_on_mnist() -> None:
+    after, before = lesson("autoencoder").main(folder=None)
+    assert after < 0.17 * before
 
 
 def _first_network() -> nncore.Sequential:

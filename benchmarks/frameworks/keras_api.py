@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.frameworks.run import Array
-from benchmarks.workloads import ONE_HOT, Training
+from benchmarks.workloads import NUMBER, ONE_HOT, Training
 
 
 class Model:
@@ -14,6 +14,17 @@ class Model:
         layers = k.layers
         makers: dict[str, Callable[..., Any]] = {
             "conv": lambda filters: layers.Conv2D(filters, 3, activation="relu"),
+            "same": lambda filters: layers.Conv2D(filters, 3, padding="same", activation="relu"),
+            "separable": lambda filters: layers.SeparableConv2D(
+                filters, 3, padding="same", activation="relu"
+            ),
+            "average": layers.GlobalAveragePooling2D,
+            "embedding": layers.Embedding,
+            "lstm": layers.LSTM,
+            "both": lambda units: layers.Bidirectional(layers.LSTM(units)),
+            "gru": layers.GRU,
+            "conv1d": lambda filters: layers.Conv1D(filters, 5, activation="relu"),
+            "largest": layers.GlobalMaxPooling1D,
             "normalized": lambda filters: self.normalized(k, filters),
             "pool": layers.MaxPooling2D,
             "flatten": layers.Flatten,
@@ -24,7 +35,8 @@ class Model:
         made = [makers[kind](*settings) for kind, *settings in of.layers]
         flat = [one for each in made for one in (each if isinstance(each, list) else [each])]
         self.model = k.models.Sequential([layers.Input(of.shape), *flat])
-        self.model.compile(optimizer="adam", loss=of.loss, metrics=["accuracy"])
+        metrics = None if of.loss == NUMBER else ["accuracy"]
+        self.model.compile(optimizer="adam", loss=of.loss, metrics=metrics)
         self.encode = k.utils.to_categorical if of.loss == ONE_HOT else lambda y: y
 
     @staticmethod
