@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from nncore import _core
 # Some tests run in folders of their own.
 if "NNCORE_DATA_DIR" in os.environ:
     os.environ["NNCORE_DATA_DIR"] = str(Path(os.environ["NNCORE_DATA_DIR"]).resolve())
+
+# A shell lets what it runs in the background ignore Ctrl-C, and so would the processes that tests start.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
