@@ -54,7 +54,7 @@ def test_the_quick_start_installs_what_the_lessons_need() -> None:
     installed = packages(project["dependencies"]) | packages(project["optional-dependencies"][extra])
     lessons = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     lessons += [path.read_text() for path in sorted((ROOT / "examples").glob("*.py"))]
-    assert len(lessons) == 10
+    assert len(lessons) == 15
     imported = set()
     for code in lessons:
         for node in ast.walk(ast.parse(code)):
