@@ -47,8 +47,10 @@ def test_the_quick_start_installs_what_the_lessons_need() -> None:
     def packages(requirements: list[str]) -> set[str]:
         found = set()
         for requirement in requirements:
-            name, inner = re.findall(r"^([\w-]+)(?:\[(\w+)\])?", requirement)[0]
-            found |= packages(project["optional-dependencies"][inner]) if inner else {name}
+            name, extras = re.findall(r"^([\w-]+)(?:\[([\w,]+)\])?", requirement)[0]
+            for inner in filter(None, extras.split(",")):
+                found |= packages(project["optional-dependencies"][inner])
+            found |= set() if extras else {name}
         return found
 
     installed = packages(project["dependencies"]) | packages(project["optional-dependencies"][extra])
