@@ -12,6 +12,8 @@ import nncore
 from nncore.layers import Dense, Input
 from nncore.models import load_model
 
+pytestmark = pytest.mark.once
+
 NAMES = "m.hdf w.weights.json m.onnx m.npz m.npy m.pt m.pth m.pkl m.pickle m.tflite m.pb m.zip"
 
 

@@ -19,6 +19,8 @@ from nncore.callbacks import EarlyStopping, LambdaCallback
 from nncore.layers import Activation, Add, Concatenate, Dense, Dot
 from nncore.models import load_model
 
+pytestmark = pytest.mark.once
+
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(16, 3)), RNG.normal(size=(16, 2))
 

@@ -16,6 +16,8 @@ import nncore
 from nncore import losses, metrics, ops
 from nncore.layers import Conv2D, Dense, Flatten, Input, InputLayer, Rescaling
 
+pytestmark = pytest.mark.once
+
 X = np.linspace(0, 1, 60, dtype=np.float32).reshape(20, 3)
 Y, HOT = np.arange(20) % 4, np.eye(4)[np.arange(20) % 4]
 IMAGES = np.random.default_rng(1).random((20, 8, 8, 1), np.float32)

@@ -31,6 +31,8 @@ from nncore.layers import (
 )
 from nncore.optimizers import schedules
 
+pytestmark = pytest.mark.once
+
 X = np.linspace(0, 1, 60, dtype=np.float32).reshape(20, 3)
 Y = np.arange(20) % 2
 

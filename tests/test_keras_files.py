@@ -20,6 +20,8 @@ from nncore.callbacks import ModelCheckpoint
 from nncore.layers import Add, Dense, Dropout, Input
 from nncore.saving import hdf5
 
+pytestmark = pytest.mark.once
+
 with zipfile.ZipFile(FIXTURES) as _archive:
     FILES = {name: _archive.read(name) for name in _archive.namelist()}
 FACTS = json.loads(FILES.pop("facts.json"))

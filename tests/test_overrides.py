@@ -15,6 +15,8 @@ import nncore
 from nncore import callbacks, initializers, layers, losses, metrics, optimizers
 from nncore.layers import Activation, Conv2D, Dense, Flatten, Input, MaxPooling2D
 
+pytestmark = pytest.mark.once
+
 X = np.linspace(0, 1, 60, dtype=np.float32).reshape(20, 3)
 Y = (np.arange(20) % 2).astype(np.float32)
 

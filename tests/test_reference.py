@@ -14,6 +14,8 @@ from nncore import reference
 from nncore.common.operations import ACTIVATIONS, LAYERS
 from nncore.common.rows import LOSSES
 
+pytestmark = pytest.mark.once
+
 RNG = np.random.default_rng(7)
 
 

@@ -27,6 +27,8 @@ from nncore.layers import (
     TextVectorization,
 )
 
+pytestmark = pytest.mark.once
+
 # ---- models
 
 

@@ -11,6 +11,8 @@ import nncore
 from nncore import utils
 from nncore.utils.batches import Dataset
 
+pytestmark = pytest.mark.once
+
 # ---- pad_sequences
 
 
