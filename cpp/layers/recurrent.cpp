@@ -8,9 +8,6 @@
 namespace nncore {
 namespace {
 
-// The number of states: h, and c of an LSTM.
-std::size_t states(const RecurrentSettings& s) { return s.cell == Cell::lstm ? 2 : 1; }
-
 // h of each step from x (steps, in), or the last h. kernel (in, gates * units), recurrent_kernel (units,
 // gates * units), bias (gates * units), or (2, gates * units) for a GRU that resets after its product.
 // Further inputs: a mask (steps), and a state (states, units): h, and c of an LSTM, before the first step,
@@ -21,7 +18,7 @@ std::size_t states(const RecurrentSettings& s) { return s.cell == Cell::lstm ? 2
 class Recurrent final : public Layer {
  public:
   Recurrent(const std::vector<Shape>& inputs, const RecurrentSettings& s)
-      : Layer(inputs[0], output_of(inputs[0][0], s)),
+      : Layer(inputs[0], recurrent_output(inputs[0][0], s)),
         mask_(index_of_rank(inputs, 1)),
         state_(index_of_rank(inputs, 2)),
         steps_(input()[0]),
@@ -98,16 +95,11 @@ class Recurrent final : public Layer {
   }
 
  private:
-  static Shape output_of(std::size_t steps, const RecurrentSettings& s) {
-    if (s.returns_state) return {states(s) + (s.sequences ? steps : 0), s.units};
-    return s.sequences ? Shape{steps, s.units} : Shape{s.units};
-  }
   // The place of the mask or the state among the inputs, 0 if there is none.
   static std::size_t index_of_rank(const std::vector<Shape>& inputs, std::size_t rank) {
-    std::size_t i = inputs.size();
-    while (--i > 0 && inputs[i].size() != rank) {
-    }
-    return i;
+    for (std::size_t i = 1; i < inputs.size(); ++i)
+      if (inputs[i].size() == rank) return i;
+    return 0;
   }
 
   static constexpr std::size_t kRows = 32;       // samples that run through the steps together
@@ -392,54 +384,17 @@ class Recurrent final : public Layer {
   std::size_t columns_;
 };
 
-ActivationFunction activation_named(const Spec& spec, const std::string& name) {
-  return activation_of({spec.kind, {{kActivation, spec.text(name)}}});
-}
-
-float rate(const Spec& spec, const std::string& name) {
-  const float rate = spec.single(name);
-  if (!(rate >= 0.0f && rate < 1.0f)) spec.fail(name + " must be in [0, 1), got " + std::to_string(rate));
-  return rate;
-}
-
-// inputs: x (steps, features), and perhaps a mask (steps), whose zeros are steps to skip, and a state.
-std::unique_ptr<Layer> make(Cell cell, const Spec& spec, const std::vector<Shape>& inputs) {
-  const Shape& x = inputs[0];
-  if (x.size() != 2) spec.fail("expected samples of shape (steps, features), got " + to_string(x));
-  if (size_of(x) == 0) spec.fail("an axis of the input is empty: " + to_string(x));
-  const auto has = [&](const char* name) { return spec.attributes.count(name) > 0 && spec.flag(name); };
-  const RecurrentSettings s = {
-      .cell = cell,
-      .units = spec.positive("units"),
-      .activation = activation_named(spec, "cell_activation"),
-      .recurrent_activation =
-          activation_named(spec, cell == Cell::simple_rnn ? "cell_activation" : "recurrent_activation"),
-      .use_bias = spec.flag("use_bias"),
-      .sequences = spec.flag("return_sequences"),
-      .backwards = spec.flag("go_backwards"),
-      .joined = has("is_joined"),
-      .returns_state = has("return_state"),
-      .dropout = rate(spec, "dropout"),
-      .recurrent_dropout = rate(spec, "recurrent_dropout")};
-  const Shape mask = {x[0]}, state = {states(s), s.units};
-  for (std::size_t i = 1; i < inputs.size(); ++i)
-    if (const bool again = i > 1 && inputs[i].size() == inputs[1].size();
-        again || i > 2 || inputs[i] != (inputs[i].size() == 1 ? mask : state))
-      spec.fail("expected a mask of shape " + to_string(mask) + " and a state of shape " + to_string(state) +
-                ", each at most once, got " + to_string(inputs[i]));
-  return std::make_unique<Recurrent>(inputs, s);
-}
-
 }  // namespace
 
 std::unique_ptr<Layer> make_lstm(const Spec& spec, const std::vector<Shape>& inputs) {
-  return make(Cell::lstm, spec, inputs);
+  return std::make_unique<Recurrent>(inputs, recurrent_settings(Cell::lstm, spec, inputs));
 }
 std::unique_ptr<Layer> make_gru(const Spec& spec, const std::vector<Shape>& inputs) {
-  return make(spec.flag("reset_after") ? Cell::gru : Cell::gru_before, spec, inputs);
+  const Cell cell = spec.flag("reset_after") ? Cell::gru : Cell::gru_before;
+  return std::make_unique<Recurrent>(inputs, recurrent_settings(cell, spec, inputs));
 }
 std::unique_ptr<Layer> make_simple_rnn(const Spec& spec, const std::vector<Shape>& inputs) {
-  return make(Cell::simple_rnn, spec, inputs);
+  return std::make_unique<Recurrent>(inputs, recurrent_settings(Cell::simple_rnn, spec, inputs));
 }
 
 }  // namespace nncore

@@ -1,4 +1,5 @@
-// What a recurrent layer saves of a time step, and which products its kernels take part in.
+// The settings of a recurrent layer, what it saves of a time step, and which products its kernels take part
+// in.
 #pragma once
 
 #include <utility>
@@ -19,6 +20,18 @@ struct RecurrentSettings {
   bool returns_state;
   float dropout, recurrent_dropout;
 };
+
+// The number of states: h, and c of an LSTM.
+inline std::size_t states(const RecurrentSettings& s) { return s.cell == Cell::lstm ? 2 : 1; }
+
+inline Shape recurrent_output(std::size_t steps, const RecurrentSettings& s) {
+  if (s.returns_state) return {states(s) + (s.sequences ? steps : 0), s.units};
+  return s.sequences ? Shape{steps, s.units} : Shape{s.units};
+}
+
+// inputs: x (steps, features), and perhaps a mask (steps), whose zeros are steps to skip, and a state
+// (states, units). spec.fail if they do not fit, or a setting is wrong.
+RecurrentSettings recurrent_settings(Cell cell, const Spec& spec, const std::vector<Shape>& inputs);
 
 // Columns of a kernel, and the rows that they multiply: their offset in a record, or kInput.
 struct Part {
