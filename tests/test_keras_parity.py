@@ -35,7 +35,11 @@ def compare(ours: Any, keras: Any, where: str, near: float = 2e-5) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_same_as_keras(name: str) -> None:
-    near = 2e-6 if name.startswith("steps: ") else 2e-5
+    near = 2e-5
+    if name.startswith("steps: "):
+        # Adamax and Nadam divide by gradients, which magnifies rounding where these nearly cancel: Keras' own, and
+        # another one without fused multiply-add.
+        near = 1e-5 if nncore.isa() == "baseline" else 2e-6
     with np.errstate(all="ignore"):
         compare(plain(CASES[name](nncore)), FOUND[name], name, near)
 
