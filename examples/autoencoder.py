@@ -70,11 +70,12 @@ def main(
 
     if folder is not None:
         try:
-            import matplotlib.pyplot as plt
+            from matplotlib.figure import Figure
 
             Path(folder).mkdir(parents=True, exist_ok=True)
             rows = {"noisy": given, "restored": restored, "clean": wanted}
-            figure, axes = plt.subplots(3, 10, figsize=(10, 3.2), layout="constrained")
+            figure = Figure(figsize=(10, 3.2), layout="constrained")
+            axes = figure.subplots(3, 10)
             for of_row, (name, images) in zip(axes, rows.items()):
                 of_row[0].set_ylabel(name)
                 for axis, image in zip(of_row, images):

@@ -75,10 +75,11 @@ def main(
 
     if folder is not None:
         try:
-            import matplotlib.pyplot as plt
+            from matplotlib.figure import Figure
 
             Path(folder).mkdir(parents=True, exist_ok=True)
-            figure, axes = plt.subplots(3, figsize=(8, 7), layout="constrained", sharex=True)
+            figure = Figure(figsize=(8, 7), layout="constrained")
+            axes = figure.subplots(3, sharex=True)
             for axis, start in zip(axes, (100, 1_000, 2_000)):
                 start = split + start * (len(series) - split - PAST - AHEAD) // 3_000
                 axis.plot(range(-PAST, 0), series[start : start + PAST], color="gray", label="the past")

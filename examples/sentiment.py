@@ -61,9 +61,10 @@ def train(model: Sequential, x: Any, y: Any) -> Sequential:
 
 
 def picture(model: Sequential, folder: str) -> None:
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
-    figure, axes = plt.subplots(len(SHOWN), figsize=(8, 2.2 * len(SHOWN)), layout="constrained")
+    figure = Figure(figsize=(8, 2.2 * len(SHOWN)), layout="constrained")
+    axes = figure.subplots(len(SHOWN))
     for axis, text in zip(axes, SHOWN):
         words = text.split()
         read = np.array([" ".join(words[: i + 1]) for i in range(len(words))])

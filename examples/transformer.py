@@ -68,10 +68,11 @@ def main(
 
     if folder is not None:
         try:
-            import matplotlib.pyplot as plt
+            from matplotlib.figure import Figure
 
             Path(folder).mkdir(parents=True, exist_ok=True)
-            figure, axis = plt.subplots(figsize=(7, 5), layout="constrained")
+            figure = Figure(figsize=(7, 5), layout="constrained")
+            axis = figure.subplots()
             image = axis.imshow(
                 probabilities[0].T, origin="lower", cmap="Blues", vmin=0, vmax=1, aspect="auto"
             )
