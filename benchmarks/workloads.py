@@ -111,10 +111,10 @@ def training(name: str, quick: bool) -> Training:
     whole = TRAININGS[name]
     if not quick:
         return whole
-    images = name != "binary"
-    return whole._replace(
-        samples=20 * whole.batch if images else 200, epochs=1 if images else 5, least=0.5 if images else 0.0
-    )
+    if name == "binary":
+        return whole._replace(samples=200, epochs=5, least=0.0)
+    least = 0.5 if whole.of_mnist or name == "normalized" else -10.0
+    return whole._replace(samples=20 * whole.batch, epochs=1, least=least)
 
 
 class Target(NamedTuple):
