@@ -37,8 +37,8 @@ def compare(ours: Any, keras: Any, where: str, near: float = 2e-5) -> None:
 def test_same_as_keras(name: str) -> None:
     near = 2e-5
     if name.startswith("steps: "):
-        # An optimizer that divides by gradients magnifies rounding where their sums nearly cancel. It is not the
-        # rounding of Keras where fused multiply-add is missing.
+        # Dividing by gradients magnifies rounding where their sums nearly cancel; without fused multiply-add
+        # it is not the rounding of Keras.
         near = 1e-5 if nncore.isa() == "baseline" else 2e-6
     with np.errstate(all="ignore"):
         compare(plain(CASES[name](nncore)), FOUND[name], name, near)
