@@ -18,9 +18,12 @@ EDGES = np.array([0.0, -0.0, 1.0, 0.5, np.inf, -np.inf, np.nan, -1.0, 30.0], np.
 
 
 def steps(name: str) -> Case:
-    """Weights after one and after ten steps of each optimizer, from the same initial weights."""
+    """Weights after one and after ten steps of each optimizer, from the same initial weights.
+
+    Of an odd number of samples, as gradients of equal size that cancel would leave rounding alone to divide by.
+    """
     inputs = LOSSES[losses.CLASSES[name]._function.__name__].inputs
-    y = row_targets(np.random.default_rng(6), inputs, (12, 4))
+    x, y = X[:11], row_targets(np.random.default_rng(6), inputs, (12, 4))[:11]
     last = None if inputs in PLAIN else "sigmoid" if inputs == "bits" else "softmax"
 
     def case(k: Any) -> Any:
@@ -30,7 +33,7 @@ def steps(name: str) -> Case:
             model.compile(getattr(k.optimizers, optimizer)(), getattr(k.losses, name)())
             found[optimizer] = []
             for step in range(10):
-                model.train_on_batch(X, y)
+                model.train_on_batch(x, y)
                 if step in (0, 9):
                     found[optimizer].append(model.get_weights())
         return found

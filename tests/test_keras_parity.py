@@ -35,11 +35,7 @@ def compare(ours: Any, keras: Any, where: str, near: float = 2e-5) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_same_as_keras(name: str) -> None:
-    near = 2e-5
-    if name.startswith("steps: "):
-        # Dividing by gradients magnifies rounding where their sums nearly cancel; without fused multiply-add
-        # it is not the rounding of Keras.
-        near = 1e-5 if nncore.isa() == "baseline" else 2e-6
+    near = 2e-6 if name.startswith("steps: ") else 2e-5
     with np.errstate(all="ignore"):
         compare(plain(CASES[name](nncore)), FOUND[name], name, near)
 

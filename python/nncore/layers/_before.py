@@ -66,7 +66,7 @@ class Prepares(Layer):
     """Base class of layers that prepare images. An array (h, w, channels) is a single image."""
 
     _abstract = True
-    at_random = False  # in training, and in calls on arrays
+    at_random = False  # whether images change at random: in training, and in calls on arrays
 
     def __call__(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
         """As `Layer.__call__`, also on one image."""
