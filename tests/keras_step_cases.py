@@ -20,7 +20,7 @@ EDGES = np.array([0.0, -0.0, 1.0, 0.5, np.inf, -np.inf, np.nan, -1.0, 30.0], np.
 def steps(name: str) -> Case:
     """Weights after one and after ten steps of each optimizer, from the same initial weights.
 
-    Of an odd number of samples, as gradients of equal size that cancel would leave rounding alone to divide by.
+    Of an odd number of samples: gradients of equal size that cancel would leave only rounding to divide by.
     """
     inputs = LOSSES[losses.CLASSES[name]._function.__name__].inputs
     x, y = X[:11], row_targets(np.random.default_rng(6), inputs, (12, 4))[:11]

@@ -29,12 +29,12 @@ class Framed final : public Layer {
   bool pads_;
 };
 
-// sizes: the attribute with those of the edges: top, bottom, left, right; the first two alone for steps. A
-// last step of -n, for cropping: all that leaves n steps.
+// sizes: the attribute with those of the edges: top, bottom, left, right; the first two alone for steps. If
+// the second size of cropped steps is -n, n steps are kept.
 std::unique_ptr<Layer> make_framed(const Spec& spec, const Shape& input, const char* sizes, bool pads) {
   std::vector<std::int64_t> edges = spec.integers(sizes);
   if (!pads && edges.size() == 2 && edges[1] < 0 && input.size() == 2)
-    edges[1] += std::max(offset(input[0]) - edges[0], -edges[1]);
+    edges[1] = std::max<std::int64_t>(0, offset(input[0]) - edges[0] + edges[1]);
   constexpr std::int64_t kMost = 1 << 20;
   if ((edges.size() != 4 && edges.size() != 2) ||
       std::ranges::any_of(edges, [](std::int64_t edge) { return edge < 0 || edge > kMost; }))
